@@ -1,0 +1,2 @@
+//! omniot
+fn main() {}

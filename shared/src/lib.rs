@@ -1,0 +1,8 @@
+//! What the server, the app and the tests agree on: pure, no IO.
+//!
+//! Deliberately not here: anything that opens a file, a socket or a clock.
+
+pub mod entities;
+pub mod ids;
+pub mod roles;
+pub mod time;
