@@ -1,1 +1,3 @@
-//! backend
+//! The OmnIoT server.
+
+pub mod identity;

@@ -3,6 +3,7 @@
 //! Deliberately not here: anything that opens a file, a socket or a clock.
 
 pub mod entities;
+pub mod fold;
 pub mod ids;
 pub mod roles;
 pub mod time;
