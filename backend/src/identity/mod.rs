@@ -3,6 +3,7 @@
 //! Deliberately not here: platform operators (`console`), devices' credentials (`commissioning`),
 //! the matrix of roles (`omniot_shared::roles`), reading a session at the start of a request (`http`).
 
+pub mod mails;
 pub mod passwords;
 pub mod rules;
 pub mod throttle;
