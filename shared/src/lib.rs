@@ -2,6 +2,7 @@
 //!
 //! Deliberately not here: anything that opens a file, a socket or a clock.
 
+pub mod brand;
 pub mod entities;
 pub mod fold;
 pub mod ids;

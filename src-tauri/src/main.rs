@@ -1,2 +1,4 @@
-//! shell
-fn main() {}
+//! The desktop window.
+fn main() {
+    let _ = tauri::Builder::default().run(tauri::generate_context!());
+}
