@@ -1,0 +1,53 @@
+-- Invitations, password resets, and how often somebody tried to sign in.
+
+-- When a person was last seen in a session that has ended since; open sessions say it themselves.
+alter table person add column last_seen_at integer;
+
+-- Open while closed_at is null. token_hash: SHA-256 of the link's token; the token itself is in the mail only.
+create table invitation (
+    tenant_id blob not null references tenant (tenant_id),
+    id blob not null,
+    token_hash blob not null,
+    email text not null,
+    role text not null check (role in ('owner', 'admin', 'operator', 'viewer', 'technician')),
+    invited_by blob not null,
+    inviter_name text not null,
+    created_at integer not null,
+    expires_at integer not null,
+    closed_at integer,
+    closed_as text check (closed_as in ('accepted', 'withdrawn', 'expired')),
+    primary key (tenant_id, id),
+    unique (tenant_id, token_hash),
+    check ((closed_at is null) = (closed_as is null))
+) strict;
+
+-- One open invitation for an address.
+create unique index invitation_open on invitation (tenant_id, email) where closed_at is null;
+create index invitation_by_time on invitation (tenant_id, created_at, id);
+
+create table password_reset (
+    tenant_id blob not null,
+    id blob not null,
+    token_hash blob not null,
+    person_id blob not null,
+    created_at integer not null,
+    expires_at integer not null,
+    closed_at integer,
+    primary key (tenant_id, id),
+    unique (tenant_id, token_hash),
+    foreign key (tenant_id, person_id) references person (tenant_id, id) on delete cascade
+) strict;
+
+create index password_reset_by_person on password_reset (tenant_id, person_id);
+
+-- Counted attempts on one account, known or not: subject is 'sign_in:' or 'reset:' and a hash of the
+-- address typed, so that what strangers type is not kept.
+create table sign_in_throttle (
+    tenant_id blob not null references tenant (tenant_id),
+    subject text not null,
+    failures integer not null,
+    last_at integer not null,
+    primary key (tenant_id, subject)
+) strict;
+
+create index sign_in_throttle_by_time on sign_in_throttle (tenant_id, last_at);
