@@ -3,8 +3,10 @@
 //! Deliberately not here: anything that opens a file, a socket or a clock.
 
 pub mod brand;
+pub mod claim;
 pub mod entities;
 pub mod fold;
 pub mod ids;
+pub mod label;
 pub mod roles;
 pub mod time;
