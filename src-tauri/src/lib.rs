@@ -9,8 +9,11 @@ use omniot_shared::time::{Clock, SystemClock};
 use serde_json::Value;
 use tokio::sync::broadcast;
 
+mod chance;
 pub mod door;
 pub mod events;
+mod files;
+pub mod vault;
 
 pub use door::Reply;
 pub use events::Event;
