@@ -6,9 +6,11 @@
 //! and, when it ships with the product, a line in [`Brand::BUILT_IN`].
 
 mod color;
+mod css;
 mod logo;
 mod tokens;
 
+use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
 use serde::{Deserialize, Serialize};
 
 pub use color::{Rgb, contrast};
@@ -61,15 +63,6 @@ pub struct Words {
     pub support: Option<String>,
 }
 
-/// Families of type, as CSS `font-family` values.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
-pub struct Fonts {
-    /// Running text.
-    pub body: String,
-    /// Headings.
-    pub heading: String,
-}
-
 /// A colour for each role, for each theme: CSS custom property → value.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct ThemeTokens {
@@ -92,9 +85,11 @@ pub struct Theme {
     pub tokens: ThemeTokens,
     /// Roundness of corners in CSS pixels, 0–24.
     pub radius: u8,
-    /// Families of type.
-    pub font: Fonts,
-    /// Inert inline SVG; `currentColor` takes the colour of its surroundings.
+    /// CSS `font-family` of running text; `null` for the product's own.
+    pub font: Option<String>,
+    /// CSS `font-family` of headings; `null` for that of running text.
+    pub heading_font: Option<String>,
+    /// The drawing as a `data:` URL.
     pub logo: String,
 }
 
@@ -105,7 +100,8 @@ pub struct Brand {
     words: Words,
     seeds: Seeds,
     radius: u8,
-    font: Fonts,
+    font: Option<String>,
+    heading_font: Option<String>,
     logo: String,
 }
 
@@ -151,7 +147,8 @@ impl Brand {
         words.nothing_else()?;
 
         let mut fonts = root.section("fonts")?;
-        let font = Fonts { body: family("fonts.body", &fonts.text("body")?)?, heading: family("fonts.heading", &fonts.text("heading")?)? };
+        let font = family("fonts.body", fonts.optional_text("body")?)?;
+        let heading_font = family("fonts.heading", fonts.optional_text("heading")?)?;
         fonts.nothing_else()?;
 
         let mut colors = root.section("colors")?;
@@ -167,7 +164,7 @@ impl Brand {
         };
         colors.nothing_else()?;
         root.nothing_else()?;
-        Ok(Self { name, words: Words { tagline, support }, seeds, radius, font, logo })
+        Ok(Self { name, words: Words { tagline, support }, seeds, radius, font, heading_font, logo })
     }
 
     /// The brand of that short name among those that ship with the product.
@@ -191,7 +188,8 @@ impl Brand {
             tokens: ThemeTokens { light: tokens::light(&self.seeds), dark: tokens::dark(&self.seeds) },
             radius: self.radius,
             font: self.font.clone(),
-            logo: self.logo.clone(),
+            heading_font: self.heading_font.clone(),
+            logo: format!("data:image/svg+xml;base64,{}", BASE64.encode(&self.logo)),
         }
     }
 }
@@ -252,14 +250,14 @@ fn is_address(text: &str) -> bool {
         && !text.chars().any(|c| c.is_whitespace() || c.is_control() || matches!(c, '<' | '>' | '"' | '\''))
 }
 
-/// A family name as a CSS value with the system's own behind it; nothing that could end the declaration.
-fn family(field: &str, name: &str) -> Result<String, InvalidBrand> {
-    let plain = (1..=60).contains(&name.len()) && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, ' ' | '-'));
+/// A family name as a CSS value; nothing that could end the declaration.
+fn family(field: &str, name: Option<String>) -> Result<Option<String>, InvalidBrand> {
+    let plain = |name: &str| (1..=60).contains(&name.len()) && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, ' ' | '-'));
     match name {
-        "system" => Ok("system-ui, sans-serif".to_owned()),
-        "system serif" => Ok("ui-serif, Georgia, serif".to_owned()),
-        _ if plain => Ok(format!("\"{name}\", system-ui, sans-serif")),
-        _ => Err(invalid(field, "must be `system`, `system serif` or a family name of letters, digits, spaces and hyphens")),
+        None => Ok(None),
+        Some(name) if name == "serif" => Ok(Some("ui-serif, Georgia, serif".to_owned())),
+        Some(name) if plain(&name) => Ok(Some(format!("\"{name}\""))),
+        Some(_) => Err(invalid(field, "must be `serif` or a family name of letters, digits, spaces and hyphens")),
     }
 }
 

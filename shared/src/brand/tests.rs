@@ -53,8 +53,9 @@ fn a_fault_is_reported_with_its_field() {
         ("radius = 10", "radius = \"10\"", "radius"),
         ("radius = 10", "radius = 10\ntypo = 1", "typo"),
         ("[colors]", "[colours]", "colors"),
-        ("body = \"system\"", "body = \"x; } body {\"", "fonts.body"),
-        ("heading = \"system\"", "heading = 'a\"b'", "fonts.heading"),
+        ("[fonts]", "[fonts]\nbody = \"x; } body {\"", "fonts.body"),
+        ("[fonts]", "[fonts]\nheading = 'a\"b'", "fonts.heading"),
+        ("[fonts]", "[fonts]\nmono = \"x\"", "fonts.mono"),
         ("[words]", "[words]\nsupport = \"nobody\"", "words.support"),
         ("<circle", "<script/><circle", "logo"),
         ("name = \"OmnIoT\"", "name = ", "brand.toml"),
@@ -63,4 +64,11 @@ fn a_fault_is_reported_with_its_field() {
         assert_ne!(text, default_text(), "{from} is in the default brand");
         assert_eq!(Brand::read(&text).expect_err(to).field, field, "{from} → {to}");
     }
+}
+
+#[test]
+fn the_style_sheet_of_the_ui_is_that_of_the_default_brand() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../ui/src/lib/brand/default.css");
+    let written = std::fs::read_to_string(path).expect("the UI has a default style sheet");
+    assert_eq!(written, Brand::built_in("omniot").unwrap().theme().stylesheet(), "run scripts/brand-css");
 }

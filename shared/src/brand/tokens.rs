@@ -3,7 +3,7 @@
 //! Each role keeps the hue of its seed and gives up as little lightness as it takes to be read:
 //! text and words on buttons ≥ 4.5:1, outlines, focus rings and marks ≥ 3:1, against every
 //! ground they may stand on. Deliberately not here: CSS (the UI sets the variables).
-//! To add a token: a line in [`solve`], and in `GROUNDS` of the tests what it must be read on.
+//! To add a token: a line in [`solve`], and in `promises` of the tests what it must be read on.
 
 use std::collections::BTreeMap;
 
@@ -24,7 +24,9 @@ pub const MARK: f64 = 3.0;
 struct Ambience {
     bg: f64,
     surface: f64,
-    surface_2: f64,
+    raised: f64,
+    sunken: f64,
+    skeleton: f64,
     soft: f64,
     soft_chroma: f64,
     border: f64,
@@ -32,21 +34,20 @@ struct Ambience {
     text: f64,
     text_muted: f64,
     nav_at_most: f64,
-    /// Where foregrounds move to be read better.
+    /// The lightness that foregrounds move to so as to be read better.
     towards: f64,
-    hover: f64,
     shadow: &'static str,
-    scrim: &'static str,
+    overlay: &'static str,
 }
 
 const LIGHT: Ambience = Ambience {
-    bg: 0.978, surface: 1.0, surface_2: 0.956, soft: 0.950, soft_chroma: 0.035, border: 0.905, border_strong: 0.66,
-    text: 0.24, text_muted: 0.50, nav_at_most: 1.0, towards: 0.0, hover: -0.06, shadow: "1f", scrim: "66",
+    bg: 0.978, surface: 1.0, raised: 1.0, sunken: 0.956, skeleton: 0.925, soft: 0.950, soft_chroma: 0.035, border: 0.905,
+    border_strong: 0.66, text: 0.24, text_muted: 0.50, nav_at_most: 1.0, towards: 0.0, shadow: "1f", overlay: "70",
 };
 
 const DARK: Ambience = Ambience {
-    bg: 0.185, surface: 0.225, surface_2: 0.265, soft: 0.300, soft_chroma: 0.045, border: 0.335, border_strong: 0.55,
-    text: 0.95, text_muted: 0.76, nav_at_most: 0.24, towards: 1.0, hover: 0.05, shadow: "80", scrim: "99",
+    bg: 0.185, surface: 0.225, raised: 0.265, sunken: 0.155, skeleton: 0.29, soft: 0.300, soft_chroma: 0.045, border: 0.335,
+    border_strong: 0.55, text: 0.95, text_muted: 0.76, nav_at_most: 0.24, towards: 1.0, shadow: "80", overlay: "99",
 };
 
 /// The first colour on the way from `start` to `towards` (lightness) that reaches `ratio` on all of `grounds`;
@@ -59,62 +60,64 @@ fn readable(start: Oklch, towards: f64, ratio: f64, grounds: &[Rgb]) -> Rgb {
         .unwrap_or_else(|| start.muted(0.0).at(towards).rgb())
 }
 
-/// Words on a filled ground: near white or near black, whichever is read better, pushed until it is read.
-fn on(neutral: Oklch, grounds: &[Rgb]) -> Rgb {
-    let least = |color: Rgb| grounds.iter().map(|ground| contrast(color, *ground)).fold(f64::INFINITY, f64::min);
-    let towards = if least(Rgb([255; 3])) >= least(Rgb([0; 3])) { 1.0 } else { 0.0 };
-    readable(neutral.at(f64::midpoint(towards, f64::midpoint(towards, 0.5))), towards, TEXT, grounds)
+/// The lightness, 0 or 1, of words that are read best on `ground`.
+fn words_on(ground: Rgb) -> f64 {
+    if contrast(ground, Rgb([255; 3])) >= contrast(ground, Rgb([0; 3])) { 1.0 } else { 0.0 }
 }
 
-/// A filled colour, the same under the pointer, and words that are read on both.
+/// A filled colour, the same under the pointer (moved away from its words), and words that are read on both.
 fn filled(seed: Oklch, neutral: Oklch, theme: &Ambience, grounds: &[Rgb]) -> [Rgb; 3] {
-    let fill = readable(seed, theme.towards, TEXT, grounds);
-    let hover = Oklch::from(fill);
-    let hover = hover.at(hover.l + theme.hover).rgb();
-    [fill, hover, on(neutral, &[fill, hover])]
+    let fill = readable(seed, theme.towards, MARK, grounds);
+    let words = words_on(fill);
+    let under = Oklch::from(fill);
+    let hover = under.at(under.l + if words > 0.5 { -0.06 } else { 0.06 }).rgb();
+    let on = readable(neutral.muted(0.008).at(if words > 0.5 { 0.99 } else { 0.15 }), words, TEXT, &[fill, hover]);
+    [fill, hover, on]
 }
 
 fn solve(seeds: &Seeds, theme: &Ambience) -> Tokens {
     let mut tokens = Tokens::new();
     let mut put = |name: &str, color: Rgb| tokens.insert(name.to_owned(), color.to_string());
-    let neutral = Oklch::from(seeds.neutral).muted(0.02);
-    let soft = |seed: Rgb| Oklch::from(seed).muted(theme.soft_chroma).at(theme.soft).rgb();
+    let neutral = Oklch::from(seeds.neutral).muted(0.012);
 
-    let plain = [theme.bg, theme.surface, theme.surface_2].map(|l| neutral.at(l).rgb());
-    let [bg, surface, surface_2] = plain;
-    put("--bg", bg);
-    put("--surface", surface);
-    put("--surface-2", surface_2);
+    let grounds = [theme.bg, theme.surface, theme.raised, theme.sunken].map(|l| neutral.at(l).rgb());
+    for (name, ground) in ["--bg", "--surface", "--surface-raised", "--surface-sunken"].into_iter().zip(grounds) {
+        put(name, ground);
+    }
+    put("--skeleton", neutral.at(theme.skeleton).rgb());
     put("--border", neutral.at(theme.border).rgb());
-    put("--border-strong", readable(neutral.at(theme.border_strong), theme.towards, MARK, &plain));
-
-    let accent_soft = soft(seeds.accent);
-    put("--accent-soft", accent_soft);
-    let grounds = [bg, surface, surface_2, accent_soft];
-    let [accent, hover, on_accent] = filled(seeds.accent.into(), neutral, theme, &grounds);
-    put("--accent", accent);
-    put("--accent-hover", hover);
-    put("--on-accent", on_accent);
-    put("--focus", readable(seeds.accent.into(), theme.towards, MARK, &plain));
-    put("--highlight", readable(seeds.highlight.into(), theme.towards, MARK, &plain));
+    put("--border-strong", readable(neutral.at(theme.border_strong), theme.towards, MARK, &grounds));
+    put("--focus", readable(seeds.accent.into(), theme.towards, MARK, &grounds));
+    put("--highlight", readable(seeds.highlight.into(), theme.towards, MARK, &grounds));
 
     let mut all_grounds = grounds.to_vec();
-    for (name, seed) in [("danger", seeds.danger), ("warning", seeds.warning), ("success", seeds.success), ("info", seeds.info)] {
-        let own_soft = soft(seed);
-        all_grounds.push(own_soft);
-        let [fill, hover, on_fill] = filled(seed.into(), neutral, theme, &[bg, surface, surface_2, own_soft]);
+    let roles = [("accent", seeds.accent), ("danger", seeds.danger), ("warning", seeds.warning), ("success", seeds.success), ("info", seeds.info)];
+    for (name, seed) in roles {
+        let seed = Oklch::from(seed);
+        let soft = seed.muted(theme.soft_chroma).at(theme.soft).rgb();
+        all_grounds.push(soft);
+        let [fill, hover, on] = filled(seed, neutral, theme, &grounds);
         put(&format!("--{name}"), fill);
         put(&format!("--{name}-hover"), hover);
-        put(&format!("--{name}-soft"), own_soft);
-        put(&format!("--on-{name}"), on_fill);
+        put(&format!("--on-{name}"), on);
+        put(&format!("--{name}-soft"), soft);
+        put(&format!("--{name}-text"), readable(seed, theme.towards, TEXT, &[&grounds[..], &[soft]].concat()));
     }
     put("--text", readable(neutral.at(theme.text), theme.towards, 7.0, &all_grounds));
     put("--text-muted", readable(neutral.at(theme.text_muted), theme.towards, TEXT, &all_grounds));
+    navigation(seeds, neutral, theme, &mut put);
 
+    let ink = neutral.at(0.12).rgb();
+    tokens.insert("--shadow".to_owned(), format!("{ink}{}", theme.shadow));
+    tokens.insert("--overlay".to_owned(), format!("{ink}{}", theme.overlay));
+    tokens
+}
+
+fn navigation<T>(seeds: &Seeds, neutral: Oklch, theme: &Ambience, put: &mut impl FnMut(&str, Rgb) -> T) {
     let nav = Oklch::from(seeds.nav);
     let nav = nav.at(nav.l.min(theme.nav_at_most));
     let nav_bg = nav.rgb();
-    let words = if contrast(nav_bg, Rgb([255; 3])) >= contrast(nav_bg, Rgb([0; 3])) { 1.0 } else { 0.0 };
+    let words = words_on(nav_bg);
     // The chosen entry moves towards the words where they stay readable on it, and away from them otherwise.
     let step = if words > 0.5 { 0.08 } else { -0.08 };
     let nav_active = [step, -step].map(|step| Oklch::from(nav_bg).at(nav.l + step).rgb());
@@ -125,11 +128,6 @@ fn solve(seeds: &Seeds, theme: &Ambience) -> Tokens {
     let grounds = [nav_bg, nav_active];
     put("--nav-text", readable(neutral.at(if words > 0.5 { 0.96 } else { 0.2 }), words, TEXT, &grounds));
     put("--nav-text-muted", readable(neutral.at(if words > 0.5 { 0.8 } else { 0.4 }), words, TEXT, &grounds));
-
-    let ink = neutral.at(0.12).rgb();
-    tokens.insert("--shadow".to_owned(), format!("{ink}{}", theme.shadow));
-    tokens.insert("--scrim".to_owned(), format!("{ink}{}", theme.scrim));
-    tokens
 }
 
 /// The light theme's tokens.
@@ -149,35 +147,38 @@ mod tests {
     use super::*;
 
     /// What is read on what, and how well: the promise of this module.
-    const GROUNDS: &[(&str, f64, &[&str])] = &[
-        ("--text", TEXT, &["--bg", "--surface", "--surface-2", "--accent-soft", "--danger-soft", "--warning-soft", "--success-soft", "--info-soft"]),
-        ("--text-muted", TEXT, &["--bg", "--surface", "--surface-2", "--accent-soft", "--danger-soft", "--warning-soft", "--success-soft", "--info-soft"]),
-        ("--accent", TEXT, &["--bg", "--surface", "--surface-2", "--accent-soft"]),
-        ("--danger", TEXT, &["--bg", "--surface", "--surface-2", "--danger-soft"]),
-        ("--warning", TEXT, &["--bg", "--surface", "--surface-2", "--warning-soft"]),
-        ("--success", TEXT, &["--bg", "--surface", "--surface-2", "--success-soft"]),
-        ("--info", TEXT, &["--bg", "--surface", "--surface-2", "--info-soft"]),
-        ("--on-accent", TEXT, &["--accent", "--accent-hover"]),
-        ("--on-danger", TEXT, &["--danger", "--danger-hover"]),
-        ("--on-warning", TEXT, &["--warning", "--warning-hover"]),
-        ("--on-success", TEXT, &["--success", "--success-hover"]),
-        ("--on-info", TEXT, &["--info", "--info-hover"]),
-        ("--nav-text", TEXT, &["--nav-bg", "--nav-active"]),
-        ("--nav-text-muted", TEXT, &["--nav-bg", "--nav-active"]),
-        ("--border-strong", MARK, &["--bg", "--surface", "--surface-2"]),
-        ("--focus", MARK, &["--bg", "--surface", "--surface-2"]),
-        ("--highlight", MARK, &["--bg", "--surface", "--surface-2"]),
-    ];
+    fn promises() -> Vec<(String, f64, Vec<String>)> {
+        const ROLES: [&str; 5] = ["accent", "danger", "warning", "success", "info"];
+        let plain = ["--bg", "--surface", "--surface-raised", "--surface-sunken"].map(str::to_owned).to_vec();
+        let everywhere = plain.iter().cloned().chain(ROLES.map(|role| format!("--{role}-soft"))).collect::<Vec<_>>();
+        let nav = vec!["--nav-bg".to_owned(), "--nav-active".to_owned()];
+        let mut promises = vec![
+            ("--text".to_owned(), TEXT, everywhere.clone()),
+            ("--text-muted".to_owned(), TEXT, everywhere),
+            ("--nav-text".to_owned(), TEXT, nav.clone()),
+            ("--nav-text-muted".to_owned(), TEXT, nav),
+        ];
+        for mark in ["--border-strong", "--focus", "--highlight"] {
+            promises.push((mark.to_owned(), MARK, plain.clone()));
+        }
+        for role in ROLES {
+            promises.push((format!("--{role}"), MARK, plain.clone()));
+            promises.push((format!("--on-{role}"), TEXT, vec![format!("--{role}"), format!("--{role}-hover")]));
+            promises.push((format!("--{role}-text"), TEXT, [&plain[..], &[format!("--{role}-soft")]].concat()));
+        }
+        promises
+    }
 
     /// The pairs that are not read well enough.
     fn unread(tokens: &Tokens) -> Vec<String> {
         let color = |name: &str| tokens[name].parse::<Rgb>().unwrap();
-        GROUNDS
-            .iter()
-            .flat_map(|(front, ratio, grounds)| grounds.iter().map(move |ground| (*front, *ground, *ratio)))
-            .filter(|(front, ground, ratio)| contrast(color(front), color(ground)) < *ratio)
-            .map(|(front, ground, _)| format!("{front} {} on {ground} {}", tokens[front], tokens[ground]))
-            .collect()
+        let mut unread = Vec::new();
+        for (front, ratio, grounds) in promises() {
+            for ground in grounds.iter().filter(|ground| contrast(color(&front), color(ground)) < ratio) {
+                unread.push(format!("{front} {} on {ground} {}", tokens[&front], tokens[ground]));
+            }
+        }
+        unread
     }
 
     fn any_color() -> impl Strategy<Value = Rgb> {
