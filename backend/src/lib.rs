@@ -1,3 +1,4 @@
 //! The OmnIoT server.
 
+pub mod db;
 pub mod identity;

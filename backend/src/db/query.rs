@@ -1,0 +1,101 @@
+//! One SQL text, run on whichever engine the transaction is on.
+
+use sqlx::{
+    FromRow, Postgres, Sqlite, Transaction,
+    postgres::PgRow,
+    SqlStr,
+    sqlite::SqliteRow,
+};
+
+use super::{DbError, Value, value};
+
+/// A row that both engines can give: `#[derive(sqlx::FromRow)]`, or a tuple.
+pub trait Row: for<'r> FromRow<'r, SqliteRow> + for<'r> FromRow<'r, PgRow> + Send + Unpin {}
+impl<T: for<'r> FromRow<'r, SqliteRow> + for<'r> FromRow<'r, PgRow> + Send + Unpin> Row for T {}
+
+/// An open transaction on one of the two engines.
+pub(super) enum Tx {
+    /// A tenant's own file, or the control file.
+    Sqlite(Transaction<'static, Sqlite>),
+    /// The one database, with the tenant set for this transaction.
+    Postgres(Transaction<'static, Postgres>),
+}
+
+impl Tx {
+    pub(super) async fn commit(self) -> Result<(), DbError> {
+        Ok(match self {
+            Self::Sqlite(tx) => tx.commit().await,
+            Self::Postgres(tx) => tx.commit().await,
+        }?)
+    }
+}
+
+/// A statement and its values; made by `Scope::query` and `Control::query`.
+#[must_use = "a query does nothing until it is run"]
+pub struct Query<'t> {
+    tx: &'t mut Tx,
+    sql: SqlStr,
+    values: Vec<Value>,
+}
+
+macro_rules! run {
+    ($query:expr, $sql:ident, $arguments:ident, $conn:ident => $body:expr) => {{
+        let $sql = $query.sql;
+        Ok(match $query.tx {
+            Tx::Sqlite(tx) => {
+                let $arguments = value::for_sqlite($query.values).map_err(sqlx::Error::Encode)?;
+                let $conn = &mut **tx;
+                $body
+            }
+            Tx::Postgres(tx) => {
+                let $arguments = value::for_postgres($query.values).map_err(sqlx::Error::Encode)?;
+                let $conn = &mut **tx;
+                $body
+            }
+        }?)
+    }};
+}
+
+impl<'t> Query<'t> {
+    pub(super) fn new(tx: &'t mut Tx, sql: SqlStr, values: Vec<Value>) -> Self {
+        Self { tx, sql, values }
+    }
+
+    /// Binds the next `$n`. In a tenant's scope `$1` is taken, so the first call binds `$2`.
+    pub fn bind(mut self, value: impl Into<Value>) -> Self {
+        self.values.push(value.into());
+        self
+    }
+
+    /// The one row; [`DbError::NotFound`] without one.
+    ///
+    /// # Errors
+    /// Whatever the store says.
+    pub async fn one<T: Row>(self) -> Result<T, DbError> {
+        run!(self, sql, arguments, conn => sqlx::query_as_with(sql, arguments).fetch_one(conn).await)
+    }
+
+    /// The row, or none.
+    ///
+    /// # Errors
+    /// Whatever the store says.
+    pub async fn optional<T: Row>(self) -> Result<Option<T>, DbError> {
+        run!(self, sql, arguments, conn => sqlx::query_as_with(sql, arguments).fetch_optional(conn).await)
+    }
+
+    /// All rows.
+    ///
+    /// # Errors
+    /// Whatever the store says.
+    pub async fn all<T: Row>(self) -> Result<Vec<T>, DbError> {
+        run!(self, sql, arguments, conn => sqlx::query_as_with(sql, arguments).fetch_all(conn).await)
+    }
+
+    /// Runs it; how many rows it touched.
+    ///
+    /// # Errors
+    /// Whatever the store says.
+    pub async fn execute(self) -> Result<u64, DbError> {
+        run!(self, sql, arguments, conn => sqlx::query_with(sql, arguments).execute(conn).await.map(|done| done.rows_affected()))
+    }
+}
