@@ -10,9 +10,11 @@ use serde_json::Value;
 use tokio::sync::broadcast;
 
 mod chance;
+pub mod commissioning;
 pub mod door;
 pub mod events;
 mod files;
+pub mod transport;
 pub mod vault;
 
 pub use door::Reply;
