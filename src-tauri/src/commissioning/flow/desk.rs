@@ -1,0 +1,138 @@
+//! What commissioning needs from the rest of the app: grants, durable steps, look-ups, records.
+//!
+//! A [`Desk`] belongs to one signed-in account for as long as someone holds it, so that a
+//! commission ends in the account in which it began. All calls answer from the local store.
+//!
+//! Deliberately not here: how any of it is stored or synchronized.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use omniot_shared::{
+    claim::SignedGrant,
+    entities::{Attempt, Device, DeviceModel},
+    ids::{AttemptId, ClientId, GrantId, PersonId, SiteId, TenantId},
+    time::Millis,
+};
+
+/// Why the desk could not.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum DeskError {
+    /// Nobody is signed in, or the account went away.
+    #[error("nobody is signed in")]
+    NoAccount,
+    /// No unused grant for that site is left; they come with the next synchronization.
+    #[error("no claim permission is left")]
+    NoGrant,
+    /// The store failed, e.g. a full disk.
+    #[error("the store failed: {0}")]
+    Store(String),
+}
+
+/// Who commissions.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Technician {
+    /// Their tenant.
+    pub tenant: TenantId,
+    /// The person.
+    pub person: PersonId,
+    /// Their name now.
+    pub name: String,
+    /// This replica.
+    pub client: ClientId,
+}
+
+/// A grant that is kept for one device, and the nonce to send with it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TakenGrant {
+    /// Its id.
+    pub id: GrantId,
+    /// As it goes to the device.
+    pub grant: SignedGrant,
+    /// As it was stored when the grant was first taken for this device and site.
+    pub nonce: [u8; 16],
+}
+
+/// What is known about a grant that was taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum GrantFate {
+    /// No byte of it left for a device: it may serve any other.
+    Unsent,
+    /// A device answered to it, with a receipt or a refusal that makes it useless: never again.
+    Spent,
+}
+
+/// The durable state of a commission that has not ended; holds no secret.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unfinished {
+    /// The attempt it will become; the key.
+    pub id: AttemptId,
+    /// JSON, opaque to the store.
+    pub json: String,
+}
+
+/// What a finished commission says about its device.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CommissionedDevice {
+    /// As proven or as on the label, normalized.
+    pub serial: String,
+    /// What the technician called it.
+    pub name: Option<String>,
+    /// The model's SKU as the device reports it; empty when it did not.
+    pub sku: String,
+    /// What it runs.
+    pub firmware: Option<String>,
+    /// Where it stands.
+    pub site: SiteId,
+    /// The epoch of the receipt.
+    pub epoch: u32,
+}
+
+/// One account's side of commissioning.
+#[async_trait]
+pub trait Desk: Send + Sync {
+    /// Who is signed in here.
+    async fn technician(&self) -> Result<Technician, DeskError>;
+
+    /// The device of that serial (normalized by the desk) in the local store, in any state.
+    async fn device_by_serial(&self, serial: &str) -> Result<Option<Device>, DeskError>;
+
+    /// The model of that SKU in the local store.
+    async fn model_by_sku(&self, sku: &str) -> Result<Option<DeviceModel>, DeskError>;
+
+    /// The model of a stored device.
+    async fn model_of(&self, device: &Device) -> Result<Option<DeviceModel>, DeskError>;
+
+    /// Whether the site is in the local store.
+    async fn has_site(&self, site: SiteId) -> Result<bool, DeskError>;
+
+    /// Keeps a grant for the device `serial` (normalized) at `site`, durably, before it returns.
+    /// When one is kept for exactly these and not settled, it comes back with its first nonce;
+    /// otherwise an unused one that covers the site and is good at `now`, the soonest to end
+    /// first, stored together with `nonce`.
+    async fn take_grant(&self, site: SiteId, serial: &str, nonce: [u8; 16], now: Millis) -> Result<TakenGrant, DeskError>;
+
+    /// Says what became of a taken grant, durably. Unknown ids and repetitions are fine.
+    async fn settle_grant(&self, grant: GrantId, fate: GrantFate) -> Result<(), DeskError>;
+
+    /// Stores the state of a commission durably, over the one stored before.
+    async fn save_commission(&self, state: &Unfinished) -> Result<(), DeskError>;
+
+    /// What a crash or a kill left behind, oldest first.
+    async fn load_unfinished(&self) -> Result<Vec<Unfinished>, DeskError>;
+
+    /// In one transaction: records the attempt as an intent to synchronize (once for its id),
+    /// creates the device when it is new to the store and `device` is there, and forgets the
+    /// unfinished state of that id.
+    async fn record(&self, attempt: &Attempt, device: Option<&CommissionedDevice>) -> Result<(), DeskError>;
+}
+
+/// All desks of this app.
+#[async_trait]
+pub trait Desks: Send + Sync + 'static {
+    /// The desk of the active account.
+    async fn active(&self) -> Result<Arc<dyn Desk>, DeskError>;
+
+    /// The desks of all accounts, for what a crash left behind.
+    async fn all(&self) -> Vec<Arc<dyn Desk>>;
+}
