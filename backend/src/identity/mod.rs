@@ -6,5 +6,6 @@
 pub mod mails;
 pub mod passwords;
 pub mod rules;
+mod store;
 pub mod throttle;
 pub mod tokens;
