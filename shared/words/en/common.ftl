@@ -1,0 +1,53 @@
+### Words that every page shares.
+
+action-retry = Try again
+action-close = Close
+action-load-more = Show more
+action-clear-filters = Clear filters
+action-sign-out = Sign out
+
+field-optional = optional
+
+state-loading = Loading…
+state-unknown = Unknown
+value-none = –
+
+list-count = { $count ->
+    [one] { $count } entry shown
+   *[other] { $count } entries shown
+}
+list-nothing-found = Nothing matches
+list-nothing-found-text = Try fewer words or clear a filter.
+
+page-missing = This page does not exist
+page-missing-text = The address may be mistyped, or what it showed is gone.
+page-broken = This did not work
+page-broken-text = Something in this page failed. Your saved work is not affected.
+page-home = Go to devices
+
+preference-language = Language
+preference-scheme = Appearance
+language-en = English
+language-ar-XB = Right-to-left test
+scheme-system = Like the system
+scheme-light = Light
+scheme-dark = Dark
+scheme-use-light = Use light colours
+scheme-use-dark = Use dark colours
+
+nav-label = Main
+nav-label-phone = Main, short
+nav-skip = Skip to content
+nav-devices = Devices
+nav-commission = Commission
+nav-sites = Sites
+nav-models = Models
+nav-attempts = Attempts
+nav-people = People
+nav-roles = Roles
+nav-audit = Audit
+nav-accounts = Accounts
+nav-sessions = My sessions
+nav-preferences = Preferences
+nav-more = More
+nav-you = You: { $name }

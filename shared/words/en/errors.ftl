@@ -1,0 +1,36 @@
+### What a request could not do (docs/API.md), and what to do about it.
+
+error-offline = There is no connection to the server. Check the network and try again.
+error-unreadable = The answer did not come from OmnIoT. Are you behind a Wi-Fi sign-in page?
+error-unknown = This did not work ({ $code }). Try again; if it stays, tell your administrator this word.
+error-retry-after = { $seconds ->
+    [one] Wait { $seconds } second.
+   *[other] Wait { $seconds } seconds.
+}
+
+error-malformed-json = The request was garbled on its way. Try again.
+error-invalid-cursor = The list has changed too much to go on from here. Load it again.
+error-invalid-query = This filter is not understood. Clear it and try again.
+error-bad-request = The server did not understand this request.
+error-not-signed-in = Your session has ended. Sign in again.
+error-wrong-credentials = E-mail or password is not right. Check both; after several tries you have to wait.
+error-not-allowed = Your role does not allow this. Ask an admin of your organization.
+error-tenant-suspended = Your organization is suspended. Nothing is lost; ask your provider what to do.
+error-csrf = For your safety this request was refused. Load the page again.
+error-not-found = This does not exist, or you may not see it.
+error-name-taken = This name is already in use. Choose another one.
+error-already-exists = This exists already.
+error-last-owner = An organization needs at least one owner. Make somebody else owner first.
+error-state-conflict = This has moved on in the meantime. Load it again and look before you go on.
+error-stale = Somebody changed this while you were editing. Load it again and repeat your change.
+error-client-forked = This app's data was restored or copied. It gives itself a new identity and sends again.
+error-link-expired = This link has expired. Ask for a new one.
+error-link-used = This link was already used. If that was you, just sign in.
+error-too-large = This is too large to send.
+error-unsupported-media-type = The server does not take this kind of content.
+error-unknown-field = The server does not know one of these fields. Is the app up to date?
+error-invalid-field = Please check this: { $detail }
+error-throttled = Too many tries.
+error-internal = The server made a mistake. It is recorded; try again in a moment.
+error-not-ready = The server is starting. Try again in a moment.
+error-timeout = The server took too long. Try again.

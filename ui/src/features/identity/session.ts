@@ -1,0 +1,28 @@
+import { createQuery, type QueryClient } from '@tanstack/svelte-query';
+import { answer, api, type Me } from '$lib/api';
+
+export const ME = ['me'] as const;
+
+/** Who is signed in. Read again now and then, because a role can change under a session. */
+export function createMe() {
+  return createQuery(() => ({
+    queryKey: ME,
+    queryFn: () => answer<Me>(api().GET('/v1/me')),
+    refetchInterval: 60_000
+  }));
+}
+
+/** Whether the person may do something; the server decides again on each request. */
+export function may(me: Me | undefined, permission: string): boolean {
+  return me?.permissions.includes(permission) ?? false;
+}
+
+/** Forgets everything that was read as somebody. */
+export function forget(queries: QueryClient): void {
+  queries.clear();
+}
+
+/** Where sign-in may lead afterwards: only to paths of our own. */
+export function safeNext(next: string | null): string {
+  return next && /^\/(?![/\\])/.test(next) && !next.startsWith('/sign-in') ? next : '/devices';
+}

@@ -1,0 +1,51 @@
+import { createQuery } from '@tanstack/svelte-query';
+import { door } from '$lib/api';
+import { host } from '$lib/host';
+
+export type SyncState = 'synced' | 'syncing' | 'offline' | 'needs_sign_in' | 'locked' | 'suspended';
+
+/** What the app's core says about its replica (`GET /app/sync`). */
+export interface Sync {
+  state: SyncState;
+  synced_at: number | null;
+  pending: number;
+  attention: number;
+  clock_skew_ms: number | null;
+  bytes_in: number;
+  bytes_out: number;
+  last_error: string | null;
+}
+
+/** A change that the server did not take as it was. */
+export interface Attention {
+  intent_id: string;
+  kind: string;
+  target: { kind?: string; id?: string; name?: string | null } | string | null;
+  at: number;
+  code: string;
+  detail: string | null;
+  mine: Record<string, unknown> | null;
+  theirs: Record<string, unknown> | null;
+}
+
+export const SYNC = ['app', 'sync'] as const;
+export const ATTENTION = ['app', 'sync', 'attention'] as const;
+
+/** The state of synchronization; only where the host has it. */
+export function createSync() {
+  return createQuery(() => ({
+    queryKey: SYNC,
+    queryFn: () => door<Sync>('GET', '/app/sync'),
+    enabled: host().has('sync'),
+    refetchInterval: 15_000
+  }));
+}
+
+/** The changes that need somebody. */
+export function createAttention() {
+  return createQuery(() => ({
+    queryKey: ATTENTION,
+    queryFn: () => door<{ items: Attention[] }>('GET', '/app/sync/attention'),
+    enabled: host().has('sync')
+  }));
+}

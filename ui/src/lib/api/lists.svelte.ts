@@ -1,0 +1,53 @@
+import { createInfiniteQuery } from '@tanstack/svelte-query';
+import { Problem } from './problem';
+import type { Page } from './shapes';
+
+/** One page at a time, from the cursor that the page before gave. */
+export type LoadPage<T> = (cursor: string | undefined) => Promise<Page<T>>;
+
+/** What a list shows, whatever it lists. */
+export interface List<T> {
+  readonly rows: T[];
+  readonly waiting: boolean;
+  readonly error: unknown;
+  readonly hasMore: boolean;
+  readonly loadingMore: boolean;
+  more(): void;
+  retry(): void;
+}
+
+/** A keyset list that keeps itself fresh. `key` is what the list depends on. */
+export function createList<T>(key: () => unknown[], load: LoadPage<T>, every: number | false = false): List<T> {
+  const query = createInfiniteQuery(() => ({
+    queryKey: key(),
+    queryFn: ({ pageParam }) => load(pageParam),
+    initialPageParam: undefined as string | undefined,
+    getNextPageParam: (page: Page<T>) => page.next ?? undefined,
+    refetchInterval: every
+  }));
+  return {
+    get rows() {
+      return query.data?.pages.flatMap((page) => page.items) ?? [];
+    },
+    get waiting() {
+      return query.isPending;
+    },
+    get error() {
+      return query.error;
+    },
+    get hasMore() {
+      return query.hasNextPage;
+    },
+    get loadingMore() {
+      return query.isFetchingNextPage;
+    },
+    more: () => void query.fetchNextPage(),
+    retry: () => void query.refetch()
+  };
+}
+
+/** Trying again helps only when no answer came or the server was not ready. */
+export function worthRetrying(failures: number, error: unknown): boolean {
+  if (failures >= 2) return false;
+  return error instanceof Problem && (error.code === 'offline' || error.status >= 502);
+}

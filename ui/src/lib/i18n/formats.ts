@@ -1,0 +1,54 @@
+/** Numbers and moments in words. Pure: language, zone and the present come in as parameters. */
+
+const UNITS: [Intl.RelativeTimeFormatUnit, number][] = [
+  ['year', 31_536_000_000],
+  ['month', 2_592_000_000],
+  ['week', 604_800_000],
+  ['day', 86_400_000],
+  ['hour', 3_600_000],
+  ['minute', 60_000]
+];
+
+/** "5 minutes ago", "in 3 days"; less than a minute is "now". */
+export function relative(at: number, now: number, locale: string): string {
+  const words = new Intl.RelativeTimeFormat(locale, { numeric: 'auto' });
+  const away = at - now;
+  for (const [unit, size] of UNITS) {
+    if (Math.abs(away) >= size) return words.format(Math.trunc(away / size), unit);
+  }
+  return words.format(0, 'second');
+}
+
+/** Date and time in `zone` (or where the person is). */
+export function moment(at: number, locale: string, zone?: string): string {
+  return new Intl.DateTimeFormat(locale, { dateStyle: 'medium', timeStyle: 'short', ...(zone ? { timeZone: zone } : {}) }).format(at);
+}
+
+/** Hours and minutes only. */
+export function clock(at: number, locale: string): string {
+  return new Intl.DateTimeFormat(locale, { hour: '2-digit', minute: '2-digit' }).format(at);
+}
+
+/** A duration, short: `840 ms`, `3.2 s`, `2 min`. */
+export function duration(ms: number, locale: string): string {
+  const unit = (value: number, name: string, digits: number) =>
+    new Intl.NumberFormat(locale, { style: 'unit', unit: name, unitDisplay: 'short', maximumFractionDigits: digits }).format(value);
+  if (ms < 1_000) return unit(ms, 'millisecond', 0);
+  if (ms < 60_000) return unit(ms / 1_000, 'second', 1);
+  return unit(ms / 60_000, 'minute', 1);
+}
+
+/** A number. */
+export function number(value: number, locale: string): string {
+  return new Intl.NumberFormat(locale, { maximumFractionDigits: 3 }).format(value);
+}
+
+/** The time zones this machine knows, for a choice. */
+export function timeZones(): string[] {
+  return Intl.supportedValuesOf('timeZone');
+}
+
+/** Where this machine is. */
+export function ownTimeZone(): string {
+  return Intl.DateTimeFormat().resolvedOptions().timeZone;
+}

@@ -1,0 +1,44 @@
+import { asProblem, type Problem } from '$lib/api';
+import { problemWords } from '$lib/i18n/problems';
+
+/** A form's sending: at most once at a time, its problem kept until the next try. */
+export interface Form {
+  readonly busy: boolean;
+  /** The problem, unless it belongs to one of the fields. */
+  readonly problem: Problem | null;
+  /** What is wrong with a field, in words. */
+  wrong(field: string): string | null;
+  submit(event?: SubmitEvent): Promise<void>;
+  reset(): void;
+}
+
+/** A form that runs `send`; `fields` are the names whose problems are shown beside them. */
+export function createForm(fields: string[], send: () => Promise<void>): Form {
+  let busy = $state(false);
+  let problem = $state.raw<Problem | null>(null);
+  return {
+    get busy() {
+      return busy;
+    },
+    get problem() {
+      return problem?.field && fields.includes(problem.field) ? null : problem;
+    },
+    wrong: (field) => (problem?.field === field ? problemWords(problem) : null),
+    async submit(event) {
+      event?.preventDefault();
+      if (busy) return;
+      busy = true;
+      problem = null;
+      try {
+        await send();
+      } catch (thrown) {
+        problem = asProblem(thrown);
+      } finally {
+        busy = false;
+      }
+    },
+    reset() {
+      problem = null;
+    }
+  };
+}
