@@ -9,4 +9,5 @@ pub mod fold;
 pub mod ids;
 pub mod label;
 pub mod roles;
+pub mod sync;
 pub mod time;

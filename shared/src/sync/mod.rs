@@ -1,0 +1,22 @@
+//! The sync core: one authority per tenant, a replica per app account (SYNC.md).
+//!
+//! Pure: no file, socket, clock or chance in here. The server drives it from
+//! `backend/src/sync` (sqlx), the app from `src-tauri/src/{store,sync}` (rusqlite), the tests
+//! from memory. Deliberately not here: telemetry and readings (they take no sequence), people
+//! (not synced), segments and escrow (later steps of SYNC.md 1.7).
+//! To add a synced entity: its struct in `entities`, a variant in [`rows`], its changes in
+//! [`intent`], what may happen in `rules`, a policy for each field in `policy`.
+
+pub mod checksum;
+pub mod frame;
+pub mod intent;
+pub mod patch;
+pub mod receipt;
+pub mod rows;
+pub mod wire;
+
+pub use checksum::Checksum;
+pub use intent::{Change, Intent};
+pub use patch::Patch;
+pub use receipt::{Code, Outcome, Receipt, Refusal};
+pub use rows::{Row, RowKey, RowSet, Rows, Seq, SyncedRow, Table};

@@ -1,0 +1,162 @@
+//! Rows as the sync core moves them: a table, a key, a value, a sequence.
+//!
+//! Deliberately not here: how a store keeps them. To add a table: a line in `tables!`.
+
+use std::collections::HashMap;
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::{
+    entities::{Attempt, Device, DeviceModel, Site},
+    ids::{AttemptId, DeviceId, ModelId, SiteId},
+};
+
+/// A number of the tenant's sequence: the order in which its changes were committed. Starts at 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(transparent)]
+#[schema(value_type = i64, example = 4711)]
+pub struct Seq(pub i64);
+
+/// A set of rows that is read, published and revoked as a whole. A row lives in exactly one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Scope {
+    /// What everybody in the tenant may see. The only scope so far.
+    #[default]
+    Tenant,
+}
+
+impl Scope {
+    /// Its name on the wire and in the store.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Tenant => "tenant",
+        }
+    }
+}
+
+macro_rules! tables {
+    ($($(#[$doc:meta])* $variant:ident($row:ty, $id:ty) = $name:literal;)*) => {
+        /// A table that is synced.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, utoipa::ToSchema)]
+        #[serde(rename_all = "snake_case")]
+        pub enum Table { $($(#[$doc])* $variant,)* }
+
+        impl Table {
+            /// All of them, parents before children.
+            pub const ALL: [Self; [$($name),*].len()] = [$(Self::$variant,)*];
+
+            /// Its tag on the wire.
+            #[must_use]
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$variant => $name,)* }
+            }
+
+            /// The table of that tag.
+            #[must_use]
+            pub fn named(name: &str) -> Option<Self> {
+                Self::ALL.into_iter().find(|table| table.name() == name)
+            }
+        }
+
+        /// One row of any synced table, tagged with its table on the wire: `{"site": {…}}`.
+        #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+        #[serde(rename_all = "snake_case")]
+        pub enum Row { $($(#[$doc])* $variant($row),)* }
+
+        impl Row {
+            /// Where it stands.
+            #[must_use]
+            pub fn key(&self) -> RowKey {
+                match self { $(Self::$variant(row) => row.id.into(),)* }
+            }
+        }
+
+        $(
+            impl From<$id> for RowKey {
+                fn from(id: $id) -> Self { Self { table: Table::$variant, id: id.0 } }
+            }
+            impl From<$row> for Row {
+                fn from(row: $row) -> Self { Self::$variant(row) }
+            }
+        )*
+    };
+}
+
+tables! {
+    /// [`Site`].
+    Site(Site, SiteId) = "site";
+    /// [`DeviceModel`].
+    Model(DeviceModel, ModelId) = "model";
+    /// [`Device`].
+    Device(Device, DeviceId) = "device";
+    /// [`Attempt`].
+    Attempt(Box<Attempt>, AttemptId) = "attempt";
+}
+
+/// Which row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct RowKey {
+    /// In which table.
+    pub table: Table,
+    /// Its id, without the prefix.
+    pub id: Uuid,
+}
+
+/// A row as the server committed it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct SyncedRow {
+    /// The sequence of its last change; 0 for a row that only this client knows.
+    pub seq: Seq,
+    /// The row.
+    pub row: Row,
+}
+
+/// The rows that a change may look at, loaded beforehand (`Change::touches`).
+pub trait Rows {
+    /// The row at `key`, when it exists.
+    fn row(&self, key: RowKey) -> Option<&Row>;
+
+    /// That site.
+    fn site(&self, id: SiteId) -> Option<&Site> {
+        match self.row(id.into()) {
+            Some(Row::Site(site)) => Some(site),
+            _ => None,
+        }
+    }
+
+    /// That model.
+    fn model(&self, id: ModelId) -> Option<&DeviceModel> {
+        match self.row(id.into()) {
+            Some(Row::Model(model)) => Some(model),
+            _ => None,
+        }
+    }
+
+    /// That device.
+    fn device(&self, id: DeviceId) -> Option<&Device> {
+        match self.row(id.into()) {
+            Some(Row::Device(device)) => Some(device),
+            _ => None,
+        }
+    }
+
+    /// That attempt.
+    fn attempt(&self, id: AttemptId) -> Option<&Attempt> {
+        match self.row(id.into()) {
+            Some(Row::Attempt(attempt)) => Some(attempt),
+            _ => None,
+        }
+    }
+}
+
+/// Rows in memory, by key.
+pub type RowSet = HashMap<RowKey, Row>;
+
+impl<S: std::hash::BuildHasher> Rows for HashMap<RowKey, Row, S> {
+    fn row(&self, key: RowKey) -> Option<&Row> {
+        self.get(&key)
+    }
+}

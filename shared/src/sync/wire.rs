@@ -1,0 +1,201 @@
+//! The messages of `/v1/sync/*`.
+//!
+//! Deliberately not here: how pull frames are packed (`frame`) and what the server does.
+//! Fields are only ever added (SYNC.md 1.2 *Schema*): readers ignore what they do not know.
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::{
+    checksum::Checksum,
+    intent::Intent,
+    receipt::Receipt,
+    rows::{Scope, Seq, SyncedRow, Table},
+};
+use crate::{ids::ClientId, time::Millis};
+
+/// The version of the messages.
+pub const PROTOCOL: u32 = 1;
+/// The version of rows and intents.
+pub const SCHEMA: u32 = 1;
+/// Most intents in one push.
+pub const MAX_PUSH_INTENTS: usize = 500;
+/// Most bytes of one push body.
+pub const MAX_PUSH_BYTES: usize = 256 * 1024;
+
+/// `POST /v1/sync/hello`: who is there.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct HelloRequest {
+    /// [`PROTOCOL`] of the client.
+    pub protocol: u32,
+    /// [`SCHEMA`] of the client.
+    pub schema: u32,
+    /// The replica.
+    pub client_id: ClientId,
+    /// Version of the app.
+    pub app_version: String,
+    /// The client's clock.
+    pub now: Millis,
+}
+
+/// What the server is like, and where it stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct HelloResponse {
+    /// [`PROTOCOL`] of the server.
+    pub protocol: u32,
+    /// [`SCHEMA`] of the server.
+    pub schema: u32,
+    /// The oldest schema whose pulls it still answers. Pushes are accepted from any.
+    pub min_schema: u32,
+    /// Version of the server.
+    pub server_version: String,
+    /// What it can beyond the protocol's floor.
+    pub capabilities: Vec<String>,
+    /// The server's clock.
+    pub server_time: Millis,
+    /// Client's clock minus server's clock, as measured now.
+    pub skew_ms: i64,
+    /// Changes when the server was restored from a backup: then pull anew and replay.
+    pub epoch: u64,
+    /// The tenant's sequence.
+    pub seq: Seq,
+    /// A cursor below this needs the whole scope again.
+    pub min_retained_seq: Seq,
+    /// What this person may hold.
+    pub scopes: Vec<Scope>,
+    /// The last number this client has a receipt for; 0 when it is new here.
+    pub last_n: u64,
+}
+
+/// `POST /v1/sync/push`: intents in order, at most [`MAX_PUSH_INTENTS`] and [`MAX_PUSH_BYTES`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct PushRequest {
+    /// [`SCHEMA`] of the client.
+    pub schema: u32,
+    /// The replica; each intent names it as well.
+    pub client_id: ClientId,
+    /// The client's clock when it sent this: the server corrects the times of the intents by it.
+    pub now: Millis,
+    /// Contiguous by `n`.
+    pub intents: Vec<Intent>,
+}
+
+/// The answer: a receipt for each intent of the request, in its order.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct PushResponse {
+    /// The server's epoch.
+    pub epoch: u64,
+    /// The tenant's sequence after the push.
+    pub seq: Seq,
+    /// The last number with a receipt.
+    pub last_n: u64,
+    /// The server's clock.
+    pub server_time: Millis,
+    /// Client's clock minus server's clock.
+    pub skew_ms: i64,
+    /// One for each intent.
+    pub receipts: Vec<Receipt>,
+}
+
+/// `POST /v1/sync/pull`: what has changed since. The answer is a stream of [`Frame`]s.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct PullRequest {
+    /// [`SCHEMA`] of the client.
+    pub schema: u32,
+    /// The replica.
+    pub client_id: ClientId,
+    /// The epoch the cursors belong to; 0 before the first pull.
+    pub epoch: u64,
+    /// How far the client has come in each scope it holds.
+    pub cursors: Vec<Cursor>,
+}
+
+/// How far a client has come in one scope.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Cursor {
+    /// Which.
+    pub scope: Scope,
+    /// Every change up to here was received (published or staged). 0 = nothing.
+    pub seq: Seq,
+}
+
+/// One frame of a pull. Rows and departures come in ascending order of sequence, so that any
+/// prefix is a place to resume from; nothing is published before the `checkpoint`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Frame {
+    /// The stream of one scope begins.
+    Begin(Begin),
+    /// Rows whose last change lies in (from, to].
+    Rows(Vec<SyncedRow>),
+    /// Rows that are no longer in the scope.
+    Gone(Vec<Gone>),
+    /// This person may no longer hold that scope: drop its rows.
+    ScopeRemoved(Scope),
+    /// All has been sent: publish.
+    Checkpoint(Checkpoint),
+    /// Nothing to say for a while.
+    Keepalive {
+        /// Milliseconds until the session ends.
+        token_expires_in: i64,
+    },
+}
+
+/// The start of a scope's stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Begin {
+    /// Which.
+    pub scope: Scope,
+    /// The server's epoch.
+    pub epoch: u64,
+    /// Sent are the changes after this …
+    pub from: Seq,
+    /// … up to the snapshot.
+    pub to: Seq,
+    /// The client's cursor was of no use (first pull, other epoch, too old): `from` is 0, and what
+    /// the client held or staged of this scope is replaced, not added to.
+    pub fresh: bool,
+    /// The server's clock.
+    pub server_time: Millis,
+}
+
+/// A row that left the scope.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Gone {
+    /// From which table.
+    pub table: Table,
+    /// Which row.
+    pub id: Uuid,
+    /// When.
+    pub seq: Seq,
+    /// Why.
+    pub why: Departure,
+}
+
+/// Why a row left a scope.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Departure {
+    /// It was deleted.
+    Deleted,
+    /// It lives in another scope now.
+    LeftScope,
+}
+
+/// The end of a scope's stream: what the replica must now hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Checkpoint {
+    /// Which.
+    pub scope: Scope,
+    /// The new cursor.
+    pub seq: Seq,
+    /// Over all rows of the scope at `seq`.
+    pub checksum: Checksum,
+}
+
+/// `GET /v1/sync/stream`: the data of each server-sent event `changed`. Heartbeats are comments.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Poke {
+    /// The tenant's sequence: pull when it is above your cursor.
+    pub seq: Seq,
+}
