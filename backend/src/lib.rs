@@ -1,4 +1,57 @@
-//! The OmnIoT server.
+//! The OmnIoT server: one deployment, many tenants.
+//!
+//! [`build`] is where the features meet. To add one: its folder, a line in [`description`].
+//! Deliberately not here: sockets, the command line and the environment (`main.rs`, `serve`).
 
+pub mod audit;
+pub mod commissioning;
 pub mod db;
+pub mod devices;
+pub mod http;
 pub mod identity;
+pub mod models;
+pub mod sites;
+pub mod sync;
+
+use axum::{Router, middleware, routing::get};
+use tower_http::catch_panic::CatchPanicLayer;
+use utoipa::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
+
+use http::{ApiError, AppState};
+
+/// The frame of the API description; the operations come from the features.
+#[derive(OpenApi)]
+#[openapi(info(title = "OmnIoT", description = "Rules, error codes and the list of operations: docs/API.md."), components(schemas(http::ErrorBody)))]
+struct Frame;
+
+/// Every feature's operations and their description, from the same lines, so that they cannot drift.
+fn features() -> OpenApiRouter<AppState> {
+    OpenApiRouter::with_openapi(Frame::openapi())
+        .merge(identity::router())
+        .merge(sites::router())
+        .merge(models::router())
+        .merge(devices::router())
+        .merge(sync::router())
+        .merge(commissioning::router())
+        .merge(audit::router())
+}
+
+/// The description of the API, OpenAPI 3.1.
+#[must_use]
+pub fn description() -> utoipa::openapi::OpenApi {
+    features().into_openapi()
+}
+
+/// The whole API, ready to serve or to call in a test.
+pub fn build(state: AppState) -> Router {
+    let (router, description) = features().split_for_parts();
+    let router = router
+        .route("/v1/openapi.json", get(move || std::future::ready(axum::Json(description.clone()))))
+        .method_not_allowed_fallback(|| async { ApiError::new(axum::http::StatusCode::METHOD_NOT_ALLOWED, "bad_request", "This path takes other methods.") });
+    router
+        .fallback(|| async { ApiError::not_found() })
+        .layer(CatchPanicLayer::custom(http::panicked))
+        .layer(middleware::from_fn_with_state(state.clone(), http::surround))
+        .with_state(state)
+}

@@ -1,0 +1,22 @@
+//! The audit log of a tenant: every change of state, in the transaction that makes it, hash-chained.
+//!
+//! Deliberately not here: telemetry, reads, and what a person typed as a secret.
+//! To write an entry: `caller.audit(Entry::new("site.create").target("site", id, &name).after(&site))`,
+//! or [`append`] with an [`Author`] where nobody is signed in.
+
+mod chain;
+mod entry;
+pub mod store;
+
+pub use chain::{Broken, Verdict, verify};
+pub use entry::{Author, Entry};
+pub use store::append;
+
+use utoipa_axum::router::OpenApiRouter;
+
+use crate::http::AppState;
+
+/// This feature's operations.
+pub fn router() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new()
+}

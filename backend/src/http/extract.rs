@@ -1,0 +1,138 @@
+//! Bodies, queries and path parts, refused in our envelope.
+
+use axum::{
+    body::Bytes,
+    extract::{FromRequest, FromRequestParts, Request, rejection::PathRejection},
+    http::{HeaderMap, StatusCode, header::CONTENT_TYPE, request::Parts},
+    response::{IntoResponse, Response},
+};
+use serde::{Deserialize, Deserializer, Serialize, de::DeserializeOwned};
+
+use super::ApiError;
+
+/// A JSON body, in or out. Put `#[serde(deny_unknown_fields)]` on what comes in.
+#[derive(Debug, Clone)]
+pub struct Json<T>(pub T);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
+        if !is_json(request.headers()) {
+            return Err(ApiError::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", "Send application/json."));
+        }
+        let bytes = Bytes::from_request(request, state).await.map_err(|rejection| match rejection.status() {
+            StatusCode::PAYLOAD_TOO_LARGE => ApiError::too_large(),
+            _ => ApiError::new(StatusCode::BAD_REQUEST, "bad_request", "The body could not be read."),
+        })?;
+        parse(&bytes).map(Self)
+    }
+}
+
+fn is_json(headers: &HeaderMap) -> bool {
+    let essence = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).and_then(|text| text.split(';').next());
+    essence.is_some_and(|essence| essence.trim().eq_ignore_ascii_case("application/json"))
+}
+
+/// Reads JSON as the extractor does, for bodies that come another way.
+///
+/// # Errors
+/// `malformed_json`, `unknown_field` or `invalid_field`.
+pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
+    let mut reader = serde_json::Deserializer::from_slice(bytes);
+    let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| refuse(&error))?;
+    reader.end().map_err(|_| malformed())?;
+    Ok(value)
+}
+
+fn malformed() -> ApiError {
+    ApiError::new(StatusCode::BAD_REQUEST, "malformed_json", "The body is not JSON.")
+}
+
+fn refuse(error: &serde_path_to_error::Error<serde_json::Error>) -> ApiError {
+    if error.inner().classify() != serde_json::error::Category::Data {
+        return malformed();
+    }
+    let said = error.inner().to_string();
+    let detail = said.split(" at line ").next().unwrap_or_default().to_owned();
+    let path = Some(error.path().to_string()).filter(|path| path != ".");
+    // "unknown field `x`, expected …" and "missing field `x`" speak of a member of the object at `path`.
+    let member = ["unknown field `", "missing field `", "duplicate field `"].iter().find_map(|start| detail.strip_prefix(start)?.split('`').next());
+    let field = match (path, member) {
+        (Some(path), Some(member)) if path != member && !path.ends_with(&format!(".{member}")) => format!("{path}.{member}"),
+        (None, Some(member)) => member.to_owned(),
+        (path, _) => path.unwrap_or_else(|| "body".to_owned()),
+    };
+    let code = if detail.starts_with("unknown field") { "unknown_field" } else { "invalid_field" };
+    ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, code, detail).field(field)
+}
+
+impl<T: Serialize> IntoResponse for Json<T> {
+    fn into_response(self) -> Response {
+        axum::Json(self.0).into_response()
+    }
+}
+
+/// 201 with what was made.
+#[derive(Debug, Clone)]
+pub struct Created<T>(pub T);
+
+impl<T: Serialize> IntoResponse for Created<T> {
+    fn into_response(self) -> Response {
+        (StatusCode::CREATED, axum::Json(self.0)).into_response()
+    }
+}
+
+/// 204.
+#[derive(Debug, Clone, Copy)]
+pub struct NoContent;
+
+impl IntoResponse for NoContent {
+    fn into_response(self) -> Response {
+        StatusCode::NO_CONTENT.into_response()
+    }
+}
+
+/// The query string; `invalid_query` when it does not fit.
+#[derive(Debug, Clone)]
+pub struct Query<T>(pub T);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<T> {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
+        axum::extract::Query::<T>::try_from_uri(&parts.uri).map(|query| Self(query.0)).map_err(|rejection| ApiError::invalid_query(rejection.body_text()))
+    }
+}
+
+/// Path parts; an id that is none of ours is `not_found`, like one that does not exist.
+#[derive(Debug, Clone)]
+pub struct Path<T>(pub T);
+
+impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Path<T> {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        axum::extract::Path::<T>::from_request_parts(parts, state).await.map(|path| Self(path.0)).map_err(|rejection| match rejection {
+            PathRejection::FailedToDeserializePathParams(_) => ApiError::not_found(),
+            other => ApiError::internal(&other),
+        })
+    }
+}
+
+/// Reads a member of a patch: absent → `None`, `null` → `Some(None)`, a value → `Some(Some(…))`.
+/// `#[serde(default, deserialize_with = "three_state")] #[schema(value_type = Option<String>)] note: Option<Option<String>>`
+///
+/// # Errors
+/// What the value's own type says.
+pub fn three_state<'de, T: Deserialize<'de>, D: Deserializer<'de>>(from: D) -> Result<Option<Option<T>>, D::Error> {
+    Option::deserialize(from).map(Some)
+}
+
+/// Reads a member of a patch that may be absent but not `null`.
+///
+/// # Errors
+/// What the value's own type says.
+pub fn two_state<'de, T: Deserialize<'de>, D: Deserializer<'de>>(from: D) -> Result<Option<T>, D::Error> {
+    T::deserialize(from).map(Some)
+}

@@ -1,0 +1,10 @@
+//! The places where a tenant's devices stand.
+
+use utoipa_axum::router::OpenApiRouter;
+
+use crate::http::AppState;
+
+/// This feature's operations.
+pub fn router() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new()
+}
