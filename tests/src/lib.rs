@@ -1,1 +1,5 @@
-//! tests
+//! What plays the story of OmnIoT: virtual devices, actors, journeys.
+//!
+//! Deliberately not here: anything that ships.
+
+pub mod virtual_device;

@@ -1,0 +1,31 @@
+//! How long a device takes for what it does.
+
+/// Milliseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Timing {
+    /// From Apply to the first try.
+    pub apply_ms: u64,
+    /// Of one try to join.
+    pub join_ms: u64,
+    /// Of a Wi-Fi scan.
+    pub scan_ms: u64,
+    /// From a polled *Connected* to the end of the BLE service.
+    pub stop_ms: u64,
+    /// From joining to the end of the BLE service when nobody polls.
+    pub auto_stop_ms: u64,
+    /// Between adverts.
+    pub advert_ms: u64,
+    /// Between tries to reach the backend.
+    pub contact_ms: u64,
+    /// Between heartbeats.
+    pub heartbeat_ms: u64,
+    /// Of a restart after power came back.
+    pub boot_ms: u64,
+}
+
+impl Timing {
+    /// As firmware in the field.
+    pub const REAL: Self = Self { apply_ms: 1000, join_ms: 1800, scan_ms: 1500, stop_ms: 1000, auto_stop_ms: 30_000, advert_ms: 160, contact_ms: 2000, heartbeat_ms: 10_000, boot_ms: 800 };
+    /// For tests.
+    pub const FAST: Self = Self { apply_ms: 20, join_ms: 40, scan_ms: 20, stop_ms: 150, auto_stop_ms: 3000, advert_ms: 40, contact_ms: 100, heartbeat_ms: 300, boot_ms: 50 };
+}
