@@ -1,0 +1,21 @@
+// Prints who can sign in where, for `make run`.
+import { readFileSync } from 'node:fs';
+
+const [signIns, fleet, address, internal] = process.argv.slice(2);
+const { operator, tenants } = JSON.parse(readFileSync(signIns, 'utf8'));
+const devices = readFileSync(fleet, 'utf8').split('\n').filter((line) => line.startsWith('{')).map((line) => JSON.parse(line));
+const line = (left, right) => console.log(`  ${left.padEnd(34)}${right}`);
+
+console.log(`\nWeb               ${address}`);
+console.log(`Health, metrics   ${internal}/readyz  ${internal}/metrics\n`);
+console.log('Platform operator');
+line(operator.email, operator.password);
+for (const tenant of tenants) {
+  console.log(`\n${tenant.display_name} (tenant name: ${tenant.name})`);
+  for (const person of tenant.people) line(person.email, person.password);
+}
+if (devices.length > 0) {
+  console.log('\nVirtual devices in radio range, with the text of their labels');
+  for (const device of devices) line(device.serial, device.label);
+}
+console.log('\nCtrl-C stops everything. Logs and data: ./data\n');
