@@ -14,6 +14,7 @@ pub mod commissioning;
 pub mod door;
 pub mod events;
 mod files;
+pub mod store;
 pub mod transport;
 pub mod vault;
 

@@ -1,0 +1,161 @@
+//! Paths, query strings and bodies of the door, refused in the words of the server.
+//!
+//! Deliberately not here: what a path means (the door's rooms).
+
+use std::{collections::HashMap, str::FromStr};
+
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use reqwest::Url;
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::{Value, json};
+
+use super::Reply;
+
+/// A request's path in parts, and its query.
+#[derive(Debug, Clone)]
+pub struct Path {
+    parts: Vec<String>,
+    query: Query,
+}
+
+impl Path {
+    /// Reads `/v1/devices?limit=10`; `None` when it is no path.
+    #[must_use]
+    pub fn read(path: &str) -> Option<Self> {
+        let url = Url::parse("http://app.invalid").ok()?.join(path).ok().filter(|url| url.host_str() == Some("app.invalid"))?;
+        let parts = url.path_segments()?.filter(|part| !part.is_empty()).map(str::to_owned).collect();
+        let query = url.query_pairs().map(|(name, value)| (name.into_owned(), value.into_owned())).collect();
+        Some(Self { parts, query: Query(query) })
+    }
+
+    /// Its parts, e.g. `["v1", "devices"]`.
+    #[must_use]
+    pub fn parts(&self) -> Vec<&str> {
+        self.parts.iter().map(String::as_str).collect()
+    }
+
+    /// Its query.
+    #[must_use]
+    pub const fn query(&self) -> &Query {
+        &self.query
+    }
+}
+
+/// A query string.
+#[derive(Debug, Clone)]
+pub struct Query(HashMap<String, String>);
+
+impl Query {
+    /// The value of `name`; an empty one counts as none.
+    #[must_use]
+    pub fn text(&self, name: &str) -> Option<String> {
+        self.0.get(name).filter(|value| !value.is_empty()).cloned()
+    }
+
+    /// The value of `name` as what it should be.
+    ///
+    /// # Errors
+    /// `invalid_query`.
+    pub fn value<T: FromStr>(&self, name: &str) -> Result<Option<T>, Reply> {
+        let invalid = || Reply::error(400, "invalid_query", &format!("{name} cannot be read"));
+        self.text(name).map(|value| value.parse().map_err(|_| invalid())).transpose()
+    }
+
+    /// The value of `name` as one of the words of the wire.
+    ///
+    /// # Errors
+    /// `invalid_query`.
+    pub fn word<T: DeserializeOwned>(&self, name: &str) -> Result<Option<T>, Reply> {
+        let invalid = |_| Reply::error(400, "invalid_query", &format!("{name} cannot be read"));
+        self.text(name).map(|value| serde_json::from_value(Value::String(value)).map_err(invalid)).transpose()
+    }
+
+    /// How many items a page holds.
+    ///
+    /// # Errors
+    /// `invalid_query`.
+    pub fn limit(&self) -> Result<u32, Reply> {
+        match self.value("limit")?.unwrap_or(50) {
+            limit @ 1..=200 => Ok(limit),
+            _ => Err(Reply::error(400, "invalid_query", "limit is 1 to 200")),
+        }
+    }
+
+    /// The key after which the page begins.
+    ///
+    /// # Errors
+    /// `invalid_cursor`.
+    pub fn cursor<K: DeserializeOwned>(&self) -> Result<Option<K>, Reply> {
+        let Some(cursor) = self.text("cursor") else { return Ok(None) };
+        let bytes = URL_SAFE_NO_PAD.decode(cursor).ok();
+        let key = bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok());
+        key.map(Some).ok_or_else(|| Reply::error(400, "invalid_cursor", "this cursor was not made by this list"))
+    }
+}
+
+/// A page out of at most `limit + 1` items; `key` is what the next query compares with.
+pub fn page<T: Serialize, K: Serialize>(mut items: Vec<T>, limit: u32, key: impl FnOnce(&T) -> K) -> Reply {
+    let more = items.len() > limit as usize;
+    items.truncate(limit as usize);
+    let next = items.last().filter(|_| more).map(|last| URL_SAFE_NO_PAD.encode(json!(key(last)).to_string()));
+    Reply::ok(json!({"items": items, "next": next}))
+}
+
+/// Reads a body as what it should be.
+///
+/// # Errors
+/// `unknown_field` or `invalid_field`, naming the field, as the server does.
+pub fn body<T: DeserializeOwned>(body: Option<&Value>) -> Result<T, Reply> {
+    let body = body.unwrap_or(&Value::Null);
+    serde_path_to_error::deserialize(body).map_err(|error| refuse(&error))
+}
+
+fn refuse(error: &serde_path_to_error::Error<serde_json::Error>) -> Reply {
+    let detail = error.inner().to_string();
+    let path = Some(error.path().to_string()).filter(|path| path != ".");
+    // "unknown field `x`, expected …" and "missing field `x`" speak of a member of the object at `path`.
+    let member = ["unknown field `", "missing field `", "duplicate field `"].iter().find_map(|start| detail.strip_prefix(start)?.split('`').next());
+    let field = match (path, member) {
+        (Some(path), Some(member)) if path != member && !path.ends_with(&format!(".{member}")) => format!("{path}.{member}"),
+        (None, Some(member)) => member.to_owned(),
+        (path, _) => path.unwrap_or_else(|| "body".to_owned()),
+    };
+    let code = if detail.starts_with("unknown field") { "unknown_field" } else { "invalid_field" };
+    Reply::invalid(code, &field, &detail)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_is_taken_apart_and_nothing_leads_elsewhere() {
+        let path = Path::read("/v1/devices/dev_1?q=M%C3%BCll+1&limit=3&state=").unwrap();
+        assert_eq!(path.parts(), ["v1", "devices", "dev_1"]);
+        assert_eq!(path.query().text("q").unwrap(), "Müll 1");
+        assert_eq!(path.query().limit().unwrap(), 3);
+        assert_eq!(path.query().text("state"), None);
+        assert_eq!(Path::read("/v1/../app/host").unwrap().parts(), ["app", "host"]);
+        assert!(Path::read("https://elsewhere.example/v1").is_none());
+        assert!(Path::read("//elsewhere.example/v1").is_none());
+    }
+
+    #[test]
+    fn limits_and_cursors_that_no_list_made_are_refused() {
+        for (query, code) in [("limit=0", "invalid_query"), ("limit=201", "invalid_query"), ("limit=x", "invalid_query")] {
+            let path = Path::read(&format!("/v1/sites?{query}")).unwrap();
+            assert_eq!(path.query().limit().unwrap_err().code(), Some(code), "{query}");
+        }
+        let path = Path::read("/v1/sites?cursor=%3Chtml%3E").unwrap();
+        assert_eq!(path.query().cursor::<(String, String)>().unwrap_err().code(), Some("invalid_cursor"));
+    }
+
+    #[test]
+    fn a_cursor_leads_to_what_follows_and_the_last_page_has_none() {
+        let reply = page(vec![1, 2, 3], 2, |last| ("key", *last));
+        let next = reply.body["next"].as_str().unwrap();
+        let path = Path::read(&format!("/v1/sites?cursor={next}")).unwrap();
+        assert_eq!(path.query().cursor::<(String, i32)>().unwrap(), Some(("key".to_owned(), 2)));
+        assert_eq!(page(vec![1, 2], 2, |last| *last).body["next"], Value::Null);
+    }
+}

@@ -1,0 +1,113 @@
+//! The pack of claim grants: fetched while there is a network, used up while there is none.
+//!
+//! A grant is `free`, `taken` for one device at one site, or `spent`. Taking is durable before the grant
+//! leaves for a device, so a crash never gives one grant to two devices.
+//! Deliberately not here: what a grant says and whether a device honours it (`omniot_shared::claim`).
+
+use omniot_shared::{
+    claim::{Grant, SignedGrant},
+    ids::{GrantId, SiteId},
+    time::Millis,
+};
+use rusqlite::{Connection, OptionalExtension, params};
+use uuid::Uuid;
+
+use super::StoreError;
+
+/// A grant that is kept for one device at one site.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Taken {
+    /// Its id.
+    pub id: GrantId,
+    /// As it goes to the device.
+    pub signed: SignedGrant,
+    /// What was stored when it was first taken.
+    pub nonce: [u8; 16],
+}
+
+/// Adds grants of a fetched pack; known ones stay as they are.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn add(db: &Connection, grants: &[(Grant, SignedGrant)]) -> Result<(), StoreError> {
+    let sql = "insert into claim_grant (id, not_after, signed, state) values (?1, ?2, ?3, 'free') on conflict (id) do nothing";
+    let mut statement = db.prepare_cached(sql)?;
+    for (grant, signed) in grants {
+        statement.execute(params![grant.id.0.as_bytes(), grant.not_after.0, signed.0])?;
+    }
+    Ok(())
+}
+
+/// How many free ones are good beyond `until`.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn count_free(db: &Connection, until: Millis) -> Result<u32, StoreError> {
+    let sql = "select count(*) from claim_grant where state = 'free' and not_after > ?1";
+    Ok(db.prepare_cached(sql)?.query_row([until.0], |row| row.get(0))?)
+}
+
+/// Forgets those that ended before `now` and are in nobody's hands.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn forget_ended(db: &Connection, now: Millis) -> Result<(), StoreError> {
+    db.prepare_cached("delete from claim_grant where not_after < ?1 and state <> 'taken'")?.execute([now.0])?;
+    Ok(())
+}
+
+/// The grant that is kept for this device at this site, or else a free one, which is then kept for it.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn take(db: &Connection, site: SiteId, serial: &str, nonce: [u8; 16], now: Millis) -> Result<Option<Taken>, StoreError> {
+    if let Some(kept) = kept(db, site, serial)? {
+        return Ok(Some(kept));
+    }
+    let Some((id, signed)) = first_free(db, site, now)? else { return Ok(None) };
+    let sql = "update claim_grant set state = 'taken', serial = ?2, site_id = ?3, nonce = ?4 where id = ?1";
+    db.prepare_cached(sql)?.execute(params![id.0.as_bytes(), serial, site.0.as_bytes(), nonce])?;
+    Ok(Some(Taken { id, signed, nonce }))
+}
+
+fn kept(db: &Connection, site: SiteId, serial: &str) -> Result<Option<Taken>, StoreError> {
+    let sql = "select id, signed, nonce from claim_grant where state = 'taken' and serial = ?1 and site_id = ?2";
+    let mut statement = db.prepare_cached(sql)?;
+    let found = statement.query_row(params![serial, site.0.as_bytes()], |row| {
+        Ok(Taken { id: GrantId(Uuid::from_bytes(row.get(0)?)), signed: SignedGrant(row.get(1)?), nonce: row.get(2)? })
+    });
+    Ok(found.optional()?)
+}
+
+/// The soonest to end goes first, so that few are wasted.
+fn first_free(db: &Connection, site: SiteId, now: Millis) -> Result<Option<(GrantId, SignedGrant)>, StoreError> {
+    let mut statement = db.prepare_cached("select signed from claim_grant where state = 'free' and not_after > ?1 order by not_after, id")?;
+    let mut free = statement.query([now.0])?;
+    while let Some(row) = free.next()? {
+        let signed = SignedGrant(row.get(0)?);
+        match signed.read() {
+            Ok(grant) if grant.covers(Some(site)) && grant.in_time(now) => return Ok(Some((grant.id, signed))),
+            _ => {}
+        }
+    }
+    Ok(None)
+}
+
+/// A taken grant is free again: no byte of it left for a device.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn give_back(db: &Connection, id: GrantId) -> Result<(), StoreError> {
+    let sql = "update claim_grant set state = 'free', serial = null, site_id = null, nonce = null where id = ?1 and state = 'taken'";
+    db.prepare_cached(sql)?.execute([id.0.as_bytes()])?;
+    Ok(())
+}
+
+/// A grant has served, or is of no use to anybody.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn spend(db: &Connection, id: GrantId) -> Result<(), StoreError> {
+    db.prepare_cached("update claim_grant set state = 'spent' where id = ?1")?.execute([id.0.as_bytes()])?;
+    Ok(())
+}

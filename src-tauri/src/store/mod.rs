@@ -1,0 +1,172 @@
+//! The replica of one account: one SQLite file, `replica.db`, that survives power cuts.
+//!
+//! Three kinds of connection. [`Store::edit`] commits with `synchronous=FULL`, so that what a person was
+//! told is saved is on the disk; [`Store::apply`] commits pulled rows with `NORMAL`, since cursor and rows
+//! commit together and can come again; [`Store::read`] sees one state and waits for nobody.
+//!
+//! Deliberately not here: encryption (the file is as private as the user's folder, see docs/SYNC.md),
+//! and the rules of synchronization (`omniot_shared::sync`). Each method blocks: call from [`on_worker`].
+
+use std::{
+    path::Path,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
+
+use crate::files;
+
+pub mod commissions;
+mod error;
+pub mod grants;
+pub mod lists;
+pub mod meta;
+mod reserve;
+pub mod rows;
+mod words;
+
+pub use error::StoreError;
+use reserve::Reserve;
+
+/// The layout that this version of the app writes.
+const VERSION: i64 = 1;
+/// Readers that are kept open.
+const READERS: usize = 3;
+
+/// One account's replica.
+pub struct Store {
+    writers: Mutex<Writers>,
+    readers: Mutex<Vec<Connection>>,
+    path: std::path::PathBuf,
+    reserve: Reserve,
+}
+
+/// Both writing connections behind one lock: SQLite has one writer at a time, and waiting for a lock
+/// is fairer and quicker than polling for the file's.
+struct Writers {
+    local: Connection,
+    pulled: Connection,
+}
+
+impl Store {
+    /// Opens or makes the replica in `folder`.
+    ///
+    /// # Errors
+    /// When the folder cannot be used, or the file is damaged or newer than this app.
+    pub fn open(folder: &Path) -> Result<Self, StoreError> {
+        files::private_folder(folder)?;
+        let path = folder.join("replica.db");
+        let mut local = connect(&path, "full")?;
+        migrate(&mut local)?;
+        let pulled = connect(&path, "normal")?;
+        let reserve = Reserve::in_folder(folder);
+        Ok(Self { writers: Mutex::new(Writers { local, pulled }), readers: Mutex::new(Vec::new()), path, reserve })
+    }
+
+    /// One local edit: all of it is on the disk when this returns `Ok`, or nothing happened.
+    ///
+    /// On a full disk the reserved room is given up and the edit is tried once more.
+    ///
+    /// # Errors
+    /// [`StoreError`]; nothing is kept then.
+    pub fn edit<T>(&self, mut edit: impl FnMut(&Transaction<'_>) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        match transact(&mut self.writers().local, &mut edit) {
+            Err(StoreError::DiskFull) if self.reserve.release() => {
+                tracing::warn!("the disk is full; the reserved room is used for local edits");
+                transact(&mut self.writers().local, &mut edit)
+            }
+            settled => settled,
+        }
+    }
+
+    /// One step of applying what the server sent: all or nothing, durable with the next checkpoint of SQLite.
+    ///
+    /// # Errors
+    /// [`StoreError`]; nothing is kept then.
+    pub fn apply<T>(&self, mut apply: impl FnMut(&Transaction<'_>) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        transact(&mut self.writers().pulled, &mut apply)
+    }
+
+    /// Reads one state of the replica, whatever is being written meanwhile.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn read<T>(&self, read: impl FnOnce(&Transaction<'_>) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        let idle = self.idle_readers().pop();
+        let mut reader = match idle {
+            Some(reader) => reader,
+            None => connect(&self.path, "normal")?,
+        };
+        let transaction = reader.transaction_with_behavior(TransactionBehavior::Deferred)?;
+        let found = read(&transaction);
+        drop(transaction);
+        let mut idle = self.idle_readers();
+        if idle.len() < READERS {
+            idle.push(reader);
+        }
+        found
+    }
+
+    /// Moves what was committed into the main file and takes the reserved room again: after a large pull.
+    pub fn settle(&self) {
+        let moved = self.writers().pulled.query_row("pragma wal_checkpoint(truncate)", [], |_| Ok(()));
+        if let Err(error) = moved {
+            tracing::debug!(%error, "the log was not moved into the replica now");
+        }
+        self.reserve.refill();
+    }
+
+    fn writers(&self) -> MutexGuard<'_, Writers> {
+        self.writers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn idle_readers(&self) -> MutexGuard<'_, Vec<Connection>> {
+        self.readers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Runs something that blocks where it holds up nobody.
+///
+/// # Errors
+/// Of the work, or [`StoreError::Closing`].
+pub async fn on_worker<T: Send + 'static>(
+    store: &Arc<Store>,
+    work: impl FnOnce(&Store) -> Result<T, StoreError> + Send + 'static,
+) -> Result<T, StoreError> {
+    let store = Arc::clone(store);
+    tokio::task::spawn_blocking(move || work(&store)).await.map_err(|_| StoreError::Closing)?
+}
+
+fn transact<T>(connection: &mut Connection, work: &mut impl FnMut(&Transaction<'_>) -> Result<T, StoreError>) -> Result<T, StoreError> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let done = work(&transaction)?;
+    transaction.commit()?;
+    Ok(done)
+}
+
+fn connect(path: &Path, synchronous: &str) -> Result<Connection, StoreError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    connection.busy_timeout(Duration::from_secs(10))?;
+    connection.set_prepared_statement_cache_capacity(128);
+    connection.pragma_update(None, "journal_mode", "wal")?;
+    connection.pragma_update(None, "synchronous", synchronous)?;
+    // Rows of another person or of a left tenant do not stay readable in free pages.
+    connection.pragma_update(None, "secure_delete", "on")?;
+    connection.pragma_update(None, "cache_size", -8192)?;
+    Ok(connection)
+}
+
+fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let version: i64 = transaction.query_row("pragma user_version", [], |row| row.get(0))?;
+    match version {
+        VERSION => return Ok(()),
+        0 => transaction.execute_batch(include_str!("schema.sql"))?,
+        _ => return Err(StoreError::FromTheFuture),
+    }
+    transaction.pragma_update(None, "user_version", VERSION)?;
+    transaction.commit()?;
+    Ok(())
+}

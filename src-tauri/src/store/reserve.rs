@@ -1,0 +1,52 @@
+//! Room on the disk that belongs to local edits alone.
+//!
+//! A file of zeros beside the replica. When the disk is full while a person saves something, the file
+//! is given up and the edit is tried once more. Pulled rows never get this room: they can come again,
+//! what a person did cannot.
+//! Deliberately not here: the edit itself (see [`super::Store::edit`]).
+
+use std::{
+    fs::OpenOptions,
+    io::{self, Write},
+    path::{Path, PathBuf},
+};
+
+/// Enough for a season of intents.
+pub const SIZE: u64 = 16 * 1024 * 1024;
+
+/// The file that keeps the room.
+#[derive(Debug)]
+pub struct Reserve(PathBuf);
+
+impl Reserve {
+    /// The reserve in an account's folder; fills it when there is room for it.
+    #[must_use]
+    pub fn in_folder(folder: &Path) -> Self {
+        let reserve = Self(folder.join("reserve"));
+        reserve.refill();
+        reserve
+    }
+
+    /// Gives the room back to the disk. `false` when there was none left to give.
+    pub fn release(&self) -> bool {
+        std::fs::remove_file(&self.0).is_ok()
+    }
+
+    /// Takes the room again when it is not held; on a full disk nothing happens.
+    pub fn refill(&self) {
+        let held = std::fs::metadata(&self.0).map_or(0, |file| file.len());
+        if held < SIZE && self.fill().is_err() {
+            self.release();
+        }
+    }
+
+    /// Real zeros: a sparse file would reserve nothing.
+    fn fill(&self) -> io::Result<()> {
+        let mut file = OpenOptions::new().write(true).create(true).truncate(true).open(&self.0)?;
+        let zeros = vec![0; 1024 * 1024];
+        for _ in 0..SIZE / zeros.len() as u64 {
+            file.write_all(&zeros)?;
+        }
+        file.sync_all()
+    }
+}

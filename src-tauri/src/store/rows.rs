@@ -1,0 +1,214 @@
+//! Synced rows in and out of their typed tables.
+//!
+//! Deliberately not here: which rows belong there (the sync core decides), and lists (`lists`).
+//! To add a table: its `create table` in schema.sql, a `write_…` and a `read_…` here.
+
+use omniot_shared::{
+    entities::{Attempt, Device, DeviceModel, Site},
+    fold::fold,
+    ids::{DeviceId, ModelId, SiteId},
+    sync::{Row, RowKey, Seq, SyncedRow, Table},
+    time::Millis,
+};
+use rusqlite::{Connection, OptionalExtension, named_params, params};
+use uuid::Uuid;
+
+use super::{StoreError, words::AsWord};
+
+/// Columns of a site, in the order that [`site`] reads.
+pub const SITE: &str = "id, name, address, time_zone, note, created_at";
+/// Columns of a model, in the order that [`model`] reads.
+pub const MODEL: &str = "id, name, sku, min_security, created_at";
+/// Columns of a device, in the order that [`device`] reads.
+pub const DEVICE: &str = "id, serial, name, model_id, site_id, note, state, firmware, epoch, created_at";
+
+/// Writes a row over whatever stands at its key.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn put(db: &Connection, synced: &SyncedRow) -> Result<(), StoreError> {
+    let seq = synced.seq;
+    match &synced.row {
+        Row::Site(site) => put_site(db, seq, site),
+        Row::Model(model) => put_model(db, seq, model),
+        Row::Device(device) => put_device(db, seq, device),
+        Row::Attempt(attempt) => put_attempt(db, seq, attempt),
+    }
+}
+
+/// The row at `key`.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn get(db: &Connection, key: RowKey) -> Result<Option<SyncedRow>, StoreError> {
+    match key.table {
+        Table::Site => one(db, &format!("select {SITE}, seq from site where id = ?1"), key, 6, |row| site(row).map(Row::Site)),
+        Table::Model => one(db, &format!("select {MODEL}, seq from model where id = ?1"), key, 5, |row| model(row).map(Row::Model)),
+        Table::Device => one(db, &format!("select {DEVICE}, seq from device where id = ?1"), key, 10, |row| device(row).map(Row::Device)),
+        Table::Attempt => one(db, "select whole, seq from attempt where id = ?1", key, 1, |row| attempt(row).map(|attempt| Row::Attempt(Box::new(attempt)))),
+    }
+}
+
+/// The sequence of the row at `key`, without reading the rest.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn seq(db: &Connection, key: RowKey) -> Result<Option<Seq>, StoreError> {
+    let sql = match key.table {
+        Table::Site => "select seq from site where id = ?1",
+        Table::Model => "select seq from model where id = ?1",
+        Table::Device => "select seq from device where id = ?1",
+        Table::Attempt => "select seq from attempt where id = ?1",
+    };
+    Ok(db.prepare_cached(sql)?.query_row([key.id.as_bytes()], |row| row.get(0)).optional()?.map(Seq))
+}
+
+/// Takes the row at `key` away; none is fine.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn remove(db: &Connection, key: RowKey) -> Result<(), StoreError> {
+    let sql = match key.table {
+        Table::Site => "delete from site where id = ?1",
+        Table::Model => "delete from model where id = ?1",
+        Table::Device => "delete from device where id = ?1",
+        Table::Attempt => "delete from attempt where id = ?1",
+    };
+    db.prepare_cached(sql)?.execute([key.id.as_bytes()])?;
+    Ok(())
+}
+
+/// Takes every row of every table away.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn clear(db: &Connection) -> Result<(), StoreError> {
+    for table in Table::ALL {
+        db.execute(&format!("delete from {}", table.name()), [])?;
+    }
+    Ok(())
+}
+
+fn one(
+    db: &Connection,
+    sql: &str,
+    key: RowKey,
+    seq_at: usize,
+    read: impl FnOnce(&rusqlite::Row<'_>) -> rusqlite::Result<Row>,
+) -> Result<Option<SyncedRow>, StoreError> {
+    let mut statement = db.prepare_cached(sql)?;
+    let found = statement.query_row([key.id.as_bytes()], |row| Ok(SyncedRow { seq: Seq(row.get(seq_at)?), row: read(row)? }));
+    Ok(found.optional()?)
+}
+
+fn put_site(db: &Connection, seq: Seq, site: &Site) -> Result<(), StoreError> {
+    let sql = "insert or replace into site (id, seq, name, folded, address, time_zone, note, created_at) values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+    let folded = fold(&site.name);
+    db.prepare_cached(sql)?.execute(params![site.id.0.as_bytes(), seq.0, site.name, folded, site.address, site.time_zone, site.note, site.created_at.0])?;
+    Ok(())
+}
+
+fn put_model(db: &Connection, seq: Seq, model: &DeviceModel) -> Result<(), StoreError> {
+    let sql = "insert or replace into model (id, seq, name, folded, sku, min_security, created_at) values (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+    let folded = fold(&model.name);
+    db.prepare_cached(sql)?.execute(params![model.id.0.as_bytes(), seq.0, model.name, folded, model.sku, AsWord(model.min_security), model.created_at.0])?;
+    Ok(())
+}
+
+fn put_device(db: &Connection, seq: Seq, device: &Device) -> Result<(), StoreError> {
+    let sql = "insert or replace into device \
+         (id, seq, serial, name, folded, model_id, site_id, note, state, firmware, epoch, created_at) \
+         values (:id, :seq, :serial, :name, :folded, :model, :site, :note, :state, :firmware, :epoch, :created)";
+    db.prepare_cached(sql)?.execute(named_params! {
+        ":id": device.id.0.as_bytes(),
+        ":seq": seq.0,
+        ":serial": device.serial,
+        ":name": device.name,
+        ":folded": fold(&device.name),
+        ":model": device.model_id.0.as_bytes(),
+        ":site": device.site_id.as_ref().map(|site| site.0.as_bytes()),
+        ":note": device.note,
+        ":state": AsWord(device.state),
+        ":firmware": device.firmware,
+        ":epoch": device.epoch,
+        ":created": device.created_at.0,
+    })?;
+    Ok(())
+}
+
+fn put_attempt(db: &Connection, seq: Seq, attempt: &Attempt) -> Result<(), StoreError> {
+    let sql = "insert or replace into attempt (id, seq, device_id, site_id, technician_id, outcome, started_at, whole) values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+    db.prepare_cached(sql)?.execute(params![
+        attempt.id.0.as_bytes(),
+        seq.0,
+        attempt.device_id.as_ref().map(|id| id.0.as_bytes()),
+        attempt.site_id.as_ref().map(|id| id.0.as_bytes()),
+        attempt.technician_id.0.as_bytes(),
+        AsWord(attempt.outcome),
+        attempt.started_at.0,
+        serde_json::to_string(attempt)?,
+    ])?;
+    Ok(())
+}
+
+/// Reads [`SITE`].
+///
+/// # Errors
+/// Of rusqlite, when a column is not what it should be.
+pub fn site(row: &rusqlite::Row<'_>) -> rusqlite::Result<Site> {
+    Ok(Site {
+        id: SiteId(uuid(row, 0)?),
+        name: row.get(1)?,
+        address: row.get(2)?,
+        time_zone: row.get(3)?,
+        note: row.get(4)?,
+        created_at: Millis(row.get(5)?),
+    })
+}
+
+/// Reads [`MODEL`].
+///
+/// # Errors
+/// Of rusqlite, when a column is not what it should be.
+pub fn model(row: &rusqlite::Row<'_>) -> rusqlite::Result<DeviceModel> {
+    Ok(DeviceModel {
+        id: ModelId(uuid(row, 0)?),
+        name: row.get(1)?,
+        sku: row.get(2)?,
+        min_security: row.get::<_, AsWord<_>>(3)?.0,
+        created_at: Millis(row.get(4)?),
+    })
+}
+
+/// Reads [`DEVICE`].
+///
+/// # Errors
+/// Of rusqlite, when a column is not what it should be.
+pub fn device(row: &rusqlite::Row<'_>) -> rusqlite::Result<Device> {
+    let site: Option<[u8; 16]> = row.get(4)?;
+    Ok(Device {
+        id: DeviceId(uuid(row, 0)?),
+        serial: row.get(1)?,
+        name: row.get(2)?,
+        model_id: ModelId(uuid(row, 3)?),
+        site_id: site.map(|bytes| SiteId(Uuid::from_bytes(bytes))),
+        note: row.get(5)?,
+        state: row.get::<_, AsWord<_>>(6)?.0,
+        firmware: row.get(7)?,
+        epoch: row.get(8)?,
+        created_at: Millis(row.get(9)?),
+    })
+}
+
+/// Reads the column `whole` of an attempt.
+///
+/// # Errors
+/// Of rusqlite, when it is not an attempt.
+pub fn attempt(row: &rusqlite::Row<'_>) -> rusqlite::Result<Attempt> {
+    let whole = row.get_ref(0)?.as_str()?;
+    serde_json::from_str(whole).map_err(|error| rusqlite::Error::FromSqlConversionFailure(0, rusqlite::types::Type::Text, Box::new(error)))
+}
+
+fn uuid(row: &rusqlite::Row<'_>, at: usize) -> rusqlite::Result<Uuid> {
+    row.get(at).map(Uuid::from_bytes)
+}
