@@ -12,6 +12,9 @@ pub mod identity;
 pub mod models;
 pub mod sites;
 pub mod sync;
+pub mod tenancy;
+#[cfg(test)]
+pub mod testing;
 
 use axum::{Router, middleware, routing::get};
 use tower_http::catch_panic::CatchPanicLayer;
@@ -35,6 +38,7 @@ fn features() -> OpenApiRouter<AppState> {
         .merge(sync::router())
         .merge(commissioning::router())
         .merge(audit::router())
+        .merge(tenancy::router())
 }
 
 /// The description of the API, OpenAPI 3.1.
