@@ -3,3 +3,4 @@
 //! Deliberately not here: anything that ships.
 
 pub mod virtual_device;
+pub mod world;

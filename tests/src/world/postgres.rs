@@ -1,0 +1,34 @@
+//! A database of its own for each world on PostgreSQL, with an app role as in production.
+
+use std::env;
+
+use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
+use uuid::Uuid;
+
+/// A fresh database: owner's URL to migrate with, app role's URL to serve with.
+pub(super) struct Database {
+    pub owner_url: String,
+    pub app_url: String,
+    pub app_role: String,
+}
+
+impl Database {
+    /// `None` when this machine has no PostgreSQL for tests; under `CI=true` that fails.
+    #[allow(clippy::disallowed_methods, reason = "where a test's PostgreSQL is comes from the environment")]
+    pub async fn make() -> Option<Self> {
+        let Ok(superuser) = env::var("OMNIOT_TEST_POSTGRES") else {
+            assert_ne!(env::var("CI").as_deref(), Ok("true"), "OMNIOT_TEST_POSTGRES is not set: run the tests through scripts/postgres");
+            eprintln!("DID NOT RUN on PostgreSQL: OMNIOT_TEST_POSTGRES is not set (scripts/postgres sets it)");
+            return None;
+        };
+        let name = format!("omniot_{}", Uuid::now_v7().simple());
+        let mut connection = PgConnection::connect(&superuser).await.expect("the PostgreSQL of OMNIOT_TEST_POSTGRES answers");
+        connection.execute(AssertSqlSafe(format!("create database {name}"))).await.expect("a superuser makes a database");
+        connection.close().await.expect("the connection closes");
+        let (server, _) = superuser.rsplit_once('/').expect("the URL names a database");
+        let (scheme, address) = server.split_once("://").expect("the URL has a scheme");
+        let address = address.rsplit_once('@').map_or(address, |(_, address)| address);
+        let app_role = format!("{name}_app");
+        Some(Self { owner_url: format!("{server}/{name}"), app_url: format!("{scheme}://{app_role}:app@{address}/{name}"), app_role })
+    }
+}
