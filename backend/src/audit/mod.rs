@@ -4,19 +4,23 @@
 //! To write an entry: `caller.audit(Entry::new("site.create").target("site", id, &name).after(&site))`,
 //! or [`append`] with an [`Author`] where nobody is signed in.
 
+mod api;
 mod chain;
 mod entry;
 pub mod store;
+#[cfg(test)]
+mod tests;
 
+pub use api::{Actor, AuditEntry, Change, Target};
 pub use chain::{Broken, Verdict, verify};
 pub use entry::{Author, Entry};
 pub use store::append;
 
-use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::http::AppState;
 
 /// This feature's operations.
 pub fn router() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new()
+    OpenApiRouter::new().routes(routes!(api::list_audit))
 }

@@ -1,18 +1,31 @@
 //! The SQL of the audit log.
 
-use omniot_shared::time::Millis;
+use omniot_shared::{fold::fold, time::Millis};
 use uuid::Uuid;
 
-use super::{Author, Entry, chain::Link};
+use super::{Author, Change, Entry, chain::Link};
 use crate::db::{DbError, Scope};
 
 const NUMBER: &str = "update tenant_clock set audit_n = audit_n + 1 where tenant_id = $1 returning audit_n, audit_head";
 const INSERT: &str = "
     insert into audit (tenant_id, n, at, actor_kind, actor_id, actor_name, acting_as, action, target_kind, target_id, target_name,
-                       detail, before_hash, after_hash, request_id, hash)
-    values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)";
+                       detail, before_hash, after_hash, request_id, hash, search_text)
+    values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)";
 const MOVE_HEAD: &str = "update tenant_clock set audit_head = $2 where tenant_id = $1";
 const HEAD: &str = "select audit_n, audit_head from tenant_clock where tenant_id = $1";
+const LIST: &str = "
+    select n, at, actor_kind, actor_id, actor_name, acting_as, action, target_kind, target_id, target_name,
+           detail, before_hash, after_hash, request_id, hash
+    from audit
+    where tenant_id = $1
+      and (cast($2 as text) is null or actor_id = $2)
+      and (cast($3 as text) is null or action = $3)
+      and (cast($4 as text) is null or target_id = $4)
+      and (cast($5 as bigint) is null or at >= $5)
+      and (cast($6 as bigint) is null or at < $6)
+      and (cast($7 as bigint) is null or n < $7)
+      and (cast($8 as text) is null or search_text like $8 escape '\\')
+    order by n desc limit $9";
 const LINKS: &str = "
     select n, at, actor_kind, actor_id, actor_name, acting_as, action, target_kind, target_id, target_name,
            detail, before_hash, after_hash, request_id, hash
@@ -49,6 +62,7 @@ pub async fn append(scope: &mut Scope, author: &Author, at: Millis, request_id: 
 }
 
 async fn insert(scope: &mut Scope, link: Link) -> Result<(), DbError> {
+    let search = fold(&format!("{} {} {}", link.actor_name, link.target_name.as_deref().unwrap_or_default(), link.action));
     scope
         .query(INSERT)
         .bind(link.n)
@@ -66,9 +80,62 @@ async fn insert(scope: &mut Scope, link: Link) -> Result<(), DbError> {
         .bind(link.after_hash)
         .bind(link.request_id)
         .bind(link.hash)
+        .bind(search)
         .execute()
         .await
         .map(drop)
+}
+
+/// Which entries to list.
+#[derive(Debug, Clone, Default)]
+pub struct Wanted {
+    /// By this actor.
+    pub actor_id: Option<String>,
+    /// This action.
+    pub action: Option<String>,
+    /// Done to this thing.
+    pub target_id: Option<String>,
+    /// At or after.
+    pub since: Option<Millis>,
+    /// Before.
+    pub until: Option<Millis>,
+    /// Folded `like` pattern over the names of actor and target, and the action.
+    pub pattern: Option<String>,
+    /// Older than the entry of this number.
+    pub before: Option<i64>,
+}
+
+/// An entry that was read to be shown.
+#[derive(Debug, Clone)]
+pub struct Seen(pub(super) Link);
+
+impl Seen {
+    /// Its number: the key of the list.
+    #[must_use]
+    pub const fn n(&self) -> i64 {
+        self.0.n
+    }
+}
+
+/// The newest entries first; `rows` at most.
+///
+/// # Errors
+/// Whatever the store says.
+pub async fn list(scope: &mut Scope, wanted: &Wanted, rows: i64) -> Result<Vec<Seen>, DbError> {
+    let query = scope.query(LIST).bind(wanted.actor_id.as_ref()).bind(wanted.action.as_ref()).bind(wanted.target_id.as_ref());
+    let query = query.bind(wanted.since).bind(wanted.until).bind(wanted.before).bind(wanted.pattern.as_ref());
+    let links: Vec<Link> = query.bind(rows).all().await?;
+    Ok(links.into_iter().map(Seen).collect())
+}
+
+/// What happened to one thing, newest first, without hashes: for `GET /v1/devices/{id}/changes`.
+/// `before` is the cursor's key: the `n` of the last change shown.
+///
+/// # Errors
+/// Whatever the store says.
+pub async fn for_target(scope: &mut Scope, target_id: &str, before: Option<i64>, rows: i64) -> Result<Vec<Change>, DbError> {
+    let wanted = Wanted { target_id: Some(target_id.to_owned()), before, ..Wanted::default() };
+    Ok(list(scope, &wanted, rows).await?.into_iter().map(Change::from).collect())
 }
 
 /// The entries after number `after`, in order.

@@ -33,6 +33,12 @@ impl Scope {
         Query::new(&mut self.tx, sql.into_sql_str(), vec![Value::from(self.tenant)])
     }
 
+    /// A statement without the tenant, for tests that tamper.
+    #[cfg(test)]
+    pub async fn db_raw(&mut self, sql: &'static str) {
+        Query::new(&mut self.tx, sql.into_sql_str(), Vec::new()).execute().await.expect("a raw statement");
+    }
+
     /// Takes the next `count` numbers of the tenant's sequence. Numbers of a transaction that does
     /// not commit are not used up, and commit order is sequence order (SYNC.md 1.2).
     ///

@@ -65,6 +65,7 @@ create table audit (
     before_hash bytea,
     after_hash bytea,
     request_id text,
+    search_text text not null,
     hash bytea not null,
     primary key (tenant_id, n)
 );

@@ -65,6 +65,7 @@ create table audit (
     before_hash blob,
     after_hash blob,
     request_id text,
+    search_text text not null,
     hash blob not null,
     primary key (tenant_id, n)
 ) strict;
