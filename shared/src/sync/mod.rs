@@ -11,8 +11,11 @@ pub mod checksum;
 pub mod frame;
 pub mod intent;
 pub mod patch;
+pub mod policy;
 pub mod receipt;
 pub mod rows;
+pub mod rules;
+pub mod server;
 pub mod wire;
 
 pub use checksum::Checksum;
@@ -20,3 +23,4 @@ pub use intent::{Change, Intent};
 pub use patch::Patch;
 pub use receipt::{Code, Outcome, Receipt, Refusal};
 pub use rows::{Row, RowKey, RowSet, Rows, Seq, SyncedRow, Table};
+pub use rules::{Actor, RowChange, Who, apply};

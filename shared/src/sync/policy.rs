@@ -1,0 +1,279 @@
+//! How concurrent edits of one field meet: one policy for every field of every synced entity.
+//!
+//! Two facts decide, in this order (SYNC.md 1.2): *causality* – the field has not changed since
+//! the author last saw it, or was last changed by the author's own client – and only then the
+//! policy. Deliberately not here: whether an edit is allowed at all (`rules`).
+//! To add a field: its line in [`policy`]; the test below fails until it is there.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    intent::Change,
+    patch::Patch,
+    rows::{Row, Seq, Table},
+};
+use crate::{ids::ClientId, time::Millis};
+
+/// What happens when two people change one field without knowing of each other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Policy {
+    /// Set when the row is made, never changed.
+    Fixed,
+    /// The later corrected time wins.
+    Lww,
+    /// What the server holds stands; the other edit is told so.
+    Server,
+    /// Moves by compare-and-set in `rules`.
+    StateMachine,
+    /// The greatest value wins.
+    Max,
+    /// Part of an append-only record.
+    Append,
+}
+
+/// The policy of `field` of `table`; `None` for a field there is not.
+#[must_use]
+pub fn policy(table: Table, field: &str) -> Option<Policy> {
+    Some(match (table, field) {
+        (Table::Site, "id" | "created_at")
+        | (Table::Model, "id" | "created_at")
+        | (Table::Device, "id" | "serial" | "created_at") => Policy::Fixed,
+        (Table::Site, "name" | "address" | "time_zone" | "note")
+        | (Table::Model, "name" | "sku")
+        | (Table::Device, "name" | "note") => Policy::Lww,
+        // A weaker floor must never slip in late, and where a device stands is an assignment.
+        (Table::Model, "min_security") | (Table::Device, "model_id" | "site_id" | "firmware") => Policy::Server,
+        (Table::Device, "state") => Policy::StateMachine,
+        (Table::Device, "epoch") => Policy::Max,
+        (
+            Table::Attempt,
+            "id" | "device_id" | "serial" | "site_id" | "technician_id" | "technician_name" | "client_id" | "app_version" | "os" | "radio"
+            | "protocol" | "security" | "firmware" | "identity_verified" | "rssi" | "mtu" | "steps" | "grant_id" | "receipt" | "epoch"
+            | "network_name" | "outcome" | "cause" | "started_at" | "ended_at",
+        ) => Policy::Append,
+        _ => return None,
+    })
+}
+
+/// Who last changed a field, and when.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stamp {
+    /// The sequence of that change.
+    pub seq: Seq,
+    /// Its corrected time.
+    pub at: Millis,
+    /// The replica it came from; `None` for the server's own API.
+    pub by: Option<ClientId>,
+}
+
+/// The stamps of a row's fields. A field without one has not changed since the row was made.
+pub type Stamps = BTreeMap<String, Stamp>;
+
+/// An edit on its way into a row.
+#[derive(Debug, Clone, Copy)]
+pub struct Edit {
+    /// What its author had seen of the row; `None` = the present row (an online edit).
+    pub base: Option<Seq>,
+    /// Its corrected time.
+    pub at: Millis,
+    /// The replica it comes from.
+    pub by: Option<ClientId>,
+}
+
+/// Takes out of `change` the fields that lose against what happened since the author looked, and
+/// names them. A change that is no patch loses nothing here.
+pub fn merge(change: &mut Change, stamps: &Stamps, edit: &Edit) -> Vec<String> {
+    let Some((table, fields)) = patched(change) else { return vec![] };
+    let lost: Vec<&'static str> = fields.into_iter().filter(|field| loses(table, field, stamps, edit)).collect();
+    for field in &lost {
+        forget(change, field);
+    }
+    lost.into_iter().map(str::to_owned).collect()
+}
+
+fn loses(table: Table, field: &str, stamps: &Stamps, edit: &Edit) -> bool {
+    let (Some(stamp), Some(base)) = (stamps.get(field), edit.base) else { return false };
+    let author_knows = stamp.seq <= base || (edit.by.is_some() && stamp.by == edit.by);
+    if author_knows {
+        return false;
+    }
+    match policy(table, field) {
+        // Equal times: the one that is there stays, on every replay alike.
+        Some(Policy::Lww) => edit.at <= stamp.at,
+        _ => true,
+    }
+}
+
+/// The stamps after `old` became `new` by `edit` at `seq`.
+#[must_use]
+pub fn stamped(mut stamps: Stamps, old: Option<&Row>, new: &Row, edit: &Edit, seq: Seq) -> Stamps {
+    let (Some(old), Some(new)) = (old.and_then(fields_of), fields_of(new)) else { return Stamps::new() };
+    for (field, value) in &new {
+        if old.get(field) != Some(value) {
+            stamps.insert(field.clone(), Stamp { seq, at: edit.at, by: edit.by });
+        }
+    }
+    stamps
+}
+
+fn fields_of(row: &Row) -> Option<serde_json::Map<String, serde_json::Value>> {
+    let value = match row {
+        Row::Site(row) => serde_json::to_value(row),
+        Row::Model(row) => serde_json::to_value(row),
+        Row::Device(row) => serde_json::to_value(row),
+        Row::Attempt(row) => serde_json::to_value(row),
+    };
+    match value {
+        Ok(serde_json::Value::Object(fields)) => Some(fields),
+        _ => None,
+    }
+}
+
+/// The fields that a patch touches.
+#[must_use]
+pub fn patched(change: &Change) -> Option<(Table, Vec<&'static str>)> {
+    fn set<const N: usize>(fields: [(&'static str, bool); N]) -> Vec<&'static str> {
+        fields.into_iter().filter(|(_, kept)| !kept).map(|(name, _)| name).collect()
+    }
+    Some(match change {
+        Change::SiteUpdate(update) => {
+            let p = &update.patch;
+            (Table::Site, set([("name", p.name.is_keep()), ("address", p.address.is_keep()), ("time_zone", p.time_zone.is_keep()), ("note", p.note.is_keep())]))
+        }
+        Change::ModelUpdate(update) => {
+            let p = &update.patch;
+            (Table::Model, set([("name", p.name.is_keep()), ("sku", p.sku.is_keep()), ("min_security", p.min_security.is_keep())]))
+        }
+        Change::DeviceUpdate(update) => {
+            let p = &update.patch;
+            (Table::Device, set([("name", p.name.is_keep()), ("model_id", p.model_id.is_keep()), ("site_id", p.site_id.is_keep()), ("note", p.note.is_keep())]))
+        }
+        _ => return None,
+    })
+}
+
+fn forget(change: &mut Change, field: &str) {
+    match change {
+        Change::SiteUpdate(update) => match field {
+            "name" => update.patch.name = Patch::Keep,
+            "address" => update.patch.address = Patch::Keep,
+            "time_zone" => update.patch.time_zone = Patch::Keep,
+            _ => update.patch.note = Patch::Keep,
+        },
+        Change::ModelUpdate(update) => match field {
+            "name" => update.patch.name = Patch::Keep,
+            "sku" => update.patch.sku = Patch::Keep,
+            _ => update.patch.min_security = Patch::Keep,
+        },
+        Change::DeviceUpdate(update) => match field {
+            "name" => update.patch.name = Patch::Keep,
+            "model_id" => update.patch.model_id = Patch::Keep,
+            "site_id" => update.patch.site_id = Patch::Keep,
+            _ => update.patch.note = Patch::Keep,
+        },
+        _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::{
+        entities::{Attempt, AttemptOutcome, Device, DeviceModel, DeviceState, Security, Site},
+        ids::{AttemptId, DeviceId, ModelId, PersonId, SiteId},
+        sync::intent::{DevicePatch, DeviceUpdate, ModelPatch, ModelUpdate, SitePatch, SiteUpdate},
+    };
+
+    fn site(name: &str) -> Site {
+        Site { id: SiteId(Uuid::nil()), name: name.into(), address: None, time_zone: "UTC".into(), note: None, created_at: Millis(0) }
+    }
+
+    fn one_of_each() -> [Row; 4] {
+        let model = DeviceModel { id: ModelId(Uuid::nil()), name: "m".into(), sku: "s".into(), min_security: Security::Sec1, created_at: Millis(0) };
+        let device = Device { id: DeviceId(Uuid::nil()), serial: "A".into(), name: "d".into(), model_id: model.id, site_id: None, note: None, state: DeviceState::Planned, firmware: None, epoch: 0, created_at: Millis(0) };
+        let attempt = Attempt {
+            id: AttemptId(Uuid::nil()), device_id: None, serial: None, site_id: None, technician_id: PersonId(Uuid::nil()), technician_name: "t".into(),
+            client_id: ClientId(Uuid::nil()), app_version: "0".into(), os: "o".into(), radio: "virtual".into(), protocol: None, security: None, firmware: None,
+            identity_verified: false, rssi: None, mtu: None, steps: vec![], grant_id: None, receipt: None, epoch: None, network_name: None,
+            outcome: AttemptOutcome::Failed, cause: None, started_at: Millis(0), ended_at: Millis(0),
+        };
+        [site("s").into(), model.into(), device.into(), Box::new(attempt).into()]
+    }
+
+    #[test]
+    fn no_field_lacks_a_policy() {
+        for row in one_of_each() {
+            let table = row.key().table;
+            for field in fields_of(&row).unwrap().keys() {
+                assert!(policy(table, field).is_some(), "{}.{field} has no policy", table.name());
+            }
+        }
+        assert_eq!(policy(Table::Site, "serial"), None, "and only real fields have one");
+    }
+
+    #[test]
+    fn every_field_a_patch_can_touch_can_also_lose() {
+        let everything = [
+            Change::SiteUpdate(SiteUpdate { id: SiteId(Uuid::nil()), patch: SitePatch { name: Patch::Clear, address: Patch::Clear, time_zone: Patch::Clear, note: Patch::Clear } }),
+            Change::ModelUpdate(ModelUpdate { id: ModelId(Uuid::nil()), patch: ModelPatch { name: Patch::Clear, sku: Patch::Clear, min_security: Patch::Clear } }),
+            Change::DeviceUpdate(DeviceUpdate { id: DeviceId(Uuid::nil()), patch: DevicePatch { name: Patch::Clear, model_id: Patch::Clear, site_id: Patch::Clear, note: Patch::Clear } }),
+        ];
+        for mut change in everything {
+            let body = serde_json::to_value(&change).unwrap()["body"]["patch"].clone();
+            let (table, fields) = patched(&change).unwrap();
+            assert_eq!(fields.len(), body.as_object().unwrap().len(), "{}: patched() names every field of the patch", table.name());
+            for field in fields {
+                assert!(matches!(policy(table, field), Some(Policy::Lww | Policy::Server)), "{}.{field} can be edited concurrently", table.name());
+                forget(&mut change, field);
+                assert!(!patched(&change).unwrap().1.contains(&field), "{field} is forgotten");
+            }
+        }
+    }
+
+    const OTHER: Option<ClientId> = Some(ClientId(Uuid::from_u128(8)));
+    const MINE: Option<ClientId> = Some(ClientId(Uuid::from_u128(9)));
+
+    fn rename() -> Change {
+        Change::SiteUpdate(SiteUpdate { id: SiteId(Uuid::nil()), patch: SitePatch { name: Patch::Set("mine".into()), note: Patch::Set("n".into()), ..SitePatch::default() } })
+    }
+
+    fn lost(stamp: Stamp, edit: Edit) -> Vec<String> {
+        merge(&mut rename(), &Stamps::from([("name".to_owned(), stamp)]), &edit)
+    }
+
+    #[test]
+    fn causality_comes_before_the_clock() {
+        let stamp = Stamp { seq: Seq(5), at: Millis(999), by: OTHER };
+        assert_eq!(lost(stamp, Edit { base: Some(Seq(5)), at: Millis(0), by: MINE }), [""; 0], "I had seen it: my wrong clock does not matter");
+        assert_eq!(lost(Stamp { by: MINE, ..stamp }, Edit { base: Some(Seq(2)), at: Millis(0), by: MINE }), [""; 0], "it was my own earlier edit");
+        assert_eq!(lost(stamp, Edit { base: None, at: Millis(0), by: None }), [""; 0], "an online edit sees the present row");
+    }
+
+    #[test]
+    fn of_two_concurrent_edits_the_later_stands_and_only_in_the_contested_field() {
+        let stamp = Stamp { seq: Seq(5), at: Millis(100), by: OTHER };
+        let mine = |at| Edit { base: Some(Seq(2)), at: Millis(at), by: MINE };
+        assert_eq!(lost(stamp, mine(99)), ["name"]);
+        assert_eq!(lost(stamp, mine(100)), ["name"], "a tie goes to what stands, on every replay");
+        assert_eq!(lost(stamp, mine(101)), [""; 0]);
+    }
+
+    #[test]
+    fn a_concurrent_assignment_stays_as_the_server_has_it_however_late_the_other() {
+        let mut change = Change::DeviceUpdate(DeviceUpdate { id: DeviceId(Uuid::nil()), patch: DevicePatch { site_id: Patch::Clear, ..DevicePatch::default() } });
+        let stamps = Stamps::from([("site_id".to_owned(), Stamp { seq: Seq(5), at: Millis(0), by: OTHER })]);
+        assert_eq!(merge(&mut change, &stamps, &Edit { base: Some(Seq(1)), at: Millis(9_999), by: MINE }), ["site_id"]);
+    }
+
+    #[test]
+    fn only_changed_fields_are_stamped() {
+        let edit = Edit { base: None, at: Millis(7), by: MINE };
+        let stamps = stamped(Stamps::new(), Some(&site("a").into()), &site("b").into(), &edit, Seq(3));
+        assert_eq!(stamps, Stamps::from([("name".to_owned(), Stamp { seq: Seq(3), at: Millis(7), by: MINE })]));
+        assert_eq!(stamped(stamps, None, &site("c").into(), &edit, Seq(4)), Stamps::new(), "a new row starts without stamps");
+    }
+}

@@ -1,0 +1,222 @@
+use uuid::Uuid;
+
+use super::*;
+use crate::{
+    entities::{Attempt, AttemptOutcome, Device, DeviceModel, DeviceState, Security, Site},
+    ids::{AttemptId, ClientId, ModelId, SiteId},
+    sync::{
+        intent::{DeviceClaimed, DeviceOnline, DevicePatch, DeviceRetire, DeviceUpdate, NewDevice, NewModel, NewSite, SitePatch, SiteUpdate},
+        patch::Patch,
+        rows::RowSet,
+    },
+};
+
+const TENANT: TenantId = TenantId(Uuid::from_u128(1));
+const PERSON: PersonId = PersonId(Uuid::from_u128(2));
+
+fn actor(role: Role) -> Actor {
+    Actor { tenant: TENANT, who: Who::Person { id: PERSON, role }, now: Millis(1_000) }
+}
+
+fn device_actor(serial: &str) -> Actor {
+    Actor { tenant: TENANT, who: Who::Device(DeviceId::for_serial(TENANT, serial)), now: Millis(9) }
+}
+
+fn site(n: u128) -> Site {
+    Site { id: SiteId(Uuid::from_u128(n)), name: "Depot".into(), address: None, time_zone: "Europe/Vienna".into(), note: None, created_at: Millis(0) }
+}
+
+fn model() -> DeviceModel {
+    DeviceModel { id: ModelId(Uuid::from_u128(50)), name: "Sensor".into(), sku: "S1".into(), min_security: Security::Sec1, created_at: Millis(0) }
+}
+
+fn device(state: DeviceState) -> Device {
+    Device { id: DeviceId::for_serial(TENANT, "A1"), serial: "A1".into(), name: "Roof".into(), model_id: model().id, site_id: None, note: None, state, firmware: None, epoch: 3, created_at: Millis(0) }
+}
+
+fn attempt(outcome: AttemptOutcome, epoch: Option<u32>) -> Attempt {
+    Attempt {
+        id: AttemptId(Uuid::from_u128(70)), device_id: Some(DeviceId::for_serial(TENANT, "A1")), serial: Some("A1".into()), site_id: Some(site(11).id),
+        technician_id: PERSON, technician_name: "Tess".into(), client_id: ClientId(Uuid::from_u128(3)), app_version: "0.1.0".into(), os: "linux".into(),
+        radio: "virtual".into(), protocol: Some("esp".into()), security: Some(Security::Sec2Patch1), firmware: Some("1.2".into()), identity_verified: true,
+        rssi: Some(-50), mtu: Some(517), steps: vec![], grant_id: None, receipt: None, epoch, network_name: Some("Hall".into()), outcome, cause: None,
+        started_at: Millis(1), ended_at: Millis(2),
+    }
+}
+
+fn rows(all: impl IntoIterator<Item = Row>) -> RowSet {
+    all.into_iter().map(|row| (row.key(), row)).collect()
+}
+
+fn base() -> Vec<Row> {
+    vec![site(10).into(), site(11).into(), model().into()]
+}
+
+fn with(state: DeviceState) -> RowSet {
+    rows(base().into_iter().chain([device(state).into()]))
+}
+
+fn new_site(name: &str) -> NewSite {
+    NewSite { id: SiteId(Uuid::from_u128(99)), name: name.into(), address: Some("  ".into()), time_zone: "UTC".into(), note: None }
+}
+
+fn the_device(changes: &[RowChange]) -> &Device {
+    changes.iter().find_map(|change| match change { RowChange::Put(Row::Device(device)) => Some(device), _ => None }).expect("a device is put")
+}
+
+fn refusal(change: Change, who: &Actor, rows: &RowSet) -> (Code, Option<String>) {
+    let refusal = apply(&change, who, rows).expect_err("it is refused");
+    (refusal.code, refusal.field)
+}
+
+fn field(name: &str) -> (Code, Option<String>) {
+    (Code::InvalidField, Some(name.to_owned()))
+}
+
+#[test]
+fn a_site_is_made_with_trimmed_texts_and_the_time_of_its_author() {
+    let changes = apply(&Change::SiteCreate(new_site("  Dock 4 ")), &actor(Role::Admin), &RowSet::new()).unwrap();
+    let [RowChange::Put(Row::Site(site))] = &changes[..] else { panic!("{changes:?}") };
+    assert_eq!((site.name.as_str(), &site.address, site.created_at), ("Dock 4", &None, Millis(1_000)), "a blank address is none");
+}
+
+#[test]
+fn a_field_that_breaks_a_rule_is_named() {
+    let admin = actor(Role::Admin);
+    let none = RowSet::new();
+    let with_zone = |zone: &str| Change::SiteCreate(NewSite { time_zone: zone.into(), ..new_site("x") });
+    for (change, name) in [
+        (Change::SiteCreate(new_site("   ")), "name"),
+        (Change::SiteCreate(new_site(&"é".repeat(121))), "name"),
+        (Change::SiteCreate(new_site("a\u{7}b")), "name"),
+        (with_zone("Mars/../Base"), "time_zone"),
+        (with_zone("8 o'clock"), "time_zone"),
+        (Change::SiteCreate(NewSite { address: Some("a".repeat(401)), ..new_site("x") }), "address"),
+        (Change::SiteCreate(NewSite { note: Some("a".repeat(2_001)), ..new_site("x") }), "note"),
+        (Change::ModelCreate(NewModel { id: model().id, name: "x".into(), sku: String::new(), min_security: Security::Sec1 }), "sku"),
+        (Change::DeviceCreate(NewDevice { serial: " ".into(), name: "x".into(), model_id: model().id, site_id: None, note: None }), "serial"),
+        (Change::DeviceCreate(NewDevice { serial: "ä".into(), name: "x".into(), model_id: model().id, site_id: None, note: None }), "serial"),
+    ] {
+        assert_eq!(refusal(change.clone(), &admin, &none), field(name), "{change:?}");
+    }
+    assert!(apply(&Change::SiteCreate(new_site(&"é".repeat(120))), &admin, &none).is_ok(), "120 characters are 120 whatever their bytes");
+}
+
+#[test]
+fn a_patch_leaves_clears_and_sets() {
+    let old = Site { note: Some("old".into()), address: Some("Street 1".into()), ..site(10) };
+    let patch = SitePatch { name: Patch::Set("New".into()), note: Patch::Clear, ..SitePatch::default() };
+    let changes = apply(&Change::SiteUpdate(SiteUpdate { id: old.id, patch }), &actor(Role::Operator), &rows([old.clone().into()])).unwrap();
+    assert_eq!(changes, [RowChange::Put(Site { name: "New".into(), note: None, ..old.clone() }.into())]);
+    let same = SitePatch { name: Patch::Set("Depot".into()), ..SitePatch::default() };
+    assert_eq!(apply(&Change::SiteUpdate(SiteUpdate { id: old.id, patch: same }), &actor(Role::Operator), &rows([old.clone().into()])), Ok(vec![]), "no change takes no sequence");
+    let cleared = SitePatch { name: Patch::Clear, ..SitePatch::default() };
+    assert_eq!(refusal(Change::SiteUpdate(SiteUpdate { id: old.id, patch: cleared }), &actor(Role::Operator), &rows([old.into()])), field("name"));
+}
+
+#[test]
+fn each_role_may_what_the_matrix_says() {
+    let create = Change::SiteCreate(new_site("x"));
+    let report = Change::DeviceOnline(DeviceOnline { id: device(DeviceState::Claimed).id, firmware: None });
+    for role in Role::ALL {
+        assert_eq!(apply(&create, &actor(role), &RowSet::new()).is_ok(), role.may(Permission::SiteWrite), "{role:?} and site.create");
+        assert_eq!(refusal(report.clone(), &actor(role), &with(DeviceState::Claimed)).0, Code::NotAllowed, "no person reports for a device");
+    }
+}
+
+#[test]
+fn a_device_reports_about_itself_only() {
+    let report = Change::DeviceOnline(DeviceOnline { id: device(DeviceState::Claimed).id, firmware: Some("2".into()) });
+    let changes = apply(&report, &device_actor("A1"), &with(DeviceState::Claimed)).unwrap();
+    assert_eq!((the_device(&changes).state, the_device(&changes).firmware.as_deref()), (DeviceState::Online, Some("2")));
+    assert_eq!(refusal(report.clone(), &device_actor("B2"), &with(DeviceState::Claimed)).0, Code::NotAllowed);
+    assert_eq!(refusal(Change::SiteCreate(new_site("x")), &device_actor("A1"), &RowSet::new()).0, Code::NotAllowed);
+    let still = Change::DeviceOnline(DeviceOnline { id: device(DeviceState::Online).id, firmware: None });
+    assert_eq!(apply(&still, &device_actor("A1"), &with(DeviceState::Online)), Ok(vec![]), "a heartbeat without news takes no sequence");
+}
+
+#[test]
+fn states_move_only_forward() {
+    let retire = || Change::DeviceRetire(DeviceRetire { id: device(DeviceState::Planned).id, reason: None });
+    for state in [DeviceState::Planned, DeviceState::Claimed, DeviceState::Online] {
+        assert_eq!(the_device(&apply(&retire(), &actor(Role::Operator), &with(state)).unwrap()).state, DeviceState::Retired);
+    }
+    let edit = Change::DeviceUpdate(DeviceUpdate { id: device(DeviceState::Planned).id, patch: DevicePatch { name: Patch::Set("x".into()), ..DevicePatch::default() } });
+    let claim = Change::DeviceClaimed(DeviceClaimed { serial: "A1".into(), model_id: None, site_id: None, epoch: 9, firmware: None });
+    let report = Change::DeviceOnline(DeviceOnline { id: device(DeviceState::Planned).id, firmware: None });
+    for (change, who) in [(retire(), actor(Role::Admin)), (edit, actor(Role::Admin)), (claim, device_actor("A1")), (report.clone(), device_actor("A1"))] {
+        assert_eq!(refusal(change, &who, &with(DeviceState::Retired)).0, Code::StateConflict, "a retired device is changed by nothing");
+    }
+    assert_eq!(refusal(report, &device_actor("A1"), &with(DeviceState::Planned)).0, Code::StateConflict, "online without a claim");
+}
+
+#[test]
+fn a_claim_raises_the_epoch_and_never_lowers_it() {
+    let claim = |epoch, site_id| Change::DeviceClaimed(DeviceClaimed { serial: "a 1".into(), model_id: None, site_id, epoch, firmware: Some("1".into()) });
+    let changes = apply(&claim(4, Some(site(10).id)), &device_actor("A1"), &with(DeviceState::Planned)).unwrap();
+    assert_eq!((the_device(&changes).state, the_device(&changes).epoch, the_device(&changes).site_id), (DeviceState::Claimed, 4, Some(site(10).id)));
+    assert_eq!(refusal(claim(2, None), &device_actor("A1"), &with(DeviceState::Online)).0, Code::Stale);
+    let again = apply(&claim(4, None), &device_actor("A1"), &rows(base().into_iter().chain([the_device(&changes).clone().into()])));
+    assert_eq!(again, Ok(vec![]), "the same claim again changes nothing");
+}
+
+#[test]
+fn a_claim_makes_the_row_that_no_technician_has_synced_yet() {
+    let claim = |model_id| Change::DeviceClaimed(DeviceClaimed { serial: "A1".into(), model_id, site_id: None, epoch: 1, firmware: None });
+    let made = apply(&claim(Some(model().id)), &device_actor("A1"), &rows(base())).unwrap();
+    assert_eq!((the_device(&made).state, the_device(&made).name.as_str()), (DeviceState::Claimed, "A1"));
+    assert_eq!(refusal(claim(None), &device_actor("A1"), &rows(base())), (Code::NotFound, Some("model_id".into())));
+}
+
+#[test]
+fn a_successful_attempt_takes_its_device_over() {
+    let record = Change::AttemptRecord(Box::new(attempt(AttemptOutcome::Succeeded, Some(4))));
+    let changes = apply(&record, &actor(Role::Technician), &with(DeviceState::Planned)).unwrap();
+    assert_eq!(changes.len(), 2, "the record and the device");
+    let device = the_device(&changes);
+    assert_eq!((device.state, device.epoch, device.site_id, device.firmware.as_deref()), (DeviceState::Claimed, 4, Some(site(11).id), Some("1.2")));
+}
+
+#[test]
+fn the_device_decides_between_two_technicians() {
+    let higher = Device { epoch: 7, site_id: Some(site(10).id), ..device(DeviceState::Claimed) };
+    let there = rows(base().into_iter().chain([higher.into()]));
+    let late = Change::AttemptRecord(Box::new(attempt(AttemptOutcome::Succeeded, Some(6))));
+    let changes = apply(&late, &actor(Role::Technician), &there).unwrap();
+    assert_eq!(changes.len(), 1, "the work is recorded; epoch 7 > 6, so the device stays as it is");
+}
+
+#[test]
+fn an_attempt_survives_whatever_became_of_its_device() {
+    for outcome in [AttemptOutcome::Succeeded, AttemptOutcome::Failed, AttemptOutcome::Cancelled, AttemptOutcome::Interrupted] {
+        let record = Change::AttemptRecord(Box::new(attempt(outcome, Some(9))));
+        for there in [with(DeviceState::Retired), rows(base())] {
+            assert_eq!(apply(&record, &actor(Role::Technician), &there).unwrap().len(), 1, "{outcome:?}: recorded, nothing else changed");
+        }
+    }
+}
+
+#[test]
+fn an_attempt_is_never_altered() {
+    let first = attempt(AttemptOutcome::Failed, None);
+    let there = rows(base().into_iter().chain([Row::from(Box::new(first.clone()))]));
+    let again = Change::AttemptRecord(Box::new(first.clone()));
+    assert_eq!(apply(&again, &actor(Role::Technician), &there), Ok(vec![]));
+    let other = Change::AttemptRecord(Box::new(Attempt { outcome: AttemptOutcome::Succeeded, ..first.clone() }));
+    assert_eq!(refusal(other, &actor(Role::Technician), &there).0, Code::AppendOnly);
+    let forged = Change::AttemptRecord(Box::new(Attempt { id: AttemptId(Uuid::from_u128(71)), technician_id: PersonId(Uuid::from_u128(66)), ..first }));
+    assert_eq!(refusal(forged, &actor(Role::Technician), &there), (Code::NotAllowed, Some("technician_id".into())));
+}
+
+#[test]
+fn references_to_rows_that_are_not_there_are_refused_by_field() {
+    let elsewhere = SiteId(Uuid::from_u128(404));
+    let new = |site_id, model_id| Change::DeviceCreate(NewDevice { serial: "N1".into(), name: "x".into(), model_id, site_id, note: None });
+    let tech = actor(Role::Technician);
+    assert_eq!(refusal(new(Some(elsewhere), model().id), &tech, &rows(base())), (Code::NotFound, Some("site_id".into())));
+    assert_eq!(refusal(new(None, ModelId(Uuid::from_u128(404))), &tech, &rows(base())), (Code::NotFound, Some("model_id".into())));
+    let lost = Change::AttemptRecord(Box::new(Attempt { site_id: Some(elsewhere), ..attempt(AttemptOutcome::Failed, None) }));
+    assert_eq!(refusal(lost, &tech, &rows(base())), (Code::NotFound, Some("site_id".into())));
+    let crossed = Change::AttemptRecord(Box::new(Attempt { serial: Some("Z9".into()), ..attempt(AttemptOutcome::Failed, None) }));
+    assert_eq!(refusal(crossed, &tech, &with(DeviceState::Planned)), field("device_id"));
+}

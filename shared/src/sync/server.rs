@@ -1,0 +1,204 @@
+//! The server's side of a push, as decisions: which intent is next, what becomes of it.
+//!
+//! Deliberately not here: storing. A driver must commit the receipt, the rows and the client's
+//! last number in one transaction; refused advances the number too (SYNC.md 1.2 *Push*).
+
+use super::{
+    intent::{Change, NewDevice},
+    policy::{self, Edit, Stamps},
+    receipt::{Code, Outcome, Refusal},
+    rows::Rows,
+    rules::{self, Actor, RowChange},
+};
+use crate::{entities::DeviceState, ids::{DeviceId, IntentId}, time::Millis};
+
+/// A client's clock may be this far ahead after the correction before it is set back to now.
+const AHEAD_MS: i64 = 60_000;
+
+/// Where an intent's number stands against the last one that has a receipt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Arrival {
+    /// It has a receipt already: answer that, do nothing.
+    Replay,
+    /// It is the next one.
+    Next,
+    /// One or more before it never arrived.
+    Gap {
+        /// The number that has to come.
+        expected: u64,
+    },
+}
+
+/// Where `n` stands after `last_n`.
+#[must_use]
+pub const fn arrival(last_n: u64, n: u64) -> Arrival {
+    if n <= last_n {
+        Arrival::Replay
+    } else if n == last_n.saturating_add(1) {
+        Arrival::Next
+    } else {
+        Arrival::Gap { expected: last_n.saturating_add(1) }
+    }
+}
+
+/// A client's time as the server's clock would have shown it: shifted by the skew that this
+/// request measured, and never later than now (SYNC.md 1.2 *Time*).
+#[must_use]
+pub fn corrected(at: Millis, skew_ms: i64, now: Millis) -> Millis {
+    let shifted = at.plus(skew_ms.saturating_neg());
+    if shifted > now.plus(AHEAD_MS) { now } else { shifted }
+}
+
+/// What an intent comes to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Decision {
+    /// The rows to write; empty unless accepted.
+    pub changes: Vec<RowChange>,
+    /// The receipt's word.
+    pub outcome: Outcome,
+}
+
+impl Decision {
+    /// Nothing happens, for that reason.
+    #[must_use]
+    pub const fn refuse(refusal: Refusal) -> Self {
+        Self { changes: vec![], outcome: Outcome::Refused(refusal) }
+    }
+}
+
+/// Whether what an intent depends on allows it to run: `None` = yes. `outcome_of` answers from
+/// the stored receipts and from those made earlier in the same push.
+pub fn held_by_parent<'o>(parents: &[IntentId], outcome_of: impl Fn(IntentId) -> Option<&'o Outcome>) -> Option<Outcome> {
+    let mut wait = None;
+    for parent in parents {
+        match outcome_of(*parent) {
+            Some(outcome) if outcome.is_accepted() => {}
+            Some(outcome) if outcome.is_final() => {
+                return Some(Outcome::Refused(Refusal::new(Code::ParentRefused, format!("{parent}, which it depends on, was refused"))));
+            }
+            Some(_) | None => wait = Some(Outcome::Later(Refusal::new(Code::ParentPending, format!("{parent}, which it depends on, has no final receipt")))),
+        }
+    }
+    wait
+}
+
+/// What becomes of `change`, which `edit` brings on behalf of `actor`, in front of `rows` and the
+/// stamps of its target row.
+#[must_use]
+pub fn decide(mut change: Change, edit: &Edit, actor: &Actor, rows: &impl Rows, stamps: &Stamps) -> Decision {
+    let asked = policy::patched(&change).map_or(0, |(_, fields)| fields.len());
+    // Validated and permitted as it was meant, before any field is taken out.
+    let whole = match rules::apply(&change, actor, rows) {
+        Ok(changes) => changes,
+        Err(refusal) => return met_halfway(&change, refusal, actor, rows),
+    };
+    let lost = policy::merge(&mut change, stamps, edit);
+    if lost.is_empty() {
+        return Decision { changes: whole, outcome: Outcome::Applied };
+    }
+    if lost.len() == asked {
+        return Decision { changes: vec![], outcome: Outcome::Superseded { lost } };
+    }
+    match rules::apply(&change, actor, rows) {
+        Ok(changes) => Decision { changes, outcome: Outcome::Merged { lost } },
+        Err(refusal) => Decision::refuse(refusal),
+    }
+}
+
+/// Two people who make the same device offline have made one device (SYNC.md 1.5).
+fn met_halfway(change: &Change, refusal: Refusal, actor: &Actor, rows: &impl Rows) -> Decision {
+    let Change::DeviceCreate(new) = change else { return Decision::refuse(refusal) };
+    let there = rows.device(DeviceId::for_serial(actor.tenant, &new.serial));
+    match there.filter(|_| refusal.code == Code::AlreadyExists) {
+        Some(device) if device.state == DeviceState::Retired => {
+            Decision::refuse(Refusal::new(Code::StateConflict, "a device with this serial number was retired"))
+        }
+        Some(device) => {
+            let NewDevice { serial: _, name, model_id, site_id, note } = new;
+            let differs = [("name", *name != device.name), ("model_id", *model_id != device.model_id), ("site_id", *site_id != device.site_id), ("note", *note != device.note)];
+            let lost: Vec<String> = differs.into_iter().filter(|(_, differs)| *differs).map(|(field, _)| field.to_owned()).collect();
+            let outcome = if lost.is_empty() { Outcome::Applied } else { Outcome::Merged { lost } };
+            Decision { changes: vec![], outcome }
+        }
+        None => Decision::refuse(refusal),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::{
+        entities::Site,
+        ids::{ClientId, PersonId, SiteId, TenantId},
+        roles::Role,
+        sync::{
+            intent::{SitePatch, SiteUpdate},
+            patch::Patch,
+            policy::Stamp,
+            rows::{Row, RowSet, Seq},
+            rules::Who,
+        },
+    };
+
+    fn actor() -> Actor {
+        Actor { tenant: TenantId(Uuid::from_u128(1)), who: Who::Person { id: PersonId(Uuid::from_u128(2)), role: Role::Admin }, now: Millis(50) }
+    }
+
+    fn site() -> Site {
+        Site { id: SiteId(Uuid::from_u128(3)), name: "a".into(), address: None, time_zone: "UTC".into(), note: None, created_at: Millis(0) }
+    }
+
+    fn rename(patch: SitePatch, theirs_at: i64) -> Decision {
+        let rows = RowSet::from([(site().id.into(), Row::from(site()))]);
+        let stamps = Stamps::from([("name".to_owned(), Stamp { seq: Seq(9), at: Millis(theirs_at), by: None })]);
+        let edit = Edit { base: Some(Seq(4)), at: Millis(50), by: Some(ClientId(Uuid::from_u128(5))) };
+        decide(Change::SiteUpdate(SiteUpdate { id: site().id, patch }), &edit, &actor(), &rows, &stamps)
+    }
+
+    #[test]
+    fn a_concurrent_edit_is_applied_merged_or_superseded() {
+        let name = Patch::Set("mine".to_owned());
+        let both = SitePatch { name: name.clone(), note: Patch::Set("n".into()), ..SitePatch::default() };
+        assert_eq!(rename(both.clone(), 40).outcome, Outcome::Applied);
+        let merged = rename(both, 60);
+        assert_eq!(merged.outcome, Outcome::Merged { lost: vec!["name".into()] });
+        assert_eq!(merged.changes, [RowChange::Put(Site { note: Some("n".into()), ..site() }.into())], "the note is mine, the name theirs");
+        let superseded = rename(SitePatch { name, ..SitePatch::default() }, 60);
+        assert_eq!((superseded.outcome, superseded.changes), (Outcome::Superseded { lost: vec!["name".into()] }, vec![]));
+    }
+
+    #[test]
+    fn what_would_have_lost_is_still_validated() {
+        let wrong = SitePatch { name: Patch::Set(String::new()), ..SitePatch::default() };
+        assert_eq!(rename(wrong, 60).outcome.refusal().map(|refusal| refusal.code), Some(Code::InvalidField));
+    }
+
+    #[test]
+    fn numbers_are_contiguous() {
+        assert_eq!([arrival(3, 3), arrival(3, 4), arrival(3, 5), arrival(0, 1)], [Arrival::Replay, Arrival::Next, Arrival::Gap { expected: 4 }, Arrival::Next]);
+        assert_eq!(arrival(u64::MAX, u64::MAX), Arrival::Replay);
+    }
+
+    #[test]
+    fn a_wrong_clock_is_corrected_and_the_future_is_cut_off() {
+        let now = Millis(1_000_000_000);
+        let three_hours = 3 * 3_600_000;
+        assert_eq!(corrected(now.plus(three_hours - 500), three_hours, now), now.plus(-500), "three hours ahead, half a second ago");
+        assert_eq!(corrected(now.plus(-three_hours - 500), -three_hours, now), now.plus(-500));
+        assert_eq!(corrected(Millis(i64::MAX), 0, now), now, "nothing happens in the future");
+        assert_eq!(corrected(Millis(i64::MIN), i64::MAX, now), Millis(i64::MIN), "and nothing overflows");
+    }
+
+    #[test]
+    fn a_refused_parent_refuses_its_child_and_a_waiting_one_makes_it_wait() {
+        let parent = IntentId(Uuid::from_u128(1));
+        let refused = Outcome::Refused(Refusal::new(Code::NotFound, ""));
+        let later = Outcome::Later(Refusal::new(Code::NeedsNewerServer, ""));
+        assert_eq!(held_by_parent(&[parent], |_| Some(&Outcome::Applied)), None);
+        assert!(matches!(held_by_parent(&[parent], |_| Some(&refused)), Some(Outcome::Refused(Refusal { code: Code::ParentRefused, .. }))));
+        assert!(matches!(held_by_parent(&[parent], |_| Some(&later)), Some(Outcome::Later(_))));
+        assert!(matches!(held_by_parent(&[parent], |_| None), Some(Outcome::Later(_))), "a parent that is not known here");
+    }
+}
