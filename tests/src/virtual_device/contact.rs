@@ -1,0 +1,148 @@
+//! What a device has to say to the backend, and what it makes of the answer.
+//!
+//! Deliberately not here: HTTP (see `cloud`).
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use omniot_shared::claim::{Domain, contact_context};
+use prost::Message as _;
+use rand::RngExt as _;
+use serde_json::{Value, json};
+
+use super::{device::Device, keeping::Kept};
+
+/// How the device stands with its backend; lost with power.
+#[derive(Debug, Clone, Default)]
+pub struct Contact {
+    next_at: u64,
+    /// The code of the last refusal.
+    pub refused: Option<String>,
+    /// The id the backend knows it by.
+    pub device_id: Option<String>,
+    /// How many heartbeats were taken.
+    pub heartbeats: u64,
+    temperature: i32,
+}
+
+/// Something to do over the network.
+pub enum Errand {
+    /// Ask for a challenge, then claim.
+    Claim {
+        /// Where.
+        backend: Backend,
+        /// The tenant, as the wire names it.
+        tenant: String,
+        /// For this epoch.
+        epoch: u32,
+    },
+    /// Tell the latest readings.
+    Heartbeat {
+        /// Where.
+        backend: Backend,
+        /// `omd_…`.
+        credential: String,
+        /// The body.
+        body: Value,
+    },
+}
+
+/// Where the backend is.
+#[derive(Clone)]
+pub struct Backend {
+    /// Origin.
+    pub url: String,
+    /// DER; empty: the public ones.
+    pub trust_anchor: Vec<u8>,
+}
+
+/// What came of an errand.
+pub enum Outcome {
+    /// The backend gave a credential for that epoch.
+    Claimed {
+        /// For this epoch.
+        epoch: u32,
+        /// `omd_…`.
+        credential: String,
+        /// `dev_…`.
+        device_id: Option<String>,
+    },
+    /// The readings were taken.
+    Heard,
+    /// The backend said no, with that status and code.
+    Refused(u16, String),
+    /// Nothing answered.
+    Unreachable,
+}
+
+impl Device {
+    /// The next errand that is due.
+    pub fn errand(&mut self, now: u64) -> Option<Errand> {
+        if !self.joined(now) || now < self.contact.next_at || self.faults.offline {
+            return None;
+        }
+        let owner = self.kept.state().owner?;
+        let grant = omniot_shared::claim::SignedGrant(owner.grant).read().ok()?;
+        let backend = Backend { url: grant.backend_url.clone(), trust_anchor: grant.trust_anchor.clone() };
+        self.contact.next_at = now + self.timing().contact_ms;
+        match self.kept.credential.clone() {
+            Some((epoch, credential)) if epoch == self.kept.epoch => {
+                self.contact.next_at = now + self.timing().heartbeat_ms;
+                Some(Errand::Heartbeat { backend, credential, body: self.readings() })
+            }
+            _ => Some(Errand::Claim { backend, tenant: grant.tenant.to_string(), epoch: self.kept.epoch }),
+        }
+    }
+
+    fn readings(&mut self) -> Value {
+        self.contact.temperature += self.rng.random_range(-3..=3);
+        let tenths = 215 + self.contact.temperature.clamp(-60, 60);
+        json!({
+            "readings": {
+                "temperature_c": f64::from(tenths) / 10.0,
+                "humidity_pct": 40 + self.rng.random_range(0..15),
+                "battery_pct": 97,
+                "door": "closed",
+                "mains": true,
+            },
+            "firmware": self.spec().firmware,
+        })
+    }
+
+    /// The body of `POST /v1/device/claim`, signed over the backend's challenge.
+    #[must_use]
+    pub fn claim_body(&self, challenge: &[u8]) -> Option<Value> {
+        let owner = self.kept.state().owner?;
+        let context = contact_context(challenge, &owner.grant, &owner.receipt);
+        let identity = self.identity().sign(&self.factory().key, Domain::Contact, &context).encode_to_vec();
+        Some(json!({
+            "grant": STANDARD.encode(&owner.grant),
+            "receipt": STANDARD.encode(&owner.receipt),
+            "identity": STANDARD.encode(identity),
+            "challenge": STANDARD.encode(challenge),
+        }))
+    }
+
+    /// Takes note of what came of an errand.
+    pub fn take_outcome(&mut self, outcome: Outcome) {
+        match outcome {
+            Outcome::Claimed { epoch, credential, device_id } => {
+                self.contact.refused = None;
+                self.contact.device_id = device_id;
+                self.contact.next_at = 0;
+                let kept = Kept { credential: Some((epoch, credential)), ..self.kept.clone() };
+                if epoch == self.kept.epoch && self.keep(kept, None).is_err() {
+                    self.contact.refused = Some("storage_failed".into());
+                }
+            }
+            Outcome::Heard => {
+                self.contact.refused = None;
+                self.contact.heartbeats += 1;
+            }
+            Outcome::Refused(401, code) => {
+                self.contact.refused = Some(code);
+                let _ = self.keep(Kept { credential: None, ..self.kept.clone() }, None);
+            }
+            Outcome::Refused(_, code) => self.contact.refused = Some(code),
+            Outcome::Unreachable => {}
+        }
+    }
+}

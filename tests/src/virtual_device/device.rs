@@ -1,0 +1,408 @@
+//! One virtual device: GATT endpoints on top, what it keeps below.
+//!
+//! Time comes in as milliseconds since the fleet's start; nothing waits here.
+//!
+//! Deliberately not here: sockets, and the way to the backend.
+
+use std::{collections::BTreeMap, io, path::Path};
+
+use omniot_shared::claim::{
+    Domain, Identity, PublicKey,
+    messages::{ClaimReply, ClaimRequest, IdentifyReply, IdentifyRequest, IdentityReply, IdentityRequest, Status},
+    owner,
+};
+use omniot_shared::entities::Security;
+use prost::Message as _;
+use rand::SeedableRng as _;
+use rand_chacha::ChaCha20Rng;
+use uuid::Uuid;
+
+use super::{
+    advert::Endpoint,
+    chunked::Chunked,
+    cipher::Counting,
+    faults::{Faults, PowerLoss},
+    keeping::{Keeper, Kept},
+    pre_owned,
+    session::{Draws, Scheme, Session},
+    spec::{Factory, Spec, Stack, USERNAME},
+    srp::Verifier,
+    timing::Timing,
+    wifi::{Network, Wifi},
+};
+
+/// The longest value of a characteristic.
+const VALUE_LIMIT: usize = 512;
+
+/// What became of a read or write.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// The value; empty for a write.
+    Value(Vec<u8>),
+    /// An ATT error; the link stays.
+    Att(u8),
+    /// An ATT error, then the device ends the link.
+    AttThenGone(u8),
+    /// The device ends the link without an answer.
+    Gone,
+    /// No answer.
+    Silence,
+}
+
+struct Link {
+    session: Session,
+    replies: BTreeMap<Endpoint, Vec<u8>>,
+    chunked: BTreeMap<Endpoint, Chunked>,
+    operations: u32,
+}
+
+/// One device.
+pub struct Device {
+    spec: Spec,
+    factory: Factory,
+    keeper: Keeper,
+    pub(super) kept: Kept,
+    pub(super) wifi: Wifi,
+    link: Option<Link>,
+    /// What goes wrong with it.
+    pub faults: Faults,
+    pub(super) rng: ChaCha20Rng,
+    timing: Timing,
+    ready_at: u64,
+    powered: bool,
+    provisioning: bool,
+    blinks_until: u64,
+    pub(super) contact: super::contact::Contact,
+}
+
+impl Device {
+    /// Builds the device and gives it power.
+    ///
+    /// # Errors
+    /// When its state folder cannot be used.
+    pub fn new(spec: Spec, seed: u64, networks: Vec<Network>, timing: Timing, dir: &Path) -> io::Result<Self> {
+        let factory = Factory::make(seed, &spec.serial);
+        let keeper = Keeper::new(dir, &spec.serial)?;
+        let kept = match keeper.load()? {
+            Some(kept) => kept,
+            None => pre_owned::first_state(&spec, &factory),
+        };
+        keeper.save(&kept, None)?;
+        let rng = ChaCha20Rng::from_seed(<sha2::Sha256 as sha2::Digest>::digest(format!("chance/{seed}/{}", spec.serial)).into());
+        let faults = spec.faults.clone();
+        let wifi = Wifi::new(networks, timing, spec.attempts);
+        let contact = super::contact::Contact::default();
+        let mut device =
+            Self { spec, factory, keeper, kept, wifi, link: None, faults, rng, timing, ready_at: 0, powered: true, provisioning: true, blinks_until: 0, contact };
+        device.boot(0);
+        Ok(device)
+    }
+
+    /// What it was made as.
+    #[must_use]
+    pub const fn spec(&self) -> &Spec {
+        &self.spec
+    }
+
+    /// What the factory gave it.
+    #[must_use]
+    pub const fn factory(&self) -> &Factory {
+        &self.factory
+    }
+
+    /// The timing it runs with.
+    #[must_use]
+    pub const fn timing(&self) -> Timing {
+        self.timing
+    }
+
+    /// Whether it has power and has started.
+    #[must_use]
+    pub const fn is_up(&self, now: u64) -> bool {
+        self.powered && now >= self.ready_at
+    }
+
+    /// Whether it advertises: it is up, to be provisioned, and has no link.
+    #[must_use]
+    pub const fn advertises(&self, now: u64) -> bool {
+        self.is_up(now) && self.provisioning && self.link.is_none()
+    }
+
+    /// Whether it blinks.
+    #[must_use]
+    pub const fn blinks(&self, now: u64) -> bool {
+        self.is_up(now) && now < self.blinks_until
+    }
+
+    /// The ATT MTU it settles for.
+    #[must_use]
+    pub fn mtu(&self) -> u16 {
+        self.faults.mtu.unwrap_or(256).clamp(23, 517)
+    }
+
+    /// A client connects; `false` when the device does not advertise.
+    pub fn connect(&mut self, now: u64) -> bool {
+        if !self.advertises(now) {
+            return false;
+        }
+        self.link = Some(Link { session: Session::new(self.scheme()), replies: BTreeMap::new(), chunked: BTreeMap::new(), operations: 0 });
+        true
+    }
+
+    /// The link is gone, and the session with it.
+    pub fn disconnect(&mut self) {
+        self.link = None;
+    }
+
+    /// Whether a client is connected.
+    #[must_use]
+    pub const fn linked(&self) -> bool {
+        self.link.is_some()
+    }
+
+    fn announced(&self) -> Security {
+        self.faults.downgrade.unwrap_or(self.spec.security)
+    }
+
+    fn scheme(&self) -> Scheme {
+        let pop = if self.faults.wrong_pop { format!("{}x", self.factory.pop) } else { self.factory.pop.clone() };
+        let verifier = || Verifier::make(USERNAME, pop.as_bytes(), &self.factory.salt);
+        match self.announced() {
+            Security::Sec0 => Scheme::Sec0,
+            Security::Sec1 => Scheme::Sec1(pop.into_bytes()),
+            Security::Sec2Patch0 => Scheme::Sec2(verifier(), Counting::Never),
+            Security::Sec2Patch1 => Scheme::Sec2(verifier(), Counting::Each),
+        }
+    }
+
+    fn version(&self) -> Vec<u8> {
+        let (level, patch, cap) = match self.announced() {
+            Security::Sec0 => (0, "", "\"no_sec\", "),
+            Security::Sec1 => (1, "", ""),
+            Security::Sec2Patch0 => (2, "", ""),
+            Security::Sec2Patch1 => (2, "\n\t\t\"sec_patch_ver\":\t1,", ""),
+        };
+        format!("{{\n\t\"prov\":\t{{\n\t\t\"ver\":\t\"netprov-v1.2\",\n\t\t\"sec_ver\":\t{level},{patch}\n\t\t\"cap\":\t[{cap}\"wifi_prov\", \"wifi_scan\"]\n\t}}\n}}").into_bytes()
+    }
+
+    /// A fault that strikes at this read or write, before the device sees it.
+    fn struck(&mut self) -> Option<Outcome> {
+        let Some(link) = &mut self.link else { return Some(Outcome::Gone) };
+        link.operations += 1;
+        let at = Some(link.operations);
+        if self.faults.silent {
+            return Some(Outcome::Silence);
+        }
+        if self.faults.drop_at == at {
+            self.faults.drop_at = None;
+            self.link = None;
+            return Some(Outcome::Gone);
+        }
+        if self.faults.att_error_at == at {
+            self.faults.att_error_at = None;
+            return Some(Outcome::Att(self.faults.att_code.unwrap_or(0x0e)));
+        }
+        None
+    }
+
+    /// A write with response, whole.
+    pub fn write(&mut self, characteristic: Uuid, value: &[u8], now: u64) -> Outcome {
+        if let Some(outcome) = self.struck() {
+            return outcome;
+        }
+        let Some(endpoint) = Endpoint::of(characteristic) else { return Outcome::Att(0x0a) };
+        if value.len() > VALUE_LIMIT {
+            return Outcome::Att(0x0d);
+        }
+        if value.is_empty() && self.spec.stack == Stack::Nimble {
+            return Outcome::Value(Vec::new());
+        }
+        let Some(mut link) = self.link.take() else { return Outcome::Gone };
+        let loss = self.faults.power_loss;
+        let reply = self.answer(&mut link, endpoint, value, now);
+        if loss.is_some() && self.faults.power_loss.is_none() {
+            self.power_cut(now);
+            return Outcome::Gone;
+        }
+        match reply {
+            Some(reply) => {
+                link.replies.insert(endpoint, reply);
+                self.link = Some(link);
+                Outcome::Value(Vec::new())
+            }
+            None if self.spec.stack == Stack::Nimble => {
+                link.replies.remove(&endpoint);
+                self.link = Some(link);
+                Outcome::Att(0x04)
+            }
+            None => Outcome::AttThenGone(0x85),
+        }
+    }
+
+    /// A read of the whole value.
+    pub fn read(&mut self, characteristic: Uuid) -> Outcome {
+        if let Some(outcome) = self.struck() {
+            return outcome;
+        }
+        let Some(endpoint) = Endpoint::of(characteristic) else { return Outcome::Att(0x0a) };
+        Outcome::Value(self.link.as_ref().and_then(|link| link.replies.get(&endpoint).cloned()).unwrap_or_default())
+    }
+
+    fn answer(&mut self, link: &mut Link, endpoint: Endpoint, value: &[u8], now: u64) -> Option<Vec<u8>> {
+        match endpoint {
+            Endpoint::Version => return Some(self.version()),
+            Endpoint::Session => return link.session.handshake(value, &Draws::from(&mut self.rng)),
+            _ => {}
+        }
+        self.wifi.trouble = self.faults.trouble();
+        let chunked = link.chunked.entry(endpoint).or_default();
+        link.session.exchange(value, |plain| match endpoint {
+            Endpoint::Config => match (self.wifi.config(plain, now), self.faults.false_success) {
+                (Some(reply), Some(lie)) if reply.first_chunk() == Some(&[0x08, 0x01]) => Some([lie.reply(), &[]].concat()),
+                (reply, _) => reply,
+            },
+            Endpoint::Scan => self.wifi.scan(plain, now),
+            Endpoint::Control => self.wifi.control(plain, now),
+            Endpoint::Identity => chunked.write(plain, |request| self.identify_to(request)),
+            Endpoint::Identify => chunked.write(plain, |request| self.show(request, now)),
+            Endpoint::Claim => chunked.write(plain, |request| self.claim(request)),
+            Endpoint::Version | Endpoint::Session => None,
+        })
+    }
+
+    /// Who it is, with its present owner.
+    #[must_use]
+    pub fn identity(&self) -> Identity {
+        self.kept.state().describe(Identity {
+            serial: self.spec.serial.clone(),
+            model: self.spec.model.clone(),
+            hardware_id: self.factory.hardware_id(),
+            firmware: self.spec.firmware.clone(),
+            public_key: PublicKey::of(&self.factory.key),
+            owner: None,
+            epoch: 0,
+            resets: 0,
+        })
+    }
+
+    fn identify_to(&self, request: &[u8]) -> Vec<u8> {
+        let challenge = IdentityRequest::decode(request).ok().map(|request| request.challenge).filter(|challenge| challenge.len() == 32);
+        let Some(challenge) = challenge else {
+            return IdentityReply { status: Status::Malformed.into(), identity: None }.encode_to_vec();
+        };
+        let other = ed25519_dalek::SigningKey::from_bytes(&[0xBA; 32]);
+        let key = if self.faults.wrong_key { &other } else { &self.factory.key };
+        let identity = self.identity().sign(key, Domain::Identity, &challenge);
+        IdentityReply { status: Status::Ok.into(), identity: Some(identity) }.encode_to_vec()
+    }
+
+    fn show(&mut self, request: &[u8], now: u64) -> Vec<u8> {
+        let status = match IdentifyRequest::decode(request) {
+            Ok(request) if request.seconds <= 60 => {
+                self.blinks_until = now + u64::from(request.seconds) * 1000;
+                Status::Ok
+            }
+            _ => Status::Malformed,
+        };
+        IdentifyReply { status: status.into() }.encode_to_vec()
+    }
+
+    fn claim(&mut self, request: &[u8]) -> Vec<u8> {
+        let Ok(request) = ClaimRequest::decode(request) else {
+            return ClaimReply { status: Status::Malformed.into(), receipt: None, owner: Vec::new() }.encode_to_vec();
+        };
+        let state = self.kept.state();
+        let outcome = owner::decide(&state, &self.spec.serial, &self.factory.key, &request, None);
+        if let Ok(accepted) = &outcome
+            && accepted.state != state
+        {
+            let loss = self.faults.power_loss.take();
+            if self.keep(self.kept.with(&accepted.state), loss).is_err() {
+                return ClaimReply { status: Status::StorageFailed.into(), receipt: None, owner: Vec::new() }.encode_to_vec();
+            }
+        }
+        owner::reply(&outcome).encode_to_vec()
+    }
+
+    /// Keeps a new state; it counts only once it is stored.
+    pub(super) fn keep(&mut self, kept: Kept, loss: Option<PowerLoss>) -> io::Result<()> {
+        self.keeper.save(&kept, loss)?;
+        self.kept = kept;
+        Ok(())
+    }
+
+    /// Time passes; `true` when the device ends its link.
+    pub fn tick(&mut self, now: u64) -> bool {
+        if !self.is_up(now) {
+            return false;
+        }
+        self.wifi.trouble = self.faults.trouble();
+        let joined = self.wifi.joined(now).map(|(credentials, _)| credentials.clone());
+        if joined.is_some() && joined != self.kept.wifi {
+            let kept = Kept { wifi: joined, ..self.kept.clone() };
+            if self.keep(kept, None).is_err() {
+                return false;
+            }
+        }
+        if self.provisioning && self.wifi.ends_service_at(now).is_some_and(|end| now >= end) {
+            self.provisioning = false;
+            return self.link.take().is_some();
+        }
+        false
+    }
+
+    /// Whether it is in its network.
+    #[must_use]
+    pub fn joined(&self, now: u64) -> bool {
+        self.is_up(now) && self.wifi.joined(now).is_some()
+    }
+
+    /// Power goes and comes back; what was not stored is lost.
+    pub fn power_cut(&mut self, now: u64) {
+        self.boot(now);
+    }
+
+    /// Power goes, or comes back.
+    pub fn power(&mut self, on: Power, now: u64) {
+        self.powered = on == Power::On;
+        self.boot(now);
+    }
+
+    /// The button, held long: unowned, without a network.
+    ///
+    /// # Errors
+    /// When that cannot be stored.
+    pub fn factory_reset(&mut self, now: u64) -> io::Result<()> {
+        let state = self.kept.state().factory_reset();
+        self.keep(Kept { wifi: None, ..self.kept.with(&state) }, None)?;
+        self.boot(now);
+        Ok(())
+    }
+
+    /// The button, pressed shortly: to be provisioned again, owner and epoch stay.
+    pub fn press_button(&mut self, now: u64) {
+        self.wifi.restore(None, now);
+        self.provisioning = true;
+    }
+
+    fn boot(&mut self, now: u64) {
+        self.link = None;
+        self.blinks_until = 0;
+        self.ready_at = if now == 0 { 0 } else { now + self.timing.boot_ms };
+        if let Ok(Some(kept)) = self.keeper.load() {
+            self.kept = kept;
+        }
+        self.contact = super::contact::Contact::default();
+        self.provisioning = self.kept.wifi.is_none();
+        self.wifi.restore(self.kept.wifi.clone(), self.ready_at);
+    }
+}
+
+/// Whether a device has power.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Power {
+    /// Yes.
+    On,
+    /// No.
+    Off,
+}

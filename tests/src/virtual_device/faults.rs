@@ -1,0 +1,106 @@
+//! What goes wrong on purpose, at runtime and from the first start.
+//!
+//! Deliberately not here: chance. [`Faults::drawn`] takes its randomness as a parameter,
+//! so a seed repeats a run.
+
+use omniot_shared::entities::Security;
+use rand::{Rng, RngExt as _};
+use serde::{Deserialize, Serialize};
+
+use super::wifi::Trouble;
+
+/// The faults of one device. All off by default.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Faults {
+    /// Drops the link at the n-th read or write of a link (1 is the first), once.
+    pub drop_at: Option<u32>,
+    /// Answers the n-th read or write of a link with an ATT error, once.
+    pub att_error_at: Option<u32>,
+    /// Which one; 0x0E (unlikely error) when absent.
+    pub att_code: Option<u8>,
+    /// Waits before each answer.
+    pub delay_ms: u64,
+    /// Connects, and never answers.
+    pub silent: bool,
+    /// The largest MTU it accepts.
+    pub mtu: Option<u16>,
+    /// Answers the question how joining goes with a reply that only looks like a success.
+    pub false_success: Option<FalseSuccess>,
+    /// Announces and speaks a weaker protection than its label says.
+    pub downgrade: Option<Security>,
+    /// Loses power while it stores a new owner, once.
+    pub power_loss: Option<PowerLoss>,
+    /// Its descriptors 0x2901 cannot be read.
+    pub no_names: bool,
+    /// Signs with another key than its label pins.
+    pub wrong_key: bool,
+    /// Has another PoP than its label says.
+    pub wrong_pop: bool,
+    /// Every passphrase is wrong.
+    pub wrong_password: bool,
+    /// No network is in reach when joining.
+    pub no_network: bool,
+    /// It is in its network, but nothing leads from there to the backend.
+    pub offline: bool,
+}
+
+/// A reply that a careless client takes for *Connected* (COMMISSIONING.md 2.10).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FalseSuccess {
+    /// An empty status.
+    Empty,
+    /// A status that is cut off.
+    Truncated,
+}
+
+impl FalseSuccess {
+    /// The plaintext of the reply.
+    #[must_use]
+    pub const fn reply(self) -> &'static [u8] {
+        match self {
+            Self::Empty => &[0x08, 0x01, 0x5a, 0x00],
+            Self::Truncated => &[0x08, 0x01, 0x5a, 0x24, 0x5a, 0x22],
+        }
+    }
+}
+
+/// When power is lost during a claim.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PowerLoss {
+    /// Nothing was written.
+    BeforeStore,
+    /// The new file is half written beside the old one.
+    Torn,
+    /// The new state is stored, the answer is not sent.
+    AfterStore,
+}
+
+impl Faults {
+    /// Some fault, or none, by chance: `rate` is the share of devices with one, in percent.
+    pub fn drawn(rng: &mut impl Rng, rate: u32) -> Self {
+        let mut faults = Self::default();
+        if rng.random_range(0..100) >= rate {
+            return faults;
+        }
+        match rng.random_range(0..8) {
+            0 => faults.drop_at = Some(rng.random_range(1..40)),
+            1 => faults.att_error_at = Some(rng.random_range(1..40)),
+            2 => faults.delay_ms = rng.random_range(20..300),
+            3 => faults.mtu = Some(rng.random_range(23..256)),
+            4 => faults.power_loss = Some([PowerLoss::BeforeStore, PowerLoss::Torn, PowerLoss::AfterStore][rng.random_range(0..3)]),
+            5 => faults.no_names = true,
+            6 => faults.offline = true,
+            _ => faults.wrong_pop = true,
+        }
+        faults
+    }
+
+    /// Those that concern its networks.
+    #[must_use]
+    pub fn trouble(&self) -> Trouble {
+        Trouble { wrong_password: self.wrong_password, no_network: self.no_network }
+    }
+}

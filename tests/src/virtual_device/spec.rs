@@ -1,0 +1,157 @@
+//! What a device is made as: its label, its secrets, its network surroundings.
+//!
+//! Secrets follow from the fleet's seed and the serial, so that a label stays good over
+//! restarts and two runs with one seed are the same.
+
+use ed25519_dalek::SigningKey;
+use omniot_shared::{
+    claim::PublicKey,
+    entities::Security,
+    label::{ClaimCode, Label, Network as LabelNetwork, Pinned, Pop},
+};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+use super::faults::Faults;
+
+/// The user name of security 2, as in the IDF examples.
+pub const USERNAME: &str = "wifiprov";
+
+/// The Bluetooth stack of the firmware; they fail differently (COMMISSIONING.md 2.4).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Stack {
+    /// ATT error 0x04, the link stays.
+    #[default]
+    Nimble,
+    /// ATT error 0x85, then it disconnects.
+    Bluedroid,
+}
+
+/// One device of a fleet file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Spec {
+    /// As on the label.
+    pub serial: String,
+    /// The advertised name; the serial when absent.
+    #[serde(default)]
+    pub name: Option<String>,
+    /// The model's SKU.
+    #[serde(default = "sku")]
+    pub model: String,
+    /// What it runs.
+    #[serde(default = "firmware")]
+    pub firmware: String,
+    /// The protection it demands, and its label names.
+    #[serde(default = "strongest")]
+    pub security: Security,
+    /// How it fails.
+    #[serde(default)]
+    pub stack: Stack,
+    /// How often it tries a network again before it gives up.
+    #[serde(default)]
+    pub attempts: u32,
+    /// Belongs already to the tenant whose claim key has this seed (64 hex digits).
+    #[serde(default)]
+    pub owned_by: Option<String>,
+    /// What goes wrong with it.
+    #[serde(default)]
+    pub faults: Faults,
+}
+
+fn sku() -> String {
+    "OM-SENSE-1".into()
+}
+
+fn firmware() -> String {
+    "1.4.2".into()
+}
+
+const fn strongest() -> Security {
+    Security::Sec2Patch1
+}
+
+impl Spec {
+    /// An ordinary device with that serial.
+    #[must_use]
+    pub fn ordinary(serial: &str) -> Self {
+        Self {
+            serial: serial.into(),
+            name: None,
+            model: sku(),
+            firmware: firmware(),
+            security: strongest(),
+            stack: Stack::Nimble,
+            attempts: 0,
+            owned_by: None,
+            faults: Faults::default(),
+        }
+    }
+
+    /// The advertised name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        self.name.as_deref().unwrap_or(&self.serial)
+    }
+}
+
+/// What the factory gave a device.
+pub struct Factory {
+    /// Its identity.
+    pub key: SigningKey,
+    /// Its proof of possession.
+    pub pop: String,
+    /// Salt of its SRP verifier.
+    pub salt: [u8; 16],
+    /// Its Bluetooth address.
+    pub mac: [u8; 6],
+}
+
+impl Factory {
+    /// The secrets of `serial` in the fleet with that seed.
+    #[must_use]
+    pub fn make(seed: u64, serial: &str) -> Self {
+        let draw = |what: &str| -> [u8; 32] { Sha256::new().chain_update(format!("{what}/{seed}/{serial}")).finalize().into() };
+        let first = |what: &str| draw(what);
+        let mut salt = [0; 16];
+        salt.copy_from_slice(&first("salt")[..16]);
+        let mut mac = [0; 6];
+        mac.copy_from_slice(&first("mac")[..6]);
+        mac[0] |= 0xc0;
+        const LETTERS: &[u8] = b"abcdefghjkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789";
+        let pop = first("pop").iter().take(16).map(|byte| char::from(LETTERS[usize::from(*byte) % LETTERS.len()])).collect();
+        Self { key: SigningKey::from_bytes(&first("key")), pop, salt, mac }
+    }
+
+    /// The address as the radio shows it.
+    #[must_use]
+    pub fn address(&self) -> String {
+        self.mac.map(|byte| format!("{byte:02X}")).join(":")
+    }
+
+    /// The base MAC, as the device reports it.
+    #[must_use]
+    pub fn hardware_id(&self) -> String {
+        hex::encode(self.mac)
+    }
+
+    /// What is printed on the device.
+    #[must_use]
+    pub fn label(&self, spec: &Spec) -> Label {
+        let public = PublicKey::of(&self.key);
+        let security = match spec.security {
+            Security::Sec0 => 0,
+            Security::Sec1 => 1,
+            Security::Sec2Patch0 | Security::Sec2Patch1 => 2,
+        };
+        Label {
+            name: spec.name().to_owned(),
+            pop: (security > 0).then(|| Pop::new(self.pop.clone())),
+            username: (security == 2).then(|| USERNAME.to_owned()),
+            security: Some(security),
+            network: LabelNetwork::Wifi,
+            pinned: Some(Pinned { serial: spec.serial.clone(), key: public.fingerprint(), code: ClaimCode::of(public) }),
+        }
+    }
+}
