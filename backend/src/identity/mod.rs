@@ -2,10 +2,23 @@
 //!
 //! Deliberately not here: platform operators (`console`), devices' credentials (`commissioning`),
 //! the matrix of roles (`omniot_shared::roles`), reading a session at the start of a request (`http`).
+//! To add an operation: its handler in `api`, its line in `api::router`, its decision in `rules`,
+//! its SQL in `store`.
 
+mod api;
+mod error;
+mod joining;
 pub mod mails;
 pub mod passwords;
+mod reset;
 pub mod rules;
+mod sign_in;
 mod store;
+mod team;
 pub mod throttle;
 pub mod tokens;
+mod visitor;
+
+pub use api::router;
+pub use error::IdentityError;
+pub use joining::{By, NewPerson, add_person, invite};

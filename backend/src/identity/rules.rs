@@ -12,10 +12,6 @@ const DAY: i64 = 24 * 60 * MINUTE;
 pub const INVITATION_MS: i64 = 7 * DAY;
 /// How long a reset link can be used.
 pub const RESET_MS: i64 = 60 * MINUTE;
-/// How long a browser's session lasts.
-pub const WEB_SESSION_MS: i64 = 14 * DAY;
-/// How long an app's session lasts: days offline are normal.
-pub const APP_SESSION_MS: i64 = 90 * DAY;
 
 /// Shortest password, in characters.
 pub const PASSWORD_MIN: usize = 10;
@@ -154,7 +150,7 @@ pub enum PersonChange {
 }
 
 /// Whether `actor` may make `change` to a person who is `target`, in a tenant with `owners` owners.
-/// `owners` must have been counted under a lock (see `store::lock_owners`).
+/// `owners` must have been counted in the tenant's writer, so that two owners cannot unmake each other.
 ///
 /// # Errors
 /// The right is asked before the state: who may not, is not told how many owners there are.

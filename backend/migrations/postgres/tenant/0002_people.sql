@@ -3,14 +3,14 @@
 -- When a person was last seen in a session that has ended since; open sessions say it themselves.
 alter table person add column last_seen_at bigint;
 
--- Open while closed_at is null. token_hash: SHA-256 of the link's token; the token itself is in the mail only.
+-- Open while closed_at is null. invited_by: null when the platform invites. token_hash: SHA-256 of the link's token; the token itself is in the mail only.
 create table invitation (
     tenant_id uuid not null references tenant (tenant_id),
     id uuid not null,
     token_hash bytea not null,
     email text not null,
     role text not null check (role in ('owner', 'admin', 'operator', 'viewer', 'technician')),
-    invited_by uuid not null,
+    invited_by uuid,
     inviter_name text not null,
     created_at bigint not null,
     expires_at bigint not null,

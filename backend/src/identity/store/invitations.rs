@@ -23,8 +23,8 @@ pub struct Invitation {
     pub email: String,
     /// As what.
     pub role: Role,
-    /// Who invites.
-    pub invited_by: PersonId,
+    /// Who invites; nobody of the tenant when the platform does.
+    pub invited_by: Option<PersonId>,
     /// Their name then.
     pub inviter_name: String,
     /// When.
@@ -40,7 +40,7 @@ struct Row {
     id: Uuid,
     email: String,
     role: String,
-    invited_by: Uuid,
+    invited_by: Option<Uuid>,
     inviter_name: String,
     created_at: i64,
     expires_at: i64,
@@ -53,7 +53,7 @@ impl Row {
             id: InvitationId(self.id),
             email: self.email,
             role: role(&self.role)?,
-            invited_by: PersonId(self.invited_by),
+            invited_by: self.invited_by.map(PersonId),
             inviter_name: self.inviter_name,
             created_at: Millis(self.created_at),
             expires_at: Millis(self.expires_at),
@@ -84,7 +84,7 @@ impl Closed {
 }
 
 const LAPSE: &str = "
-    update invitation set closed_at = $3, closed_as = 'expired'
+    update invitation set closed_at = $3, closed_as = $4
     where tenant_id = $1 and email = $2 and closed_at is null and expires_at <= $3";
 const INSERT: &str = "
     insert into invitation (tenant_id, id, token_hash, email, role, invited_by, inviter_name, created_at, expires_at)
@@ -93,7 +93,7 @@ const INSERT: &str = "
 
 /// Opens an invitation; whether none was open for that address.
 pub async fn insert(scope: &mut Scope, invitation: &Invitation, hash: TokenHash) -> Result<bool, DbError> {
-    scope.query(LAPSE).bind(&invitation.email).bind(invitation.created_at).execute().await?;
+    scope.query(LAPSE).bind(&invitation.email).bind(invitation.created_at).bind(Closed::Expired.name()).execute().await?;
     let insert = scope.query(INSERT).bind(invitation.id).bind(hash.0).bind(&invitation.email).bind(invitation.role.name());
     let insert = insert.bind(invitation.invited_by).bind(&invitation.inviter_name);
     Ok(insert.bind(invitation.created_at).bind(invitation.expires_at).execute().await? == 1)
@@ -127,7 +127,7 @@ const LIST: &str = "
     limit $5";
 
 /// A page of open invitations, newest first; expired ones among them until somebody withdraws them.
-pub async fn list(scope: &mut Scope, pattern: Option<String>, after: Option<(i64, Uuid)>, limit: u32) -> Result<Vec<Invitation>, DbError> {
+pub async fn list(scope: &mut Scope, pattern: Option<String>, after: Option<(i64, Uuid)>, limit: i64) -> Result<Vec<Invitation>, DbError> {
     let (at, id) = after.unzip();
     scope.query(LIST).bind(pattern).bind(at).bind(id).bind(limit).all::<Row>().await?.into_iter().map(Row::invitation).collect()
 }

@@ -78,7 +78,7 @@ const LIST: &str = "
     limit $5";
 
 /// A page of people by name: at most `limit`, after the row `(search_text, id)`.
-pub async fn list(scope: &mut Scope, pattern: Option<String>, after: Option<(String, Uuid)>, limit: u32) -> Result<Vec<Person>, DbError> {
+pub async fn list(scope: &mut Scope, pattern: Option<String>, after: Option<(String, Uuid)>, limit: i64) -> Result<Vec<Person>, DbError> {
     let (text, id) = after.unzip();
     scope.query(LIST).bind(pattern).bind(text).bind(id).bind(limit).all::<Row>().await?.into_iter().map(Row::person).collect()
 }

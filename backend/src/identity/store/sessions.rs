@@ -73,7 +73,7 @@ const LIST: &str = "
     limit $6";
 
 /// A page of a person's living sessions, newest first.
-pub async fn list(scope: &mut Scope, person: PersonId, now: Millis, after: Option<(i64, Uuid)>, limit: u32) -> Result<Vec<Session>, DbError> {
+pub async fn list(scope: &mut Scope, person: PersonId, now: Millis, after: Option<(i64, Uuid)>, limit: i64) -> Result<Vec<Session>, DbError> {
     let (at, id) = after.unzip();
     let rows = scope.query(LIST).bind(person).bind(now).bind(at).bind(id).bind(limit).all::<Row>().await?;
     Ok(rows.into_iter().map(Session::from).collect())

@@ -1,0 +1,129 @@
+//! The people of the tenant.
+
+use omniot_shared::{
+    fold::like_pattern,
+    ids::PersonId,
+    roles::{Role, need},
+    time::Millis,
+};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::sessions::{ListSessions, SessionRow};
+use crate::{
+    audit::Entry,
+    db::Event,
+    http::{Caller, Cursor, Json, Limit, NoContent, Page, Path, Query, two_state},
+    identity::{
+        IdentityError,
+        rules::{self, PersonChange},
+        store::{people, sessions},
+        team,
+    },
+};
+
+/// A person, as others in the tenant see them.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub struct PersonRow {
+    id: PersonId,
+    name: String,
+    email: String,
+    role: Role,
+    created_at: Millis,
+    /// `null` when they never came.
+    last_seen_at: Option<Millis>,
+}
+
+impl From<people::Person> for PersonRow {
+    fn from(person: people::Person) -> Self {
+        let people::Person { id, email, name, role, created_at, last_seen_at, search_text: _ } = person;
+        Self { id, name, email, role, created_at, last_seen_at }
+    }
+}
+
+/// Which people.
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct ListPeople {
+    #[serde(default)]
+    limit: Limit,
+    cursor: Option<Cursor>,
+    /// In name or address, folded.
+    q: Option<String>,
+}
+
+/// List the people
+#[utoipa::path(get, path = "/v1/people", operation_id = "list_people", tag = "identity", params(ListPeople), responses((status = 200, body = Page<PersonRow>)))]
+pub async fn list_people(mut caller: Caller<need::PersonRead>, Query(list): Query<ListPeople>) -> Result<Page<PersonRow>, IdentityError> {
+    let after = list.cursor.map(|cursor| cursor.key::<(String, Uuid)>()).transpose()?;
+    let pattern = list.q.as_deref().and_then(like_pattern);
+    let rows = people::list(caller.scope(), pattern, after, list.limit.rows()).await?;
+    Ok(Page::of(rows, list.limit, |last| (last.search_text.clone(), last.id.0)).map(PersonRow::from))
+}
+
+/// A change of a person: what is absent stays.
+#[derive(Debug, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PersonPatch {
+    /// 1–120 characters.
+    #[serde(default, deserialize_with = "two_state")]
+    #[schema(value_type = Option<String>, nullable = false)]
+    name: Option<String>,
+    /// The new role.
+    #[serde(default, deserialize_with = "two_state")]
+    #[schema(value_type = Option<Role>, nullable = false)]
+    role: Option<Role>,
+}
+
+/// Rename a person or change their role
+#[utoipa::path(patch, path = "/v1/people/{id}", operation_id = "update_person", tag = "identity", params(("id" = PersonId, Path)), request_body = PersonPatch,
+    responses((status = 200, body = PersonRow), (status = 403, body = crate::http::ErrorBody), (status = 409, body = crate::http::ErrorBody)))]
+pub async fn update_person(mut caller: Caller<need::PersonManage>, Path(id): Path<PersonId>, Json(patch): Json<PersonPatch>) -> Result<Json<PersonRow>, IdentityError> {
+    let name = patch.name.as_deref().map(rules::name).transpose().map_err(IdentityError::field("name"))?;
+    let before = team::target(&mut caller, id).await?;
+    let owners = people::owners(caller.scope()).await?;
+    let changes = name.iter().map(|_| PersonChange::Rename).chain(patch.role.map(PersonChange::Role));
+    for change in changes {
+        rules::may_change(caller.person().role, before.role, change, owners)?;
+    }
+    let after = people::Person { name: name.unwrap_or_else(|| before.name.clone()), role: patch.role.unwrap_or(before.role), ..before.clone() };
+    if after != before {
+        team::update(&mut caller, &before, &after).await?;
+        caller.commit().await?;
+    }
+    Ok(Json(after.into()))
+}
+
+/// Remove a person
+#[utoipa::path(delete, path = "/v1/people/{id}", operation_id = "remove_person", tag = "identity", params(("id" = PersonId, Path)),
+    responses((status = 204), (status = 403, body = crate::http::ErrorBody), (status = 409, body = crate::http::ErrorBody)))]
+pub async fn remove_person(mut caller: Caller<need::PersonManage>, Path(id): Path<PersonId>) -> Result<NoContent, IdentityError> {
+    let person = team::target(&mut caller, id).await?;
+    let owners = people::owners(caller.scope()).await?;
+    rules::may_change(caller.person().role, person.role, PersonChange::Remove, owners)?;
+    team::remove(&mut caller, &person).await?;
+    caller.commit().await?;
+    Ok(NoContent)
+}
+
+/// Where a person is signed in
+#[utoipa::path(get, path = "/v1/people/{id}/sessions", operation_id = "list_person_sessions", tag = "identity", params(("id" = PersonId, Path), ListSessions),
+    responses((status = 200, body = Page<SessionRow>)))]
+pub async fn list_person_sessions(mut caller: Caller<need::PersonManage>, Path(id): Path<PersonId>, Query(list): Query<ListSessions>) -> Result<Page<SessionRow>, IdentityError> {
+    let person = team::target(&mut caller, id).await?;
+    rules::may_change(caller.person().role, person.role, PersonChange::SignOut, 0)?;
+    list.page(&mut caller, id).await
+}
+
+/// Sign a person out everywhere
+#[utoipa::path(delete, path = "/v1/people/{id}/sessions", operation_id = "revoke_person_sessions", tag = "identity", params(("id" = PersonId, Path)), responses((status = 204)))]
+pub async fn revoke_person_sessions(mut caller: Caller<need::PersonManage>, Path(id): Path<PersonId>) -> Result<NoContent, IdentityError> {
+    let person = team::target(&mut caller, id).await?;
+    rules::may_change(caller.person().role, person.role, PersonChange::SignOut, 0)?;
+    let ended = sessions::end_all(caller.scope(), id).await?;
+    caller.audit(Entry::new("person.sign_out").target("person", id, &person.name).detail(serde_json::json!({ "sessions": ended }))).await?;
+    caller.scope().notify(Event::AccessChanged);
+    caller.commit().await?;
+    Ok(NoContent)
+}

@@ -1,0 +1,146 @@
+//! Signing in: count the attempt, check the password, begin a session.
+//!
+//! Unknown tenant, unknown address and wrong password take the same steps and give the same
+//! answer. No scope is open while the password is hashed.
+
+use omniot_shared::{
+    fold::fold,
+    ids::{PersonId, SessionId, TenantId},
+    time::Millis,
+};
+use sha2::{Digest as _, Sha256};
+
+use super::{
+    IdentityError,
+    store::{people, sessions, throttle as counted},
+    throttle::{ACCOUNT, ADDRESS},
+    tokens::{Kind, Token},
+    visitor::Visitor,
+};
+use crate::{
+    audit::{Author, Entry},
+    http::{APP_SESSION_MS, WEB_SESSION_MS},
+    tenancy::{Status, find_tenant, store::Own},
+};
+
+/// What somebody typed.
+pub struct Credentials {
+    /// The tenant's short name.
+    pub tenant: String,
+    /// Their address.
+    pub email: String,
+    /// Their password.
+    pub password: String,
+}
+
+/// With what they sign in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Client {
+    /// A browser: the token goes into a cookie that scripts cannot read.
+    Web,
+    /// The app or a script: the token goes into the body.
+    App,
+}
+
+impl Client {
+    /// The name in the store.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Web => "web",
+            Self::App => "app",
+        }
+    }
+
+    /// How long its session lasts.
+    pub const fn lasts_ms(self) -> i64 {
+        match self {
+            Self::Web => WEB_SESSION_MS,
+            Self::App => APP_SESSION_MS,
+        }
+    }
+}
+
+/// Who signed in.
+pub struct SignedIn {
+    /// The session's token, shown once.
+    pub token: Token,
+    /// Who.
+    pub person: people::Person,
+    /// Where.
+    pub tenant: Own,
+    /// Where, as an id.
+    pub tenant_id: TenantId,
+}
+
+/// The account that an attempt counts on, without keeping what strangers type.
+pub fn subject(purpose: &str, email: &str) -> String {
+    format!("{purpose}:{}", hex::encode(Sha256::digest(email.as_bytes())))
+}
+
+/// Signs in.
+///
+/// # Errors
+/// `throttled`, `wrong_credentials`, `tenant_suspended` (only with the right password).
+pub async fn sign_in(visitor: &Visitor, credentials: Credentials, client: Client, label: Option<String>) -> Result<SignedIn, IdentityError> {
+    let state = &visitor.state;
+    let address_key = visitor.knock(&ADDRESS, "sign_in")?;
+    let email = credentials.email.trim().to_lowercase();
+    let subject = subject("sign_in", &email);
+    let name = fold(&credentials.tenant);
+    let tenant = find_tenant(&state.db, &name).await?.map(|tenant| tenant.id);
+    let known = match tenant {
+        Some(tenant) => count(visitor, tenant, &subject, &email).await?,
+        None => {
+            state.throttle.admit(&ACCOUNT, &format!("{name}:{subject}"), visitor.now)?;
+            None
+        }
+    };
+    let matches = state.passwords.verify(&credentials.password, known.as_ref().map(|(_, hash)| hash.as_str())).await?;
+    let (Some(tenant), Some((person, hash)), true) = (tenant, known, matches) else { return Err(IdentityError::WrongCredentials) };
+    let signed_in = begin(visitor, tenant, Proof { person, hash, email, subject }, client, label).await?;
+    state.throttle.succeeded(&address_key);
+    Ok(signed_in)
+}
+
+/// Counts the attempt on the account, durably, and finds the hash to check.
+async fn count(visitor: &Visitor, tenant: TenantId, subject: &str, email: &str) -> Result<Option<(PersonId, String)>, IdentityError> {
+    let Some(mut scope) = visitor.open(tenant, "sign_in", true).await? else { return Ok(None) };
+    counted::admit(&mut scope, &ACCOUNT, subject, visitor.now).await??;
+    let secret = people::secret(&mut scope, email).await?;
+    scope.commit().await?;
+    Ok(secret.map(|(id, _, hash)| (id, hash)))
+}
+
+/// What was checked outside of any scope and must still hold inside it.
+struct Proof {
+    person: PersonId,
+    hash: String,
+    email: String,
+    subject: String,
+}
+
+async fn begin(visitor: &Visitor, tenant_id: TenantId, proof: Proof, client: Client, label: Option<String>) -> Result<SignedIn, IdentityError> {
+    let (state, now) = (&visitor.state, visitor.now);
+    let mut scope = visitor.open(tenant_id, "sign_in", true).await?.ok_or(IdentityError::WrongCredentials)?;
+    // The password may have been changed, or the person removed, while it was being checked.
+    let still = people::secret(&mut scope, &proof.email).await?.is_some_and(|(id, _, hash)| id == proof.person && hash == proof.hash);
+    let person = people::find(&mut scope, proof.person).await?.filter(|_| still).ok_or(IdentityError::WrongCredentials)?;
+    let tenant = Visitor::own(&mut scope).await?.ok_or(IdentityError::WrongCredentials)?;
+    if tenant.status != Status::Active {
+        return Err(IdentityError::Suspended);
+    }
+    counted::clear(&mut scope, &proof.subject).await?;
+    sessions::sweep(&mut scope, person.id, now).await?;
+    let token = state.chance.with(|rng| Token::mint(Kind::Person(tenant_id), rng));
+    let session = session(state.new_id(), client, label, visitor.address(), now);
+    sessions::insert(&mut scope, person.id, token.hash(), &session).await?;
+    let entry = Entry::new("session.begin").target("session", session.id, &person.name).detail(serde_json::json!({ "client": session.client, "label": session.label, "address": session.address }));
+    visitor.audit(&mut scope, &Author::person(person.id, &person.name), entry).await?;
+    scope.commit().await?;
+    Ok(SignedIn { token, person, tenant, tenant_id })
+}
+
+fn session(id: SessionId, client: Client, label: Option<String>, address: Option<String>, now: Millis) -> sessions::Session {
+    sessions::Session { id, client: client.name().to_owned(), label, address, created_at: now, last_used_at: now, expires_at: now.plus(client.lasts_ms()) }
+}

@@ -1,0 +1,76 @@
+//! Changes of people that touch more than their own row.
+
+use omniot_shared::{
+    ids::PersonId,
+    roles::{Permission, Role, need},
+};
+use serde_json::json;
+
+use super::{
+    IdentityError,
+    store::{
+        invitations::{self, Closed},
+        people::{self, Person},
+        sessions,
+    },
+};
+use crate::{audit::Entry, db::Event, http::Caller};
+
+type Managing = Caller<need::PersonManage>;
+
+/// What an audit entry remembers of a person, as a hash.
+fn facts(person: &Person) -> serde_json::Value {
+    json!({ "id": person.id, "name": person.name, "email": person.email, "role": person.role })
+}
+
+/// The person that is meant.
+///
+/// # Errors
+/// `not_found`.
+pub async fn target(caller: &mut Managing, id: PersonId) -> Result<Person, IdentityError> {
+    people::find(caller.scope(), id).await?.ok_or(IdentityError::NotFound)
+}
+
+/// Writes name and role; a lower role takes back the invitations that it could not have made.
+///
+/// # Errors
+/// Whatever the store says.
+pub async fn update(caller: &mut Managing, before: &Person, after: &Person) -> Result<(), IdentityError> {
+    people::update(caller.scope(), after).await?;
+    let mut detail = serde_json::Map::new();
+    if before.name != after.name {
+        detail.insert("name".to_owned(), json!({ "from": before.name, "to": after.name }));
+    }
+    if before.role != after.role {
+        detail.insert("role".to_owned(), json!({ "from": before.role, "to": after.role }));
+        take_back(caller, after, Some(after.role)).await?;
+        caller.scope().notify(Event::AccessChanged);
+    }
+    let entry = Entry::new("person.update").target("person", after.id, &after.name).detail(detail);
+    Ok(caller.audit(entry.before(&facts(before)).after(&facts(after))).await?)
+}
+
+/// Removes a person with their sessions, links and open invitations.
+///
+/// # Errors
+/// Whatever the store says.
+pub async fn remove(caller: &mut Managing, person: &Person) -> Result<(), IdentityError> {
+    take_back(caller, person, None).await?;
+    sessions::end_all(caller.scope(), person.id).await?;
+    people::remove(caller.scope(), person.id).await?;
+    caller.scope().notify(Event::AccessChanged);
+    Ok(caller.audit(Entry::new("person.remove").target("person", person.id, &person.name).before(&facts(person))).await?)
+}
+
+/// Withdraws the open invitations of `inviter` that a person with `role` (or nobody) could not make.
+async fn take_back(caller: &mut Managing, inviter: &Person, role: Option<Role>) -> Result<(), IdentityError> {
+    let now = caller.now();
+    for invitation in invitations::open_by(caller.scope(), inviter.id).await? {
+        let could = role.is_some_and(|role| role.may(Permission::InvitationManage) && role.may_assign(invitation.role));
+        if !could {
+            invitations::close(caller.scope(), invitation.id, now, Closed::Withdrawn).await?;
+            caller.audit(Entry::new("invitation.withdraw").target("invitation", invitation.id, &invitation.email).detail(json!({ "because": "inviter" }))).await?;
+        }
+    }
+    Ok(())
+}
