@@ -7,12 +7,30 @@
 //! To add a carrier: implement both traits; `Link` operations may assume that its user
 //! never has two of them in flight (COMMISSIONING.md 2.4, rule 8).
 
+mod absent;
+pub mod bluetooth;
+pub mod virtual_radio;
+
 use std::{fmt, sync::Arc};
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 use uuid::Uuid;
+
+pub use absent::NoRadio;
+
+use crate::RadioChoice;
+
+/// The radio of that choice; nothing is touched before it is used.
+#[must_use]
+pub fn open(choice: &RadioChoice) -> Arc<dyn Radio> {
+    match choice {
+        RadioChoice::None => Arc::new(NoRadio),
+        RadioChoice::Bluetooth => Arc::new(bluetooth::Bluetooth::new()),
+        RadioChoice::Virtual(address) => Arc::new(virtual_radio::VirtualRadio::new(address.clone())),
+    }
+}
 
 /// Why the radio could not.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -1,0 +1,80 @@
+//! What went wrong, read from the system's error.
+//!
+//! BlueZ hands ATT errors over as text in a D-Bus error, other systems in their own words.
+//! Deliberately not here: the words for people (the catalogue of causes has them).
+//! To add one: a line in [`of_text`] and in its test.
+
+use super::super::RadioError;
+
+/// The typed form of a btleplug error.
+pub(super) fn read(error: &btleplug::Error) -> RadioError {
+    match error {
+        btleplug::Error::PermissionDenied => RadioError::NoPermission,
+        btleplug::Error::DeviceNotFound | btleplug::Error::NotConnected => RadioError::Gone,
+        btleplug::Error::NoSuchCharacteristic | btleplug::Error::UnexpectedCharacteristic => RadioError::NoSuchEndpoint,
+        btleplug::Error::NoAdapterAvailable => RadioError::AdapterAbsent,
+        btleplug::Error::TimedOut(_) => RadioError::Timeout,
+        other => of_text(&other.to_string()),
+    }
+}
+
+/// Reads the text of an error.
+fn of_text(text: &str) -> RadioError {
+    let lower = text.to_ascii_lowercase();
+    let says = |words: &[&str]| words.iter().any(|word| lower.contains(word));
+    if let Some(code) = att_code(&lower) {
+        RadioError::Att(code)
+    } else if says(&["notauthorized", "not authorized", "accessdenied", "access denied", "permission"]) {
+        RadioError::NoPermission
+    } else if says(&["notready", "not ready", "powered off", "not powered", "turned off", "resource not ready"]) {
+        RadioError::AdapterOff
+    } else if says(&["inprogress", "in progress", "already connected", "busy"]) {
+        RadioError::Busy
+    } else if says(&["timed out", "timeout", "noreply", "no reply"]) {
+        RadioError::Timeout
+    } else if says(&["not connected", "notconnected", "disconnected", "abort-by-", "le-connection-", "unknownobject", "doesnotexist", "unreachable", "status 133", "0x3e"]) {
+        RadioError::Gone
+    } else if says(&["serviceunknown", "no such file", "no bluetooth"]) {
+        RadioError::AdapterAbsent
+    } else {
+        RadioError::Other(text.chars().filter(|c| !c.is_control()).take(200).collect())
+    }
+}
+
+/// `ATT error: 0x04` (BlueZ), `CBATTErrorDomain Code=4` (Apple), `protocol error 4` (Windows).
+fn att_code(lower: &str) -> Option<u8> {
+    if let Some((_, rest)) = lower.split_once("att error: 0x") {
+        let digits: String = rest.chars().take_while(char::is_ascii_hexdigit).take(2).collect();
+        return u8::from_str_radix(&digits, 16).ok();
+    }
+    let marks = ["cbatterrordomain code=", "protocol error ", "protocol error: "];
+    let (_, rest) = marks.iter().find_map(|mark| lower.split_once(mark))?;
+    rest.chars().take_while(char::is_ascii_digit).collect::<String>().parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_text_of_each_system_becomes_its_own_error() {
+        let cases = [
+            ("org.bluez.Error.Failed: Operation failed with ATT error: 0x04", RadioError::Att(4)),
+            ("Operation failed with ATT error: 0x85 (Unlikely)", RadioError::Att(0x85)),
+            ("Error Domain=CBATTErrorDomain Code=14 \"Unlikely error.\"", RadioError::Att(14)),
+            ("GATT protocol error 4", RadioError::Att(4)),
+            ("org.bluez.Error.NotReady: Resource Not Ready", RadioError::AdapterOff),
+            ("org.bluez.Error.NotAuthorized", RadioError::NoPermission),
+            ("org.freedesktop.DBus.Error.AccessDenied: rejected", RadioError::NoPermission),
+            ("org.bluez.Error.InProgress: In Progress", RadioError::Busy),
+            ("org.bluez.Error.Failed: le-connection-abort-by-local", RadioError::Gone),
+            ("org.freedesktop.DBus.Error.UnknownObject: Method \"Connect\"", RadioError::Gone),
+            ("org.freedesktop.DBus.Error.NoReply: Did not receive a reply", RadioError::Timeout),
+            ("org.freedesktop.DBus.Error.ServiceUnknown: org.bluez", RadioError::AdapterAbsent),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(of_text(text), expected, "{text}");
+        }
+        assert_eq!(of_text("something\nnew"), RadioError::Other("somethingnew".into()));
+    }
+}
