@@ -9,11 +9,13 @@ pub mod db;
 pub mod devices;
 pub mod http;
 pub mod identity;
+#[cfg(feature = "seeded-leaks")]
+pub mod leaks;
 pub mod models;
 pub mod sites;
 pub mod sync;
 pub mod tenancy;
-#[cfg(test)]
+#[cfg(any(test, feature = "testing"))]
 pub mod testing;
 
 use axum::{Router, middleware, routing::get};
@@ -30,7 +32,10 @@ struct Frame;
 
 /// Every feature's operations and their description, from the same lines, so that they cannot drift.
 fn features() -> OpenApiRouter<AppState> {
-    OpenApiRouter::with_openapi(Frame::openapi())
+    let frame = OpenApiRouter::with_openapi(Frame::openapi());
+    #[cfg(feature = "seeded-leaks")]
+    let frame = frame.merge(leaks::router());
+    frame
         .merge(identity::router())
         .merge(sites::router())
         .merge(models::router())

@@ -14,6 +14,8 @@
 //!
 //! What begins with `db_` touches storage behind the API's back.
 
+#![allow(clippy::expect_used, clippy::unwrap_used, reason = "in a test, a step that fails is a test that fails")]
+
 use std::sync::{Arc, atomic::{AtomicI64, AtomicU64, Ordering}};
 
 use axum::{Router, body::Body, http::{Method, Request, header}};

@@ -58,6 +58,8 @@ macro_rules! run {
 
 impl<'t> Query<'t> {
     pub(super) fn new(tx: &'t mut Tx, sql: SqlStr, values: Vec<Value>) -> Self {
+        #[cfg(feature = "seeded-leaks")]
+        let sql = crate::leaks::broken(sql);
         Self { tx, sql, values }
     }
 
