@@ -56,7 +56,10 @@ pub struct TakenGrant {
 /// What is known about a grant that was taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum GrantFate {
-    /// No byte of it left for a device: it may serve any other.
+    /// Its bytes are about to leave: from now on it is for this device alone, whatever happens.
+    Sent,
+    /// No byte of it left for a device: it may serve any other. Has no effect after `Sent`,
+    /// also when an earlier commission of the same device sent it.
     Unsent,
     /// A device answered to it, with a receipt or a refusal that makes it useless: never again.
     Spent,
@@ -114,6 +117,9 @@ pub trait Desk: Send + Sync {
 
     /// Says what became of a taken grant, durably. Unknown ids and repetitions are fine.
     async fn settle_grant(&self, grant: GrantId, fate: GrantFate) -> Result<(), DeskError>;
+
+    /// Whether the server is in reach now, as far as synchronization knows.
+    async fn is_online(&self) -> bool;
 
     /// Stores the state of a commission durably, over the one stored before.
     async fn save_commission(&self, state: &Unfinished) -> Result<(), DeskError>;

@@ -1,0 +1,231 @@
+//! The catalogue of causes: why a step failed or was skipped, as stable codes.
+//!
+//! The words for people, and what to do next, are Fluent messages of the same names
+//! (`cause-…` and `next-…`, hyphens for underscores).
+//! To add one: a line here, its two messages, and the place that finds it.
+
+use omniot_shared::claim::messages::Status as ClaimStatus;
+
+use super::{desk::DeskError, step::Step};
+use crate::commissioning::{
+    esp::{EspError, level::Refused},
+    radio::RadioError,
+};
+
+/// What can be done about a cause.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Remedy {
+    /// Trying again can help.
+    Retry,
+    /// This attempt is over.
+    Stop,
+    /// Nothing is wrong: the step was not needed or waits for later.
+    Nothing,
+}
+
+macro_rules! causes {
+    ($($(#[$doc:meta])* $variant:ident = $code:literal, $remedy:ident, [$($step:ident)*];)*) => {
+        /// Why a step failed or was skipped.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        pub enum Cause {
+            $($(#[$doc])* $variant,)*
+        }
+
+        impl Cause {
+            /// All of them.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
+
+            /// The code in the API and in records.
+            #[must_use]
+            pub const fn code(self) -> &'static str {
+                match self { $(Self::$variant => $code,)* }
+            }
+
+            /// What can be done.
+            #[must_use]
+            pub const fn remedy(self) -> Remedy {
+                match self { $(Self::$variant => Remedy::$remedy,)* }
+            }
+
+            /// The steps it belongs to; none: any.
+            #[must_use]
+            pub const fn steps(self) -> &'static [Step] {
+                match self { $(Self::$variant => &[$(Step::$step,)*],)* }
+            }
+        }
+    };
+}
+
+causes! {
+    /// Bluetooth is switched off.
+    AdapterOff = "adapter_off", Retry, [];
+    /// This machine has no Bluetooth.
+    AdapterAbsent = "adapter_absent", Retry, [];
+    /// The app may not use Bluetooth.
+    NoPermission = "no_permission", Retry, [];
+    /// The step's deadline passed.
+    NoAnswer = "no_answer", Retry, [];
+    /// The link broke and did not come back.
+    LinkLost = "link_lost", Retry, [];
+    /// A reply that cannot be right.
+    InvalidReply = "invalid_reply", Retry, [];
+    /// The app could not store its state, e.g. the disk is full.
+    StoreFailed = "store_failed", Retry, [];
+    /// The account was signed out meanwhile.
+    NoAccount = "no_account", Stop, [];
+    /// The device was not heard.
+    NotAdvertising = "not_advertising", Retry, [Connect];
+    /// It was heard, but the link did not come about.
+    ConnectFailed = "connect_failed", Retry, [Connect];
+    /// Another phone holds its link.
+    DeviceBusy = "device_busy", Retry, [Connect Claim];
+    /// It has no provisioning endpoints, or the system remembers old ones.
+    NotProvisionable = "not_provisionable", Retry, [Discover];
+    /// It offers less protection than label, model or policy demand.
+    DowngradeRefused = "downgrade_refused", Stop, [Version Identity];
+    /// It has no protection at all.
+    Unprotected = "unprotected", Stop, [Version];
+    /// It speaks something newer.
+    UnknownProtocol = "unknown_protocol", Stop, [Version];
+    /// The proof of possession is wrong.
+    WrongPop = "wrong_pop", Retry, [Handshake];
+    /// Five wrong ones in ten minutes.
+    TooManyWrongPops = "too_many_wrong_pops", Stop, [Handshake];
+    /// It does not accept the handshake, e.g. an unknown user name.
+    HandshakeRefused = "handshake_refused", Retry, [Handshake];
+    /// It accepted our proof and could not give its own: an impostor.
+    DeviceUnproven = "device_unproven", Stop, [Handshake];
+    /// It is another device than the label says.
+    IdentityMismatch = "identity_mismatch", Stop, [Identity];
+    /// The label pins an identity, and the device has none.
+    IdentityMissing = "identity_missing", Stop, [Identity];
+    /// Its signature does not hold.
+    IdentityInvalid = "identity_invalid", Stop, [Identity];
+    /// This device is retired.
+    DeviceRetired = "device_retired", Stop, [Identity];
+    /// The technician saw another device blink, or none.
+    WrongDevice = "wrong_device", Stop, [Identify];
+    /// No claim permission is left: synchronize first.
+    NoGrant = "no_grant", Retry, [Claim];
+    /// Another organisation owns it.
+    OwnedByAnother = "owned_by_another", Stop, [Claim];
+    /// The claim permission was used before.
+    GrantUsed = "grant_used", Retry, [Claim];
+    /// The claim permission is out of its time.
+    GrantExpired = "grant_expired", Retry, [Claim];
+    /// The claim permission is not for this site.
+    SiteNotCovered = "site_not_covered", Stop, [Claim];
+    /// The device does not accept the claim.
+    ClaimRefused = "claim_refused", Stop, [Claim];
+    /// The device's receipt does not fit.
+    ReceiptInvalid = "receipt_invalid", Stop, [Claim];
+    /// The device could not store its new owner.
+    DeviceStorageFailed = "device_storage_failed", Retry, [Claim];
+    /// The device could not scan.
+    ScanFailed = "scan_failed", Retry, [ScanNetworks];
+    /// It does not take these settings.
+    NetworkRefused = "network_refused", Retry, [SetNetwork];
+    /// It does not begin to join.
+    ApplyRefused = "apply_refused", Retry, [Apply];
+    /// Its firmware cannot begin again: switch it off and on.
+    ResetUnsupported = "reset_unsupported", Retry, [SetNetwork Apply ScanNetworks];
+    /// Wrong Wi-Fi passphrase.
+    WrongPassword = "wrong_password", Retry, [Join];
+    /// It does not see that network.
+    NetworkNotFound = "network_not_found", Retry, [Join];
+    /// It tries and tries.
+    JoinTimeout = "join_timeout", Retry, [Join];
+    /// It says it is connected and does not show to what.
+    FalseSuccess = "false_success", Retry, [Join];
+    /// It does not have this endpoint.
+    NotOffered = "not_offered", Nothing, [Identity Identify Claim ScanNetworks];
+    /// The link closed after Apply was acknowledged: it has probably joined.
+    JoinUnconfirmed = "join_unconfirmed", Nothing, [Join];
+    /// There is no network here; the server sees it later.
+    OfflineDeferred = "offline_deferred", Nothing, [Cloud];
+    /// The server has not seen it yet.
+    NotYetSeen = "not_yet_seen", Nothing, [Cloud];
+}
+
+impl Cause {
+    /// The cause of that code.
+    #[must_use]
+    pub fn of_code(code: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|cause| cause.code() == code)
+    }
+
+    /// What the device's answer to a claim means; `None` for success.
+    #[must_use]
+    pub const fn of_claim(status: ClaimStatus) -> Option<Self> {
+        match status {
+            ClaimStatus::Ok => None,
+            ClaimStatus::Malformed | ClaimStatus::BadSignature | ClaimStatus::BadRelease => Some(Self::ClaimRefused),
+            ClaimStatus::OwnedByAnother => Some(Self::OwnedByAnother),
+            ClaimStatus::GrantUsed => Some(Self::GrantUsed),
+            ClaimStatus::GrantExpired => Some(Self::GrantExpired),
+            ClaimStatus::SiteNotCovered => Some(Self::SiteNotCovered),
+            ClaimStatus::Busy => Some(Self::DeviceBusy),
+            ClaimStatus::StorageFailed => Some(Self::DeviceStorageFailed),
+        }
+    }
+}
+
+impl From<&RadioError> for Cause {
+    fn from(error: &RadioError) -> Self {
+        match error {
+            RadioError::AdapterOff => Self::AdapterOff,
+            RadioError::AdapterAbsent => Self::AdapterAbsent,
+            RadioError::NoPermission => Self::NoPermission,
+            RadioError::Timeout => Self::NoAnswer,
+            RadioError::Busy => Self::DeviceBusy,
+            RadioError::Gone => Self::LinkLost,
+            RadioError::Att(_) | RadioError::NoSuchEndpoint | RadioError::Other(_) => Self::InvalidReply,
+        }
+    }
+}
+
+impl From<EspError> for Cause {
+    fn from(error: EspError) -> Self {
+        match error {
+            EspError::FalseSuccess => Self::FalseSuccess,
+            EspError::WeakKey => Self::DeviceUnproven,
+            _ => Self::InvalidReply,
+        }
+    }
+}
+
+impl From<Refused> for Cause {
+    fn from(refused: Refused) -> Self {
+        match refused {
+            Refused::Downgrade => Self::DowngradeRefused,
+            Refused::Unprotected => Self::Unprotected,
+            Refused::Unknown => Self::UnknownProtocol,
+        }
+    }
+}
+
+impl From<DeskError> for Cause {
+    fn from(error: DeskError) -> Self {
+        match error {
+            DeskError::NoAccount => Self::NoAccount,
+            DeskError::NoGrant => Self::NoGrant,
+            DeskError::Store(_) => Self::StoreFailed,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn every_code_is_its_own_and_reads_back() {
+        let codes: BTreeSet<_> = Cause::ALL.iter().map(|cause| cause.code()).collect();
+        assert_eq!(codes.len(), Cause::ALL.len());
+        for cause in Cause::ALL {
+            assert_eq!(Cause::of_code(cause.code()), Some(*cause));
+        }
+    }
+}
