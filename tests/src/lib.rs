@@ -2,5 +2,7 @@
 //!
 //! Deliberately not here: anything that ships.
 
+pub mod bench;
+pub mod isolation;
 pub mod virtual_device;
 pub mod world;

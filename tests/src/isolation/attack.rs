@@ -1,0 +1,148 @@
+//! Sends every sample as everybody who must not see, and looks at what comes back.
+
+use std::time::Duration;
+
+use axum::http::Method;
+use omniot_backend::testing::{App, Client, Reply};
+use omniot_shared::{roles::Role, sync::frame};
+use serde_json::json;
+
+use super::{
+    estate::{CANARY, Estate, OWN, set_suspended},
+    samples::{Sample, sample},
+};
+
+/// A stream has no end; what it says in this time is looked at.
+const LISTEN: Duration = Duration::from_millis(300);
+
+/// An operation and what each caller was answered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Line {
+    /// Its operation id.
+    pub operation: String,
+    /// `401 not_signed_in`, `200`, … for each of [`CALLERS`].
+    pub cells: Vec<String>,
+}
+
+/// Who calls, in the order of the matrix.
+pub const CALLERS: [&str; 5] = ["anonymous", "other tenant", "viewer", "technician", "suspended"];
+
+/// Something that crossed the boundary.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding(pub String);
+
+/// Every operation of the description: its id, method and path template.
+fn operations() -> Vec<(String, Method)> {
+    let description = serde_json::to_value(omniot_backend::description()).expect("the description is JSON");
+    let mut all: Vec<_> = description["paths"].as_object().expect("paths").values().flat_map(|item| {
+        item.as_object().expect("an item").iter().filter_map(|(method, operation)| {
+            let method = Method::from_bytes(method.to_uppercase().as_bytes()).ok()?;
+            Some((operation["operationId"].as_str()?.to_owned(), method))
+        })
+    }).collect();
+    all.sort_by(|a, b| a.0.cmp(&b.0));
+    all
+}
+
+async fn call(client: &Client, method: &Method, sample: &Sample) -> Option<Reply> {
+    tokio::time::timeout(LISTEN.max(Duration::from_secs(10)), client.call(method.clone(), &sample.path, sample.body.clone())).await.ok()
+}
+
+/// What was answered, short enough for a table.
+fn cell(reply: &Reply) -> String {
+    let (status, code) = reply.refusal();
+    if code.is_empty() { status.to_string() } else { format!("{status} {code}") }
+}
+
+/// The body as text; a pull is unpacked first.
+fn text(reply: &Reply) -> String {
+    let bytes = reply.bytes.strip_prefix(frame::MAGIC.as_slice()).map_or_else(|| reply.bytes.clone(), |packed| zstd::decode_all(packed).unwrap_or_default());
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+fn look_for_canary(operation: &str, who: &str, reply: &Reply, findings: &mut Vec<Finding>) {
+    if text(reply).contains(CANARY) {
+        findings.push(Finding(format!("{operation}: {who} received the canary")));
+    }
+}
+
+/// The matrix and what leaked while it was made.
+///
+/// # Panics
+/// When an operation has no sample.
+pub async fn attack(app: &App) -> (Vec<Line>, Vec<Finding>) {
+    let victim = Estate::build(app, "acme", CANARY).await;
+    let thief = Estate::build(app, "bolt", OWN).await;
+    let operator = app.operator().await;
+    let (mut lines, mut findings) = (Vec::new(), Vec::new());
+    for (operation, method) in operations() {
+        let Some(sample) = sample(&operation, &victim) else {
+            findings.push(Finding(format!("{operation}: no sample aims at it (tests/src/isolation/samples.rs)")));
+            continue;
+        };
+        if operation == "stream_changes" {
+            continue; // has no end; its own tests are beside the backend's sync
+        }
+        let (viewer, technician) = (victim.person(Role::Viewer).await, victim.person(Role::Technician).await);
+        let mut cells = Vec::new();
+        let callers: [(&str, &Client); 4] = [("anonymous", &app.nobody()), ("other tenant", &thief.owner), ("viewer", &viewer), ("technician", &technician)];
+        for (who, client) in callers {
+            let reply = call(client, &method, &sample).await.expect("an answer");
+            if who == "anonymous" || who == "other tenant" {
+                look_for_canary(&operation, who, &reply, &mut findings);
+            }
+            cells.push(cell(&reply));
+        }
+        let owner = victim.person(Role::Owner).await;
+        set_suspended(&operator, &victim.tenant, true).await;
+        let reply = call(&owner, &method, &sample).await.expect("an answer");
+        cells.push(cell(&reply));
+        set_suspended(&operator, &victim.tenant, false).await;
+        lines.push(Line { operation, cells });
+    }
+    probe(&victim, &thief, &operator, &mut findings).await;
+    (lines, findings)
+}
+
+/// What no status code shows: lists, counts, pulls and references.
+async fn probe(victim: &Estate, thief: &Estate, operator: &Client, findings: &mut Vec<Finding>) {
+    for path in ["/v1/devices", "/v1/sites", "/v1/models", "/v1/attempts", "/v1/people", "/v1/invitations", "/v1/grants", "/v1/audit"] {
+        look_for_canary(path, "other tenant", &thief.owner.get(path).await, findings);
+    }
+    let body = json!({"schema": 1, "client_id": thief.client, "epoch": 0, "cursors": []});
+    look_for_canary("pull_changes", "other tenant's replica", &thief.owner.post("/v1/sync/pull", body).await, findings);
+    let own = |path: String| async move { thief.owner.get(&path).await.json()["items"].as_array().map_or(0, Vec::len) };
+    let counts = operator.get(&format!("/v1/operator/tenants/{}", thief.tenant.id)).await.json()["counts"].clone();
+    let true_counts = [("devices", own("/v1/devices".to_owned()).await), ("sites", own("/v1/sites".to_owned()).await), ("people", own("/v1/people".to_owned()).await)];
+    for (what, count) in true_counts {
+        if counts[what].as_u64() != u64::try_from(count).ok() {
+            findings.push(Finding(format!("the operator's count of {what} is {}, the tenant has {count}", counts[what])));
+        }
+    }
+    let stolen = json!({"serial": "STOLEN-1", "name": "x", "model_id": thief.model, "site_id": victim.site});
+    let reply = thief.owner.post("/v1/devices", stolen).await;
+    if !matches!(reply.status, 404 | 422) {
+        findings.push(Finding(format!("a device was placed at another tenant's site: {}", cell(&reply))));
+    }
+}
+
+/// What leaked, alone.
+pub async fn leaks(app: &App) -> Vec<Finding> {
+    attack(app).await.1
+}
+
+/// The matrix as a text table.
+#[must_use]
+pub fn matrix(lines: &[Line]) -> String {
+    let mut table = format!("{:<28}", "");
+    for caller in CALLERS {
+        table.push_str(&format!("{caller:<24}"));
+    }
+    for line in lines {
+        table = format!("{}\n{:<28}", table.trim_end(), line.operation);
+        for cell in &line.cells {
+            table.push_str(&format!("{cell:<24}"));
+        }
+    }
+    format!("{}\n", table.trim_end())
+}

@@ -1,0 +1,96 @@
+//! One request for each operation of the API, aimed at the things of an [`Estate`].
+
+use serde_json::{Value, json};
+
+use super::Estate;
+
+/// A request: its path and body.
+#[derive(Debug, Clone)]
+pub struct Sample {
+    /// With ids and query filled in.
+    pub path: String,
+    /// JSON, if the operation takes a body.
+    pub body: Option<Value>,
+}
+
+fn no_body(path: impl Into<String>) -> Sample {
+    Sample { path: path.into(), body: None }
+}
+
+fn with(path: impl Into<String>, body: Value) -> Sample {
+    Sample { path: path.into(), body: Some(body) }
+}
+
+/// The request for an operation; `None` when nobody has written one yet, which fails the matrix.
+#[must_use]
+pub fn sample(operation: &str, at: &Estate) -> Option<Sample> {
+    let Estate { site, model, device, person, session, invitation, grant, client, word, tenant, .. } = at;
+    let push = json!({"schema": 1, "client_id": client, "now": 0, "intents": [
+        {"client_id": client, "n": 1, "id": "int_00000000000000000000000000000001", "at": 0, "base": null,
+         "change": {"kind": "device.update", "body": {"id": device, "patch": {"name": "stolen"}}}}]});
+    Some(match operation {
+        // Before signing in
+        "find_tenant_card" => no_body("/v1/tenant-card?name=nobody"),
+        "create_session" => with("/v1/sessions", json!({"tenant": "nobody", "email": "x@example.org", "password": "wrong horse battery", "client": "app"})),
+        "request_password_reset" => with("/v1/password-resets", json!({"tenant": "nobody", "email": "x@example.org"})),
+        "complete_password_reset" => with("/v1/password-resets/complete", json!({"token": "omr_forged", "password": "a long enough one"})),
+        "lookup_invitation" => with("/v1/invitations/lookup", json!({"token": "omi_forged"})),
+        "accept_invitation" => with("/v1/invitations/accept", json!({"token": "omi_forged", "name": "X", "password": "a long enough one"})),
+        // One's own
+        "get_me" => no_body("/v1/me"),
+        "list_own_sessions" => no_body("/v1/sessions"),
+        "end_current_session" => no_body("/v1/sessions/current"),
+        "revoke_own_session" => no_body(format!("/v1/sessions/{session}")),
+        "list_roles" => no_body("/v1/roles"),
+        // People
+        "list_people" => no_body("/v1/people"),
+        "update_person" => with(format!("/v1/people/{person}"), json!({"name": "Stolen"})),
+        "remove_person" => no_body(format!("/v1/people/{person}")),
+        "list_person_sessions" | "revoke_person_sessions" => no_body(format!("/v1/people/{person}/sessions")),
+        "list_invitations" => no_body("/v1/invitations"),
+        "create_invitation" => with("/v1/invitations", json!({"email": "new@example.org", "role": "viewer"})),
+        "withdraw_invitation" => no_body(format!("/v1/invitations/{invitation}")),
+        // Assets
+        "list_sites" => no_body(format!("/v1/sites?q={word}")),
+        "create_site" => with("/v1/sites", json!({"name": "Attack", "time_zone": "UTC"})),
+        "get_site" => no_body(format!("/v1/sites/{site}")),
+        "update_site" => with(format!("/v1/sites/{site}"), json!({"name": "Stolen"})),
+        "list_models" => no_body("/v1/models"),
+        "create_model" => with("/v1/models", json!({"name": "Attack", "sku": "ATTACK", "min_security": "sec1"})),
+        "get_model" => no_body(format!("/v1/models/{model}")),
+        "update_model" => with(format!("/v1/models/{model}"), json!({"name": "Stolen"})),
+        "list_devices" => no_body(format!("/v1/devices?site_id={site}")),
+        "create_device" => with("/v1/devices", json!({"serial": "ATTACK-1", "name": "Attack", "model_id": model, "site_id": site})),
+        "get_device" => no_body(format!("/v1/devices/{device}")),
+        "update_device" => with(format!("/v1/devices/{device}"), json!({"name": "Stolen"})),
+        "retire_device" => with(format!("/v1/devices/{device}/retire"), json!({"reason": "stolen"})),
+        "list_device_attempts" => no_body(format!("/v1/devices/{device}/attempts")),
+        "list_device_changes" => no_body(format!("/v1/devices/{device}/changes")),
+        "list_attempts" => no_body(format!("/v1/attempts?device_id={device}")),
+        "list_audit" => no_body(format!("/v1/audit?target_id={device}")),
+        // Commissioning
+        "fetch_grants" => with("/v1/grants/pack", json!({"client_id": client, "count": 1})),
+        "list_grants" => no_body("/v1/grants"),
+        "revoke_grant" => no_body(format!("/v1/grants/{grant}")),
+        "create_device_challenge" => with("/v1/device/challenge", json!({"tenant_id": tenant.id.to_string(), "serial": "OM-X0001"})),
+        "claim_device" => with("/v1/device/claim", json!({"tenant_id": tenant.id.to_string(), "grant": "AA==", "receipt": "AA==", "challenge": "AA==", "signature": "AA=="})),
+        "record_heartbeat" => with("/v1/device/heartbeat", json!({"readings": {"temperature": 4.5}})),
+        // Sync
+        "hello_sync" => with("/v1/sync/hello", json!({"protocol": 1, "schema": 1, "client_id": client, "app_version": "0", "now": 0})),
+        "pull_changes" => with("/v1/sync/pull", json!({"schema": 1, "client_id": client, "epoch": 0, "cursors": []})),
+        "push_intents" => with("/v1/sync/push", push),
+        "stream_changes" => no_body("/v1/sync/stream"),
+        // The platform's operators: a tenant's people are nobody there
+        "create_operator_session" => with("/v1/operator/sessions", json!({"email": "x@example.org", "password": "wrong horse battery"})),
+        "end_operator_session" => no_body("/v1/operator/sessions/current"),
+        "get_operator" => no_body("/v1/operator/me"),
+        "list_templates" => no_body("/v1/operator/templates"),
+        "list_tenants" => no_body("/v1/operator/tenants"),
+        "create_tenant" => with("/v1/operator/tenants", json!({"name": "attack", "display_name": "Attack", "template": "blank", "owner_email": "x@example.org"})),
+        "get_tenant" => no_body(format!("/v1/operator/tenants/{}", tenant.id)),
+        "suspend_tenant" => with(format!("/v1/operator/tenants/{}/suspend", tenant.id), json!({"reason": "attack"})),
+        "resume_tenant" => with(format!("/v1/operator/tenants/{}/resume", tenant.id), json!({})),
+        "list_mail" => no_body(format!("/v1/operator/mail?tenant_id={}", tenant.id)),
+        _ => return None,
+    })
+}
