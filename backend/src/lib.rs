@@ -1,17 +1,21 @@
 //! The OmnIoT server: one deployment, many tenants.
 //!
-//! [`build`] is where the features meet. To add one: its folder, a line in [`description`].
-//! Deliberately not here: sockets, the command line and the environment (`main.rs`, `serve`).
+//! [`build`] is where the features meet. To add one: its folder, a line in `features`.
+//! Deliberately not here: sockets, the command line and the environment (`cli`, `server`).
 
 pub mod audit;
+pub mod cli;
 pub mod commissioning;
+pub mod console;
 pub mod db;
 pub mod devices;
 pub mod http;
 pub mod identity;
 #[cfg(feature = "seeded-leaks")]
 pub mod leaks;
+pub mod mail;
 pub mod models;
+pub mod server;
 pub mod sites;
 pub mod sync;
 pub mod tenancy;
@@ -44,6 +48,7 @@ fn features() -> OpenApiRouter<AppState> {
         .merge(commissioning::router())
         .merge(audit::router())
         .merge(tenancy::router())
+        .merge(console::router())
 }
 
 /// The description of the API, OpenAPI 3.1.

@@ -1,6 +1,6 @@
 //! How a tenant comes to be, is suspended and is resumed.
 
-use omniot_shared::ids::TenantId;
+use omniot_shared::{ids::TenantId, roles::Role};
 use serde_json::json;
 
 use super::{Status, Tenant, find_tenant, store, templates};
@@ -8,6 +8,7 @@ use crate::{
     audit::{self, Author, Entry},
     db::{DbError, Event, Scope, TenantAccess},
     http::{ApiError, AppState},
+    identity::{self, By},
 };
 
 /// What is asked for.
@@ -153,4 +154,21 @@ async fn turn(state: &AppState, author: &Author, request_id: Option<&str>, id: T
     store::set_index_status(&mut control, id, status).await?;
     control.commit().await?;
     Ok(Tenant { status, ..tenant })
+}
+
+/// [`provision`], inviting `owner_email` as the first owner.
+///
+/// # Errors
+/// As [`provision`]; `invalid_field` for the address.
+pub async fn provision_with_owner(state: &AppState, author: &Author, request_id: Option<&str>, new: NewTenant, owner_email: &str) -> Result<Tenant, ProvisionError> {
+    let by = By { author, request_id };
+    let invite = async |scope: &mut Scope| match identity::invite(scope, state, by, owner_email, Role::Owner).await {
+        Ok(_) => Ok(()),
+        Err(error) => Err(match ApiError::from(error) {
+            // The body names it so.
+            error if error.field.as_deref() == Some("email") => error.field("owner_email"),
+            error => error,
+        }),
+    };
+    provision(state, author, request_id, new, invite).await
 }

@@ -1,0 +1,141 @@
+//! `omniot demo`: an operator and two tenants to try everything with. A second run changes nothing.
+
+use std::collections::BTreeMap;
+
+use clap::Args;
+use omniot_shared::roles::Role;
+use serde::{Deserialize, Serialize};
+
+use super::{Store, commands::add_operator, say};
+use crate::{
+    audit::Author,
+    console::store as operators,
+    db::Scope,
+    http::{ApiError, AppState},
+    identity::{self, By, NewPerson},
+    tenancy::{self, NewTenant},
+};
+
+const DEMO: &str = include_str!("../../demo/demo.toml");
+
+#[derive(Debug, Args)]
+pub(super) struct DemoArgs {
+    #[command(flatten)]
+    store: Store,
+    /// Print one JSON document instead of lines for people.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Demo {
+    password: String,
+    operator: DemoOperator,
+    tenants: Vec<DemoTenant>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct DemoOperator {
+    email: String,
+    name: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct DemoTenant {
+    name: String,
+    display_name: String,
+    template: String,
+    /// The model of the planned devices.
+    sku: String,
+    /// What their serials begin with.
+    serials: String,
+    people: BTreeMap<Role, String>,
+    /// What the devices are named after; two sites share the list.
+    places: Vec<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct SignIn<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    role: Option<&'static str>,
+    name: &'a str,
+    email: String,
+    password: &'a str,
+}
+
+#[derive(Debug, Serialize)]
+struct TenantSignIns<'a> {
+    name: &'a str,
+    display_name: &'a str,
+    people: Vec<SignIn<'a>>,
+}
+
+#[derive(Debug, Serialize)]
+struct SignIns<'a> {
+    operator: SignIn<'a>,
+    tenants: Vec<TenantSignIns<'a>>,
+}
+
+impl Demo {
+    fn sign_ins(&self) -> SignIns<'_> {
+        let person = |tenant: &DemoTenant, role: Role| format!("{}@{}.example", role.name(), tenant.name);
+        let tenants = self.tenants.iter().map(|tenant| TenantSignIns {
+            name: &tenant.name,
+            display_name: &tenant.display_name,
+            people: tenant.people.iter().map(|(role, name)| SignIn { role: Some(role.name()), name, email: person(tenant, *role), password: &self.password }).collect(),
+        });
+        let operator = SignIn { role: None, name: &self.operator.name, email: self.operator.email.clone(), password: &self.password };
+        SignIns { operator, tenants: tenants.collect() }
+    }
+}
+
+pub(super) async fn demo(args: DemoArgs) -> anyhow::Result<()> {
+    let demo: Demo = toml::from_str(DEMO)?;
+    let state = args.store.open().await?;
+    let known = operators::by_email(&mut state.db.control_read().await?, &demo.operator.email).await?;
+    if known.is_none() {
+        add_operator(&state, &demo.operator.email, &demo.operator.name, &demo.password).await?;
+    }
+    for tenant in &demo.tenants {
+        if tenancy::find_tenant(&state.db, &tenant.name).await?.is_none() {
+            seed(&state, tenant, &demo.password).await?;
+        }
+    }
+    state.db.close().await;
+    print(&demo, args.json)
+}
+
+async fn seed(state: &AppState, tenant: &DemoTenant, password: &str) -> anyhow::Result<()> {
+    let author = Author::system("demo");
+    let new = NewTenant { name: tenant.name.clone(), display_name: tenant.display_name.clone(), template: tenant.template.clone() };
+    let furnish = async |scope: &mut Scope| -> Result<(), ApiError> {
+        let by = By { author: &author, request_id: None };
+        for (role, name) in &tenant.people {
+            let email = format!("{}@{}.example", role.name(), tenant.name);
+            identity::add_person(scope, state, by, NewPerson { name, email: &email, role: *role, password }).await?;
+        }
+        Ok(())
+    };
+    tenancy::provision(state, &author, None, new, furnish).await?;
+    Ok(())
+}
+
+fn print(demo: &Demo, json: bool) -> anyhow::Result<()> {
+    let sign_ins = demo.sign_ins();
+    if json {
+        say(&serde_json::to_string(&sign_ins)?)?;
+        return Ok(());
+    }
+    say(&format!("operator    {}", sign_ins.operator.email))?;
+    for tenant in &sign_ins.tenants {
+        say(&format!("\n{} (organization: {})", tenant.display_name, tenant.name))?;
+        for person in &tenant.people {
+            say(&format!("  {:<11} {}", person.role.unwrap_or_default(), person.email))?;
+        }
+    }
+    say(&format!("\npassword of all: {}", demo.password))?;
+    Ok(())
+}
