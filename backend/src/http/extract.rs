@@ -40,7 +40,7 @@ fn is_json(headers: &HeaderMap) -> bool {
 /// `malformed_json`, `unknown_field` or `invalid_field`.
 pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
     let mut reader = serde_json::Deserializer::from_slice(bytes);
-    let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| refuse(&error))?;
+    let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| refuse(&error, bytes))?;
     reader.end().map_err(|_| malformed())?;
     Ok(value)
 }
@@ -49,8 +49,9 @@ fn malformed() -> ApiError {
     ApiError::new(StatusCode::BAD_REQUEST, "malformed_json", "The body is not JSON.")
 }
 
-fn refuse(error: &serde_path_to_error::Error<serde_json::Error>) -> ApiError {
-    if error.inner().classify() != serde_json::error::Category::Data {
+fn refuse(error: &serde_path_to_error::Error<serde_json::Error>, bytes: &[u8]) -> ApiError {
+    // `null` where one of several words is wanted counts as a fault of syntax: ask whether it is JSON at all.
+    if error.inner().classify() != serde_json::error::Category::Data && serde_json::from_slice::<serde::de::IgnoredAny>(bytes).is_err() {
         return malformed();
     }
     let said = error.inner().to_string();

@@ -15,6 +15,8 @@ pub mod rules;
 mod sign_in;
 mod store;
 mod team;
+#[cfg(test)]
+mod tests;
 pub mod throttle;
 pub mod tokens;
 mod visitor;
