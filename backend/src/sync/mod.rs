@@ -1,8 +1,20 @@
 //! The server side of synchronization, and the one way that synced entities change.
+//!
+//! [`execute`] carries out one change in the caller's transaction (REST), [`execute_as`] the same
+//! for devices and jobs; `push` carries out a client's outbox with receipts; `pull` streams what
+//! changed. All of them write rows, sequence, tombstones, checksum and audit together.
+//! Deliberately not here: what a change may do (`omniot_shared::sync::rules`).
+
+mod batch;
+mod execute;
+pub mod store;
+mod trail;
 
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::http::AppState;
+
+pub use execute::{Executed, ExecuteError, execute, execute_as};
 
 /// This feature's operations.
 pub fn router() -> OpenApiRouter<AppState> {

@@ -1,0 +1,95 @@
+//! One change at a time, in the caller's transaction: the way of the REST API and of devices.
+//!
+//! Deliberately not here: pushes, which carry many and answer with receipts (`push`).
+
+use omniot_shared::{
+    sync::{
+        Actor, Change, Code, Refusal, Row, Rows as _, Seq, Who, apply,
+        policy::Edit,
+    },
+};
+
+use super::batch::Batch;
+use crate::{
+    audit::Author,
+    db::{DbError, Scope},
+    http::{ApiError, Caller, Needs},
+};
+
+/// What a change came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Executed {
+    /// The tenant's sequence now.
+    pub seq: Seq,
+    /// The row it was about, as it is now.
+    pub row: Row,
+    /// Whether anything changed.
+    pub changed: bool,
+}
+
+/// Why a change did not happen.
+#[derive(Debug, thiserror::Error)]
+pub enum ExecuteError {
+    /// The rules refuse it.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// The store failed.
+    #[error(transparent)]
+    Db(#[from] DbError),
+}
+
+impl From<ExecuteError> for ApiError {
+    fn from(error: ExecuteError) -> Self {
+        match error {
+            ExecuteError::Refused(refusal) => refused(refusal),
+            ExecuteError::Db(error) => error.into(),
+        }
+    }
+}
+
+/// A refusal as docs/API.md words it. A field that names something that is not there is a fault
+/// of that field; only the thing itself is `not_found`.
+fn refused(refusal: Refusal) -> ApiError {
+    let Refusal { code, detail, field } = refusal;
+    match (code, field) {
+        (Code::InvalidField, Some(field)) => ApiError::invalid_field(field, detail),
+        (Code::NotFound, Some(field)) if field != "id" => ApiError::invalid_field(field, detail),
+        (Code::NotFound | Code::RowDeleted, _) => ApiError::not_found(),
+        (Code::NotAllowed, _) => ApiError::not_allowed(),
+        (Code::AlreadyExists, _) => ApiError::conflict("already_exists", detail),
+        (Code::Stale, _) => ApiError::conflict("stale", detail),
+        (Code::StateConflict | Code::AppendOnly, _) => ApiError::conflict("state_conflict", detail),
+        (other, _) => ApiError::internal(&format!("{other} is no refusal of a single change")),
+    }
+}
+
+/// Executes `change` for the person who calls, in their transaction; commit it afterwards.
+///
+/// # Errors
+/// [`ExecuteError::Refused`] leaves the transaction as it was.
+pub async fn execute<N: Needs>(caller: &mut Caller<N>, change: Change) -> Result<Executed, ExecuteError> {
+    let person = caller.person();
+    let actor = Actor { tenant: caller.tenant(), who: Who::Person { id: person.id, role: person.role }, now: caller.now() };
+    let author = Author::person(person.id, &person.name);
+    let request_id = caller.request_id().clone();
+    execute_as(caller.scope(), &actor, &author, Some(request_id.as_str()), change).await
+}
+
+/// Executes `change` on behalf of `actor`: device authentication, seeding, jobs. `author` is who
+/// the audit log names.
+///
+/// # Errors
+/// [`ExecuteError::Refused`] leaves the transaction as it was.
+pub async fn execute_as(scope: &mut Scope, actor: &Actor, author: &Author, request_id: Option<&str>, change: Change) -> Result<Executed, ExecuteError> {
+    // The tenant is the scope's, whatever an actor was made with.
+    let actor = Actor { tenant: scope.tenant(), ..*actor };
+    let mut batch = Batch::open(scope, [&change]).await?;
+    let changes = apply(&change, &actor, batch.rows())?;
+    let changed = !changes.is_empty();
+    let edit = Edit { base: None, at: actor.now, by: None };
+    batch.take_in(&change, changes, &edit, &[]);
+    let row = batch.rows().row(change.target(actor.tenant)).cloned();
+    let seq = batch.write(scope, author, actor.now, request_id).await?;
+    let row = row.ok_or_else(|| Refusal::new(Code::RowDeleted, "the row is no more"))?;
+    Ok(Executed { seq, row, changed })
+}

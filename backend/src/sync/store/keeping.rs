@@ -1,0 +1,198 @@
+//! What synchronization keeps about itself: the scope's checksum, replicas, receipts, the epoch.
+
+use std::collections::HashMap;
+
+use omniot_shared::{
+    ids::{ClientId, IntentId, PersonId},
+    sync::{Checksum, Outcome, Receipt, Seq, Table, rows::Scope as SyncScope},
+    time::Millis,
+};
+use sqlx::AssertSqlSafe;
+use uuid::Uuid;
+
+use super::{from_json, narrow, parts, placeholders, since, to_json};
+use crate::db::{DbError, Scope};
+
+const SEQ: &str = "select seq from tenant_clock where tenant_id = $1";
+const STATE: &str = "select epoch, min_retained_seq from sync_state where tenant_id = $1";
+const CHECKSUM: &str = "select row_count, digest from sync_scope where tenant_id = $1 and scope = $2";
+const SAVE_CHECKSUM: &str = "
+    insert into sync_scope (tenant_id, scope, row_count, digest) values ($1, $2, $3, $4)
+    on conflict (tenant_id, scope) do update set row_count = excluded.row_count, digest = excluded.digest";
+const CLIENT: &str = "select person_id, last_n from sync_client where tenant_id = $1 and id = $2";
+const SAVE_CLIENT: &str = "
+    insert into sync_client (tenant_id, id, person_id, last_n, first_seen_at, last_seen_at) values ($1, $2, $3, $4, $5, $5)
+    on conflict (tenant_id, id) do update set last_n = excluded.last_n, last_seen_at = excluded.last_seen_at";
+const RECEIPTS_BY_NUMBER: &str = "
+    select n, intent_id, seq, outcome from receipt
+    where tenant_id = $1 and client_id = $2 and n >= $3 and n <= $4 order by n";
+
+/// The tenant's sequence.
+///
+/// # Errors
+/// Whatever the store says.
+pub async fn seq(scope: &mut Scope) -> Result<Seq, DbError> {
+    let (seq,): (i64,) = scope.query(SEQ).one().await?;
+    Ok(Seq(seq))
+}
+
+/// The tenant's epoch; 1 until a restore.
+///
+/// # Errors
+/// Whatever the store says.
+pub async fn epoch(scope: &mut Scope) -> Result<u64, DbError> {
+    state(scope).await.map(|(epoch, _)| epoch)
+}
+
+/// Cursors below this need the whole scope again.
+///
+/// # Errors
+/// Whatever the store says.
+pub async fn min_retained(scope: &mut Scope) -> Result<Seq, DbError> {
+    state(scope).await.map(|(_, seq)| seq)
+}
+
+async fn state(scope: &mut Scope) -> Result<(u64, Seq), DbError> {
+    let row: Option<(i64, i64)> = scope.query(STATE).optional().await?;
+    row.map_or(Ok((1, Seq(0))), |(epoch, seq)| Ok((narrow(epoch)?, Seq(seq))))
+}
+
+/// Count and digest over the rows of a scope.
+///
+/// # Errors
+/// Whatever the store says.
+pub async fn checksum(scope: &mut Scope, of: SyncScope) -> Result<Checksum, DbError> {
+    let row: Option<(i64, i64)> = scope.query(CHECKSUM).bind(of.name()).optional().await?;
+    row.map_or(Ok(Checksum::default()), |(count, digest)| Ok(Checksum { count: narrow(count)?, sum: digest.cast_unsigned() }))
+}
+
+/// Keeps a scope's checksum.
+///
+/// # Errors
+/// Whatever the store says.
+pub async fn save_checksum(scope: &mut Scope, of: SyncScope, checksum: Checksum) -> Result<(), DbError> {
+    let (count, digest) = (checksum.count.cast_signed(), checksum.sum.cast_signed());
+    scope.query(SAVE_CHECKSUM).bind(of.name()).bind(count).bind(digest).execute().await.map(drop)
+}
+
+/// Whether the checksum that is kept is the checksum of the rows, by reading all of them: for
+/// tests and for `omniot` checks, not for requests.
+///
+/// # Errors
+/// Whatever the store says.
+pub async fn tables_agree(scope: &mut Scope, of: SyncScope) -> Result<bool, DbError> {
+    let mut real = Checksum::default();
+    for table in Table::ALL {
+        let mut after = Seq(0);
+        loop {
+            let rows = since(scope, table, of, after, Seq(i64::MAX), 1_000).await?;
+            let Some(last) = rows.last() else { break };
+            after = last.seq;
+            rows.iter().for_each(|row| real.add(row.row.key(), row.seq));
+        }
+    }
+    Ok(real == checksum(scope, of).await?)
+}
+
+/// A replica that has pushed before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Client {
+    /// Whose it is.
+    pub person: PersonId,
+    /// The last number with a receipt.
+    pub last_n: u64,
+}
+
+/// That replica, when it has pushed before.
+///
+/// # Errors
+/// Whatever the store says.
+pub async fn client(scope: &mut Scope, id: ClientId) -> Result<Option<Client>, DbError> {
+    let row: Option<(Uuid, i64)> = scope.query(CLIENT).bind(id).optional().await?;
+    row.map(|(person, last_n)| Ok(Client { person: person.into(), last_n: narrow(last_n)? })).transpose()
+}
+
+/// Keeps how far a replica has come.
+///
+/// # Errors
+/// Whatever the store says.
+pub async fn save_client(scope: &mut Scope, id: ClientId, client: Client, now: Millis) -> Result<(), DbError> {
+    scope.query(SAVE_CLIENT).bind(id).bind(client.person).bind(client.last_n.cast_signed()).bind(now).execute().await.map(drop)
+}
+
+/// A receipt as it was given.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredReceipt {
+    /// The intent.
+    pub intent: IntentId,
+    /// Where its effect is visible.
+    pub seq: Seq,
+    /// What became of it.
+    pub outcome: Outcome,
+}
+
+impl StoredReceipt {
+    /// The same word, for the number under which it is asked for now.
+    #[must_use]
+    pub fn under(&self, n: u64) -> Receipt {
+        Receipt { n, intent_id: self.intent, seq: self.seq, outcome: self.outcome.clone() }
+    }
+}
+
+/// The receipts of a replica from `first` to `last`, by number.
+///
+/// # Errors
+/// Whatever the store says.
+pub async fn receipts_by_number(scope: &mut Scope, client: ClientId, first: u64, last: u64) -> Result<HashMap<u64, StoredReceipt>, DbError> {
+    let rows: Vec<(i64, Uuid, i64, String)> =
+        scope.query(RECEIPTS_BY_NUMBER).bind(client).bind(first.cast_signed()).bind(last.cast_signed()).all().await?;
+    rows.into_iter()
+        .map(|(n, intent, seq, outcome)| Ok((narrow(n)?, StoredReceipt { intent: intent.into(), seq: Seq(seq), outcome: from_json(&outcome)? })))
+        .collect()
+}
+
+/// The final receipts of these intents, whichever replica and number they came under.
+///
+/// # Errors
+/// Whatever the store says.
+pub async fn receipts_by_intent(scope: &mut Scope, intents: &[IntentId]) -> Result<HashMap<IntentId, StoredReceipt>, DbError> {
+    let mut found = HashMap::new();
+    for part in parts(intents) {
+        let sql = format!("select intent_id, seq, outcome from receipt where tenant_id = $1 and is_final and intent_id in ({})", placeholders(2, part.len()));
+        let query = part.iter().fold(scope.query(AssertSqlSafe(sql)), |query, id| query.bind(*id));
+        for (intent, seq, outcome) in query.all::<(Uuid, i64, String)>().await? {
+            found.insert(intent.into(), StoredReceipt { intent: intent.into(), seq: Seq(seq), outcome: from_json(&outcome)? });
+        }
+    }
+    Ok(found)
+}
+
+/// A receipt to keep.
+#[derive(Debug, Clone)]
+pub struct NewReceipt {
+    /// What the client is told.
+    pub receipt: Receipt,
+    /// Whether this is the one final receipt of its intent (a second number of an intent that has
+    /// one already is kept, too, but is not).
+    pub is_final: bool,
+    /// The intent, when the server failed on it.
+    pub body: Option<String>,
+}
+
+/// Keeps receipts of one replica.
+///
+/// # Errors
+/// [`DbError::Unique`] when a number or an intent has one already; whatever else the store says.
+pub async fn insert_receipts(scope: &mut Scope, client: ClientId, receipts: &[NewReceipt], now: Millis) -> Result<(), DbError> {
+    for part in parts(receipts) {
+        let rows: Vec<String> = (0..part.len()).map(|row| format!("($1, $2, $3, {})", placeholders(4 + row * 6, 6))).collect();
+        let sql = format!("insert into receipt (tenant_id, client_id, recorded_at, n, intent_id, seq, outcome, is_final, body) values {}", rows.join(", "));
+        let mut query = scope.query(AssertSqlSafe(sql)).bind(client).bind(now);
+        for NewReceipt { receipt, is_final, body } in part {
+            query = query.bind(receipt.n.cast_signed()).bind(receipt.intent_id).bind(receipt.seq.0);
+            query = query.bind(to_json(&receipt.outcome)?).bind(*is_final).bind(body.clone());
+        }
+        query.execute().await?;
+    }
+    Ok(())
+}

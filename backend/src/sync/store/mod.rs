@@ -1,0 +1,280 @@
+//! The SQL of the synced tables: loading by key, writing many rows at once, reading by sequence.
+//!
+//! One text serves both engines. The texts of many-row statements are put together from
+//! constants and placeholders only, in few sizes, so that each is prepared once a connection.
+//! Deliberately not here: lists, search and filters (the features' own stores) and what a change
+//! may do. To add a table: its file with a [`Stored`], its arms in this one.
+
+mod attempt;
+mod device;
+mod keeping;
+mod model;
+mod site;
+
+use std::collections::HashMap;
+
+use omniot_shared::sync::{
+    Row, RowKey, Seq, SyncedRow, Table,
+    policy::Stamps,
+    rows::Scope as SyncScope,
+    wire::{Departure, Gone},
+};
+use serde::{Deserialize, Serialize, de::IntoDeserializer as _, de::value::StrDeserializer};
+use sqlx::AssertSqlSafe;
+use uuid::Uuid;
+
+use crate::db::{DbError, Scope, Value};
+
+pub use attempt::AttemptRow;
+pub use device::DeviceRow;
+pub use keeping::{Client, NewReceipt, StoredReceipt, checksum, client, epoch, insert_receipts, min_retained, receipts_by_intent, receipts_by_number, save_checksum, save_client, seq, tables_agree};
+pub use model::ModelRow;
+pub use site::SiteRow;
+
+/// A row as it stands, with what synchronization keeps beside it.
+#[derive(Debug, Clone)]
+pub struct Loaded {
+    /// The sequence of its last change.
+    pub seq: Seq,
+    /// Who last changed which field.
+    pub stamps: Stamps,
+    /// The row.
+    pub row: Row,
+}
+
+/// How one kind of row is stored. `COLUMNS` are those after `id, seq, scope`.
+trait Stored: crate::db::Row + Sized {
+    /// The table's name.
+    const TABLE: &'static str;
+    /// Its own columns, in the order of [`Stored::values`].
+    const COLUMNS: &'static [&'static str];
+    /// Whether a row may change after it was written.
+    const APPEND_ONLY: bool = false;
+
+    fn values(row: &Row, stamps: &Stamps) -> Result<Vec<Value>, DbError>;
+    fn loaded(self) -> Result<Loaded, DbError>;
+}
+
+/// Sizes of many-row statements.
+const SIZES: [usize; 4] = [64, 16, 4, 1];
+
+/// The rows at `keys`, as many of them as there are.
+///
+/// # Errors
+/// Whatever the store says.
+pub async fn load(scope: &mut Scope, keys: &[RowKey]) -> Result<HashMap<RowKey, Loaded>, DbError> {
+    let mut found = HashMap::with_capacity(keys.len());
+    for table in Table::ALL {
+        let mut ids: Vec<Uuid> = keys.iter().filter(|key| key.table == table).map(|key| key.id).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        let rows = match table {
+            Table::Site => load_table::<SiteRow>(scope, &ids).await,
+            Table::Model => load_table::<ModelRow>(scope, &ids).await,
+            Table::Device => load_table::<DeviceRow>(scope, &ids).await,
+            Table::Attempt => load_table::<AttemptRow>(scope, &ids).await,
+        }?;
+        found.extend(rows.into_iter().map(|loaded| (loaded.row.key(), loaded)));
+    }
+    Ok(found)
+}
+
+async fn load_table<T: Stored>(scope: &mut Scope, ids: &[Uuid]) -> Result<Vec<Loaded>, DbError> {
+    let mut rows = Vec::with_capacity(ids.len());
+    for part in parts(ids) {
+        let sql = format!("select {} from {} where tenant_id = $1 and id in ({})", T::all_columns(), T::TABLE, placeholders(2, part.len()));
+        let query = part.iter().fold(scope.query(AssertSqlSafe(sql)), |query, id| query.bind(*id));
+        for row in query.all::<T>().await? {
+            rows.push(row.loaded()?);
+        }
+    }
+    Ok(rows)
+}
+
+/// Up to `limit` rows of `table` that last changed in (`after`, `until`], in order of sequence.
+///
+/// # Errors
+/// Whatever the store says.
+pub async fn since(scope: &mut Scope, table: Table, of: SyncScope, after: Seq, until: Seq, limit: u32) -> Result<Vec<SyncedRow>, DbError> {
+    match table {
+        Table::Site => since_in::<SiteRow>(scope, of, after, until, limit).await,
+        Table::Model => since_in::<ModelRow>(scope, of, after, until, limit).await,
+        Table::Device => since_in::<DeviceRow>(scope, of, after, until, limit).await,
+        Table::Attempt => since_in::<AttemptRow>(scope, of, after, until, limit).await,
+    }
+}
+
+async fn since_in<T: Stored>(scope: &mut Scope, of: SyncScope, after: Seq, until: Seq, limit: u32) -> Result<Vec<SyncedRow>, DbError> {
+    let sql = format!(
+        "select {} from {} where tenant_id = $1 and scope = $2 and seq > $3 and seq <= $4 order by seq limit $5",
+        T::all_columns(),
+        T::TABLE
+    );
+    let rows: Vec<T> = scope.query(AssertSqlSafe(sql)).bind(of.name()).bind(after.0).bind(until.0).bind(limit).all().await?;
+    rows.into_iter().map(|row| row.loaded().map(|loaded| SyncedRow { seq: loaded.seq, row: loaded.row })).collect()
+}
+
+/// Writes rows under their new sequences.
+///
+/// # Errors
+/// [`DbError::Unique`] when an append-only row is there already; whatever else the store says.
+pub async fn write(scope: &mut Scope, of: SyncScope, rows: &[(Seq, &Row, &Stamps)]) -> Result<(), DbError> {
+    for table in Table::ALL {
+        let of_table: Vec<_> = rows.iter().filter(|(_, row, _)| row.key().table == table).copied().collect();
+        match table {
+            Table::Site => write_table::<SiteRow>(scope, of, &of_table).await,
+            Table::Model => write_table::<ModelRow>(scope, of, &of_table).await,
+            Table::Device => write_table::<DeviceRow>(scope, of, &of_table).await,
+            Table::Attempt => write_table::<AttemptRow>(scope, of, &of_table).await,
+        }?;
+    }
+    Ok(())
+}
+
+async fn write_table<T: Stored>(scope: &mut Scope, of: SyncScope, rows: &[(Seq, &Row, &Stamps)]) -> Result<(), DbError> {
+    for part in parts(rows) {
+        let mut query = scope.query(AssertSqlSafe(T::upsert(part.len())));
+        for (seq, row, stamps) in part {
+            query = query.bind(row.key().id).bind(seq.0).bind(of.name());
+            query = T::values(row, stamps)?.into_iter().fold(query, crate::db::Query::bind);
+        }
+        query.execute().await?;
+    }
+    Ok(())
+}
+
+trait Texts: Stored {
+    fn all_columns() -> String {
+        format!("id, seq, {}", Self::COLUMNS.join(", "))
+    }
+
+    fn upsert(count: usize) -> String {
+        let width = 3 + Self::COLUMNS.len();
+        let rows: Vec<String> = (0..count).map(|row| format!("($1, {})", placeholders(2 + row * width, width))).collect();
+        let insert = format!("insert into {} (tenant_id, id, seq, scope, {}) values {}", Self::TABLE, Self::COLUMNS.join(", "), rows.join(", "));
+        if Self::APPEND_ONLY {
+            return insert;
+        }
+        let set: Vec<String> = ["seq", "scope"].iter().chain(Self::COLUMNS).map(|column| format!("{column} = excluded.{column}")).collect();
+        format!("{insert} on conflict (tenant_id, id) do update set {}", set.join(", "))
+    }
+}
+
+impl<T: Stored> Texts for T {}
+
+/// Cuts `all` into as few statements as the few sizes allow.
+fn parts<T>(mut all: &[T]) -> Vec<&[T]> {
+    let mut parts = Vec::new();
+    while !all.is_empty() {
+        let size = SIZES.into_iter().find(|size| *size <= all.len()).unwrap_or(1);
+        let (part, rest) = all.split_at(size);
+        parts.push(part);
+        all = rest;
+    }
+    parts
+}
+
+fn placeholders(first: usize, count: usize) -> String {
+    (first..first + count).map(|n| format!("${n}")).collect::<Vec<_>>().join(", ")
+}
+
+const BURY: &str = "
+    insert into tombstone (tenant_id, scope, table_name, id, seq, why) values ($1, $2, $3, $4, $5, 'deleted')
+    on conflict (tenant_id, scope, table_name, id) do update set seq = excluded.seq, why = excluded.why";
+const DEPARTED: &str = "
+    select table_name, id, seq, why from tombstone
+    where tenant_id = $1 and scope = $2 and seq > $3 and seq <= $4 order by seq limit $5";
+
+/// Deletes a row and leaves its tombstone.
+///
+/// # Errors
+/// [`DbError::Reference`] when something still points to it; whatever else the store says.
+pub async fn remove(scope: &mut Scope, of: SyncScope, key: RowKey, seq: Seq) -> Result<(), DbError> {
+    let table = match key.table {
+        Table::Site => SiteRow::TABLE,
+        Table::Model => ModelRow::TABLE,
+        Table::Device => DeviceRow::TABLE,
+        Table::Attempt => AttemptRow::TABLE,
+    };
+    scope.query(AssertSqlSafe(format!("delete from {table} where tenant_id = $1 and id = $2"))).bind(key.id).execute().await?;
+    scope.query(BURY).bind(of.name()).bind(key.table.name()).bind(key.id).bind(seq.0).execute().await.map(drop)
+}
+
+/// A row that lives has no tombstone.
+///
+/// # Errors
+/// Whatever the store says.
+pub async fn unbury(scope: &mut Scope, of: SyncScope, table: Table, ids: &[Uuid]) -> Result<(), DbError> {
+    for part in parts(ids) {
+        let sql = format!("delete from tombstone where tenant_id = $1 and scope = $2 and table_name = $3 and id in ({})", placeholders(4, part.len()));
+        let query = scope.query(AssertSqlSafe(sql)).bind(of.name()).bind(table.name());
+        part.iter().fold(query, |query, id| query.bind(*id)).execute().await?;
+    }
+    Ok(())
+}
+
+/// Up to `limit` departures in (`after`, `until`], in order of sequence.
+///
+/// # Errors
+/// Whatever the store says.
+pub async fn departed(scope: &mut Scope, of: SyncScope, after: Seq, until: Seq, limit: u32) -> Result<Vec<Gone>, DbError> {
+    let rows: Vec<(String, Uuid, i64, String)> =
+        scope.query(DEPARTED).bind(of.name()).bind(after.0).bind(until.0).bind(limit).all().await?;
+    rows.into_iter()
+        .map(|(table, id, seq, why)| {
+            Ok(Gone { table: named(&table)?, id, seq: Seq(seq), why: named::<Departure>(&why)? })
+        })
+        .collect()
+}
+
+/// The value of an enum by its name on the wire.
+fn named<'t, T: Deserialize<'t>>(text: &'t str) -> Result<T, DbError> {
+    let text: StrDeserializer<'t, serde::de::value::Error> = text.into_deserializer();
+    T::deserialize(text).map_err(unreadable)
+}
+
+/// The name of an enum's value on the wire.
+fn name_of(value: impl Serialize) -> Result<String, DbError> {
+    match serde_json::to_value(value).map_err(unreadable)? {
+        serde_json::Value::String(name) => Ok(name),
+        other => Err(unreadable(format!("{other} is no name"))),
+    }
+}
+
+fn to_json(value: &impl Serialize) -> Result<String, DbError> {
+    serde_json::to_string(value).map_err(unreadable)
+}
+
+fn from_json<'t, T: Deserialize<'t>>(text: &'t str) -> Result<T, DbError> {
+    serde_json::from_str(text).map_err(unreadable)
+}
+
+fn unreadable(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> DbError {
+    DbError::Other(sqlx::Error::Decode(error.into()))
+}
+
+fn narrow<T: TryFrom<i64>>(value: i64) -> Result<T, DbError> {
+    T::try_from(value).map_err(|_| unreadable(format!("{value} is out of range")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn many_rows_take_few_statements() {
+        let all: Vec<u32> = (0..500).collect();
+        let sizes: Vec<usize> = parts(&all).iter().map(|part| part.len()).collect();
+        assert_eq!(sizes, [64, 64, 64, 64, 64, 64, 64, 16, 16, 16, 4]);
+        assert_eq!(parts(&all).concat(), all, "and lose none");
+    }
+
+    #[test]
+    fn a_many_row_statement_names_the_tenant_and_every_value_once() {
+        let sql = SiteRow::upsert(2);
+        assert!(sql.starts_with("insert into site (tenant_id, id, seq, scope, stamps, search_text, name, address, time_zone, note, created_at) values ($1, $2, $3,"), "{sql}");
+        assert!(sql.contains("($1, $12,") && sql.contains("$21)"), "{sql}");
+        assert!(sql.contains("on conflict (tenant_id, id) do update set seq = excluded.seq,"), "{sql}");
+        assert!(!AttemptRow::upsert(1).contains("on conflict"), "evidence is inserted, never replaced");
+    }
+}
