@@ -1,0 +1,153 @@
+//! `/v1/devices`.
+
+use omniot_shared::{
+    entities::{Device, DeviceState},
+    fold::like_pattern,
+    ids::{DeviceId, ModelId, SiteId},
+    roles::need,
+    sync::{
+        Change, RowKey,
+        intent::{DevicePatch, DeviceRetire, DeviceUpdate, NewDevice},
+    },
+};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::store::{self, Listed};
+use crate::{
+    db::DbError,
+    http::{ApiError, Caller, Created, Cursor, Json, Limit, Needs, Page, Path, Query},
+    sync::{self, ExecuteError},
+};
+
+/// Why something about devices was refused.
+#[derive(Debug, thiserror::Error)]
+pub enum DeviceError {
+    /// There is no such device here.
+    #[error("there is no such device")]
+    NotFound,
+    /// The rules refuse the change, or the store failed.
+    #[error(transparent)]
+    Execute(#[from] ExecuteError),
+    /// The store.
+    #[error(transparent)]
+    Db(#[from] DbError),
+    /// The edge refused already.
+    #[error("{}", .0.detail)]
+    Api(ApiError),
+}
+
+impl From<ApiError> for DeviceError {
+    fn from(error: ApiError) -> Self {
+        Self::Api(error)
+    }
+}
+
+impl From<DeviceError> for ApiError {
+    fn from(error: DeviceError) -> Self {
+        match error {
+            DeviceError::NotFound => Self::not_found(),
+            DeviceError::Execute(error) => error.into(),
+            DeviceError::Db(error) => error.into(),
+            DeviceError::Api(error) => error,
+        }
+    }
+}
+
+crate::respond!(DeviceError);
+
+/// A device with the names of its site and model.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub struct NamedDevice {
+    /// The device.
+    #[serde(flatten)]
+    device: Device,
+    /// The name of its site.
+    site_name: Option<String>,
+    /// The name of its model.
+    model_name: Option<String>,
+}
+
+impl TryFrom<Listed> for NamedDevice {
+    type Error = DbError;
+    fn try_from(mut listed: Listed) -> Result<Self, DbError> {
+        let (site_name, model_name) = (listed.site_name.take(), listed.model_name.take());
+        Ok(Self { device: listed.try_into()?, site_name, model_name })
+    }
+}
+
+/// Which devices.
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct ListDevices {
+    #[serde(default)]
+    limit: Limit,
+    cursor: Option<Cursor>,
+    /// In name or serial number, folded.
+    q: Option<String>,
+    /// At this site.
+    site_id: Option<SiteId>,
+    /// Of this kind.
+    model_id: Option<ModelId>,
+    /// In this state.
+    state: Option<DeviceState>,
+}
+
+/// List the devices
+#[utoipa::path(get, path = "/v1/devices", operation_id = "list_devices", tag = "devices", params(ListDevices), responses((status = 200, body = Page<NamedDevice>)))]
+pub async fn list_devices(mut caller: Caller<need::DeviceRead>, Query(list): Query<ListDevices>) -> Result<Page<NamedDevice>, DeviceError> {
+    let after = list.cursor.map(|cursor| cursor.key::<(String, Uuid)>()).transpose()?;
+    let pattern = list.q.as_deref().and_then(like_pattern);
+    let wanted = store::Wanted { pattern, site: list.site_id, model: list.model_id, state: list.state, after };
+    let rows = store::list(caller.scope(), wanted, list.limit.rows()).await?;
+    let Page { items, next } = Page::of(rows, list.limit, Listed::key);
+    Ok(Page { items: items.into_iter().map(NamedDevice::try_from).collect::<Result<_, _>>()?, next })
+}
+
+/// Plan a device
+///
+/// Its id follows from tenant and serial number; two people who plan the same one get `already_exists`.
+#[utoipa::path(post, path = "/v1/devices", operation_id = "create_device", tag = "devices", request_body = NewDevice,
+    responses((status = 201, body = NamedDevice), (status = 409, body = crate::http::ErrorBody), (status = 422, body = crate::http::ErrorBody)))]
+pub async fn create_device(caller: Caller<need::DeviceWrite>, Json(body): Json<NewDevice>) -> Result<Created<NamedDevice>, DeviceError> {
+    execute(caller, Change::DeviceCreate(body)).await.map(Created)
+}
+
+/// Carries out a change and gives the device as it is then.
+async fn execute<N: Needs>(mut caller: Caller<N>, change: Change) -> Result<NamedDevice, DeviceError> {
+    let RowKey { id, .. } = sync::execute(&mut caller, change).await?.row.key();
+    let device = store::find(caller.scope(), DeviceId(id)).await?.ok_or(DeviceError::NotFound)?;
+    caller.commit().await?;
+    Ok(device.try_into()?)
+}
+
+/// Show a device
+#[utoipa::path(get, path = "/v1/devices/{id}", operation_id = "get_device", tag = "devices", params(("id" = DeviceId, Path)),
+    responses((status = 200, body = NamedDevice), (status = 404, body = crate::http::ErrorBody)))]
+pub async fn get_device(mut caller: Caller<need::DeviceRead>, Path(id): Path<DeviceId>) -> Result<Json<NamedDevice>, DeviceError> {
+    let device = store::find(caller.scope(), id).await?.ok_or(DeviceError::NotFound)?;
+    Ok(Json(device.try_into()?))
+}
+
+/// Edit a device
+#[utoipa::path(patch, path = "/v1/devices/{id}", operation_id = "update_device", tag = "devices", params(("id" = DeviceId, Path)), request_body = DevicePatch,
+    responses((status = 200, body = NamedDevice), (status = 404, body = crate::http::ErrorBody), (status = 409, body = crate::http::ErrorBody), (status = 422, body = crate::http::ErrorBody)))]
+pub async fn update_device(caller: Caller<need::DeviceWrite>, Path(id): Path<DeviceId>, Json(patch): Json<DevicePatch>) -> Result<Json<NamedDevice>, DeviceError> {
+    execute(caller, Change::DeviceUpdate(DeviceUpdate { id, patch })).await.map(Json)
+}
+
+/// Why a device goes out of service.
+#[derive(Debug, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Retirement {
+    /// At most 400 characters; stands in the audit log.
+    reason: Option<String>,
+}
+
+/// Take a device out of service, for good
+#[utoipa::path(post, path = "/v1/devices/{id}/retire", operation_id = "retire_device", tag = "devices", params(("id" = DeviceId, Path)), request_body = Retirement,
+    responses((status = 200, body = NamedDevice), (status = 404, body = crate::http::ErrorBody), (status = 409, body = crate::http::ErrorBody)))]
+pub async fn retire_device(caller: Caller<need::DeviceRetire>, Path(id): Path<DeviceId>, Json(body): Json<Retirement>) -> Result<Json<NamedDevice>, DeviceError> {
+    execute(caller, Change::DeviceRetire(DeviceRetire { id, reason: body.reason })).await.map(Json)
+}

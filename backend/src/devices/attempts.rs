@@ -1,0 +1,101 @@
+//! Attempts to commission, and the changes of one device.
+
+use omniot_shared::{
+    entities::{Attempt, AttemptOutcome},
+    ids::{DeviceId, PersonId, SiteId},
+    roles::need,
+};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::{
+    api::DeviceError,
+    store::{self, ListedAttempt, WantedAttempts},
+};
+use crate::{
+    audit,
+    db::{DbError, Scope},
+    http::{Caller, Cursor, Limit, Page, Path, Query},
+};
+
+/// An attempt with the names of its device and site.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub struct NamedAttempt {
+    /// The attempt.
+    #[serde(flatten)]
+    attempt: Attempt,
+    /// The name of its device, when that is there.
+    device_name: Option<String>,
+    /// The name of its site, when that is there.
+    site_name: Option<String>,
+}
+
+impl TryFrom<ListedAttempt> for NamedAttempt {
+    type Error = DbError;
+    fn try_from(mut listed: ListedAttempt) -> Result<Self, DbError> {
+        let (device_name, site_name) = (listed.device_name.take(), listed.site_name.take());
+        Ok(Self { attempt: listed.try_into()?, device_name, site_name })
+    }
+}
+
+/// Which attempts.
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct ListAttempts {
+    #[serde(default)]
+    limit: Limit,
+    cursor: Option<Cursor>,
+    /// On this device.
+    device_id: Option<DeviceId>,
+    /// At this site.
+    site_id: Option<SiteId>,
+    /// By this person.
+    technician_id: Option<PersonId>,
+    /// That ended so.
+    outcome: Option<AttemptOutcome>,
+}
+
+/// List the attempts, newest first
+#[utoipa::path(get, path = "/v1/attempts", operation_id = "list_attempts", tag = "devices", params(ListAttempts), responses((status = 200, body = Page<NamedAttempt>)))]
+pub async fn list_attempts(mut caller: Caller<need::AttemptRead>, Query(list): Query<ListAttempts>) -> Result<Page<NamedAttempt>, DeviceError> {
+    let before = list.cursor.map(|cursor| cursor.key::<(i64, Uuid)>()).transpose()?;
+    let wanted = WantedAttempts { device: list.device_id, site: list.site_id, technician: list.technician_id, outcome: list.outcome, before };
+    page(caller.scope(), wanted, list.limit).await
+}
+
+async fn page(scope: &mut Scope, wanted: WantedAttempts, limit: Limit) -> Result<Page<NamedAttempt>, DeviceError> {
+    let rows = store::attempts(scope, wanted, limit.rows()).await?;
+    let Page { items, next } = Page::of(rows, limit, ListedAttempt::key);
+    Ok(Page { items: items.into_iter().map(NamedAttempt::try_from).collect::<Result<_, _>>()?, next })
+}
+
+/// Where a page of a device's past begins.
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct ListPast {
+    #[serde(default)]
+    limit: Limit,
+    cursor: Option<Cursor>,
+}
+
+/// List the attempts on a device, newest first
+#[utoipa::path(get, path = "/v1/devices/{id}/attempts", operation_id = "list_device_attempts", tag = "devices", params(("id" = DeviceId, Path), ListPast),
+    responses((status = 200, body = Page<NamedAttempt>), (status = 404, body = crate::http::ErrorBody)))]
+pub async fn list_device_attempts(mut caller: Caller<need::AttemptRead>, Path(id): Path<DeviceId>, Query(list): Query<ListPast>) -> Result<Page<NamedAttempt>, DeviceError> {
+    let before = list.cursor.map(|cursor| cursor.key::<(i64, Uuid)>()).transpose()?;
+    store::find(caller.scope(), id).await?.ok_or(DeviceError::NotFound)?;
+    page(caller.scope(), WantedAttempts { device: Some(id), before, ..WantedAttempts::default() }, list.limit).await
+}
+
+/// List the changes of a device, newest first
+#[utoipa::path(get, path = "/v1/devices/{id}/changes", operation_id = "list_device_changes", tag = "devices", params(("id" = DeviceId, Path), ListPast),
+    responses((status = 200, body = Page<audit::Change>), (status = 404, body = crate::http::ErrorBody)))]
+pub async fn list_device_changes(mut caller: Caller<need::DeviceRead>, Path(id): Path<DeviceId>, Query(list): Query<ListPast>) -> Result<Page<audit::Change>, DeviceError> {
+    let before = list.cursor.map(|cursor| cursor.key::<i64>()).transpose()?;
+    store::find(caller.scope(), id).await?.ok_or(DeviceError::NotFound)?;
+    let wanted = audit::store::Wanted { target_id: Some(id.to_string()), before, ..audit::store::Wanted::default() };
+    let rows = audit::store::list(caller.scope(), &wanted, list.limit.rows()).await?;
+    Ok(Page::of(rows, list.limit, audit::store::Seen::n).map(audit::Change::from))
+}

@@ -1,0 +1,169 @@
+//! The SQL that reads devices and attempts. Writing them is `sync`'s.
+
+use omniot_shared::{
+    entities::{Attempt, AttemptOutcome, Device, DeviceState},
+    ids::{DeviceId, ModelId, PersonId, SiteId},
+};
+use uuid::Uuid;
+
+use crate::{
+    db::{DbError, Scope},
+    sync::store::{AttemptRow, DeviceRow},
+};
+
+/// A device with the names of what it points to.
+#[derive(Debug, sqlx::FromRow)]
+pub struct Listed {
+    #[sqlx(flatten)]
+    device: DeviceRow,
+    /// Of its site.
+    pub site_name: Option<String>,
+    /// Of its model.
+    pub model_name: Option<String>,
+    search_text: String,
+}
+
+impl Listed {
+    /// The key of the list.
+    pub fn key(&self) -> (String, Uuid) {
+        (self.search_text.clone(), self.device.id)
+    }
+}
+
+impl TryFrom<Listed> for Device {
+    type Error = DbError;
+    fn try_from(listed: Listed) -> Result<Self, DbError> {
+        listed.device.try_into()
+    }
+}
+
+/// Which devices.
+#[derive(Debug, Default)]
+pub struct Wanted {
+    /// Folded `like` pattern over name and serial number.
+    pub pattern: Option<String>,
+    /// At this site.
+    pub site: Option<SiteId>,
+    /// Of this kind.
+    pub model: Option<ModelId>,
+    /// In this state.
+    pub state: Option<DeviceState>,
+    /// After the item with this key.
+    pub after: Option<(String, Uuid)>,
+}
+
+const LIST: &str = "
+    select d.id, d.seq, d.stamps, d.serial, d.name, d.model_id, d.site_id, d.note, d.state, d.firmware, d.epoch, d.created_at,
+           d.search_text, s.name as site_name, m.name as model_name
+    from device d
+    left join site s on s.tenant_id = d.tenant_id and s.id = d.site_id
+    left join device_model m on m.tenant_id = d.tenant_id and m.id = d.model_id
+    where d.tenant_id = $1
+      and (cast($2 as text) is null or d.search_text like $2 escape '\\')
+      and (cast($3 as text) is null or d.site_id = $3)
+      and (cast($4 as text) is null or d.model_id = $4)
+      and (cast($5 as text) is null or d.state = $5)
+      and (cast($6 as text) is null or (d.search_text, d.id) > ($6, $7))
+    order by d.search_text, d.id
+    limit $8";
+
+/// A page of devices by name.
+pub async fn list(scope: &mut Scope, wanted: Wanted, rows: i64) -> Result<Vec<Listed>, DbError> {
+    let (text, id) = wanted.after.unzip();
+    let query = scope.query(LIST).bind(wanted.pattern).bind(wanted.site).bind(wanted.model).bind(wanted.state.map(state_name));
+    query.bind(text).bind(id).bind(rows).all().await
+}
+
+const FIND: &str = "
+    select d.id, d.seq, d.stamps, d.serial, d.name, d.model_id, d.site_id, d.note, d.state, d.firmware, d.epoch, d.created_at,
+           d.search_text, s.name as site_name, m.name as model_name
+    from device d
+    left join site s on s.tenant_id = d.tenant_id and s.id = d.site_id
+    left join device_model m on m.tenant_id = d.tenant_id and m.id = d.model_id
+    where d.tenant_id = $1 and d.id = $2";
+
+/// The device of that id.
+pub async fn find(scope: &mut Scope, id: DeviceId) -> Result<Option<Listed>, DbError> {
+    scope.query(FIND).bind(id).optional().await
+}
+
+const fn state_name(state: DeviceState) -> &'static str {
+    match state {
+        DeviceState::Planned => "planned",
+        DeviceState::Claimed => "claimed",
+        DeviceState::Online => "online",
+        DeviceState::Retired => "retired",
+    }
+}
+
+/// An attempt with the names of what it points to.
+#[derive(Debug, sqlx::FromRow)]
+pub struct ListedAttempt {
+    #[sqlx(flatten)]
+    attempt: AttemptRow,
+    /// Of its device, when that is there.
+    pub device_name: Option<String>,
+    /// Of its site, when that is there.
+    pub site_name: Option<String>,
+}
+
+impl ListedAttempt {
+    /// The key of the list.
+    pub fn key(&self) -> (i64, Uuid) {
+        (self.attempt.started_at, self.attempt.id)
+    }
+}
+
+impl TryFrom<ListedAttempt> for Attempt {
+    type Error = DbError;
+    fn try_from(listed: ListedAttempt) -> Result<Self, DbError> {
+        listed.attempt.try_into()
+    }
+}
+
+/// Which attempts.
+#[derive(Debug, Default)]
+pub struct WantedAttempts {
+    /// On this device.
+    pub device: Option<DeviceId>,
+    /// At this site.
+    pub site: Option<SiteId>,
+    /// By this person.
+    pub technician: Option<PersonId>,
+    /// That ended so.
+    pub outcome: Option<AttemptOutcome>,
+    /// Before the item with this key.
+    pub before: Option<(i64, Uuid)>,
+}
+
+const ATTEMPTS: &str = "
+    select a.id, a.seq, a.device_id, a.serial, a.site_id, a.technician_id, a.technician_name, a.client_id, a.app_version, a.os, a.radio,
+           a.protocol, a.security, a.firmware, a.identity_verified, a.rssi, a.mtu, a.steps, a.grant_id, a.receipt, a.epoch, a.network_name,
+           a.outcome, a.cause, a.started_at, a.ended_at, d.name as device_name, s.name as site_name
+    from attempt a
+    left join device d on d.tenant_id = a.tenant_id and d.id = a.device_id
+    left join site s on s.tenant_id = a.tenant_id and s.id = a.site_id
+    where a.tenant_id = $1
+      and (cast($2 as text) is null or a.device_id = $2)
+      and (cast($3 as text) is null or a.site_id = $3)
+      and (cast($4 as text) is null or a.technician_id = $4)
+      and (cast($5 as text) is null or a.outcome = $5)
+      and (cast($6 as bigint) is null or (a.started_at, a.id) < ($6, $7))
+    order by a.started_at desc, a.id desc
+    limit $8";
+
+/// A page of attempts, newest first.
+pub async fn attempts(scope: &mut Scope, wanted: WantedAttempts, rows: i64) -> Result<Vec<ListedAttempt>, DbError> {
+    let (at, id) = wanted.before.unzip();
+    let query = scope.query(ATTEMPTS).bind(wanted.device).bind(wanted.site).bind(wanted.technician).bind(wanted.outcome.map(outcome_name));
+    query.bind(at).bind(id).bind(rows).all().await
+}
+
+const fn outcome_name(outcome: AttemptOutcome) -> &'static str {
+    match outcome {
+        AttemptOutcome::Succeeded => "succeeded",
+        AttemptOutcome::Failed => "failed",
+        AttemptOutcome::Cancelled => "cancelled",
+        AttemptOutcome::Interrupted => "interrupted",
+    }
+}

@@ -1,0 +1,51 @@
+//! The SQL that reads sites. Writing them is `sync`'s.
+
+use omniot_shared::{entities::Site, ids::SiteId};
+use uuid::Uuid;
+
+use crate::{
+    db::{DbError, Scope},
+    sync::store::SiteRow,
+};
+
+/// A site and what lists are sorted by.
+#[derive(Debug, sqlx::FromRow)]
+pub struct Listed {
+    #[sqlx(flatten)]
+    site: SiteRow,
+    search_text: String,
+}
+
+impl Listed {
+    /// The key of the list.
+    pub fn key(&self) -> (String, Uuid) {
+        (self.search_text.clone(), self.site.id)
+    }
+}
+
+impl From<Listed> for Site {
+    fn from(listed: Listed) -> Self {
+        listed.site.into()
+    }
+}
+
+const LIST: &str = "
+    select id, seq, stamps, name, address, time_zone, note, created_at, search_text from site
+    where tenant_id = $1
+      and (cast($2 as text) is null or search_text like $2 escape '\\')
+      and (cast($3 as text) is null or (search_text, id) > ($3, $4))
+    order by search_text, id
+    limit $5";
+
+/// A page of sites by name.
+pub async fn list(scope: &mut Scope, pattern: Option<String>, after: Option<(String, Uuid)>, rows: i64) -> Result<Vec<Listed>, DbError> {
+    let (text, id) = after.unzip();
+    scope.query(LIST).bind(pattern).bind(text).bind(id).bind(rows).all().await
+}
+
+const FIND: &str = "select id, seq, stamps, name, address, time_zone, note, created_at from site where tenant_id = $1 and id = $2";
+
+/// The site of that id.
+pub async fn find(scope: &mut Scope, id: SiteId) -> Result<Option<Site>, DbError> {
+    Ok(scope.query(FIND).bind(id).optional::<SiteRow>().await?.map(Site::from))
+}
