@@ -8,6 +8,7 @@
 //! [`intent`], what may happen in `rules`, a policy for each field in `policy`.
 
 pub mod checksum;
+pub mod client;
 pub mod frame;
 pub mod intent;
 pub mod patch;
@@ -15,6 +16,8 @@ pub mod policy;
 pub mod receipt;
 pub mod rows;
 pub mod rules;
+#[cfg(test)]
+mod seeded;
 pub mod server;
 pub mod wire;
 

@@ -1,0 +1,127 @@
+//! A replica in memory: for tests and for the examples. Cloning it is taking a snapshot.
+
+use std::{collections::BTreeMap, convert::Infallible};
+
+use super::{Delta, Entry, Meta, Replica, State};
+use crate::{
+    ids::IntentId,
+    sync::rows::{RowKey, SyncedRow},
+    time::Millis,
+};
+
+/// A replica in memory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Memory {
+    meta: Meta,
+    rows: BTreeMap<RowKey, SyncedRow>,
+    preimages: BTreeMap<RowKey, Option<SyncedRow>>,
+    entries: BTreeMap<u64, Entry>,
+    staged: Vec<Delta>,
+}
+
+impl Memory {
+    /// A replica that holds nothing yet.
+    #[must_use]
+    pub const fn new(meta: Meta) -> Self {
+        Self { meta, rows: BTreeMap::new(), preimages: BTreeMap::new(), entries: BTreeMap::new(), staged: Vec::new() }
+    }
+
+    /// The rows as the UI reads them.
+    pub fn rows(&self) -> impl Iterator<Item = &SyncedRow> {
+        self.rows.values()
+    }
+
+    /// Every intent it has kept, in the order of recording.
+    pub fn entries(&self) -> impl Iterator<Item = &Entry> {
+        self.entries.values()
+    }
+}
+
+impl Replica for Memory {
+    type Error = Infallible;
+
+    fn meta(&self) -> Result<Meta, Infallible> {
+        Ok(self.meta.clone())
+    }
+
+    fn save_meta(&mut self, meta: &Meta) -> Result<(), Infallible> {
+        self.meta = meta.clone();
+        Ok(())
+    }
+
+    fn row(&self, key: RowKey) -> Result<Option<SyncedRow>, Infallible> {
+        Ok(self.rows.get(&key).cloned())
+    }
+
+    fn put(&mut self, row: &SyncedRow) -> Result<(), Infallible> {
+        self.rows.insert(row.row.key(), row.clone());
+        Ok(())
+    }
+
+    fn remove(&mut self, key: RowKey) -> Result<(), Infallible> {
+        self.rows.remove(&key);
+        Ok(())
+    }
+
+    fn remove_all(&mut self) -> Result<(), Infallible> {
+        self.rows.clear();
+        Ok(())
+    }
+
+    fn preimages(&self) -> Result<Vec<(RowKey, Option<SyncedRow>)>, Infallible> {
+        Ok(self.preimages.iter().map(|(key, row)| (*key, row.clone())).collect())
+    }
+
+    fn keep_preimage(&mut self, key: RowKey, row: Option<&SyncedRow>) -> Result<(), Infallible> {
+        self.preimages.entry(key).or_insert_with(|| row.cloned());
+        Ok(())
+    }
+
+    fn clear_preimages(&mut self) -> Result<(), Infallible> {
+        self.preimages.clear();
+        Ok(())
+    }
+
+    fn outbox(&self) -> Result<Vec<Entry>, Infallible> {
+        Ok(self.entries.values().filter(|entry| entry.state.is_shown()).cloned().collect())
+    }
+
+    fn waiting(&self, limit: usize) -> Result<Vec<Entry>, Infallible> {
+        let mut waiting: Vec<Entry> = self.entries.values().filter(|entry| entry.state == State::Waiting).cloned().collect();
+        waiting.sort_by_key(|entry| entry.intent.n);
+        waiting.truncate(limit);
+        Ok(waiting)
+    }
+
+    fn entry(&self, id: IntentId) -> Result<Option<Entry>, Infallible> {
+        Ok(self.entries.values().find(|entry| entry.intent.id == id).cloned())
+    }
+
+    fn acknowledged(&self) -> Result<Vec<Entry>, Infallible> {
+        Ok(self.entries.values().filter(|entry| matches!(entry.state, State::Done { receipt: Some(_), .. })).cloned().collect())
+    }
+
+    fn save_entry(&mut self, entry: &Entry) -> Result<(), Infallible> {
+        self.entries.insert(entry.order, entry.clone());
+        Ok(())
+    }
+
+    fn forget_done_before(&mut self, at: Millis) -> Result<(), Infallible> {
+        self.entries.retain(|_, entry| !matches!(entry.state, State::Done { at: done, .. } if done < at));
+        Ok(())
+    }
+
+    fn stage(&mut self, deltas: &[Delta]) -> Result<(), Infallible> {
+        self.staged.extend_from_slice(deltas);
+        Ok(())
+    }
+
+    fn staged(&self, skip: usize, limit: usize) -> Result<Vec<Delta>, Infallible> {
+        Ok(self.staged.iter().skip(skip).take(limit).cloned().collect())
+    }
+
+    fn clear_staged(&mut self) -> Result<(), Infallible> {
+        self.staged.clear();
+        Ok(())
+    }
+}

@@ -1,0 +1,298 @@
+//! The client's side of sync: a durable outbox, optimistic rows over server rows, checkpoints.
+//!
+//! # Contract for a driver (the app's rusqlite store)
+//!
+//! Implement [`Replica`] on an *open transaction* of the account's file. **One call of this module
+//! = one transaction**: begin, call, commit; on an error or a crash roll back, and nothing has
+//! happened. Use a connection with `synchronous=FULL` for [`record`], [`retry`] and [`discard`]
+//! (the person is told "saved" after that commit); `NORMAL` is enough for the rest.
+//!
+//! | When | Call |
+//! |---|---|
+//! | a person changes something | [`record`] → show its refusal, or "saved" after the commit |
+//! | before a sync, after `hello` | [`greet`] → [`Greeting::Forked`]: [`fork`]; [`Greeting::Restored`]: [`restored`] |
+//! | pushing, while it gives something | [`next_push`] → send → [`take_receipts`]; HTTP 409 `client_forked`: [`fork`] |
+//! | pulling, never waiting for the outbox | [`Pull::begin`] → request; each frame to [`Pull::take`]: [`Step::Stage`] → [`stage`], [`Step::Publish`] → [`publish`] |
+//! | the stream broke off | [`stage`], so that the next pull resumes there |
+//! | a person decides about a refused intent | [`retry`] or [`discard`] |
+//! | at the start of each sync | [`requeue_deferred`] |
+//!
+//! Rows that the UI reads are those of [`Replica::row`]: server rows with the pending intents on
+//! top. A row's `seq` is that of the server row underneath; 0 = only known here.
+//!
+//! ```
+//! use omniot_shared::{ids::*, roles::Role, time::Millis, sync::{Change, client::{self, Memory, Meta}, intent::NewSite}};
+//! use uuid::Uuid;
+//!
+//! let id = |n| Uuid::from_u128(n);
+//! let mut store = Memory::new(Meta::new(ClientId(id(1)), TenantId(id(2)), PersonId(id(3)), Role::Admin));
+//! let site = NewSite { id: SiteId(id(4)), name: "Depot".into(), address: None, time_zone: "Europe/Vienna".into(), note: None };
+//!
+//! // begin immediate
+//! let recorded = client::record(&mut store, IntentId(id(5)), Millis(1_000), Change::SiteCreate(site))?;
+//! // commit: now the person may be told "saved", and the site is in the list
+//! assert!(recorded.is_ok());
+//!
+//! let push = client::next_push(&store, Millis(2_000))?.expect("there is something to push");
+//! assert_eq!(push.intents[0].n, 1);
+//! # Ok::<(), std::convert::Infallible>(())
+//! ```
+//!
+//! Deliberately not here: HTTP, retries and timers, zstd, words for people.
+
+mod memory;
+mod outbox;
+mod pull;
+mod rebase;
+mod record;
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    checksum::Checksum,
+    intent::Intent,
+    receipt::{Receipt, Refusal},
+    rows::{RowKey, Seq, SyncedRow},
+    rules::{Actor, Who},
+    wire::Gone,
+};
+use crate::{
+    ids::{ClientId, PersonId, TenantId},
+    roles::Role,
+    time::Millis,
+};
+
+pub use memory::Memory;
+pub use outbox::{Greeting, Taken, discard, fork, greet, next_push, requeue_deferred, restored, retry, take_receipts};
+pub use pull::{Published, Pull, PullError, STAGE_AT, Step, drop_scope, publish, stage};
+pub use record::{Recorded, record};
+
+/// How long acknowledged intents are kept for a server that is restored from a backup.
+pub const KEEP_ACKNOWLEDGED_MS: i64 = 30 * 24 * 3_600_000;
+
+/// The one small record a replica keeps about itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Meta {
+    /// This replica's name; changes when it turns out to be a copy.
+    pub client_id: ClientId,
+    /// Whose data it is.
+    pub tenant: TenantId,
+    /// Who works with it.
+    pub person: PersonId,
+    /// What they may do, as far as the client knows; keep it up to date from `GET /v1/me`.
+    pub role: Role,
+    /// The number of the next intent.
+    pub next_n: u64,
+    /// The place of the next intent in the order of recording.
+    pub next_order: u64,
+    /// The server's epoch; 0 before the first checkpoint.
+    pub epoch: u64,
+    /// The last checkpoint's sequence.
+    pub cursor: Seq,
+    /// Over the server rows of that checkpoint.
+    pub checksum: Checksum,
+    /// What was received towards the next checkpoint.
+    pub staged: Option<StagedMeta>,
+    /// When the last checkpoint was published, by this machine's clock.
+    pub synced_at: Option<Millis>,
+    /// This clock minus the server's, as last measured.
+    pub skew_ms: i64,
+}
+
+impl Meta {
+    /// A new replica that holds nothing yet.
+    #[must_use]
+    pub fn new(client_id: ClientId, tenant: TenantId, person: PersonId, role: Role) -> Self {
+        Self {
+            client_id,
+            tenant,
+            person,
+            role,
+            next_n: 1,
+            next_order: 1,
+            epoch: 0,
+            cursor: Seq(0),
+            checksum: Checksum::default(),
+            staged: None,
+            synced_at: None,
+            skew_ms: 0,
+        }
+    }
+
+    /// Who makes the changes of this replica.
+    #[must_use]
+    pub const fn actor(&self, at: Millis) -> Actor {
+        Actor { tenant: self.tenant, who: Who::Person { id: self.person, role: self.role }, now: at }
+    }
+}
+
+/// What a replica holds towards its next checkpoint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StagedMeta {
+    /// In which epoch.
+    pub epoch: u64,
+    /// Everything up to here was received.
+    pub cursor: Seq,
+    /// It replaces what is published, rather than adding to it.
+    pub fresh: bool,
+}
+
+/// One change that came from the server.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Delta {
+    /// The row is now this.
+    Row(SyncedRow),
+    /// The row is no longer here.
+    Gone(Gone),
+}
+
+impl Delta {
+    /// Which row.
+    #[must_use]
+    pub fn key(&self) -> RowKey {
+        match self {
+            Self::Row(synced) => synced.row.key(),
+            Self::Gone(gone) => RowKey { table: gone.table, id: gone.id },
+        }
+    }
+
+    /// When.
+    #[must_use]
+    pub const fn seq(&self) -> Seq {
+        match self {
+            Self::Row(synced) => synced.seq,
+            Self::Gone(gone) => gone.seq,
+        }
+    }
+}
+
+/// One intent in the outbox.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entry {
+    /// Its place in the order of recording; never changes, though `intent.n` may.
+    pub order: u64,
+    /// The intent.
+    pub intent: Intent,
+    /// How far it has come.
+    pub state: State,
+}
+
+/// How far an intent has come. The store keeps [`State::name`] in a column of its own, to count by.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum State {
+    /// No receipt yet (sent or not).
+    Waiting,
+    /// The server said "later"; waits for [`requeue_deferred`].
+    Deferred(Refusal),
+    /// Accepted; its effect is still shown from here until the pull that brings it.
+    Accepted(Receipt),
+    /// Refused: "needs attention", until a person decides.
+    Attention(Receipt),
+    /// Accepted and pulled, or discarded by a person; kept [`KEEP_ACKNOWLEDGED_MS`] (by `at`).
+    Done {
+        /// The last word, when there was one.
+        receipt: Option<Receipt>,
+        /// Since when.
+        at: Millis,
+    },
+}
+
+impl State {
+    /// Its name in the store: `waiting`, `deferred`, `accepted`, `attention`, `done`.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Waiting => "waiting",
+            Self::Deferred(_) => "deferred",
+            Self::Accepted(_) => "accepted",
+            Self::Attention(_) => "attention",
+            Self::Done { .. } => "done",
+        }
+    }
+
+    /// Whether the intent's effect is shown on top of the server rows.
+    #[must_use]
+    pub const fn is_shown(&self) -> bool {
+        matches!(self, Self::Waiting | Self::Deferred(_) | Self::Accepted(_))
+    }
+
+    /// Whether a person would call it "not yet synced".
+    #[must_use]
+    pub const fn is_pending(&self) -> bool {
+        matches!(self, Self::Waiting | Self::Deferred(_))
+    }
+}
+
+/// An open transaction of a replica's store. See the module's contract.
+pub trait Replica {
+    /// What can go wrong in the store.
+    type Error;
+
+    /// The record about itself.
+    ///
+    /// # Errors
+    /// Whatever the store says (so for all methods).
+    fn meta(&self) -> Result<Meta, Self::Error>;
+    /// Keeps it.
+    #[allow(missing_docs, clippy::missing_errors_doc)]
+    fn save_meta(&mut self, meta: &Meta) -> Result<(), Self::Error>;
+
+    /// The row as the UI reads it.
+    #[allow(clippy::missing_errors_doc)]
+    fn row(&self, key: RowKey) -> Result<Option<SyncedRow>, Self::Error>;
+    /// Only its sequence; cheaper.
+    #[allow(clippy::missing_errors_doc)]
+    fn seq_of(&self, key: RowKey) -> Result<Option<Seq>, Self::Error> {
+        Ok(self.row(key)?.map(|row| row.seq))
+    }
+    /// Inserts or replaces a row.
+    #[allow(clippy::missing_errors_doc)]
+    fn put(&mut self, row: &SyncedRow) -> Result<(), Self::Error>;
+    /// Removes a row, if it is there.
+    #[allow(clippy::missing_errors_doc)]
+    fn remove(&mut self, key: RowKey) -> Result<(), Self::Error>;
+    /// Removes every synced row.
+    #[allow(clippy::missing_errors_doc)]
+    fn remove_all(&mut self) -> Result<(), Self::Error>;
+
+    /// The server rows underneath optimistic ones (`None`: there is none).
+    #[allow(clippy::missing_errors_doc)]
+    fn preimages(&self) -> Result<Vec<(RowKey, Option<SyncedRow>)>, Self::Error>;
+    /// Keeps what stands at `key` now, unless a pre-image of it is kept already.
+    #[allow(clippy::missing_errors_doc)]
+    fn keep_preimage(&mut self, key: RowKey, row: Option<&SyncedRow>) -> Result<(), Self::Error>;
+    /// Forgets all pre-images.
+    #[allow(clippy::missing_errors_doc)]
+    fn clear_preimages(&mut self) -> Result<(), Self::Error>;
+
+    /// The intents that are [`State::is_shown`], by `order`.
+    #[allow(clippy::missing_errors_doc)]
+    fn outbox(&self) -> Result<Vec<Entry>, Self::Error>;
+    /// The first `limit` intents that are [`State::Waiting`], by number.
+    #[allow(clippy::missing_errors_doc)]
+    fn waiting(&self, limit: usize) -> Result<Vec<Entry>, Self::Error>;
+    /// That intent, in whatever state.
+    #[allow(clippy::missing_errors_doc)]
+    fn entry(&self, id: crate::ids::IntentId) -> Result<Option<Entry>, Self::Error>;
+    /// The intents that are [`State::Done`] by a receipt, by `order`.
+    #[allow(clippy::missing_errors_doc)]
+    fn acknowledged(&self) -> Result<Vec<Entry>, Self::Error>;
+    /// Inserts or replaces an intent, by its id.
+    #[allow(clippy::missing_errors_doc)]
+    fn save_entry(&mut self, entry: &Entry) -> Result<(), Self::Error>;
+    /// Forgets the intents that are [`State::Done`] since before `at`.
+    #[allow(clippy::missing_errors_doc)]
+    fn forget_done_before(&mut self, at: Millis) -> Result<(), Self::Error>;
+
+    /// Appends to what was received towards the next checkpoint.
+    #[allow(clippy::missing_errors_doc)]
+    fn stage(&mut self, deltas: &[Delta]) -> Result<(), Self::Error>;
+    /// What was staged, in order: up to `limit` after the first `skip`.
+    #[allow(clippy::missing_errors_doc)]
+    fn staged(&self, skip: usize, limit: usize) -> Result<Vec<Delta>, Self::Error>;
+    /// Forgets it.
+    #[allow(clippy::missing_errors_doc)]
+    fn clear_staged(&mut self) -> Result<(), Self::Error>;
+}

@@ -1,0 +1,206 @@
+//! Pushing the outbox, and what receipts do to it.
+
+use super::{Entry, KEEP_ACKNOWLEDGED_MS, Meta, Recorded, Replica, State, rebase, record};
+use crate::{
+    ids::{ClientId, IntentId},
+    sync::{
+        receipt::{Outcome, Receipt, Refusal},
+        rows::Seq,
+        wire::{HelloResponse, MAX_PUSH_BYTES, MAX_PUSH_INTENTS, PushRequest, PushResponse, SCHEMA},
+    },
+    time::Millis,
+};
+
+/// What is left of a push's size for everything that is not an intent.
+const ENVELOPE: usize = 1_024;
+
+/// What a `hello` tells about the relation of this replica and that server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Greeting {
+    /// Go on.
+    Known,
+    /// The server has receipts for numbers that this replica never gave: this file is an old copy. Call [`fork`].
+    Forked,
+    /// The server was restored from a backup. Call [`restored`].
+    Restored,
+}
+
+/// Reads a `hello` and keeps the measured skew.
+///
+/// # Errors
+/// Whatever the store says; roll back.
+pub fn greet<R: Replica>(replica: &mut R, hello: &HelloResponse) -> Result<Greeting, R::Error> {
+    let mut meta = replica.meta()?;
+    meta.skew_ms = hello.skew_ms;
+    replica.save_meta(&meta)?;
+    let back_in_time = meta.epoch != 0 && (meta.epoch != hello.epoch || hello.seq < meta.cursor);
+    Ok(if back_in_time {
+        Greeting::Restored
+    } else if hello.last_n >= meta.next_n {
+        Greeting::Forked
+    } else {
+        Greeting::Known
+    })
+}
+
+/// The next intents to push, `None` when there are none. Ask again after [`take_receipts`].
+///
+/// # Errors
+/// Whatever the store says.
+pub fn next_push<R: Replica>(replica: &R, now: Millis) -> Result<Option<PushRequest>, R::Error> {
+    let client_id = replica.meta()?.client_id;
+    let (mut intents, mut room) = (Vec::new(), MAX_PUSH_BYTES - ENVELOPE);
+    for entry in replica.waiting(MAX_PUSH_INTENTS)? {
+        // The server wants an intent in the form in which it is measured here; one that cannot be
+        // measured (it always can) goes alone.
+        let size = serde_json::to_vec(&entry.intent).map_or(MAX_PUSH_BYTES, |json| json.len() + 1);
+        if size > room && !intents.is_empty() {
+            break;
+        }
+        room = room.saturating_sub(size);
+        intents.push(entry.intent);
+    }
+    Ok((!intents.is_empty()).then_some(PushRequest { schema: SCHEMA, client_id, now, intents }))
+}
+
+/// What receipts came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Taken {
+    /// Accepted, in whole, in part or overtaken.
+    pub accepted: usize,
+    /// To "needs attention".
+    pub refused: usize,
+    /// To be sent again later.
+    pub deferred: usize,
+}
+
+/// Takes the answer to a push. The same answer twice, or an old one late, changes nothing.
+///
+/// # Errors
+/// Whatever the store says; roll back.
+pub fn take_receipts<R: Replica>(replica: &mut R, response: &PushResponse, now: Millis) -> Result<Taken, R::Error> {
+    let mut meta = replica.meta()?;
+    meta.skew_ms = response.skew_ms;
+    replica.save_meta(&meta)?;
+    let mut taken = Taken::default();
+    for receipt in &response.receipts {
+        take_receipt(replica, receipt, &mut taken)?;
+    }
+    let arrived_already = rebase::settle(replica, meta.cursor, now)?;
+    if arrived_already || taken.refused > 0 {
+        rebase::rebase(replica, &meta)?;
+    }
+    Ok(taken)
+}
+
+fn take_receipt<R: Replica>(replica: &mut R, receipt: &Receipt, taken: &mut Taken) -> Result<(), R::Error> {
+    let Some(mut entry) = replica.entry(receipt.intent_id)? else { return Ok(()) };
+    if !entry.state.is_pending() {
+        return Ok(());
+    }
+    entry.state = match &receipt.outcome {
+        Outcome::Later(_) if entry.state != State::Waiting || receipt.n != entry.intent.n => return Ok(()),
+        Outcome::Later(refusal) => {
+            taken.deferred += 1;
+            State::Deferred(refusal.clone())
+        }
+        Outcome::Refused(_) | Outcome::Quarantined(_) => {
+            taken.refused += 1;
+            State::Attention(receipt.clone())
+        }
+        Outcome::Applied | Outcome::Merged { .. } | Outcome::Superseded { .. } => {
+            taken.accepted += 1;
+            State::Accepted(receipt.clone())
+        }
+    };
+    replica.save_entry(&entry)
+}
+
+/// Gives deferred intents new numbers, so that the next push sends them again.
+///
+/// # Errors
+/// Whatever the store says; roll back.
+pub fn requeue_deferred<R: Replica>(replica: &mut R) -> Result<usize, R::Error> {
+    let mut meta = replica.meta()?;
+    let deferred: Vec<Entry> = replica.outbox()?.into_iter().filter(|entry| matches!(entry.state, State::Deferred(_))).collect();
+    let count = deferred.len();
+    number(replica, &mut meta, deferred)?;
+    Ok(count)
+}
+
+/// This file is a copy: it takes a new name and numbers its pending intents anew. Their own ids
+/// stay, so that the server knows those it has seen.
+///
+/// # Errors
+/// Whatever the store says; roll back.
+pub fn fork<R: Replica>(replica: &mut R, new: ClientId) -> Result<(), R::Error> {
+    let pending = replica.outbox()?.into_iter().filter(|entry| entry.state.is_pending()).collect();
+    rename(replica, new, pending)
+}
+
+/// The server lost its latest past: everything it may have forgotten is sent again, and the rows
+/// are pulled anew (what is shown stays until then).
+///
+/// # Errors
+/// Whatever the store says; roll back.
+pub fn restored<R: Replica>(replica: &mut R, new: ClientId) -> Result<(), R::Error> {
+    let mut entries = replica.acknowledged()?;
+    entries.extend(replica.outbox()?);
+    entries.sort_by_key(|entry| entry.order);
+    let mut meta = replica.meta()?;
+    // Sequences of the lost past say nothing about the present one.
+    meta.epoch = 0;
+    meta.cursor = Seq(0);
+    meta.staged = None;
+    replica.clear_staged()?;
+    replica.save_meta(&meta)?;
+    rename(replica, new, entries)
+}
+
+fn rename<R: Replica>(replica: &mut R, new: ClientId, entries: Vec<Entry>) -> Result<(), R::Error> {
+    let mut meta = replica.meta()?;
+    meta.client_id = new;
+    meta.next_n = 1;
+    number(replica, &mut meta, entries)
+}
+
+fn number<R: Replica>(replica: &mut R, meta: &mut Meta, entries: Vec<Entry>) -> Result<(), R::Error> {
+    for mut entry in entries {
+        entry.intent.client_id = meta.client_id;
+        entry.intent.n = meta.next_n;
+        entry.state = State::Waiting;
+        meta.next_n += 1;
+        replica.save_entry(&entry)?;
+    }
+    replica.save_meta(meta)
+}
+
+/// Tries a refused intent again, as a new one against the rows of today. Refused at once, it stays
+/// under "needs attention".
+///
+/// # Errors
+/// Whatever the store says; roll back.
+pub fn retry<R: Replica>(replica: &mut R, refused: IntentId, new: IntentId, now: Millis) -> Result<Option<Result<Recorded, Refusal>>, R::Error> {
+    let Some(entry) = replica.entry(refused)?.filter(|entry| matches!(entry.state, State::Attention(_))) else { return Ok(None) };
+    let recorded = record(replica, new, now, entry.intent.change.clone())?;
+    if recorded.is_ok() {
+        close(replica, entry, now)?;
+    }
+    Ok(Some(recorded))
+}
+
+/// Gives a refused intent up. `false` when it is not under "needs attention".
+///
+/// # Errors
+/// Whatever the store says; roll back.
+pub fn discard<R: Replica>(replica: &mut R, refused: IntentId, now: Millis) -> Result<bool, R::Error> {
+    let Some(entry) = replica.entry(refused)?.filter(|entry| matches!(entry.state, State::Attention(_))) else { return Ok(false) };
+    close(replica, entry, now)?;
+    Ok(true)
+}
+
+fn close<R: Replica>(replica: &mut R, mut entry: Entry, now: Millis) -> Result<(), R::Error> {
+    entry.state = State::Done { receipt: None, at: now };
+    replica.save_entry(&entry)?;
+    replica.forget_done_before(now.plus(-KEEP_ACKNOWLEDGED_MS))
+}

@@ -1,0 +1,324 @@
+//! Pulling: frames in, one published checkpoint out.
+//!
+//! Nothing that a reader sees changes before [`publish`], which does rows, departures, cursor,
+//! checksum and rebase in one transaction. Deliberately not here: reading the network.
+
+use std::collections::HashMap;
+
+use super::{Delta, KEEP_ACKNOWLEDGED_MS, Meta, Replica, StagedMeta, rebase};
+use crate::{
+    sync::{
+        checksum::Checksum,
+        rows::{RowKey, Scope, Seq},
+        wire::{Begin, Checkpoint, Cursor, Frame, PullRequest, SCHEMA},
+    },
+    time::Millis,
+};
+
+/// After so many changes in memory they go to disk.
+pub const STAGE_AT: usize = 20_000;
+/// How many staged changes are read back at once.
+const CHUNK: usize = 5_000;
+
+/// One pull under way.
+#[derive(Debug)]
+pub struct Pull {
+    request: PullRequest,
+    /// The request continued what was staged.
+    resumes: Option<StagedMeta>,
+    begin: Option<Begin>,
+    deltas: Vec<Delta>,
+    reached: Seq,
+}
+
+/// What to do after a frame.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    /// Read on.
+    More,
+    /// Call [`stage`], then read on.
+    Stage,
+    /// Call [`publish`].
+    Publish(Checkpoint),
+    /// Call [`drop_scope`].
+    Drop(Scope),
+}
+
+/// The frames make no sense: give the pull up, keep nothing of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum PullError {
+    /// A frame came before `begin`, or a second `begin`.
+    #[error("the stream does not begin as it should")]
+    NoBegin,
+    /// The stream begins elsewhere than was asked.
+    #[error("the stream begins at another place than was asked for")]
+    WrongStart,
+    /// Sequences must rise, up to the snapshot's.
+    #[error("the changes are out of order")]
+    OutOfOrder,
+}
+
+impl Pull {
+    /// A pull from where this replica stands.
+    ///
+    /// # Errors
+    /// Whatever the store says.
+    pub fn begin<R: Replica>(replica: &R) -> Result<Self, R::Error> {
+        let meta = replica.meta()?;
+        let (epoch, seq) = meta.staged.map_or((meta.epoch, meta.cursor), |staged| (staged.epoch, staged.cursor));
+        let cursor = Cursor { scope: Scope::Tenant, seq: if epoch == 0 { Seq(0) } else { seq } };
+        let request = PullRequest { schema: SCHEMA, client_id: meta.client_id, epoch, cursors: vec![cursor] };
+        Ok(Self { request, resumes: meta.staged, begin: None, deltas: Vec::new(), reached: cursor.seq })
+    }
+
+    /// What to send.
+    #[must_use]
+    pub const fn request(&self) -> &PullRequest {
+        &self.request
+    }
+
+    /// Takes the next frame.
+    ///
+    /// # Errors
+    /// [`PullError`]; drop this pull then.
+    pub fn take(&mut self, frame: Frame) -> Result<Step, PullError> {
+        match frame {
+            Frame::Begin(begin) => self.take_begin(begin),
+            Frame::Rows(rows) => self.take_deltas(rows.into_iter().map(Delta::Row)),
+            Frame::Gone(gone) => self.take_deltas(gone.into_iter().map(Delta::Gone)),
+            Frame::ScopeRemoved(scope) => Ok(Step::Drop(scope)),
+            Frame::Keepalive { .. } => Ok(Step::More),
+            Frame::Checkpoint(checkpoint) => {
+                let begin = self.begin.ok_or(PullError::NoBegin)?;
+                if checkpoint.seq == begin.to { Ok(Step::Publish(checkpoint)) } else { Err(PullError::OutOfOrder) }
+            }
+        }
+    }
+
+    fn take_begin(&mut self, begin: Begin) -> Result<Step, PullError> {
+        if self.begin.is_some() {
+            return Err(PullError::NoBegin);
+        }
+        let start = if begin.fresh { Seq(0) } else { self.reached };
+        if begin.from != start || begin.to < begin.from || (!begin.fresh && begin.epoch != self.request.epoch) {
+            return Err(PullError::WrongStart);
+        }
+        self.reached = start;
+        self.begin = Some(begin);
+        Ok(Step::More)
+    }
+
+    fn take_deltas(&mut self, deltas: impl Iterator<Item = Delta>) -> Result<Step, PullError> {
+        let begin = self.begin.ok_or(PullError::NoBegin)?;
+        for delta in deltas {
+            if delta.seq() <= self.reached || delta.seq() > begin.to {
+                return Err(PullError::OutOfOrder);
+            }
+            self.reached = delta.seq();
+            self.deltas.push(delta);
+        }
+        Ok(if self.deltas.len() >= STAGE_AT { Step::Stage } else { Step::More })
+    }
+
+    /// Whether the replica still stands where this pull began (a faster one may have published).
+    fn still_fits(&self, meta: &Meta) -> bool {
+        let (epoch, seq) = meta.staged.map_or((meta.epoch, meta.cursor), |staged| (staged.epoch, staged.cursor));
+        let asked = self.request.cursors.first().map(|cursor| cursor.seq);
+        meta.staged == self.resumes && epoch == self.request.epoch && (epoch == 0 || asked == Some(seq))
+    }
+
+    /// Whether what this pull brings replaces what is published.
+    fn is_fresh(&self, begin: &Begin) -> bool {
+        begin.fresh || self.resumes.is_some_and(|staged| staged.fresh)
+    }
+}
+
+/// Moves what was received from memory to disk, unpublished, with the place to resume from.
+/// `false` when another pull has overtaken this one: drop it.
+///
+/// # Errors
+/// Whatever the store says; roll back and drop the pull.
+pub fn stage<R: Replica>(replica: &mut R, pull: &mut Pull) -> Result<bool, R::Error> {
+    let mut meta = replica.meta()?;
+    let Some(mut begin) = pull.begin else { return Ok(true) };
+    if !pull.still_fits(&meta) {
+        return Ok(false);
+    }
+    if pull.deltas.is_empty() {
+        return Ok(true);
+    }
+    if begin.fresh {
+        replica.clear_staged()?;
+    }
+    replica.stage(&pull.deltas)?;
+    let staged = StagedMeta { epoch: begin.epoch, cursor: pull.reached, fresh: pull.is_fresh(&begin) };
+    meta.staged = Some(staged);
+    replica.save_meta(&meta)?;
+    // From here on this pull continues what it has staged.
+    pull.deltas.clear();
+    pull.resumes = Some(staged);
+    pull.request.epoch = staged.epoch;
+    pull.request.cursors = vec![Cursor { scope: begin.scope, seq: staged.cursor }];
+    begin.fresh = false;
+    pull.begin = Some(begin);
+    Ok(true)
+}
+
+/// What publishing came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Published {
+    /// The replica stands at this sequence now; so many rows came and went.
+    Now {
+        /// The new cursor.
+        seq: Seq,
+        /// Changes that came.
+        changes: usize,
+    },
+    /// The rows would not be those of the server: nothing was published, and the next pull brings
+    /// the whole scope anew. Worth a report, with both digests.
+    Mismatch {
+        /// What this replica would hold.
+        ours: Checksum,
+        /// What the server holds.
+        theirs: Checksum,
+    },
+    /// Another pull has overtaken this one; nothing happened.
+    Overtaken,
+}
+
+/// Publishes a checkpoint: rows, departures, cursor, checksum and rebase, all or nothing.
+///
+/// # Errors
+/// Whatever the store says; roll back. Frames that make no sense were refused by [`Pull::take`].
+pub fn publish<R: Replica>(replica: &mut R, pull: Pull, checkpoint: &Checkpoint, now: Millis) -> Result<Published, R::Error> {
+    let mut meta = replica.meta()?;
+    let Some(begin) = pull.begin.filter(|_| pull.still_fits(&meta)) else { return Ok(Published::Overtaken) };
+    if begin.fresh {
+        // What was staged before belongs to another epoch.
+        replica.clear_staged()?;
+    }
+    let ours = checksum_after(replica, &meta, &pull, &begin)?;
+    meta.staged = None;
+    if ours != checkpoint.checksum {
+        replica.clear_staged()?;
+        meta.epoch = 0;
+        replica.save_meta(&meta)?;
+        return Ok(Published::Mismatch { ours, theirs: checkpoint.checksum });
+    }
+    #[cfg(test)]
+    if crate::sync::seeded::is(crate::sync::seeded::Bug::CursorBeforeRows) {
+        meta.cursor = checkpoint.seq;
+        meta.epoch = begin.epoch;
+        meta.checksum = ours;
+        replica.save_meta(&meta)?;
+        crate::sync::seeded::commit_here();
+    }
+    rebase::lay_bare(replica)?;
+    if pull.is_fresh(&begin) {
+        replica.remove_all()?;
+    }
+    let changes = lay_down(replica, &pull)?;
+    replica.clear_staged()?;
+    rebase::settle(replica, checkpoint.seq, now)?;
+    rebase::show_again(replica, &meta)?;
+    replica.forget_done_before(now.plus(-KEEP_ACKNOWLEDGED_MS))?;
+    meta.epoch = begin.epoch;
+    meta.cursor = checkpoint.seq;
+    meta.checksum = ours;
+    meta.synced_at = Some(now);
+    replica.save_meta(&meta)?;
+    Ok(Published::Now { seq: checkpoint.seq, changes })
+}
+
+/// The checksum that the server rows would have after this pull.
+fn checksum_after<R: Replica>(replica: &R, meta: &Meta, pull: &Pull, begin: &Begin) -> Result<Checksum, R::Error> {
+    let fresh = pull.is_fresh(begin);
+    let mut checksum = if fresh { Checksum::default() } else { meta.checksum };
+    // Server rows under optimistic ones, and what this pull brought before.
+    let mut known: HashMap<RowKey, Option<Seq>> = HashMap::new();
+    if !fresh {
+        known.extend(replica.preimages()?.into_iter().map(|(key, under)| (key, under.map(|row| row.seq))));
+    }
+    // One snapshot names a row once; only what was staged from an earlier one may name it before.
+    let once = fresh && pull.resumes.is_none();
+    each(replica, pull, |replica, delta| {
+        let key = delta.key();
+        let old = match known.get(&key) {
+            Some(seq) => *seq,
+            None if fresh => None,
+            None => replica.seq_of(key)?.filter(|seq| *seq != Seq(0)),
+        };
+        if let Some(old) = old {
+            checksum.remove(key, old);
+        }
+        let new = match delta {
+            Delta::Row(synced) => {
+                checksum.add(key, synced.seq);
+                Some(synced.seq)
+            }
+            Delta::Gone(_) => None,
+        };
+        if !once {
+            known.insert(key, new);
+        }
+        Ok(())
+    })?;
+    Ok(checksum)
+}
+
+fn each<R: Replica>(replica: &R, pull: &Pull, mut visit: impl FnMut(&R, &Delta) -> Result<(), R::Error>) -> Result<(), R::Error> {
+    if pull.resumes.is_some() {
+        let mut skip = 0;
+        loop {
+            let chunk = replica.staged(skip, CHUNK)?;
+            skip += chunk.len();
+            chunk.iter().try_for_each(|delta| visit(replica, delta))?;
+            if chunk.len() < CHUNK {
+                break;
+            }
+        }
+    }
+    pull.deltas.iter().try_for_each(|delta| visit(replica, delta))
+}
+
+fn lay_down<R: Replica>(replica: &mut R, pull: &Pull) -> Result<usize, R::Error> {
+    let mut count = pull.deltas.len();
+    if pull.resumes.is_some() {
+        let mut skip = 0;
+        loop {
+            let chunk = replica.staged(skip, CHUNK)?;
+            skip += chunk.len();
+            chunk.iter().try_for_each(|delta| lay(replica, delta))?;
+            if chunk.len() < CHUNK {
+                break;
+            }
+        }
+        count += skip;
+    }
+    pull.deltas.iter().try_for_each(|delta| lay(replica, delta))?;
+    Ok(count)
+}
+
+fn lay<R: Replica>(replica: &mut R, delta: &Delta) -> Result<(), R::Error> {
+    match delta {
+        Delta::Row(synced) => replica.put(synced),
+        Delta::Gone(_) => replica.remove(delta.key()),
+    }
+}
+
+/// This person may no longer hold the scope: its rows go, the outbox stays.
+///
+/// # Errors
+/// Whatever the store says; roll back.
+pub fn drop_scope<R: Replica>(replica: &mut R) -> Result<(), R::Error> {
+    let mut meta = replica.meta()?;
+    replica.clear_preimages()?;
+    replica.clear_staged()?;
+    replica.remove_all()?;
+    meta.epoch = 0;
+    meta.cursor = Seq(0);
+    meta.checksum = Checksum::default();
+    meta.staged = None;
+    rebase::show_again(replica, &meta)?;
+    replica.save_meta(&meta)
+}

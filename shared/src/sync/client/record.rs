@@ -1,0 +1,66 @@
+//! Recording what a person changes: durable first, then "saved".
+
+use std::collections::HashSet;
+
+use super::{Entry, Meta, Replica, State, rebase};
+use crate::{
+    ids::IntentId,
+    sync::{
+        intent::{Change, Intent},
+        receipt::Refusal,
+        rows::{RowKey, Seq, SyncedRow, Table},
+    },
+    time::Millis,
+};
+
+/// A change that was recorded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Recorded {
+    /// As it will be pushed.
+    pub intent: Intent,
+    /// Its target row as it is shown from now on.
+    pub row: Option<SyncedRow>,
+}
+
+/// Applies `change` to the shown rows and puts it into the outbox. `id` is a new UUIDv7, `at` this
+/// machine's clock. A refusal changes nothing and goes back to the person at once.
+///
+/// # Errors
+/// Whatever the store says; roll back.
+pub fn record<R: Replica>(replica: &mut R, id: IntentId, at: Millis, change: Change) -> Result<Result<Recorded, Refusal>, R::Error> {
+    let mut meta = replica.meta()?;
+    let target = change.target(meta.tenant);
+    let (base, depends_on) = (base(replica, &change, target)?, depends_on(replica, &meta, &change)?);
+    let intent = Intent { client_id: meta.client_id, n: meta.next_n, id, at, base, depends_on, change };
+    if let Err(refusal) = rebase::show(replica, &meta, &intent)? {
+        return Ok(Err(refusal));
+    }
+    replica.save_entry(&Entry { order: meta.next_order, intent: intent.clone(), state: State::Waiting })?;
+    meta.next_n += 1;
+    meta.next_order += 1;
+    replica.save_meta(&meta)?;
+    let row = replica.row(target)?;
+    Ok(Ok(Recorded { intent, row }))
+}
+
+/// What the author has seen of the target; `None` when the change makes it.
+fn base<R: Replica>(replica: &R, change: &Change, target: RowKey) -> Result<Option<Seq>, R::Error> {
+    if change.creates() { Ok(None) } else { Ok(Some(replica.seq_of(target)?.unwrap_or_default())) }
+}
+
+/// The pending intents that made rows which this one uses.
+fn depends_on<R: Replica>(replica: &R, meta: &Meta, change: &Change) -> Result<Vec<IntentId>, R::Error> {
+    let mut local = HashSet::new();
+    for key in change.touches(meta.tenant) {
+        // Evidence stands by itself: a refused device does not take its attempt along.
+        let needs = !(matches!(change, Change::AttemptRecord(_)) && key.table == Table::Device);
+        if needs && replica.seq_of(key)? == Some(Seq(0)) {
+            local.insert(key);
+        }
+    }
+    if local.is_empty() {
+        return Ok(vec![]);
+    }
+    let makes = |entry: &Entry| entry.intent.change.creates() && local.contains(&entry.intent.change.target(meta.tenant));
+    Ok(replica.outbox()?.into_iter().filter(|entry| makes(entry)).map(|entry| entry.intent.id).collect())
+}
