@@ -16,7 +16,7 @@
 
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "in a test, a step that fails is a test that fails")]
 
-use std::sync::{Arc, atomic::{AtomicI64, AtomicU64, Ordering}};
+use std::{num::NonZeroUsize, sync::{Arc, atomic::{AtomicI64, AtomicU64, Ordering}}};
 
 use axum::{Router, body::Body, http::{Method, Request, header}};
 use http_body_util::BodyExt as _;
@@ -115,8 +115,15 @@ impl App {
     /// On SQLite in the given layout.
     pub async fn sqlite_with(layout: Layout) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
-        let db = Db::sqlite(SqliteConfig { layout, ..SqliteConfig::new(folder.path()) }).await.expect("a store");
-        Self::on(db, "sqlite", Keep::Folder(folder))
+        let config = SqliteConfig { layout, ..SqliteConfig::new(folder.path()) };
+        Self::on(Db::sqlite(config).await.expect("a store"), "sqlite", Keep::Folder(folder))
+    }
+
+    /// On SQLite, a file for each tenant and only so many open.
+    pub async fn sqlite_bounded(open_tenants: NonZeroUsize) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let config = SqliteConfig { open_tenants, ..SqliteConfig::new(folder.path()) };
+        Self::on(Db::sqlite(config).await.expect("a store"), "sqlite", Keep::Folder(folder))
     }
 
     /// On a database of its own.
@@ -140,6 +147,14 @@ impl App {
         Self { router: crate::build(state.clone()), state, engine, clock, _keep: Arc::new(keep) }
     }
 
+    /// The owner's URL of this server's database, on PostgreSQL.
+    pub fn db_owner_url(&self) -> Option<String> {
+        match &*self._keep {
+            Keep::Database { admin, name } => Some(url_of(admin, None, name)),
+            Keep::Folder(_) => None,
+        }
+    }
+
     /// Moves the clock.
     pub fn pass(&self, ms: i64) {
         self.clock.0.fetch_add(ms, Ordering::SeqCst);
@@ -148,7 +163,7 @@ impl App {
     /// A tenant without people, sites or models.
     pub async fn tenant(&self, name: &str) -> Tenant {
         let new = NewTenant { name: name.to_owned(), display_name: format!("{name} Ltd"), template: "blank".to_owned() };
-        let made = tenancy::provision(&self.state, &Author::system("test"), None, new, async |_: &mut Scope| Ok(())).await.expect("a tenant");
+        let made = tenancy::provision(&self.state, &Author::system("test"), None, new, async |_: &mut Scope, _: &tenancy::Furniture| Ok(())).await.expect("a tenant");
         Tenant { app: self.clone(), id: made.id, name: made.name }
     }
 
@@ -188,7 +203,18 @@ impl App {
 pub async fn db_postgres(admin: &str) -> (Db, String) {
     let (name, owner) = db_postgres_migrated(admin).await;
     drop(owner);
-    (Db::postgres(&url_of(admin, Some("omniot_app_test"), &name)).await.expect("a store that isolates"), name)
+    (Db::postgres(&app_url(admin, &name)).await.expect("a store that isolates"), name)
+}
+
+/// The app role's URL of a test database.
+pub fn app_url(admin: &str, name: &str) -> String {
+    url_of(admin, Some("omniot_app_test"), name)
+}
+
+/// Drops a test database.
+pub async fn db_drop(admin: &str, name: &str) {
+    let mut connection = PgConnection::connect(admin).await.expect("a PostgreSQL");
+    connection.execute(AssertSqlSafe(format!("drop database if exists {name} with (force)"))).await.expect("it is dropped");
 }
 
 /// A database migrated by its owner: its name and the owner's URL.

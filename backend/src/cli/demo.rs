@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 
 use clap::Args;
-use omniot_shared::roles::Role;
+use omniot_shared::{
+    roles::Role,
+    sync::{Actor, Change, Who, intent::NewDevice},
+};
 use serde::{Deserialize, Serialize};
 
 use super::{Store, commands::add_operator, say};
@@ -13,7 +16,8 @@ use crate::{
     db::Scope,
     http::{ApiError, AppState},
     identity::{self, By, NewPerson},
-    tenancy::{self, NewTenant},
+    sync,
+    tenancy::{self, Furniture, NewTenant},
 };
 
 const DEMO: &str = include_str!("../../demo/demo.toml");
@@ -111,15 +115,31 @@ pub(super) async fn demo(args: DemoArgs) -> anyhow::Result<()> {
 async fn seed(state: &AppState, tenant: &DemoTenant, password: &str) -> anyhow::Result<()> {
     let author = Author::system("demo");
     let new = NewTenant { name: tenant.name.clone(), display_name: tenant.display_name.clone(), template: tenant.template.clone() };
-    let furnish = async |scope: &mut Scope| -> Result<(), ApiError> {
+    let furnish = async |scope: &mut Scope, furniture: &Furniture| -> Result<(), ApiError> {
         let by = By { author: &author, request_id: None };
         for (role, name) in &tenant.people {
             let email = format!("{}@{}.example", role.name(), tenant.name);
             identity::add_person(scope, state, by, NewPerson { name, email: &email, role: *role, password }).await?;
         }
-        Ok(())
+        plan(state, scope, &author, tenant, furniture).await
     };
     tenancy::provision(state, &author, None, new, furnish).await?;
+    Ok(())
+}
+
+/// The devices that are expected at the tenant's sites, half of them at each of two.
+async fn plan(state: &AppState, scope: &mut Scope, author: &Author, tenant: &DemoTenant, furniture: &Furniture) -> Result<(), ApiError> {
+    let model = furniture.models.iter().find(|(sku, _)| *sku == tenant.sku).map(|(_, id)| *id);
+    let model_id = model.ok_or_else(|| ApiError::internal(&"the demo names a model that its template lacks"))?;
+    let actor = Actor { tenant: scope.tenant(), who: Who::System, now: state.now() };
+    for (at, site_id) in furniture.sites.iter().enumerate().take(2) {
+        for (i, place) in tenant.places.iter().enumerate() {
+            let number = at * tenant.places.len() + i + 1;
+            let serial = format!("{}{number:04}", tenant.serials);
+            let new = NewDevice { serial, name: format!("{place} {}", at + 1), model_id, site_id: Some(*site_id), note: None };
+            sync::execute_as(scope, &actor, author, None, Change::DeviceCreate(new)).await?;
+        }
+    }
     Ok(())
 }
 

@@ -165,6 +165,10 @@ async fn check(pool: &PgPool) -> Result<(), DbError> {
             return refuse(format!("the tenant policy on the table {table} is missing or not ours: run omniot migrate with the owner's address"));
         }
     }
+    let views: Vec<(String,)> = sqlx::query_as(ESCAPES).fetch_all(pool).await?;
+    if let Some((name,)) = views.first() {
+        return refuse(format!("the database holds {name}, a view or a function with its owner's rights, which passes by row-level security: drop it"));
+    }
     let (last,): (Option<i64>,) = sqlx::query_as("select max(version) from _sqlx_migrations where success and version < 100000").fetch_one(pool).await?;
     let wanted = TENANT.migrations.iter().map(|migration| migration.version).max();
     if last < wanted {
@@ -195,3 +199,8 @@ const FACTS: &str = "
     where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p')
       and exists (select from pg_attribute a where a.attrelid = c.oid and a.attname = 'tenant_id' and not a.attisdropped)
     order by 1";
+
+/// What would show rows past the policies: views and functions that run with their owner's rights.
+const ESCAPES: &str = "
+    select c.relname::text from pg_class c where c.relnamespace = 'public'::regnamespace and c.relkind in ('v', 'm')
+    union all select p.proname::text from pg_proc p where p.pronamespace = 'public'::regnamespace and p.prosecdef";

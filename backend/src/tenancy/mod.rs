@@ -11,7 +11,7 @@ pub mod templates;
 mod tests;
 
 pub use api::TenantCard;
-pub use provision::{NewTenant, ProvisionError, provision, provision_with_owner, resume, suspend};
+pub use provision::{Furniture, NewTenant, ProvisionError, provision, provision_with_owner, resume, suspend};
 pub use store::{Status, Tenant, find_tenant};
 
 use utoipa_axum::{router::OpenApiRouter, routes};

@@ -1,6 +1,10 @@
 //! How a tenant comes to be, is suspended and is resumed.
 
-use omniot_shared::{ids::TenantId, roles::Role};
+use omniot_shared::{
+    ids::{ModelId, SiteId, TenantId},
+    roles::Role,
+    sync::{Actor, Change, Who, intent::{NewModel, NewSite}},
+};
 use serde_json::json;
 
 use super::{Status, Tenant, find_tenant, store, templates};
@@ -9,6 +13,7 @@ use crate::{
     db::{DbError, Event, Scope, TenantAccess},
     http::{ApiError, AppState},
     identity::{self, By},
+    sync,
 };
 
 /// What is asked for.
@@ -20,6 +25,15 @@ pub struct NewTenant {
     pub display_name: String,
     /// Which template it begins with.
     pub template: String,
+}
+
+/// What the template put into a new tenant.
+#[derive(Debug, Clone, Default)]
+pub struct Furniture {
+    /// Its sites, in the template's order.
+    pub sites: Vec<SiteId>,
+    /// Its models, with what their devices report.
+    pub models: Vec<(String, ModelId)>,
 }
 
 /// Why no tenant was made.
@@ -80,7 +94,7 @@ fn check(new: &NewTenant) -> Result<templates::Template, ProvisionError> {
 ///
 /// # Errors
 /// Says which field does not fit, or that the name is taken; nothing is left behind then.
-pub async fn provision(state: &AppState, author: &Author, request_id: Option<&str>, new: NewTenant, owner: impl AsyncFnOnce(&mut Scope) -> Result<(), ApiError>) -> Result<Tenant, ProvisionError> {
+pub async fn provision(state: &AppState, author: &Author, request_id: Option<&str>, new: NewTenant, owner: impl AsyncFnOnce(&mut Scope, &Furniture) -> Result<(), ApiError>) -> Result<Tenant, ProvisionError> {
     let template = check(&new)?;
     if find_tenant(&state.db, &new.name).await?.is_some() {
         return Err(ProvisionError::NameTaken(new.name));
@@ -102,14 +116,15 @@ async fn furnish(
     request_id: Option<&str>,
     tenant: &Tenant,
     template: &templates::Template,
-    owner: impl AsyncFnOnce(&mut Scope) -> Result<(), ApiError>,
+    owner: impl AsyncFnOnce(&mut Scope, &Furniture) -> Result<(), ApiError>,
 ) -> Result<(), ProvisionError> {
     let mut scope = state.db.write(&TenantAccess::for_job(tenant.id, "provision")).await?;
     store::insert(&mut scope, tenant, templates::brand_file(&template.brand)).await?;
     let entry = Entry::new("tenant.create").target("tenant", tenant.id, &tenant.display_name);
     let entry = entry.detail(json!({"name": tenant.name, "template": template.name}));
     audit::append(&mut scope, author, tenant.created_at, request_id, entry).await?;
-    owner(&mut scope).await?;
+    let furniture = equip(state, &mut scope, author, request_id, template).await?;
+    owner(&mut scope, &furniture).await?;
     // The index last: a crash before it leaves a file that nothing points to.
     let mut control = state.db.control_write().await?;
     match store::index(&mut control, tenant, template.name).await {
@@ -119,6 +134,23 @@ async fn furnish(
     scope.commit().await?;
     control.commit().await?;
     Ok(())
+}
+
+/// The sites and models of the template, as changes like any other: with sequence, checksum and audit.
+async fn equip(state: &AppState, scope: &mut Scope, author: &Author, request_id: Option<&str>, template: &templates::Template) -> Result<Furniture, ApiError> {
+    let actor = Actor { tenant: scope.tenant(), who: Who::System, now: state.now() };
+    let mut furniture = Furniture::default();
+    for site in &template.sites {
+        let new = NewSite { id: state.new_id(), name: site.name.clone(), address: site.address.clone(), time_zone: site.time_zone.clone(), note: None };
+        furniture.sites.push(new.id);
+        sync::execute_as(scope, &actor, author, request_id, Change::SiteCreate(new)).await?;
+    }
+    for model in &template.models {
+        let new = NewModel { id: state.new_id(), name: model.name.clone(), sku: model.sku.clone(), min_security: model.min_security };
+        furniture.models.push((model.sku.clone(), new.id));
+        sync::execute_as(scope, &actor, author, request_id, Change::ModelCreate(new)).await?;
+    }
+    Ok(furniture)
 }
 
 /// Suspends a tenant: from the next request on, every session, device and stream of it is refused.
@@ -162,7 +194,7 @@ async fn turn(state: &AppState, author: &Author, request_id: Option<&str>, id: T
 /// As [`provision`]; `invalid_field` for the address.
 pub async fn provision_with_owner(state: &AppState, author: &Author, request_id: Option<&str>, new: NewTenant, owner_email: &str) -> Result<Tenant, ProvisionError> {
     let by = By { author, request_id };
-    let invite = async |scope: &mut Scope| match identity::invite(scope, state, by, owner_email, Role::Owner).await {
+    let invite = async |scope: &mut Scope, _: &Furniture| match identity::invite(scope, state, by, owner_email, Role::Owner).await {
         Ok(_) => Ok(()),
         Err(error) => Err(match ApiError::from(error) {
             // The body names it so.

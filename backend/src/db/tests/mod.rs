@@ -1,0 +1,7 @@
+//! Facts about the seam.
+
+mod guards;
+mod postgres;
+mod scope;
+mod sqlite;
+mod statements;

@@ -1,0 +1,112 @@
+//! Every statement in the sources prepares on both engines and names its tenant.
+//!
+//! Nothing has to be registered: the sources are read, and each text that begins like SQL counts.
+
+use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection, SqlSafeStr as _, SqliteConnection};
+
+use super::guards::{is_test, sources};
+use crate::testing::{db_drop, db_postgres_migrated, postgres_url};
+
+/// A statement and where it stands.
+struct Statement {
+    place: String,
+    sql: String,
+}
+
+/// The string literals of a Rust source, unescaped; comments are passed over.
+fn literals(source: &str) -> Vec<String> {
+    let (mut found, chars) = (Vec::new(), source.chars().collect::<Vec<_>>());
+    let mut i = 0;
+    while i < chars.len() {
+        match chars[i] {
+            '/' if chars.get(i + 1) == Some(&'/') => while i < chars.len() && chars[i] != '\n' { i += 1 },
+            '\'' => i += if chars.get(i + 1) == Some(&'\\') { 3 } else if chars.get(i + 2) == Some(&'\'') { 2 } else { 0 },
+            '"' => {
+                let raw = i > 0 && (chars[i - 1] == 'r' || chars[i - 1] == '#');
+                let mut text = String::new();
+                i += 1;
+                while i < chars.len() && chars[i] != '"' {
+                    if chars[i] == '\\' && !raw {
+                        i += 1;
+                        match chars.get(i) {
+                            Some('n') => text.push('\n'),
+                            Some('\n') => while chars.get(i + 1).is_some_and(|c| c.is_whitespace()) { i += 1 },
+                            Some(c) => text.push(*c),
+                            None => {}
+                        }
+                    } else {
+                        text.push(chars[i]);
+                    }
+                    i += 1;
+                }
+                found.push(text);
+            }
+            _ => {}
+        }
+        i += 1;
+    }
+    found
+}
+
+fn is_sql(text: &str) -> bool {
+    let start = text.trim_start();
+    let begins = ["select ", "insert into ", "update ", "delete from ", "with "].iter().any(|word| start.starts_with(word));
+    begins && (start.contains(" from ") || start.contains("\n") || start.contains(" set ") || start.contains("values") || start.contains('$'))
+}
+
+fn statements() -> Vec<Statement> {
+    let mut found = Vec::new();
+    for (path, text) in sources() {
+        // `db/` talks to the catalog of one engine; tests may write what they like.
+        let place = path.to_string_lossy().split("/src/").last().unwrap_or_default().to_owned();
+        if is_test(&path) || place == "db/postgres.rs" {
+            continue;
+        }
+        let code = text.split("\n#[cfg(test)]\nmod tests {").next().unwrap_or_default();
+        found.extend(literals(code).into_iter().filter(|text| is_sql(text)).map(|sql| Statement { place: place.clone(), sql }));
+    }
+    found
+}
+
+#[test]
+fn the_reader_of_sources_finds_statements_and_nothing_else() {
+    let source = "const A: &str = \"select x\\n from t where a like $1 escape '\\\\'\"; // \"select y from z\"\nlet q = '\"'; f(\"with pleasure\", \"update a set b = $2\");";
+    let found: Vec<String> = literals(source).into_iter().filter(|text| is_sql(text)).collect();
+    assert_eq!(found, ["select x\n from t where a like $1 escape '\\'", "update a set b = $2"]);
+}
+
+#[test]
+fn every_statement_names_its_tenant_or_belongs_to_the_control_store() {
+    let all = statements();
+    assert!(all.len() > 40, "the reader finds the statements: {}", all.len());
+    for Statement { place, sql } in all {
+        let control = sql.contains("control_") || sql.trim() == "select 1";
+        assert!(control || sql.contains("tenant_id") && sql.contains("$1"), "{place} forgets the tenant:\n{sql}");
+        assert!(!(sql.contains("control_") && sql.contains("tenant_id")), "{place} mixes both stores:\n{sql}");
+    }
+}
+
+#[tokio::test]
+async fn every_statement_prepares_on_both_engines() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let db = super::super::Db::sqlite(super::super::SqliteConfig::new(folder.path())).await.expect("a store");
+    db.close().await;
+    let open = async |name: &str| SqliteConnection::connect(&format!("sqlite:{}", folder.path().join(name).display())).await.expect("a file");
+    let (mut tenant, mut control) = (open("template.db").await, open("control.db").await);
+    for Statement { place, sql } in statements() {
+        let connection = if sql.contains("control_") { &mut control } else { &mut tenant };
+        if let Err(error) = connection.prepare(AssertSqlSafe(sql.clone()).into_sql_str()).await {
+            panic!("{place} does not prepare on SQLite: {error}\n{sql}");
+        }
+    }
+    let Some(url) = postgres_url() else { return eprintln!("NOT RUN on PostgreSQL: OMNIOT_TEST_POSTGRES is not set") };
+    let (name, owner) = db_postgres_migrated(&url).await;
+    let mut connection = PgConnection::connect(&owner).await.expect("the owner");
+    for Statement { place, sql } in statements() {
+        if let Err(error) = connection.prepare(AssertSqlSafe(sql.clone()).into_sql_str()).await {
+            panic!("{place} does not prepare on PostgreSQL: {error}\n{sql}");
+        }
+    }
+    drop(connection);
+    db_drop(&url, &name).await;
+}
