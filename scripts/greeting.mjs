@@ -1,9 +1,9 @@
 // Prints who can sign in where, for `make run`.
 import { readFileSync } from 'node:fs';
 
-const [signIns, fleet, address, internal] = process.argv.slice(2);
+const [signIns, labels, address, internal] = process.argv.slice(2);
 const { operator, tenants } = JSON.parse(readFileSync(signIns, 'utf8'));
-const devices = readFileSync(fleet, 'utf8').split('\n').filter((line) => line.startsWith('{')).map((line) => JSON.parse(line));
+const devices = readFileSync(labels, 'utf8').split('\n').filter(Boolean).map((line) => line.split('\t'));
 const line = (left, right) => console.log(`  ${left.padEnd(34)}${right}`);
 
 console.log(`\nWeb               ${address}`);
@@ -16,6 +16,7 @@ for (const tenant of tenants) {
 }
 if (devices.length > 0) {
   console.log('\nVirtual devices in radio range, with the text of their labels');
-  for (const device of devices) line(device.serial, device.label);
+  for (const [serial, label] of devices) console.log(`  ${serial.padEnd(12)}${label}`);
+  console.log('  Wi-Fi: Plant-Floor, press-on-2026');
 }
 console.log('\nCtrl-C stops everything. Logs and data: ./data\n');

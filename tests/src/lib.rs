@@ -2,7 +2,9 @@
 //!
 //! Deliberately not here: anything that ships.
 
+#[cfg(feature = "attack")]
 pub mod bench;
+#[cfg(feature = "attack")]
 pub mod isolation;
 pub mod virtual_device;
 pub mod world;

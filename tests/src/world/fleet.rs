@@ -18,23 +18,35 @@ pub struct Fleet {
     labels: BTreeMap<String, String>,
 }
 
+/// The networks around the devices of a world: `Plant-Floor` wants `press-on-2026`.
+pub const NETWORK: (&str, &str) = ("Plant-Floor", "press-on-2026");
+
 impl Fleet {
-    /// Devices of these serials, factory new. They reach the server directly, not over the world's network.
+    /// Ordinary devices of these serials, factory new.
     pub async fn start(world: &World, serials: &[&str]) -> Self {
+        let (name, passphrase) = NETWORK;
+        let devices = serials.iter().map(|serial| format!("[[device]]\nserial = \"{serial}\"\n"));
+        Self::of(world, &format!("[[network]]\nssid = \"{name}\"\npassword = \"{passphrase}\"\n{}", devices.collect::<String>())).await
+    }
+
+    /// Devices and networks as a fleet file (TOML) describes them. They reach the server on their own way,
+    /// not over the world's network.
+    pub async fn of(world: &World, file: &str) -> Self {
         let port = free_port();
+        let folder = world.folder().join(format!("fleet-{port}"));
+        std::fs::create_dir_all(&folder).expect("a folder for the fleet");
+        let plan = folder.join("fleet.toml");
+        std::fs::write(&plan, file).expect("a fleet file");
         let mut command = Command::new(binary("omniot-device"));
-        command.args(["--control", "--listen", &format!("127.0.0.1:{port}"), "--server", &world.server.origin()]);
-        command.args(["--data".as_ref(), world.folder().join(format!("fleet-{port}")).as_os_str()]);
-        command.args(serials.iter().map(|serial| format!("--serial={serial}")));
+        command.args(["--control", "--pace=fast", "--listen", &format!("127.0.0.1:{port}")]).arg("--state-dir").arg(&folder).arg("--fleet").arg(&plan);
         let mut child = Child::start(&format!("fleet-{port}"), world.folder(), command);
         let log = eventually("the virtual devices are ready", || {
             child.assert_alive();
             let log = child.log();
-            async move { log.lines().any(|line| line == "ready").then_some(log) }
+            async move { log.contains("omniot-device is ready").then_some(log) }
         })
         .await;
-        let described = log.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-        let labels = described.filter_map(|device| Some((device["serial"].as_str()?.to_owned(), device["label"].as_str()?.to_owned()))).collect();
+        let labels = log.lines().filter_map(|line| line.split_once('\t')).map(|(serial, label)| (serial.to_owned(), label.to_owned())).collect();
         Self { child, port, labels }
     }
 

@@ -15,6 +15,7 @@
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "in the world of tests, a step that fails is a test that fails")]
 
 mod actor;
+mod desktop;
 mod fleet;
 mod network;
 mod phone;
@@ -25,7 +26,8 @@ mod server;
 mod signins;
 
 pub use actor::{Actor, Answer};
-pub use fleet::Fleet;
+pub use desktop::{Desk, Window};
+pub use fleet::{Fleet, NETWORK};
 pub use network::Network;
 pub use phone::{Phone, Reply};
 pub use poll::{eventually, eventually_within};

@@ -1,0 +1,10 @@
+//! Stories over the whole platform, on both engines.
+//!
+//! `spine`: the app without a window, fast enough for every commit.
+//! Deliberately not here: single features (they test themselves).
+
+#![allow(clippy::expect_used, clippy::unwrap_used, reason = "in a test, a step that fails is a test that fails")]
+
+mod checks;
+mod spine;
+mod technician;

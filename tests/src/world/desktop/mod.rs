@@ -1,0 +1,49 @@
+//! A desk with a screen: the real app in a real window, driven as a person would.
+//!
+//! Deliberately not here: the app without a window ([`super::Phone`]).
+
+mod machine;
+mod window;
+
+pub use window::Window;
+
+use std::path::{Path, PathBuf};
+
+use super::{Fleet, World};
+use machine::Machine;
+
+/// A screen, a session bus and a WebDriver, with the app's data.
+pub struct Desk {
+    machine: Machine,
+    settings: Vec<(&'static str, String)>,
+    pictures: PathBuf,
+}
+
+impl Desk {
+    /// A new desk whose way to the server is the world's network; `None` when this machine
+    /// cannot show windows (no Xvfb or no `WebKitWebDriver`). Under `CI=true` that fails.
+    pub async fn new(world: &World, name: &str, fleet: &Fleet) -> Option<Self> {
+        let folder = world.folder().join(name);
+        let machine = Machine::start(&folder).await?;
+        let settings = vec![
+            ("OMNIOT_APP_DATA", folder.join("app").display().to_string()),
+            ("OMNIOT_SERVER", world.network.origin()),
+            ("OMNIOT_VIRTUAL_RADIO", fleet.address()),
+        ];
+        let pictures = Path::new(env!("CARGO_MANIFEST_DIR")).join("output");
+        std::fs::create_dir_all(&pictures).expect("a folder for pictures");
+        Some(Self { machine, settings, pictures })
+    }
+
+    /// Starts the app; after [`Window::kill`] again on the same data.
+    pub async fn open(&self) -> Window {
+        Window::open(&self.machine, &self.settings).await
+    }
+
+    /// A picture of the whole screen, `tests/output/<name>.png`.
+    pub async fn picture(&self, name: &str) -> PathBuf {
+        let path = self.pictures.join(name).with_extension("png");
+        self.machine.picture(&path).await;
+        path
+    }
+}
