@@ -1,10 +1,39 @@
-//! Claim grants, the devices' own calls, and what they report.
+//! Claim grants for technicians, and what devices say for themselves: claim and heartbeat
+//! (docs/COMMISSIONING.md 4).
+//!
+//! A tenant's claim key is made when it is first needed and its private half stays in the
+//! tenant's store. Challenges and credentials follow from it, so nothing is written for an
+//! unproven caller, and a repeated claim gives the same credential.
+//!
+//! Deliberately not here: what a device decides (`omniot_shared::claim::owner`), the device
+//! rows (changed through `crate::sync`), telemetry beyond the latest value.
+//! To add a call of a device: a handler that takes [`DeviceCaller`].
 
-use utoipa_axum::router::OpenApiRouter;
+mod caller;
+mod contact;
+mod error;
+mod grants;
+mod heartbeat;
+mod secrets;
+pub mod store;
+#[cfg(test)]
+mod tests;
+
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+pub use caller::DeviceCaller;
+pub use store::grants::revoke_all_of;
+pub use store::presence::{Presence, Reading, ReadingValue, presence};
 
 use crate::http::AppState;
 
 /// This feature's operations.
 pub fn router() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
+        .routes(routes!(grants::fetch_grants))
+        .routes(routes!(grants::list_grants))
+        .routes(routes!(grants::revoke_grant))
+        .routes(routes!(contact::create_device_challenge))
+        .routes(routes!(contact::claim_device))
+        .routes(routes!(heartbeat::record_heartbeat))
 }

@@ -1,0 +1,202 @@
+//! Packs of claim grants: fetched by apps, listed and taken back by staff.
+
+use axum::extract::State;
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use omniot_shared::{
+    claim::{Grant, SignedGrant},
+    ids::{ClientId, DeviceId, GrantId, PersonId},
+    roles::need,
+    time::Millis,
+};
+use rand::Rng as _;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::{
+    error::CommissioningError,
+    secrets::ClaimKey,
+    store::{
+        grants::{self, GrantRow},
+        keys,
+    },
+};
+use crate::{
+    audit::Entry,
+    http::{ApiError, AppState, Caller, Cursor, Json, Limit, NoContent, Page, Path, Query},
+};
+
+/// The most grants that one person's replica may hold.
+pub(super) const PACK_LIMIT: u32 = 100;
+/// How long a grant is good.
+pub(super) const GRANT_MS: i64 = 14 * 24 * 3_600_000;
+
+/// How many grants an app wants to hold.
+#[derive(Debug, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct PackRequest {
+    /// The replica that will use them.
+    client_id: ClientId,
+    /// 1–100, those it has already included.
+    #[schema(minimum = 1, maximum = 100)]
+    count: u32,
+}
+
+/// All grants that the replica may still use; asking again gives the same ones.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub(super) struct Pack {
+    /// Each the base64 of an encoded `Signed` (see shared/proto/omniot_device.proto).
+    grants: Vec<String>,
+    /// The tenant's public claim key, base64 of 32 bytes.
+    claim_key: String,
+    /// For the app to measure its clock.
+    server_time: Millis,
+}
+
+/// Fetch claim grants to commission offline. Tops the caller's grants for this replica up to `count` and answers all of them.
+#[utoipa::path(post, path = "/v1/grants/pack", operation_id = "fetch_grants", tag = "commissioning", request_body = PackRequest,
+    responses((status = 200, body = Pack), (status = 422, body = crate::http::ErrorBody)))]
+pub(super) async fn fetch_grants(mut caller: Caller<need::DeviceCommission>, State(state): State<AppState>, Json(body): Json<PackRequest>) -> Result<Json<Pack>, CommissioningError> {
+    if !(1..=PACK_LIMIT).contains(&body.count) {
+        return Err(ApiError::invalid_field("count", "A pack holds 1 to 100 grants.").into());
+    }
+    let key = claim_key(&mut caller, &state).await?;
+    let (person, now) = (caller.person().clone(), caller.now());
+    let held = grants::outstanding(caller.scope(), person.id, body.client_id, now).await?.len();
+    let missing = usize::try_from(body.count).unwrap_or(0).saturating_sub(held);
+    for _ in 0..missing {
+        let grant = new_grant(&caller, &state, &key, body.client_id);
+        let signed = grant.sign(key.signing());
+        grants::insert(caller.scope(), &grant, &person.name, &signed, now).await?;
+    }
+    let pack = grants::outstanding(caller.scope(), person.id, body.client_id, now).await?;
+    if missing > 0 {
+        let entry = Entry::new("grant.issue").target("person", person.id, &person.name);
+        caller.audit(entry.detail(serde_json::json!({ "count": missing, "client_id": body.client_id }))).await?;
+    }
+    caller.commit().await?;
+    let grants = pack.iter().map(|SignedGrant(bytes)| STANDARD.encode(bytes)).collect();
+    Ok(Json(Pack { grants, claim_key: STANDARD.encode(key.public().0), server_time: now }))
+}
+
+/// The tenant's claim key, made when it is first needed.
+async fn claim_key(caller: &mut Caller<need::DeviceCommission>, state: &AppState) -> Result<ClaimKey, CommissioningError> {
+    if let Some(key) = keys::owner(caller.scope()).await?.and_then(|owner| owner.key) {
+        return Ok(key);
+    }
+    let mut private = [0; 32];
+    state.chance.with(|rng| rng.fill_bytes(&mut private));
+    let now = caller.now();
+    let key = keys::insert(caller.scope(), private, now).await?;
+    let fingerprint = key.public().fingerprint().to_string();
+    caller.audit(Entry::new("claim_key.create").detail(serde_json::json!({ "fingerprint": fingerprint }))).await?;
+    Ok(key)
+}
+
+fn new_grant(caller: &Caller<need::DeviceCommission>, state: &AppState, key: &ClaimKey, client: ClientId) -> Grant {
+    Grant {
+        tenant: caller.tenant(),
+        id: state.new_id(),
+        technician: caller.person().id,
+        client,
+        not_before: caller.now(),
+        not_after: caller.now().plus(GRANT_MS),
+        backend_url: state.settings.public_url.clone(),
+        trust_anchor: Vec::new(),
+        sites: Vec::new(),
+        claim_key: key.public(),
+    }
+}
+
+/// Which grants to list.
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ListGrants {
+    #[serde(default)]
+    limit: Limit,
+    cursor: Option<Cursor>,
+    /// Only those given to this person.
+    technician_id: Option<PersonId>,
+}
+
+/// What became of a grant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum GrantState {
+    /// It may be used.
+    Outstanding,
+    /// A device used it.
+    Spent,
+    /// It was taken back.
+    Revoked,
+    /// Its time is over.
+    Expired,
+}
+
+/// A grant as staff see it.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub(super) struct GrantItem {
+    id: GrantId,
+    technician: GrantHolder,
+    client_id: ClientId,
+    state: GrantState,
+    issued_at: Millis,
+    expires_at: Millis,
+    revoked_at: Option<Millis>,
+    spent_at: Option<Millis>,
+    device_id: Option<DeviceId>,
+}
+
+/// Whom a grant was given to.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub(super) struct GrantHolder {
+    id: PersonId,
+    /// Their name then.
+    name: String,
+}
+
+impl GrantItem {
+    fn of(row: GrantRow, now: Millis) -> Self {
+        let state = match (row.spent_at, row.revoked_at) {
+            (Some(_), _) => GrantState::Spent,
+            (None, Some(_)) => GrantState::Revoked,
+            (None, None) if row.not_after <= now.0 => GrantState::Expired,
+            (None, None) => GrantState::Outstanding,
+        };
+        Self {
+            id: row.id.into(),
+            technician: GrantHolder { id: row.person_id.into(), name: row.person_name },
+            client_id: row.client_id.into(),
+            state,
+            issued_at: Millis(row.issued_at),
+            expires_at: Millis(row.not_after),
+            revoked_at: row.revoked_at.map(Millis),
+            spent_at: row.spent_at.map(Millis),
+            device_id: row.device_id.map(DeviceId),
+        }
+    }
+}
+
+/// List the claim grants, newest first.
+#[utoipa::path(get, path = "/v1/grants", operation_id = "list_grants", tag = "commissioning", params(ListGrants), responses((status = 200, body = Page<GrantItem>)))]
+pub(super) async fn list_grants(mut caller: Caller<need::GrantManage>, Query(list): Query<ListGrants>) -> Result<Page<GrantItem>, CommissioningError> {
+    let after = list.cursor.map(|cursor| cursor.key::<(i64, Uuid)>()).transpose()?;
+    let rows = grants::list(caller.scope(), list.technician_id, after, list.limit.rows()).await?;
+    let now = caller.now();
+    Ok(Page::of(rows, list.limit, |row| (row.issued_at, row.id)).map(|row| GrantItem::of(row, now)))
+}
+
+/// Take a grant back. Twice is fine; a spent one is refused.
+#[utoipa::path(delete, path = "/v1/grants/{id}", operation_id = "revoke_grant", tag = "commissioning", params(("id" = GrantId, Path)),
+    responses((status = 204), (status = 404, body = crate::http::ErrorBody), (status = 409, body = crate::http::ErrorBody)))]
+pub(super) async fn revoke_grant(mut caller: Caller<need::GrantManage>, Path(id): Path<GrantId>) -> Result<NoContent, CommissioningError> {
+    let grant = grants::find(caller.scope(), id).await?.ok_or_else(ApiError::not_found)?;
+    if grant.spent_at.is_some() {
+        return Err(CommissioningError::AlreadySpent);
+    }
+    let now = caller.now();
+    if grants::revoke(caller.scope(), id, now).await? {
+        caller.audit(Entry::new("grant.revoke").target("grant", id, &grant.person_name)).await?;
+    }
+    caller.commit().await?;
+    Ok(NoContent)
+}

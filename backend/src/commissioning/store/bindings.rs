@@ -1,0 +1,139 @@
+//! Which device proved which key, and the credential it has.
+
+use omniot_shared::{
+    claim::{
+        PublicKey,
+        contact::{Binding, Contact},
+    },
+    ids::{DeviceId, ModelId, SiteId},
+    time::Millis,
+};
+use uuid::Uuid;
+
+use crate::{
+    db::{DbError, Scope},
+    identity::tokens::TokenHash,
+};
+
+const FIND: &str = "
+    select b.public_key, b.epoch, b.grant_id, b.resets, b.credential_hash, d.state from device_binding b
+    left join device d on d.tenant_id = b.tenant_id and d.id = b.device_id
+    where b.tenant_id = $1 and b.device_id = $2";
+const PUT: &str = "
+    insert into device_binding (tenant_id, device_id, public_key, hardware_id, grant_id, epoch, resets, credential_hash, bound_at, last_seen_at)
+    values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9)
+    on conflict (tenant_id, device_id) do update set
+        hardware_id = excluded.hardware_id, grant_id = excluded.grant_id, epoch = excluded.epoch, resets = excluded.resets,
+        credential_hash = excluded.credential_hash, bound_at = excluded.bound_at, last_seen_at = excluded.last_seen_at";
+const BY_CREDENTIAL: &str = "
+    select t.status, d.state, d.name, d.firmware from device_binding b
+    join tenant t on t.tenant_id = b.tenant_id
+    join device d on d.tenant_id = b.tenant_id and d.id = b.device_id
+    where b.tenant_id = $1 and b.device_id = $2 and b.credential_hash = $3";
+const SEEN: &str = "update device_binding set last_seen_at = $3 where tenant_id = $1 and device_id = $2 and last_seen_at < $3";
+const STATE: &str = "select state from device where tenant_id = $1 and id = $2";
+const MODEL: &str = "select id from device_model where tenant_id = $1 and sku = $2 order by created_at, id limit 1";
+const SITE: &str = "select id from site where tenant_id = $1 and id = $2";
+
+#[derive(sqlx::FromRow)]
+struct Row {
+    public_key: Vec<u8>,
+    epoch: i64,
+    grant_id: Uuid,
+    resets: i64,
+    credential_hash: Vec<u8>,
+    state: Option<String>,
+}
+
+/// A binding with what the claim rules do not need.
+pub struct Bound {
+    /// For the rules.
+    pub binding: Binding,
+    /// The resets it knew of.
+    pub resets: u32,
+    /// The hash of the credential in force.
+    pub credential_hash: Vec<u8>,
+}
+
+/// The binding of a device.
+///
+/// # Errors
+/// Whatever the store says.
+pub async fn find(scope: &mut Scope, device: DeviceId) -> Result<Option<Bound>, DbError> {
+    let row: Option<Row> = scope.query(FIND).bind(device).optional().await?;
+    Ok(row.and_then(|row| {
+        let binding = Binding {
+            public_key: PublicKey::read(&row.public_key)?,
+            epoch: u32::try_from(row.epoch).ok()?,
+            grant: row.grant_id.into(),
+            retired: row.state.as_deref() == Some("retired"),
+        };
+        Some(Bound { binding, resets: u32::try_from(row.resets).ok()?, credential_hash: row.credential_hash })
+    }))
+}
+
+/// Binds a device, or binds it anew.
+///
+/// # Errors
+/// Whatever the store says.
+pub async fn put(scope: &mut Scope, device: DeviceId, contact: &Contact, credential: TokenHash, now: Millis) -> Result<(), DbError> {
+    let query = scope.query(PUT).bind(device).bind(contact.identity.public_key.0).bind(&contact.identity.hardware_id).bind(contact.grant.id);
+    query.bind(contact.receipt.epoch).bind(contact.identity.resets).bind(credential.bytes()).bind(now).execute().await.map(drop)
+}
+
+/// A device that shows a credential.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct Credentialed {
+    /// Of its tenant.
+    pub status: String,
+    /// Where the device stands in its life.
+    pub state: String,
+    /// Its name.
+    pub name: String,
+    /// What the row says it runs.
+    pub firmware: Option<String>,
+}
+
+/// The device that this credential belongs to.
+///
+/// # Errors
+/// Whatever the store says.
+pub async fn by_credential(scope: &mut Scope, device: DeviceId, hash: &TokenHash) -> Result<Option<Credentialed>, DbError> {
+    scope.query(BY_CREDENTIAL).bind(device).bind(hash.bytes()).optional().await
+}
+
+/// Notes that a device was in contact.
+///
+/// # Errors
+/// Whatever the store says.
+pub async fn seen(scope: &mut Scope, device: DeviceId, now: Millis) -> Result<(), DbError> {
+    scope.query(SEEN).bind(device).bind(now).execute().await.map(drop)
+}
+
+/// Whether the device row is retired, bound or not.
+///
+/// # Errors
+/// Whatever the store says.
+pub async fn is_retired(scope: &mut Scope, device: DeviceId) -> Result<bool, DbError> {
+    let row: Option<(String,)> = scope.query(STATE).bind(device).optional().await?;
+    Ok(row.is_some_and(|(state,)| state == "retired"))
+}
+
+/// The model with that SKU, the oldest when there are several.
+///
+/// # Errors
+/// Whatever the store says.
+pub async fn model_of(scope: &mut Scope, sku: &str) -> Result<Option<ModelId>, DbError> {
+    let row: Option<(Uuid,)> = scope.query(MODEL).bind(sku).optional().await?;
+    Ok(row.map(|(id,)| id.into()))
+}
+
+/// The site, when the server knows it already.
+///
+/// # Errors
+/// Whatever the store says.
+pub async fn known_site(scope: &mut Scope, site: Option<SiteId>) -> Result<Option<SiteId>, DbError> {
+    let Some(site) = site else { return Ok(None) };
+    let row: Option<(Uuid,)> = scope.query(SITE).bind(site).optional().await?;
+    Ok(row.map(|(id,)| id.into()))
+}

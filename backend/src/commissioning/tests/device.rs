@@ -1,0 +1,83 @@
+//! A device as these tests need it: a key, an owner state, and claims signed as it would.
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use ed25519_dalek::SigningKey;
+use omniot_shared::{
+    claim::{
+        Domain, Identity, PublicKey, contact_context,
+        messages::ClaimRequest,
+        owner::{OwnerState, decide},
+    },
+    ids::{ClientId, SiteId},
+};
+use prost::Message as _;
+use serde_json::{Value, json};
+
+use crate::testing::{Actor, App, Tenant};
+
+/// A device with its owner state.
+#[derive(Clone)]
+pub struct Device {
+    pub serial: String,
+    pub model: String,
+    pub key: SigningKey,
+    pub state: OwnerState,
+    pub nonce: u8,
+}
+
+impl Device {
+    pub fn new(serial: &str) -> Self {
+        let mut seed = [0xD1; 32];
+        seed.iter_mut().zip(serial.bytes()).for_each(|(seed, byte)| *seed = byte);
+        Self { serial: serial.into(), model: "OM-SENSE-1".into(), key: SigningKey::from_bytes(&seed), state: OwnerState::default(), nonce: 0 }
+    }
+
+    /// What a technician does over the radio.
+    pub fn take(&mut self, grant: &str, site: Option<SiteId>) {
+        self.nonce += 1;
+        let grant = omniot_shared::claim::SignedGrant(STANDARD.decode(grant).unwrap()).parts().unwrap();
+        let site = site.map(|site| site.0.as_bytes().to_vec()).unwrap_or_default();
+        let request = ClaimRequest { grant: Some(grant), site, nonce: vec![self.nonce; 16], release: None };
+        self.state = decide(&self.state, &self.serial, &self.key, &request, None).unwrap().state;
+    }
+
+    /// The body of `POST /v1/device/claim`, over that challenge.
+    pub fn claim_over(&self, challenge: &[u8]) -> Value {
+        let owner = self.state.owner.clone().unwrap();
+        let identity = self.state.describe(Identity {
+            serial: self.serial.clone(),
+            model: self.model.clone(),
+            hardware_id: "c0ffee000001".into(),
+            firmware: "1.4.2".into(),
+            public_key: PublicKey::of(&self.key),
+            owner: None,
+            epoch: 0,
+            resets: 0,
+        });
+        let signed = identity.sign(&self.key, Domain::Contact, &contact_context(challenge, &owner.grant, &owner.receipt));
+        json!({
+            "grant": STANDARD.encode(&owner.grant),
+            "receipt": STANDARD.encode(&owner.receipt),
+            "identity": STANDARD.encode(signed.encode_to_vec()),
+            "challenge": STANDARD.encode(challenge),
+        })
+    }
+
+    /// A fresh claim: asks `tenant` for a challenge first.
+    pub async fn claim(&self, tenant: &Tenant) -> Value {
+        self.claim_over(&challenge(&tenant.app, &tenant.id.to_string()).await)
+    }
+}
+
+/// A challenge of that tenant.
+pub async fn challenge(app: &App, tenant: &str) -> Vec<u8> {
+    let answer = app.nobody().post("/v1/device/challenge", json!({ "tenant": tenant })).await.expect(200);
+    STANDARD.decode(answer["challenge"].as_str().unwrap()).unwrap()
+}
+
+/// Grants for one replica of that person.
+pub async fn pack(person: &Actor, client: u128, count: u32) -> Vec<String> {
+    let client = ClientId(uuid::Uuid::from_u128(client));
+    let answer = person.post("/v1/grants/pack", json!({ "client_id": client, "count": count })).await.expect(200);
+    answer["grants"].as_array().unwrap().iter().map(|grant| grant.as_str().unwrap().to_owned()).collect()
+}

@@ -1,0 +1,6 @@
+mod claim;
+mod device;
+mod grants;
+mod heartbeat;
+
+use device::Device;
