@@ -9,12 +9,14 @@ use omniot_shared::{
         Change, RowKey,
         intent::{DevicePatch, DeviceRetire, DeviceUpdate, NewDevice},
     },
+    time::Millis,
 };
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::store::{self, Listed};
 use crate::{
+    commissioning::{self, Presence, ReadingValue},
     db::DbError,
     http::{ApiError, Caller, Created, Cursor, Json, Limit, Needs, Page, Path, Query},
     sync::{self, ExecuteError},
@@ -66,13 +68,45 @@ pub struct NamedDevice {
     site_name: Option<String>,
     /// The name of its model.
     model_name: Option<String>,
+    /// When it was last in contact; `null` before its first claim.
+    last_seen_at: Option<Millis>,
 }
 
 impl TryFrom<Listed> for NamedDevice {
     type Error = DbError;
     fn try_from(mut listed: Listed) -> Result<Self, DbError> {
-        let (site_name, model_name) = (listed.site_name.take(), listed.model_name.take());
-        Ok(Self { device: listed.try_into()?, site_name, model_name })
+        let (site_name, model_name, last_seen_at) = (listed.site_name.take(), listed.model_name.take(), listed.last_seen_at.map(Millis));
+        Ok(Self { device: listed.try_into()?, site_name, model_name, last_seen_at })
+    }
+}
+
+/// A device with what it last reported.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub struct DeviceDetail {
+    /// The device.
+    #[serde(flatten)]
+    device: NamedDevice,
+    /// The latest value of each key, by key.
+    readings: Vec<LatestReading>,
+    /// Whether the device has claimed itself and its technician's record has not arrived yet.
+    record_pending: bool,
+}
+
+/// The latest value of one key.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub struct LatestReading {
+    /// What is measured, e.g. `temperature_c`.
+    key: String,
+    /// A number, a text or yes/no.
+    value: ReadingValue,
+    /// When, by the server's clock or the device's corrected one.
+    at: Millis,
+}
+
+impl DeviceDetail {
+    fn new(device: NamedDevice, presence: Presence) -> Self {
+        let readings = presence.readings.into_iter().map(|(key, reading)| LatestReading { key, value: reading.value, at: reading.at }).collect();
+        Self { device, readings, record_pending: presence.record_pending }
     }
 }
 
@@ -124,10 +158,11 @@ async fn execute<N: Needs>(mut caller: Caller<N>, change: Change) -> Result<Name
 
 /// Show a device
 #[utoipa::path(get, path = "/v1/devices/{id}", operation_id = "get_device", tag = "devices", params(("id" = DeviceId, Path)),
-    responses((status = 200, body = NamedDevice), (status = 404, body = crate::http::ErrorBody)))]
-pub async fn get_device(mut caller: Caller<need::DeviceRead>, Path(id): Path<DeviceId>) -> Result<Json<NamedDevice>, DeviceError> {
+    responses((status = 200, body = DeviceDetail), (status = 404, body = crate::http::ErrorBody)))]
+pub async fn get_device(mut caller: Caller<need::DeviceRead>, Path(id): Path<DeviceId>) -> Result<Json<DeviceDetail>, DeviceError> {
     let device = store::find(caller.scope(), id).await?.ok_or(DeviceError::NotFound)?;
-    Ok(Json(device.try_into()?))
+    let presence = commissioning::presence(caller.scope(), id).await?;
+    Ok(Json(DeviceDetail::new(device.try_into()?, presence)))
 }
 
 /// Edit a device

@@ -20,6 +20,8 @@ pub struct Listed {
     pub site_name: Option<String>,
     /// Of its model.
     pub model_name: Option<String>,
+    /// When it was last in contact.
+    pub last_seen_at: Option<i64>,
     search_text: String,
 }
 
@@ -54,10 +56,11 @@ pub struct Wanted {
 
 const LIST: &str = "
     select d.id, d.seq, d.stamps, d.serial, d.name, d.model_id, d.site_id, d.note, d.state, d.firmware, d.epoch, d.created_at,
-           d.search_text, s.name as site_name, m.name as model_name
+           d.search_text, s.name as site_name, m.name as model_name, b.last_seen_at
     from device d
     left join site s on s.tenant_id = d.tenant_id and s.id = d.site_id
     left join device_model m on m.tenant_id = d.tenant_id and m.id = d.model_id
+    left join device_binding b on b.tenant_id = d.tenant_id and b.device_id = d.id
     where d.tenant_id = $1
       and (cast($2 as text) is null or d.search_text like $2 escape '\\')
       and (cast($3 as text) is null or d.site_id = $3)
@@ -76,10 +79,11 @@ pub async fn list(scope: &mut Scope, wanted: Wanted, rows: i64) -> Result<Vec<Li
 
 const FIND: &str = "
     select d.id, d.seq, d.stamps, d.serial, d.name, d.model_id, d.site_id, d.note, d.state, d.firmware, d.epoch, d.created_at,
-           d.search_text, s.name as site_name, m.name as model_name
+           d.search_text, s.name as site_name, m.name as model_name, b.last_seen_at
     from device d
     left join site s on s.tenant_id = d.tenant_id and s.id = d.site_id
     left join device_model m on m.tenant_id = d.tenant_id and m.id = d.model_id
+    left join device_binding b on b.tenant_id = d.tenant_id and b.device_id = d.id
     where d.tenant_id = $1 and d.id = $2";
 
 /// The device of that id.
