@@ -51,3 +51,24 @@ nav-sessions = My sessions
 nav-preferences = Preferences
 nav-more = More
 nav-you = You: { $name }
+nav-attention = Needs attention
+
+action-cancel = Cancel
+action-save = Save
+action-saved = Saved.
+action-edit = Edit
+action-more = Actions
+
+field-show = Show { $field }
+
+value-yes = Yes
+value-no = No
+
+signal = { $dbm } dBm
+
+preference-lead = For this machine only.
+shortcut-title = Keyboard
+shortcut-search = Jump to the search
+shortcut-rows = Move between the rows of a list
+shortcut-open = Open the row
+shortcut-close = Clear the search, close a dialog

@@ -34,3 +34,7 @@ error-throttled = Too many tries.
 error-internal = The server made a mistake. It is recorded; try again in a moment.
 error-not-ready = The server is starting. Try again in a moment.
 error-timeout = The server took too long. Try again.
+
+error-changes-pending = Some changes have not reached the server. Wait until they have, or say that they may be thrown away.
+error-unexpected-answer = The server's answer cannot be read. Is the server older or newer than this app?
+error-app-not-opened = The app could not open its data. Restart it; if it stays, call support.

@@ -14,3 +14,55 @@ sync-attention = { $count ->
 }
 sync-label = Sync: { $words }
 sync-browser-offline = No connection
+
+sync-title = Synchronization
+sync-state = State
+sync-last = Last complete sync
+sync-never = Not yet
+sync-waiting = Waiting to be sent
+sync-traffic = Traffic
+sync-bytes = { $received } bytes received, { $sent } sent
+sync-now = Sync now
+sync-needs-sign-in-text = Your session has ended. You can go on working here; sign in again to send your changes.
+sync-locked-text = This organization is no longer open to you on this machine. Ask an admin.
+sync-clock-ahead = This machine's clock is { $by } ahead. Times are corrected when they are sent.
+sync-clock-behind = This machine's clock is { $by } behind. Times are corrected when they are sent.
+
+attention-lead = What has been sent, what waits, and what the server did not take.
+attention-browser = Nothing waits here
+attention-browser-text = In the browser every change is saved at once. Offline work happens in the app.
+attention-none = Nothing needs your attention
+attention-none-text = Every change was taken, or is on its way.
+attention-item = { $kind }: { $target }
+attention-field = Field
+attention-mine = Mine
+attention-theirs = On the server
+attention-retry = Try again
+attention-retried = It is sent again.
+attention-discard = Discard my change
+attention-discard-title = Discard this change?
+attention-discard-text = What you entered is lost; what the server has stays.
+attention-discarded = Your change is discarded.
+
+intent-site-create = New site
+intent-site-update = Edited site
+intent-model-create = New model
+intent-model-update = Edited model
+intent-device-create = New device
+intent-device-update = Edited device
+intent-device-retire = Retired device
+intent-attempt-record = Commissioning record
+intent-other = Change
+
+refused-not-allowed = Your role does not allow this any more.
+refused-not-found = What you changed no longer exists.
+refused-stale = A newer commissioning of the same device is known.
+refused-state-conflict = It had already moved on.
+refused-already-exists = It exists already.
+refused-invalid-field = The server does not accept one of the values.
+refused-row-deleted = It was deleted meanwhile.
+refused-append-only = A record with this number exists with other content.
+refused-parent-refused = It depends on another change that was not taken.
+refused-parent-pending = It depends on another change that is still waiting.
+refused-malformed = The server cannot read this change. Update the app and try again.
+refused-other = The server did not take this change ({ $code }).

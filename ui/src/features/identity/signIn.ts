@@ -1,5 +1,5 @@
 import { answer, api, door, type TenantCard } from '$lib/api';
-import { host } from '$lib/host';
+import { atServer, host } from '$lib/host';
 
 /** What somebody types to sign in. */
 export interface Credentials {
@@ -20,9 +20,9 @@ export async function signIn(given: Credentials): Promise<void> {
 }
 
 /** The tenant of that short name, or the one of this host name; null when there is none. */
-export async function findTenant(name: string | null): Promise<TenantCard | null> {
+export async function findTenant(name: string | null, server: string | null = null): Promise<TenantCard | null> {
   try {
-    return await answer<TenantCard>(api().GET('/v1/tenant-card', { params: { query: name ? { name } : {} } }));
+    return await answer<TenantCard>(api().GET('/v1/tenant-card', { params: { query: name ? { name } : {} }, headers: atServer(server) }));
   } catch {
     return null;
   }

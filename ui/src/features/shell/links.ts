@@ -1,6 +1,6 @@
 const PAGES = ['invitation', 'reset-password'];
 
-/** The page that a deep link such as `omniot://invitation?token=…` means; null for anything else. */
+/** The page that a deep link such as `omniot://invitation?token=…` means; null for anything else. The secret moves into the fragment. */
 export function linkPath(link: string): string | null {
   let url: URL;
   try {
@@ -9,5 +9,10 @@ export function linkPath(link: string): string | null {
     return null;
   }
   const page = (url.hostname || url.pathname).replace(/^\/+|\/+$/g, '');
-  return PAGES.includes(page) ? `/${page}${url.search}` : null;
+  if (!PAGES.includes(page)) return null;
+  const search = url.searchParams;
+  const token = search.get('token') ?? '';
+  search.delete('token');
+  const query = search.toString();
+  return `/${page}${query ? `?${query}` : ''}#token=${encodeURIComponent(token)}`;
 }

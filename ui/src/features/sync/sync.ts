@@ -49,3 +49,18 @@ export function createAttention() {
     enabled: host().has('sync')
   }));
 }
+
+/** Synchronizes at once. */
+export function syncNow(): Promise<unknown> {
+  return door('POST', '/app/sync/now');
+}
+
+/** Sends a refused change again. */
+export function retryIntent(id: string): Promise<unknown> {
+  return door('POST', `/app/sync/attention/${encodeURIComponent(id)}/retry`);
+}
+
+/** Lets a refused change go; the server's version stays. */
+export function discardIntent(id: string): Promise<unknown> {
+  return door('DELETE', `/app/sync/attention/${encodeURIComponent(id)}`);
+}

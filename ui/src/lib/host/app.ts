@@ -1,6 +1,6 @@
 import { invoke } from '@tauri-apps/api/core';
 import { listen } from '@tauri-apps/api/event';
-import type { Capability, Host, HostEvent } from './types';
+import { type Capability, type Host, type HostEvent, SERVER_HEADER } from './types';
 
 interface Answer {
   status: number;
@@ -25,6 +25,9 @@ export async function appHost(door: Door = windowDoor()): Promise<Host> {
       const url = new URL(request.url);
       const text = await request.text();
       const body: unknown = text === '' ? null : JSON.parse(text);
+      // Before anybody is signed in the page says which server it means.
+      const server = request.headers.get(SERVER_HEADER);
+      if (server) url.searchParams.set('server', server);
       return response(await door.request(request.method, url.pathname + url.search, body));
     },
     has: (capability) => capabilities.includes(capability),

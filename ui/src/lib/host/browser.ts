@@ -1,4 +1,4 @@
-import type { Host } from './types';
+import { type Host, SERVER_HEADER } from './types';
 
 /**
  * The browser: plain HTTP to the origin that served the page. The session is an HttpOnly cookie that
@@ -9,6 +9,7 @@ export function browserHost(base: string, send: typeof fetch = fetch): Host {
     base,
     fetch(request) {
       const own = new Request(request, { credentials: 'same-origin' });
+      own.headers.delete(SERVER_HEADER);
       own.headers.set('x-omniot', '1');
       return send(own);
     },

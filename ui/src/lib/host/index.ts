@@ -6,7 +6,7 @@
  */
 import { appHost } from './app';
 import { browserHost } from './browser';
-import type { Host } from './types';
+import { type Host, SERVER_HEADER } from './types';
 
 export type { Capability, Host, HostEvent } from './types';
 
@@ -22,4 +22,9 @@ export async function openHost(): Promise<Host> {
 export function host(): Host {
   if (!current) throw new Error('the host is not open yet');
   return current;
+}
+
+/** Headers that send a request from before sign-in to a server other than the app's default one. */
+export function atServer(server: string | null): Record<string, string> {
+  return server ? { [SERVER_HEADER]: server } : {};
 }

@@ -1,3 +1,6 @@
+/** Names the server that a request before sign-in is for; only the app needs it, a browser has one server. */
+export const SERVER_HEADER = 'x-omniot-server';
+
 /** What a host can do beyond requests; asked for by name, never by platform. */
 export type Capability = 'radio' | 'accounts' | 'sync';
 

@@ -13,15 +13,16 @@ export interface Form {
 }
 
 /** A form that runs `send`; `fields` are the names whose problems are shown beside them. */
-export function createForm(fields: string[], send: () => Promise<void>): Form {
+export function createForm(fields: string[] | (() => string[]), send: () => Promise<void>): Form {
   let busy = $state(false);
   let problem = $state.raw<Problem | null>(null);
+  const named = () => (typeof fields === 'function' ? fields() : fields);
   return {
     get busy() {
       return busy;
     },
     get problem() {
-      return problem?.field && fields.includes(problem.field) ? null : problem;
+      return problem?.field && named().includes(problem.field) ? null : problem;
     },
     wrong: (field) => (problem?.field === field ? problemWords(problem) : null),
     async submit(event) {

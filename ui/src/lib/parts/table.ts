@@ -6,6 +6,8 @@ export interface Column<T> {
   label: string;
   cell: Snippet<[T]>;
   end?: boolean;
+  /** On a phone this one stands beside the first, without its heading. */
+  corner?: boolean;
 }
 
 /** Moves between the links of rows with the arrow keys, and opens a row that is clicked anywhere. */

@@ -1,0 +1,136 @@
+### Why commissioning failed (cause-…) and what to do (next-…), one pair for each code.
+
+cause-unknown = It failed ({ $cause })
+next-unknown = Try again. If it stays, note this word and call support.
+
+cause-adapter-off = Bluetooth is switched off
+next-adapter-off = Switch Bluetooth on in the system's settings, then try again.
+
+cause-adapter-absent = This machine has no Bluetooth
+next-adapter-absent = Plug in an adapter, or use another machine.
+
+cause-no-permission = The app may not use Bluetooth
+next-no-permission = Allow Bluetooth (on older phones also location) for this app in the system's settings, then try again.
+
+cause-no-answer = The device did not answer in time
+next-no-answer = Go closer, check that it has power, and try again.
+
+cause-link-lost = The connection to the device broke
+next-link-lost = Stay within a few metres and try again. What was done so far is kept.
+
+cause-invalid-reply = The device gave an answer that cannot be right
+next-invalid-reply = Switch the device off and on, then try again. If it stays, its firmware may be damaged.
+
+cause-store-failed = This machine could not save the step
+next-store-failed = Free some space on this machine, then try again. Do not leave the device before it is saved.
+
+cause-no-account = The account was signed out meanwhile
+next-no-account = Sign in again and start the device anew.
+
+cause-not-advertising = The device cannot be heard
+next-not-advertising = Check that it has power and is in setup mode. Switching it off and on often helps.
+
+cause-connect-failed = The connection did not come about
+next-connect-failed = Go closer and try again. The first try often fails; the next one mostly works.
+
+cause-device-busy = Another phone is connected to this device
+next-device-busy = Stop commissioning it there, wait a moment, and try again.
+
+cause-not-provisionable = The device does not offer what setup needs
+next-not-provisionable = If its firmware was just changed, switch Bluetooth off and on, then try again. Otherwise it may be set up already.
+
+cause-downgrade-refused = The device offers less protection than it must
+next-downgrade-refused = Do not install it. Update its firmware, or report it: it may be a fake.
+
+cause-unprotected = The device has no protection at all
+next-unprotected = Do not install it. Ask for a device with current firmware.
+
+cause-unknown-protocol = The device speaks something newer than this app
+next-unknown-protocol = Update the app, then try again.
+
+cause-wrong-pop = The secret is not the one of this device
+next-wrong-pop = Compare the label with the device and type it again, capitals included.
+
+cause-too-many-wrong-pops = Too many wrong secrets
+next-too-many-wrong-pops = Wait ten minutes. Check that label and device belong together.
+
+cause-handshake-refused = The device refused the secure session
+next-handshake-refused = Switch the device off and on, scan its label again, and try again.
+
+cause-device-unproven = The device could not prove that it knows its own secret
+next-device-unproven = Do not install it: it may be a fake. Report it with its serial number.
+
+cause-identity-mismatch = This is another device than the label says
+next-identity-mismatch = Find the device that belongs to the label. If labels were swapped, report it.
+
+cause-identity-missing = The label promises an identity, and the device has none
+next-identity-missing = Do not install it. Report it with its serial number.
+
+cause-identity-invalid = The device's signature does not hold
+next-identity-invalid = Do not install it: it may be a fake. Report it with its serial number.
+
+cause-device-retired = This device is retired
+next-device-retired = Use another device. A retired one cannot come back.
+
+cause-wrong-device = It was another device that blinked, or none
+next-wrong-device = Pick another one from the list; the nearest is first.
+
+cause-no-grant = No permission to claim is left on this machine
+next-no-grant = Go online for a moment so that the app can fetch new ones, then try again.
+
+cause-owned-by-another = This device belongs to another organization
+next-owned-by-another = It cannot be taken over. Ask that organization to release it, or ask your supplier.
+
+cause-grant-used = The permission to claim was used before
+next-grant-used = Try again; the app takes another one.
+
+cause-grant-expired = The permission to claim has expired
+next-grant-expired = Go online for a moment so that the app can fetch new ones, then try again. Check this machine's clock.
+
+cause-site-not-covered = You may not claim devices for this site
+next-site-not-covered = Choose another site, or ask an admin.
+
+cause-claim-refused = The device did not accept the claim
+next-claim-refused = Start the device anew. If it stays, report it with its serial number.
+
+cause-receipt-invalid = The device's receipt does not fit
+next-receipt-invalid = Do not install it. Report it with its serial number.
+
+cause-device-storage-failed = The device could not store its new owner
+next-device-storage-failed = Switch it off and on, then try again. If it stays, the device is broken.
+
+cause-scan-failed = The device could not look for networks
+next-scan-failed = Try again, or type the network's name yourself.
+
+cause-network-refused = The device does not take this network
+next-network-refused = Check name and password; both have a largest length.
+
+cause-apply-refused = The device did not begin to join
+next-apply-refused = Try again on the same connection; nothing is lost.
+
+cause-reset-unsupported = This firmware cannot try another network by itself
+next-reset-unsupported = Switch the device off and on, then try again.
+
+cause-wrong-password = The network password is wrong
+next-wrong-password = Type it again, capitals included. The device waits; nothing has to be reset.
+
+cause-network-not-found = The device does not see this network
+next-network-not-found = Is it a 5 GHz network? Most devices know 2.4 GHz only. Check the name and the reception where the device stands.
+
+cause-join-timeout = The device tries to join and does not get through
+next-join-timeout = The network may allow known devices only, demand WPA3, or give out no addresses. Ask whoever runs it, or choose another one.
+
+cause-false-success = The device says it is connected and cannot show to what
+next-false-success = Switch it off and on, then try again.
+
+cause-not-offered = This device does not offer this step
+next-not-offered = Nothing to do.
+
+cause-join-unconfirmed = The connection closed while it joined; it has probably worked
+next-join-unconfirmed = Nothing to do. It shows as online once the platform has seen it.
+
+cause-offline-deferred = No network here; the platform sees it later
+next-offline-deferred = Nothing to do. The record is sent as soon as this machine is online.
+
+cause-not-yet-seen = Joined, but the platform has not seen it yet
+next-not-yet-seen = Go on. If it stays unseen for an hour, check whether the site's network lets it out.

@@ -1,0 +1,135 @@
+### Commissioning: the flow, its steps and its records.
+
+commission-lead = Bring devices to life, one after the other. It works without a network.
+commission-where = Where are you?
+commission-where-hint = Devices are bound to this site.
+commission-choose-site = Choose a site
+commission-site-first = Choose the site first; then pick a device.
+commission-label = From its label
+commission-label-text = QR text or claim code
+commission-label-hint = Paste what the QR code says, or type the code printed below it.
+commission-label-read = Read label
+commission-other-label = Another label
+commission-claim-code = Claim code
+commission-pop = Proof of possession
+commission-pop-on-label = On the label
+commission-pop-later = You will be asked
+commission-pop-hint = The secret printed on the device's label. It stays on this machine.
+commission-pop-submit = Continue
+commission-in-range = In range.
+commission-not-in-range = Not seen yet. Is it powered, and are you close?
+commission-name-hint = What people on site call it.
+commission-nearby = Nearby
+commission-nearby-hint = The nearest device is first. Only fresh signals are shown.
+commission-nearby-count = { $count ->
+    [one] { $count } device nearby
+   *[other] { $count } devices nearby
+}
+commission-looking = Looking for devices…
+commission-unprotected = Unprotected
+commission-unknown-kind = Not one of ours
+commission-start = Commission
+commission-start-one = Commission { $name }
+commission-stop = Stop
+commission-stop-title = Stop this device?
+commission-stop-text = The attempt is recorded as stopped. The device can be started again at any time.
+commission-now = { $step }…
+commission-next = Next device
+commission-open-device = Open device
+commission-done-here = { $count ->
+    [one] { $count } device done. On to the next one.
+   *[other] { $count } devices done. On to the next one.
+}
+commission-state-running = Working
+commission-state-needs-pop = Needs its secret
+commission-state-needs-network = Needs a network
+commission-state-needs-confirm = Needs you to look
+commission-state-failed = Failed
+commission-state-succeeded = Done
+commission-state-cancelled = Stopped
+commission-state-interrupted = Interrupted
+commission-succeeded = Done
+commission-succeeded-text = It belongs to your organization and has joined its network. The record is kept and syncs by itself.
+commission-cancelled = Stopped
+commission-cancelled-text = The attempt is recorded. The device can be started again at any time.
+commission-interrupted = Interrupted
+commission-blink = The device blinks now. Is it the one in front of you?
+commission-blink-yes = Yes, it blinks
+commission-blink-no = No, another one
+
+network-choose = Networks that the device sees
+network-open = Open
+network-hidden = Another network
+network-name = Network name
+network-name-hint = Exactly as it is written, capitals included. Most devices know 2.4 GHz networks only.
+network-password = Network password
+network-passphrase-short = A network password has at least 8 characters.
+network-passphrase-long = A network password has at most 63 characters.
+network-remember = Use for the next devices too
+network-remember-hint = Kept in this app's vault, never sent to the server.
+network-join = Join network
+
+unfinished-title = { $count ->
+    [one] One device was interrupted
+   *[other] { $count } devices were interrupted
+}
+unfinished-step = stopped at “{ $step }”
+unfinished-text = What was done is recorded. Start the device again; it goes on from a safe point.
+
+needs-app-title = Commissioning needs the OmnIoT app
+needs-app-why = New devices are reached over Bluetooth, often where there is no network at all. A browser can do neither; the app on your phone, tablet or laptop can.
+needs-app-install = Install the OmnIoT app on the machine you take to the site. Your administrator has the link.
+needs-app-sign-in = Sign in once while you are online, with the values below.
+needs-app-go = Go to the site. It works offline; everything appears here when the app is back online.
+
+radio-virtual = Virtual radio
+radio-bluetooth = Bluetooth
+radio-virtual-title = Virtual radio
+radio-virtual-text = These devices are simulated by a program. Nothing real is commissioned.
+radio-state-off = Bluetooth is off
+radio-state-no-permission = The app may not use Bluetooth
+radio-state-absent = No Bluetooth here
+radio-fix-off = Switch Bluetooth on in the system's settings. This page goes on by itself.
+radio-fix-no-permission = Allow Bluetooth (on older phones also location) for this app in the system's settings.
+radio-fix-absent = This machine has no Bluetooth adapter. Plug one in, or use another machine.
+
+step-connect = Connect
+step-discover = Look at what it offers
+step-version = Check its version
+step-handshake = Open a secure session
+step-identity = Check its identity
+step-identify = Blink
+step-claim = Claim for your organization
+step-scan-networks = Look for networks
+step-set-network = Hand over the network
+step-apply = Apply
+step-join = Join the network
+step-cloud = Seen by the platform
+step-unknown = { $step }
+step-state-todo = to do
+step-state-running = working
+step-state-done = done
+step-state-failed = failed
+step-state-skipped = not needed
+step-state-interrupted = interrupted
+
+warning-other = { $warning }
+
+attempt-list-lead = Every attempt to commission a device, with each of its steps.
+attempt-outcome = Outcome
+attempt-any-outcome = Any outcome
+attempt-outcome-succeeded = Succeeded
+attempt-outcome-failed = Failed
+attempt-outcome-cancelled = Stopped
+attempt-outcome-interrupted = Interrupted
+attempt-device-unknown = Unknown device
+attempt-none = No attempts
+attempt-none-text = When a technician commissions a device, the record appears here.
+attempt-started = Started
+attempt-identity = Identity
+attempt-identity-yes = Proven by its factory key
+attempt-identity-no = Not verified
+attempt-security = Protection
+attempt-radio = Radio
+attempt-network = Network
+attempt-app = App

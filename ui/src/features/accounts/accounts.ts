@@ -1,0 +1,35 @@
+import { createQuery } from '@tanstack/svelte-query';
+import { type Brand, door } from '$lib/api';
+import { host } from '$lib/host';
+
+/** One account that the app holds. */
+export interface Account {
+  id: string;
+  server: string;
+  tenant: { name: string; display_name: string; brand: Brand | null };
+  person: { name: string; email: string };
+  active: boolean;
+  state: string;
+  pending: number;
+}
+
+export const ACCOUNTS = ['app', 'accounts'] as const;
+
+/** The accounts of this app; only where the host has them. */
+export function createAccounts() {
+  return createQuery(() => ({
+    queryKey: ACCOUNTS,
+    queryFn: () => door<{ items: Account[] }>('GET', '/app/accounts'),
+    enabled: host().has('accounts')
+  }));
+}
+
+/** Shows another account's pages from now on. */
+export function activate(id: string): Promise<unknown> {
+  return door('POST', `/app/accounts/${encodeURIComponent(id)}/activate`);
+}
+
+/** Signs out and removes the account's data from this machine; unsent changes only when told so. */
+export function removeAccount(id: string, discard: boolean): Promise<unknown> {
+  return door('DELETE', `/app/accounts/${encodeURIComponent(id)}${discard ? '?discard=true' : ''}`);
+}

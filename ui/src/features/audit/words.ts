@@ -1,0 +1,29 @@
+import type { Party } from '$lib/api';
+import { t, tOr } from '$lib/i18n/index.svelte';
+
+/** What an action such as `device.created` means, in words. */
+export function actionWords(action: string): string {
+  return tOr(`action-of-${action.replaceAll(/[._]/g, '-')}`, 'action-of-other', { action });
+}
+
+/** Who did it, or to what it was done. */
+export function partyWords(party: Party): string {
+  return party.name ?? tOr(`party-${party.kind.replaceAll('_', '-')}`, 'party-other', { kind: party.kind });
+}
+
+/** Details as lines of "field: value", whatever shape they have. */
+export function detailLines(detail: unknown): string[] {
+  if (detail === null || detail === undefined) return [];
+  if (typeof detail !== 'object') return [String(detail)];
+  return Object.entries(detail as Record<string, unknown>).map(([field, value]) => t('change-field', { field: field.replaceAll('_', ' '), value: plain(value) }));
+}
+
+function plain(value: unknown): string {
+  if (value === null || value === undefined) return t('value-none');
+  if (isChange(value)) return t('change-from-to', { from: plain(value.from), to: plain(value.to) });
+  return typeof value === 'object' ? JSON.stringify(value) : String(value);
+}
+
+function isChange(value: unknown): value is { from: unknown; to: unknown } {
+  return typeof value === 'object' && value !== null && 'from' in value && 'to' in value;
+}

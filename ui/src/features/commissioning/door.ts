@@ -1,0 +1,98 @@
+import { createQuery } from '@tanstack/svelte-query';
+import { door } from '$lib/api';
+import { host } from '$lib/host';
+
+/** What the app says about itself and its radio (`GET /app/host`). */
+export interface HostInfo {
+  version: string;
+  radio: { kind: 'virtual' | 'bluetooth' | 'none'; state: 'ready' | 'off' | 'no_permission' | 'absent' };
+}
+
+/** A device in radio range. */
+export interface Nearby {
+  address: string;
+  name: string | null;
+  rssi: number | null;
+  seen_at: number;
+  protocol: 'esp' | 'improv' | 'other';
+  planned: { device_id: string; name: string } | null;
+}
+
+/** What a label says; its secrets stay in the app's core. */
+export interface Label {
+  name: string | null;
+  serial: string | null;
+  security: string | null;
+  username: string | null;
+  has_pop: boolean;
+  claim_code: string | null;
+}
+
+export type StepState = 'todo' | 'running' | 'done' | 'failed' | 'skipped';
+export type CommissionState = 'running' | 'needs_pop' | 'needs_network' | 'needs_confirm' | 'failed' | 'succeeded' | 'cancelled' | 'interrupted';
+
+/** One network that the device sees. */
+export interface Network {
+  ssid: string;
+  rssi: number;
+  auth: string;
+}
+
+/** A commission as it stands. */
+export interface Commission {
+  id: string;
+  device: { id: string | null; name: string | null; serial: string | null; model: string | null } | null;
+  address: string | null;
+  state: CommissionState;
+  step: string | null;
+  steps: { step: string; state: StepState; started_at: number | null; duration_ms: number | null; cause: string | null }[];
+  networks: Network[];
+  failure: { cause: string; step: string | null; retriable: boolean } | null;
+  warnings: string[];
+  attempt_id: string | null;
+}
+
+export const COMMISSION = ['app', 'commission'] as const;
+export const NEARBY = ['app', 'nearby'] as const;
+export const ENDED: CommissionState[] = ['succeeded', 'cancelled', 'interrupted'];
+
+/** The radio of this app. */
+export function createHostInfo() {
+  return createQuery(() => ({ queryKey: ['app', 'link', 'host'], queryFn: () => door<HostInfo>('GET', '/app/host'), enabled: host().has('radio'), refetchInterval: 5_000 }));
+}
+
+/** Devices in range, read again on each change. */
+export function createNearby(on: () => boolean) {
+  return createQuery(() => ({ queryKey: NEARBY, queryFn: () => door<{ items: Nearby[] }>('GET', '/app/radio/nearby'), enabled: on(), refetchInterval: 2_000 }));
+}
+
+/** The commission under way, or the last one. */
+export function createCommission() {
+  return createQuery(() => ({ queryKey: [...COMMISSION, 'current'], queryFn: () => door<Commission | null>('GET', '/app/commissions/current'), enabled: host().has('radio'), refetchInterval: 2_000 }));
+}
+
+/** What a crash or a kill left behind. */
+export function createUnfinished() {
+  return createQuery(() => ({ queryKey: [...COMMISSION, 'unfinished'], queryFn: () => door<{ items: Commission[] }>('GET', '/app/commissions/unfinished'), enabled: host().has('radio') }));
+}
+
+export const startScan = () => door('POST', '/app/radio/scan');
+export const stopScan = () => door('DELETE', '/app/radio/scan');
+export const readLabel = (text: string) => door<Label>('POST', '/app/labels/read', { text });
+
+/** What to commission, and where. */
+export interface Start {
+  address?: string;
+  label?: string;
+  site_id: string;
+  device_name?: string;
+}
+
+export const startCommission = (body: Start) => door<Commission>('POST', '/app/commissions', body);
+
+const act = (id: string, action: string, body?: unknown) => door<Commission>('POST', `/app/commissions/${encodeURIComponent(id)}/${action}`, body);
+export const giveNetwork = (id: string, body: { ssid: string; passphrase: string; remember: boolean }) => act(id, 'network', body);
+export const givePop = (id: string, pop: string) => act(id, 'pop', { pop });
+export const confirmIdentity = (id: string, confirmed: boolean) => act(id, 'identify', { confirmed });
+export const retryCommission = (id: string) => act(id, 'retry');
+export const cancelCommission = (id: string) => act(id, 'cancel');

@@ -1,0 +1,23 @@
+import { filled } from '$features/devices/api';
+import { answer, api, type DeviceModel, type NewModel, type Page, type Security } from '$lib/api';
+
+export { MODELS } from './names';
+/** What a model may ask of the radio session, strongest first. */
+export const SECURITIES: Security[] = ['sec2_patch1', 'sec2_patch0', 'sec1'];
+
+export function listModels(q: string, cursor?: string): Promise<Page<DeviceModel>> {
+  return answer<Page<DeviceModel>>(api().GET('/v1/models', { params: { query: filled({ q, cursor }) } }));
+}
+
+export function createModel(body: NewModel): Promise<DeviceModel> {
+  return answer<DeviceModel>(api().POST('/v1/models', { body }));
+}
+
+export function updateModel(id: string, body: Partial<NewModel>): Promise<DeviceModel> {
+  return answer<DeviceModel>(api().PATCH('/v1/models/{id}', { params: { path: { id } }, body }));
+}
+
+/** Key of the words for a level of protection. */
+export function securityKey(security: string): string {
+  return `security-${security.replaceAll('_', '-')}`;
+}
