@@ -2,11 +2,273 @@
 //! over Bluetooth LE and without the server (docs/COMMISSIONING.md).
 //!
 //! Rooms: [`radio`] carries bytes · [`esp`] speaks Espressif's provisioning protocol as pure
-//! state machines · [`flow`] is the engine and its seam to the store.
+//! state machines · [`nearby`] knows what is in the air · [`flow`] is the engine and its seam
+//! to the store · [`api`] answers the page.
 //!
 //! Deliberately not here: the store, accounts and synchronization.
 //! To add a protocol: a sibling of [`esp`] that works over [`radio::Link`].
 
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use omniot_shared::{
+    ids::{AttemptId, SiteId},
+    label::{Label, Pop, Scanned},
+    time::Clock,
+};
+use serde::Serialize;
+use serde_json::Value;
+use tokio::{sync::mpsc, task::JoinHandle};
+use tokio_util::sync::CancellationToken;
+
+use crate::{chance, events::Events};
+
+pub mod api;
 pub mod esp;
 pub mod flow;
+pub mod nearby;
 pub mod radio;
+mod recovery;
+#[cfg(test)]
+mod tests;
+
+use esp::level::Mode;
+use flow::{
+    board::{Board, Command},
+    causes::Cause,
+    desk::{Desk, DeskError, Desks},
+    draft::{Beginning, Draft, State},
+    pace::Pace,
+    run::{Means, Run, Target},
+    secrets::{Networks, WrongProofs},
+    step::Step,
+};
+use nearby::Nearby;
+use radio::{Radio, RadioKind, RadioState};
+
+/// What the edge decides about commissioning.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Version of the app, for records.
+    pub app_version: String,
+    /// Operating system, for records.
+    pub os: String,
+    /// Who uses the app.
+    pub mode: Mode,
+    /// Deadlines.
+    pub pace: Pace,
+}
+
+impl Settings {
+    /// For technicians, with the deadlines of the field.
+    #[must_use]
+    pub fn new(app_version: impl Into<String>) -> Self {
+        Self { app_version: app_version.into(), os: std::env::consts::OS.to_owned(), mode: Mode::Field, pace: Pace::default() }
+    }
+}
+
+/// The radio as `GET /app/host` shows it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct RadioStatus {
+    /// Which.
+    pub kind: RadioKind,
+    /// Whether it can be used.
+    pub state: RadioState,
+}
+
+/// Commissioning in this app: what is near, and one commission at a time.
+pub struct Commissioning {
+    means: Arc<Means>,
+    desks: Arc<dyn Desks>,
+    events: Events,
+    settings: Settings,
+    current: Mutex<Option<Current>>,
+    left_behind: Mutex<Vec<Value>>,
+    /// Held while one begins, so that two never do.
+    beginning: tokio::sync::Mutex<()>,
+}
+
+struct Current {
+    id: AttemptId,
+    board: Arc<Board>,
+    commands: mpsc::Sender<Command>,
+    stop: CancellationToken,
+    work: Option<JoinHandle<()>>,
+}
+
+/// What a technician wants to commission.
+pub struct Order {
+    /// Chosen from the list.
+    pub address: Option<String>,
+    /// Scanned or typed.
+    pub label: Option<Scanned>,
+    /// Typed.
+    pub pop: Option<Pop>,
+    /// Where it will stand.
+    pub site: SiteId,
+    /// What to call it.
+    pub device_name: Option<String>,
+}
+
+/// Why a commission does not begin.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NotBegun {
+    /// Another one is at work.
+    #[error("another device is being commissioned")]
+    Busy,
+    /// Neither an address nor a label that names a device.
+    #[error("choose the device from the list")]
+    NoDevice,
+    /// The site is not in the store.
+    #[error("there is no such site")]
+    NoSite,
+    /// As the desk says.
+    #[error(transparent)]
+    Desk(#[from] DeskError),
+}
+
+impl Commissioning {
+    /// Nothing happens before [`Commissioning::start`].
+    #[must_use]
+    pub fn new(radio: Arc<dyn Radio>, desks: Arc<dyn Desks>, events: Events, clock: Arc<dyn Clock>, settings: Settings) -> Arc<Self> {
+        let nearby = Nearby::new(Arc::clone(&radio), events.clone(), Arc::clone(&clock));
+        let (pace, mode) = (settings.pace.clone(), settings.mode);
+        let means = Means { radio, nearby, clock, pace, mode, networks: Networks::default(), wrong_proofs: WrongProofs::default() };
+        Arc::new(Self {
+            means: Arc::new(means),
+            desks,
+            events,
+            settings,
+            current: Mutex::default(),
+            left_behind: Mutex::default(),
+            beginning: tokio::sync::Mutex::default(),
+        })
+    }
+
+    /// Records what a crash or a kill left behind, in every account. Once, when the app opens.
+    pub async fn start(&self) {
+        for desk in self.desks.all().await {
+            self.recover(&*desk).await;
+        }
+    }
+
+    /// Another account is active, or one was added: what it left behind is recorded, and
+    /// remembered passphrases are forgotten.
+    pub async fn account_changed(&self) {
+        self.means.networks.forget_all();
+        self.start().await;
+    }
+
+    /// Lets go of the radio. A commission at work becomes an interrupted one at the next start.
+    pub async fn close(&self) {
+        self.means.nearby.stop().await;
+        let current = self.current().take();
+        if let Some(work) = current.and_then(|current| current.work) {
+            work.abort();
+            let _ = work.await;
+        }
+    }
+
+    /// The radio, for `GET /app/host`.
+    pub async fn radio_status(&self) -> RadioStatus {
+        RadioStatus { kind: self.means.radio.kind(), state: self.means.radio.state().await }
+    }
+
+    /// Begins a commission. One that failed or only waits for the server is closed first.
+    ///
+    /// # Errors
+    /// When another one is at work, or the order names no device or no site.
+    pub async fn begin(&self, order: Order) -> Result<Value, NotBegun> {
+        let _one = self.beginning.lock().await;
+        let (label, code) = match order.label {
+            Some(Scanned::Label(label)) => (Some(*label), None),
+            Some(Scanned::Code(code)) => (None, Some(code)),
+            None => (None, None),
+        };
+        if order.address.is_none() && label.is_none() {
+            return Err(NotBegun::NoDevice);
+        }
+        let desk = self.desks.active().await?;
+        if !desk.has_site(order.site).await? {
+            return Err(NotBegun::NoSite);
+        }
+        self.close_finished().await?;
+        let mut draft = self.draft(&*desk, order.site).await?;
+        draft.device_name = order.device_name;
+        draft.advertised = label.as_ref().map(|label| label.name.clone()).or_else(|| self.name_in_the_air(order.address.as_deref()));
+        draft.address.clone_from(&order.address);
+        let floor = Self::look_up(&*desk, &mut draft, label.as_ref()).await?;
+        let target = Target { address: order.address, label, code, floor };
+        Ok(self.set_to_work(desk, draft, target, order.pop))
+    }
+
+    async fn draft(&self, desk: &dyn Desk, site: SiteId) -> Result<Draft, DeskError> {
+        let now = self.means.clock.now();
+        Ok(Draft::new(Beginning {
+            id: AttemptId(chance::fresh_uuid(now)),
+            technician: desk.technician().await?,
+            site,
+            app_version: &self.settings.app_version,
+            os: &self.settings.os,
+            radio: self.means.radio.kind().name(),
+            now,
+        }))
+    }
+
+    /// What the store knows about the device; the least protection that its model allows.
+    async fn look_up(desk: &dyn Desk, draft: &mut Draft, label: Option<&Label>) -> Result<Option<omniot_shared::entities::Security>, DeskError> {
+        let pinned = label.and_then(|label| label.pinned.as_ref()).map(|pinned| pinned.serial.clone());
+        let Some(serial) = pinned.clone().or_else(|| draft.advertised.clone()) else { return Ok(None) };
+        let device = desk.device_by_serial(&serial).await?;
+        if pinned.is_some() || device.is_some() {
+            draft.serial = Some(omniot_shared::ids::normal_serial(&serial));
+        }
+        let Some(device) = device else { return Ok(None) };
+        draft.is_known = true;
+        draft.known_name = Some(device.name.clone());
+        Ok(desk.model_of(&device).await?.map(|model| model.min_security))
+    }
+
+    fn name_in_the_air(&self, address: Option<&str>) -> Option<String> {
+        let heard = self.means.nearby.list().into_iter().find(|heard| Some(heard.advert.address.as_str()) == address)?;
+        heard.advert.name
+    }
+
+    fn set_to_work(&self, desk: Arc<dyn Desk>, draft: Draft, target: Target, pop: Option<Pop>) -> Value {
+        let id = draft.id;
+        let board = Arc::new(Board::new(draft, self.events.clone()));
+        let (commands, inbox) = mpsc::channel(4);
+        let stop = CancellationToken::new();
+        let run = Run::new(Arc::clone(&self.means), desk, Arc::clone(&board), inbox, target, pop);
+        let work = Some(tokio::spawn(run.finish(stop.clone())));
+        let view = board.view();
+        *self.current() = Some(Current { id, board, commands, stop, work });
+        view
+    }
+
+    /// Closes a commission that failed or only waits for the server, and waits for its record.
+    async fn close_finished(&self) -> Result<(), NotBegun> {
+        let work = {
+            let mut held = self.current();
+            let Some(current) = held.as_mut() else { return Ok(()) };
+            let at_work = current.work.as_ref().is_some_and(|work| !work.is_finished());
+            let may_close = current.board.read(|draft| draft.state == State::Failed || draft.step == Step::Cloud);
+            if at_work && !may_close {
+                return Err(NotBegun::Busy);
+            }
+            current.stop.cancel();
+            current.work.take()
+        };
+        if let Some(work) = work {
+            let _ = work.await;
+        }
+        Ok(())
+    }
+
+    fn current(&self) -> MutexGuard<'_, Option<Current>> {
+        self.current.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn left_behind(&self) -> MutexGuard<'_, Vec<Value>> {
+        self.left_behind.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

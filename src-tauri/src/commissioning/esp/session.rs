@@ -38,6 +38,12 @@ pub enum Counting {
 }
 
 impl Cipher {
+    /// A session that is over, to stand where one was.
+    #[must_use]
+    pub const fn over() -> Self {
+        Self { state: State::Over }
+    }
+
     /// Security 0.
     #[must_use]
     pub const fn plain() -> Self {

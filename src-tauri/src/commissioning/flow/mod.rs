@@ -1,8 +1,23 @@
 //! The commissioning engine: steps, each with its own deadline, recorded and durable.
 //!
-//! Deliberately not here: bytes of protocols (`esp`), carriers (`radio`), the store ([`desk`]).
+//! A walk: [`run::Run`] drives the steps of [`step::Step`] over a [`talk::Talk`] · what happens
+//! stands on a [`board::Board`] for the page and is kept by the [`desk::Desk`] · every failure
+//! has a [`causes::Cause`].
+//!
+//! Deliberately not here: bytes of protocols (`esp`), carriers (`radio`), the store.
 //! To add a step: its name, its deadline, its causes, its work beside the others.
 
+pub mod board;
 pub mod causes;
+mod claiming;
 pub mod desk;
+pub mod draft;
+mod joining;
+mod opening;
+pub mod pace;
+pub mod run;
+pub mod secrets;
 pub mod step;
+pub mod talk;
+pub mod trouble;
+pub mod view;

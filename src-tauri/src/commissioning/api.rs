@@ -1,0 +1,278 @@
+//! What the page may ask: `/app/radio/*`, `/app/labels/*`, `/app/commissions/*`
+//! (docs/ARCHITECTURE.md, "The app's one door").
+//!
+//! Secrets come in here and never go out.
+//! To add an operation: a line in [`handle`] and its function.
+
+use omniot_shared::{
+    entities::DeviceState,
+    ids::{AttemptId, SiteId},
+    label::{self, InvalidLabel, Pop, Scanned},
+};
+use serde::{Deserialize, de::DeserializeOwned};
+use serde_json::{Value, json};
+
+use super::{
+    Cause, Command, Commissioning, DeskError, NotBegun, Order, State, Step,
+    flow::{
+        board::Confirmation,
+        causes::Remedy,
+        secrets::{Keep, Network, Secret},
+    },
+    esp::config::{PASSPHRASE_LIMIT, SSID_LIMIT},
+    nearby::{Heard, Protocol},
+    radio::RadioError,
+};
+use crate::door::Reply;
+
+/// The shortest passphrase of WPA.
+const PASSPHRASE_LEAST: usize = 8;
+
+/// Answers a request under `/app/radio`, `/app/labels` or `/app/commissions`.
+pub async fn handle(commissioning: &Commissioning, method: &str, path: &str, _query: &str, body: Option<Value>) -> Reply {
+    let parts: Vec<&str> = path.trim_matches('/').split('/').collect();
+    let answer = match (method, parts.as_slice()) {
+        ("GET", ["app", "radio", "nearby"]) => nearby(commissioning).await,
+        ("POST", ["app", "radio", "scan"]) => scan(commissioning).await,
+        ("DELETE", ["app", "radio", "scan"]) => {
+            commissioning.means.nearby.stop().await;
+            Ok(Reply::done())
+        }
+        ("POST", ["app", "labels", "read"]) => read_label(body),
+        ("POST", ["app", "commissions"]) => begin(commissioning, body).await,
+        ("GET", ["app", "commissions", "current"]) => Ok(current(commissioning)),
+        ("GET", ["app", "commissions", "unfinished"]) => Ok(Reply::ok(json!({"items": *commissioning.left_behind()}))),
+        ("GET", ["app", "commissions", id]) => of(commissioning, id).map(|()| current(commissioning)),
+        ("POST", ["app", "commissions", id, action]) => match of(commissioning, id) {
+            Ok(()) => act(commissioning, action, body).await,
+            Err(missing) => Err(missing),
+        },
+        _ => Err(Reply::not_found()),
+    };
+    answer.unwrap_or_else(|refusal| refusal)
+}
+
+async fn nearby(commissioning: &Commissioning) -> Result<Reply, Reply> {
+    let desk = commissioning.desks.active().await.ok();
+    let mut items = Vec::new();
+    for heard in commissioning.means.nearby.list() {
+        let planned = match (&desk, &heard.advert.name) {
+            (Some(desk), Some(name)) => desk.device_by_serial(name).await.ok().flatten().filter(|device| device.state == DeviceState::Planned),
+            _ => None,
+        };
+        if heard.protocol() == Protocol::Other && planned.is_none() {
+            continue;
+        }
+        items.push(item(&heard, planned.map(|device| json!({"device_id": device.id, "name": device.name}))));
+    }
+    Ok(Reply::ok(json!({"items": items})))
+}
+
+fn item(heard: &Heard, planned: Option<Value>) -> Value {
+    json!({
+        "address": heard.advert.address, "name": heard.advert.name, "rssi": heard.advert.rssi,
+        "seen_at": heard.at, "protocol": heard.protocol(), "planned": planned,
+    })
+}
+
+async fn scan(commissioning: &Commissioning) -> Result<Reply, Reply> {
+    match commissioning.means.nearby.clone().start().await {
+        Ok(()) => Ok(Reply::done()),
+        Err(error) => Err(Reply::error(409, radio_code(&error), &error.to_string())),
+    }
+}
+
+fn radio_code(error: &RadioError) -> &'static str {
+    Cause::from(error).code()
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct LabelText {
+    text: Secret,
+}
+
+fn read_label(body: Option<Value>) -> Result<Reply, Reply> {
+    let LabelText { text } = read(body)?;
+    let scanned = label::read(&text.0).map_err(|why| wrong_label(why, "text"))?;
+    Ok(Reply::ok(match scanned {
+        Scanned::Label(label) => json!({
+            "name": label.name, "security": label.security, "username": label.username, "has_pop": label.pop.is_some(),
+            "serial": label.pinned.as_ref().map(|pinned| &pinned.serial),
+            "claim_code": label.pinned.as_ref().map(|pinned| pinned.code.to_string()),
+        }),
+        Scanned::Code(code) => json!({"name": null, "serial": null, "security": null, "username": null, "has_pop": false, "claim_code": code.to_string()}),
+    }))
+}
+
+fn wrong_label(why: InvalidLabel, field: &str) -> Reply {
+    let code = match why {
+        InvalidLabel::Empty => "label_empty",
+        InvalidLabel::TooLong => "label_too_long",
+        InvalidLabel::NotALabel => "label_unreadable",
+        InvalidLabel::Field(_) => "label_incomplete",
+        InvalidLabel::NotBluetooth => "label_not_bluetooth",
+        InvalidLabel::WrongCode => "claim_code_wrong",
+    };
+    Reply::invalid(code, field, &why.to_string())
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NewCommission {
+    address: Option<String>,
+    label: Option<Secret>,
+    pop: Option<Secret>,
+    site_id: SiteId,
+    device_name: Option<String>,
+}
+
+async fn begin(commissioning: &Commissioning, body: Option<Value>) -> Result<Reply, Reply> {
+    let wanted: NewCommission = read(body)?;
+    let label = wanted.label.map(|text| label::read(&text.0).map_err(|why| wrong_label(why, "label"))).transpose()?;
+    let device_name = wanted.device_name.map(|name| name.trim().to_owned()).filter(|name| !name.is_empty());
+    if device_name.as_ref().is_some_and(|name| name.chars().count() > 120 || name.chars().any(char::is_control)) {
+        return Err(Reply::invalid("invalid_field", "device_name", "a name has 1 to 120 characters"));
+    }
+    let pop = wanted.pop.filter(|pop| !pop.0.is_empty()).map(|pop| proof(&pop.0)).transpose()?;
+    let address = wanted.address.filter(|address| !address.is_empty());
+    let order = Order { address, label, pop, site: wanted.site_id, device_name };
+    match commissioning.begin(order).await {
+        Ok(view) => Ok(Reply::created(view)),
+        Err(NotBegun::Busy) => Err(Reply::error(409, "state_conflict", "another device is being commissioned; finish or cancel it first")),
+        Err(NotBegun::NoDevice) => Err(Reply::invalid("invalid_field", "address", "this names no device: choose it from the list, or scan its label")),
+        Err(NotBegun::NoSite) => Err(Reply::invalid("invalid_field", "site_id", "there is no such site here")),
+        Err(NotBegun::Desk(DeskError::NoAccount)) => Err(Reply::error(401, "not_signed_in", "sign in first")),
+        Err(NotBegun::Desk(error)) => Err(Reply::error(500, "internal", &error.to_string())),
+    }
+}
+
+fn current(commissioning: &Commissioning) -> Reply {
+    Reply::ok(commissioning.current().as_ref().map(|current| current.board.view()))
+}
+
+/// Only the current commission can be spoken to.
+fn of(commissioning: &Commissioning, id: &str) -> Result<(), Reply> {
+    let id: AttemptId = id.parse().map_err(|_| Reply::not_found())?;
+    let is_current = commissioning.current().as_ref().is_some_and(|current| current.id == id);
+    if is_current { Ok(()) } else { Err(Reply::not_found()) }
+}
+
+async fn act(commissioning: &Commissioning, action: &str, body: Option<Value>) -> Result<Reply, Reply> {
+    let (state, step) = shown(commissioning).ok_or_else(Reply::not_found)?;
+    let command = match action {
+        "network" if state == State::NeedsNetwork || (state == State::Failed && step >= Step::SetNetwork) => Command::Network(network(commissioning, body)?),
+        "pop" if state == State::NeedsPop => Command::Pop(pop(body)?),
+        "identify" if state == State::NeedsConfirm => Command::Confirm(confirmation(body)?),
+        "retry" if matches!(state, State::NeedsNetwork | State::NeedsConfirm) || (state == State::Failed && is_retriable(commissioning)) => Command::Retry,
+        "cancel" if !state.is_over() => return Ok(cancel(commissioning).await),
+        "network" | "pop" | "identify" | "retry" | "cancel" => {
+            return Err(Reply::error(409, "state_conflict", "the commission does not wait for that now"));
+        }
+        _ => return Err(Reply::not_found()),
+    };
+    let sender = commissioning.current().as_ref().map(|current| current.commands.clone());
+    match sender {
+        Some(sender) if sender.send(command).await.is_ok() => Ok(current(commissioning)),
+        _ => Err(Reply::error(409, "state_conflict", "the commission is over")),
+    }
+}
+
+fn shown(commissioning: &Commissioning) -> Option<(State, Step)> {
+    commissioning.current().as_ref().map(|current| current.board.read(|draft| (draft.state, draft.step)))
+}
+
+/// A failure that is final has been recorded already.
+fn is_retriable(commissioning: &Commissioning) -> bool {
+    let failure = commissioning.current().as_ref().and_then(|current| current.board.read(|draft| draft.failure.clone()));
+    failure.is_some_and(|failure| failure.retriable && Cause::of_code(&failure.cause).is_some_and(|cause| cause.remedy() == Remedy::Retry))
+}
+
+async fn cancel(commissioning: &Commissioning) -> Reply {
+    let work = commissioning.current().as_mut().and_then(|current| {
+        current.stop.cancel();
+        current.work.take()
+    });
+    if let Some(work) = work {
+        let _ = work.await;
+    }
+    current(commissioning)
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WantedNetwork {
+    ssid: String,
+    #[serde(default)]
+    passphrase: Secret,
+    #[serde(default)]
+    remember: bool,
+}
+
+/// Checked before anything is sent: the device's driver refuses what does not fit, without a reason.
+fn network(commissioning: &Commissioning, body: Option<Value>) -> Result<Network, Reply> {
+    let wanted: WantedNetwork = read(body)?;
+    let seen = commissioning.current().as_ref().and_then(|current| {
+        current.board.read(|draft| draft.networks.iter().find(|network| network.ssid == wanted.ssid).cloned())
+    });
+    let ssid = seen.as_ref().map_or_else(|| wanted.ssid.as_bytes().to_vec(), |network| network.raw.clone());
+    if ssid.is_empty() || ssid.len() > SSID_LIMIT {
+        return Err(Reply::invalid("invalid_field", "ssid", "the name of a network has 1 to 32 bytes"));
+    }
+    let length = wanted.passphrase.0.len();
+    let auth = seen.as_ref().map(|network| network.auth.as_str());
+    let fits = match auth {
+        Some("open") => length <= PASSPHRASE_LIMIT,
+        Some("wep") => (5..=26).contains(&length),
+        Some(_) => (PASSPHRASE_LEAST..=PASSPHRASE_LIMIT).contains(&length),
+        None => length == 0 || (PASSPHRASE_LEAST..=PASSPHRASE_LIMIT).contains(&length),
+    };
+    if !fits {
+        return Err(Reply::invalid("invalid_field", "passphrase", "the passphrase of this network has 8 to 63 characters"));
+    }
+    let keep = if wanted.remember { Keep::ForSite } else { Keep::Once };
+    Ok(Network { shown: wanted.ssid, ssid, passphrase: wanted.passphrase.0, keep })
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WantedPop {
+    pop: Secret,
+}
+
+fn pop(body: Option<Value>) -> Result<Pop, Reply> {
+    let WantedPop { pop } = read(body)?;
+    proof(&pop.0)
+}
+
+fn proof(pop: &str) -> Result<Pop, Reply> {
+    if pop.is_empty() || pop.len() > 128 {
+        return Err(Reply::invalid("invalid_field", "pop", "the code on the device has 1 to 128 characters"));
+    }
+    Ok(Pop::new(pop.to_owned()))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Confirmed {
+    confirmed: bool,
+}
+
+fn confirmation(body: Option<Value>) -> Result<Confirmation, Reply> {
+    let Confirmed { confirmed } = read(body)?;
+    Ok(if confirmed { Confirmation::Right } else { Confirmation::Wrong })
+}
+
+/// Reads a body. The words of the error never repeat what was sent: it may be a secret.
+fn read<T: DeserializeOwned>(body: Option<Value>) -> Result<T, Reply> {
+    let body = body.ok_or_else(|| Reply::error(400, "malformed_json", "a JSON body is missing"))?;
+    serde_json::from_value(body).map_err(|error| {
+        let text = error.to_string();
+        let named = |mark: &str| text.split_once(mark).and_then(|(_, rest)| rest.split('`').next()).map(str::to_owned);
+        match (named("unknown field `"), named("missing field `")) {
+            (Some(field), _) => Reply::invalid("unknown_field", &field, "there is no such field"),
+            (_, Some(field)) => Reply::invalid("invalid_field", &field, "this field is missing"),
+            _ => Reply::error(422, "invalid_field", "a field has a wrong type or form"),
+        }
+    })
+}

@@ -1,0 +1,152 @@
+//! Whose device it is: identity, identify, claim (COMMISSIONING.md 4).
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use omniot_shared::{
+    claim::{self, Identity, Receipt, messages},
+    entities::DeviceState,
+    ids::normal_serial,
+    label::ClaimCode,
+};
+use prost::Message as _;
+
+use super::{
+    causes::Cause,
+    desk::{GrantFate, TakenGrant},
+    run::{Next, Run},
+    trouble::Trouble,
+};
+use crate::chance;
+
+const IDENTITY: &str = claim::ENDPOINTS[0];
+const IDENTIFY: &str = claim::ENDPOINTS[1];
+const CLAIM: &str = claim::ENDPOINTS[2];
+/// How long a device shows itself.
+const BLINK_SECONDS: u32 = 30;
+
+impl Run {
+    /// The device proves who it is; the label, the code and an earlier link say who it must be.
+    pub(super) async fn prove_identity(&mut self) -> Result<Next, Trouble> {
+        if !self.talking()?.has(IDENTITY) {
+            let expected = self.target.label.as_ref().is_some_and(|label| label.pinned.is_some()) || self.target.code.is_some() || self.identity.is_some();
+            return if expected { Err(Trouble::Failed(Cause::IdentityMissing)) } else { Ok(Next::Skipped(Some(Cause::NotOffered))) };
+        }
+        let challenge: [u8; 32] = chance::bytes();
+        let request = messages::IdentityRequest { challenge: challenge.to_vec() };
+        let reply: messages::IdentityReply = self.talking()?.ask_whole(IDENTITY, &request).await?;
+        let identity = claim::identify(&reply, &challenge).map_err(|_| Trouble::Failed(Cause::IdentityInvalid))?;
+        let verified = self.matches(&identity)?;
+        let device = self.desk.device_by_serial(&identity.serial).await?;
+        if device.as_ref().is_some_and(|device| device.state == DeviceState::Retired) {
+            return Err(Trouble::Failed(Cause::DeviceRetired));
+        }
+        let floor = self.desk.model_by_sku(&identity.model).await?.map(|model| model.min_security);
+        if self.level < floor {
+            return Err(Trouble::Failed(Cause::DowngradeRefused));
+        }
+        self.board.change(|draft| {
+            draft.serial = Some(normal_serial(&identity.serial));
+            draft.model = Some(identity.model.clone());
+            draft.firmware = Some(identity.firmware.clone());
+            draft.identity_verified = verified;
+            draft.is_known = device.is_some();
+            draft.known_name = device.map(|device| device.name);
+        });
+        self.identity = Some(identity);
+        Ok(Next::Done)
+    }
+
+    /// Whether a label or a code proves this identity.
+    ///
+    /// # Errors
+    /// When one of them says otherwise.
+    fn matches(&self, identity: &Identity) -> Result<bool, Trouble> {
+        let mismatch = Err(Trouble::Failed(Cause::IdentityMismatch));
+        if self.identity.as_ref().is_some_and(|before| before.public_key != identity.public_key || before.serial != identity.serial) {
+            return mismatch;
+        }
+        let pinned = self.target.label.as_ref().and_then(|label| label.pinned.as_ref());
+        if let Some(pinned) = pinned
+            && (pinned.key != identity.public_key.fingerprint() || normal_serial(&pinned.serial) != normal_serial(&identity.serial))
+        {
+            return mismatch;
+        }
+        if self.target.code.is_some_and(|code| code != ClaimCode::of(identity.public_key)) {
+            return mismatch;
+        }
+        Ok(pinned.is_some() || self.target.code.is_some())
+    }
+
+    /// The device shows itself, when nothing else says that it is the right one.
+    pub(super) async fn identify(&mut self) -> Result<Next, Trouble> {
+        if self.board.read(|draft| draft.identity_verified) {
+            return Ok(Next::Skipped(None));
+        }
+        let talk = self.talking()?;
+        if !talk.has(IDENTIFY) {
+            return Ok(Next::Skipped(Some(Cause::NotOffered)));
+        }
+        let reply: messages::IdentifyReply = talk.ask_whole(IDENTIFY, &messages::IdentifyRequest { seconds: BLINK_SECONDS }).await?;
+        Ok(if reply.status() == messages::Status::Ok { Next::Done } else { Next::Skipped(Some(Cause::NotOffered)) })
+    }
+
+    /// The device becomes this tenant's, with a grant that was fetched earlier.
+    pub(super) async fn claim(&mut self) -> Result<Next, Trouble> {
+        let Some(identity) = self.identity.clone() else { return Ok(Next::Skipped(Some(Cause::NotOffered))) };
+        if !self.talking()?.has(CLAIM) {
+            return Err(Trouble::Failed(Cause::ClaimRefused));
+        }
+        let (site, serial) = self.board.read(|draft| (draft.site_id, draft.serial.clone().unwrap_or_default()));
+        let taken = self.desk.take_grant(site, &serial, chance::bytes(), self.means.clock.now()).await?;
+        self.board.change(|draft| draft.grant_id = Some(taken.id));
+        let Ok(grant) = taken.grant.read() else {
+            self.desk.settle_grant(taken.id, GrantFate::Spent).await?;
+            return Err(Trouble::Failed(Cause::GrantUsed));
+        };
+        if identity.owner.is_some_and(|owner| owner != grant.claim_key.fingerprint()) {
+            // It has said so, signed: the grant need not leave the app.
+            self.desk.settle_grant(taken.id, GrantFate::Unsent).await?;
+            self.board.change(|draft| draft.grant_id = None);
+            return Err(Trouble::Failed(Cause::OwnedByAnother));
+        }
+        self.desk.settle_grant(taken.id, GrantFate::Sent).await?;
+        self.board.change(|draft| draft.grant_sent = true);
+        self.save().await?;
+        let request = messages::ClaimRequest {
+            grant: taken.grant.parts().ok(),
+            site: site.0.as_bytes().to_vec(),
+            nonce: taken.nonce.to_vec(),
+            release: None,
+        };
+        let reply: messages::ClaimReply = self.talking()?.ask_whole(CLAIM, &request).await?;
+        self.take_receipt(&taken, &identity, &reply, grant.tenant).await
+    }
+
+    async fn take_receipt(&mut self, taken: &TakenGrant, identity: &Identity, reply: &messages::ClaimReply, tenant: omniot_shared::ids::TenantId) -> Result<Next, Trouble> {
+        let status = messages::Status::try_from(reply.status).map_err(|_| Trouble::Failed(Cause::ClaimRefused))?;
+        if let Some(cause) = Cause::of_claim(status) {
+            if matches!(cause, Cause::GrantUsed | Cause::GrantExpired) {
+                self.desk.settle_grant(taken.id, GrantFate::Spent).await?;
+            }
+            return Err(Trouble::Failed(cause));
+        }
+        let site = self.board.read(|draft| draft.site_id);
+        let signed = reply.receipt.as_ref().ok_or(Trouble::Failed(Cause::ReceiptInvalid))?;
+        let receipt = Receipt::read(signed, identity.public_key).map_err(|_| Trouble::Failed(Cause::ReceiptInvalid))?;
+        let fits = receipt.grant == taken.id
+            && receipt.tenant == tenant
+            && receipt.nonce == taken.nonce
+            && receipt.site == Some(site)
+            && receipt.epoch > 0
+            && normal_serial(&receipt.serial) == normal_serial(&identity.serial);
+        if !fits {
+            return Err(Trouble::Failed(Cause::ReceiptInvalid));
+        }
+        self.board.change(|draft| {
+            draft.receipt = Some(STANDARD.encode(signed.encode_to_vec()));
+            draft.epoch = Some(receipt.epoch);
+        });
+        self.save().await?;
+        self.desk.settle_grant(taken.id, GrantFate::Spent).await?;
+        Ok(Next::Done)
+    }
+}

@@ -1,0 +1,215 @@
+//! Onto its network: scan, set, apply, join, and seen by the server.
+
+use std::collections::HashMap;
+
+use omniot_shared::entities::DeviceState;
+use tokio::time::sleep;
+
+use super::{
+    causes::Cause,
+    draft::SeenNetwork,
+    run::{Next, Run},
+    secrets::Keep,
+    step::Step,
+    trouble::Trouble,
+};
+use crate::commissioning::esp::{
+    EspError,
+    config::{self, Joining},
+    control,
+    endpoints::{CONFIG, CONTROL, SCAN},
+    messages::{Status, WifiNetwork},
+    scan,
+};
+
+/// So many lies in a row are no accident.
+const FALSE_SUCCESSES: u8 = 3;
+
+impl Run {
+    /// Asks which networks the device itself sees.
+    pub(super) async fn scan_networks(&mut self) -> Result<Next, Trouble> {
+        if !self.talking()?.has(SCAN) {
+            return Ok(Next::Skipped(Some(Cause::NotOffered)));
+        }
+        self.begin_again().await?;
+        let failed = |error: EspError| match error {
+            EspError::Status(_) | EspError::UnknownStatus(_) => Trouble::Failed(Cause::ScanFailed),
+            other => other.into(),
+        };
+        let poll = self.means.pace.scan_poll;
+        let talk = self.talking()?;
+        scan::read_start(&talk.ask(SCAN, &scan::start()).await?).map_err(failed)?;
+        let total = loop {
+            if let Some(total) = scan::read_status(&talk.ask(SCAN, &scan::status()).await?).map_err(failed)? {
+                break total;
+            }
+            sleep(poll).await;
+        };
+        let mut found = Vec::new();
+        while let Some(request) = scan::page(u32::try_from(found.len()).unwrap_or(u32::MAX), total) {
+            found.extend(scan::read_page(&talk.ask(SCAN, &request).await?).map_err(failed)?);
+        }
+        self.board.change(|draft| draft.networks = strongest(found));
+        Ok(Next::Done)
+    }
+
+    /// Hands the network over. Nothing happens before Apply.
+    pub(super) async fn set_network(&mut self) -> Result<Next, Trouble> {
+        self.begin_again().await?;
+        let Some(network) = self.network.clone() else { return Err(Trouble::Failed(Cause::NetworkRefused)) };
+        let request = config::set(&network.ssid, network.passphrase.as_bytes()).map_err(|_| Trouble::Failed(Cause::NetworkRefused))?;
+        self.board.change(|draft| draft.network_name = Some(network.shown.clone()));
+        match config::read_set(&self.talking()?.ask(CONFIG, &request).await?) {
+            Err(EspError::Status(_)) => Err(Trouble::Failed(Cause::NetworkRefused)),
+            other => Ok(other.map(|()| Next::Done)?),
+        }
+    }
+
+    /// Lets the device join. A device that holds older credentials is reset first and gets them again.
+    pub(super) async fn apply(&mut self) -> Result<Next, Trouble> {
+        match config::read_apply(&self.talking()?.ask(CONFIG, &config::apply()).await?) {
+            Ok(()) => return Ok(Next::Done),
+            Err(EspError::Status(Status::InternalError)) => {}
+            Err(EspError::Status(_)) => return Err(Trouble::Failed(Cause::ApplyRefused)),
+            Err(other) => return Err(other.into()),
+        }
+        self.needs_reset = true;
+        self.set_network().await?;
+        match config::read_apply(&self.talking()?.ask(CONFIG, &config::apply()).await?) {
+            Err(EspError::Status(_)) => Err(Trouble::Failed(Cause::ApplyRefused)),
+            other => Ok(other.map(|()| Next::Done)?),
+        }
+    }
+
+    /// After a failure the device takes new credentials only when it was reset.
+    async fn begin_again(&mut self) -> Result<(), Trouble> {
+        if !self.needs_reset {
+            return Ok(());
+        }
+        let talk = self.talking()?;
+        if !talk.has(CONTROL) {
+            return Err(Trouble::Failed(Cause::ResetUnsupported));
+        }
+        match control::read_reset(&talk.ask(CONTROL, &control::reset()).await?) {
+            // In no state to be reset: then Set and Apply will say whether they work.
+            Ok(()) | Err(EspError::Status(_)) => {
+                self.needs_reset = false;
+                Ok(())
+            }
+            Err(other) => Err(other.into()),
+        }
+    }
+
+    /// Watches the device join. Only its own word together with the network counts as success.
+    pub(super) async fn join(&mut self) -> Result<Next, Trouble> {
+        sleep(self.means.pace.join_first).await;
+        let mut lies = 0;
+        loop {
+            let reply = match self.talking()?.ask(CONFIG, &config::status()).await {
+                Ok(reply) => reply,
+                // Apply was acknowledged: a device that leaves now has most probably joined.
+                Err(Trouble::Broken(Cause::LinkLost)) => return Ok(self.probably_joined()),
+                Err(other) => return Err(other),
+            };
+            match config::read_status(&reply) {
+                Ok(Joining::Connected { ssid, .. }) if self.is_wanted(&ssid) => return Ok(self.joined()),
+                Ok(Joining::WrongPassphrase) => return Ok(self.back(Step::SetNetwork, Cause::WrongPassword)),
+                Ok(Joining::NotFound) => return Ok(self.back(Step::ScanNetworks, Cause::NetworkNotFound)),
+                Ok(Joining::Connecting(_) | Joining::Idle) => lies = 0,
+                Ok(Joining::Connected { .. }) | Err(EspError::FalseSuccess) => {
+                    lies += 1;
+                    if lies >= FALSE_SUCCESSES {
+                        return Err(Trouble::Failed(Cause::FalseSuccess));
+                    }
+                }
+                Err(other) => return Err(other.into()),
+            }
+            sleep(self.means.pace.join_poll).await;
+        }
+    }
+
+    /// Whether the device is in the network that it was given; some do not say which it is.
+    fn is_wanted(&self, ssid: &[u8]) -> bool {
+        ssid.is_empty() || self.network.as_ref().is_none_or(|network| network.ssid == ssid)
+    }
+
+    fn joined(&mut self) -> Next {
+        let (tenant, site) = self.board.read(|draft| (draft.tenant, draft.site_id));
+        if let Some(network) = self.network.take() {
+            self.means.networks.worked(tenant, site, network);
+        }
+        Next::Done
+    }
+
+    fn probably_joined(&mut self) -> Next {
+        let cause = Cause::JoinUnconfirmed;
+        self.network = None;
+        self.board.change(|draft| draft.warn(cause.code()));
+        Next::Skipped(Some(cause))
+    }
+
+    /// Another network or passphrase on the same link.
+    fn back(&mut self, step: Step, cause: Cause) -> Next {
+        let (tenant, site) = self.board.read(|draft| (draft.tenant, draft.site_id));
+        if self.network.as_ref().is_some_and(|network| network.keep == Keep::Remembered) {
+            self.means.networks.forget(tenant, site);
+        }
+        self.needs_reset = true;
+        Next::Back(step, cause)
+    }
+
+    /// Waits until the server has seen the device; without a network that is for later.
+    pub(super) async fn cloud(&mut self) -> Result<Next, Trouble> {
+        self.hang_up().await;
+        let Some((serial, epoch)) = self.board.read(|draft| draft.serial.clone().zip(draft.epoch)) else {
+            return Ok(Next::Skipped(Some(Cause::NotOffered)));
+        };
+        loop {
+            let device = self.desk.device_by_serial(&serial).await?;
+            if device.is_some_and(|device| device.state == DeviceState::Online && device.epoch >= epoch) {
+                return Ok(Next::Done);
+            }
+            if !self.desk.is_online().await {
+                return Ok(Next::Skipped(Some(Cause::OfflineDeferred)));
+            }
+            sleep(self.means.pace.cloud_poll).await;
+        }
+    }
+}
+
+/// One entry for each name, the strongest; hidden ones left out; strongest first.
+fn strongest(found: Vec<WifiNetwork>) -> Vec<SeenNetwork> {
+    let mut by_name: HashMap<Vec<u8>, WifiNetwork> = HashMap::new();
+    for network in found.into_iter().filter(|network| !network.ssid.is_empty()) {
+        match by_name.get(&network.ssid) {
+            Some(known) if known.rssi >= network.rssi => {}
+            _ => {
+                by_name.insert(network.ssid.clone(), network);
+            }
+        }
+    }
+    let mut networks: Vec<SeenNetwork> = by_name
+        .into_values()
+        .map(|network| SeenNetwork {
+            ssid: String::from_utf8_lossy(&network.ssid).into_owned(),
+            rssi: network.rssi,
+            auth: scan::auth_name(network.auth).to_owned(),
+            raw: network.ssid,
+        })
+        .collect();
+    networks.sort_by(|a, b| b.rssi.cmp(&a.rssi).then_with(|| a.ssid.cmp(&b.ssid)));
+    networks
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_network_with_several_access_points_is_listed_once_with_the_strongest() {
+        let network = |ssid: &str, rssi| WifiNetwork { ssid: ssid.into(), rssi, ..WifiNetwork::default() };
+        let listed = strongest(vec![network("A", -70), network("B", -60), network("", -10), network("A", -50), network("A", -80)]);
+        let short: Vec<_> = listed.iter().map(|network| (network.ssid.as_str(), network.rssi)).collect();
+        assert_eq!(short, [("A", -50), ("B", -60)]);
+    }
+}

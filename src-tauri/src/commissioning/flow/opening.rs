@@ -1,0 +1,209 @@
+//! From the air to an open session: connect, discover, version, handshake.
+
+use omniot_shared::entities::Security;
+use tokio::time::{sleep, timeout};
+
+use super::{
+    causes::Cause,
+    run::{Next, Run},
+    talk::Talk,
+    trouble::Trouble,
+};
+use crate::{
+    chance,
+    commissioning::{
+        esp::{
+            EspError,
+            endpoints::{Endpoints, SESSION, VERSION},
+            level::{self, PopSource},
+            sec0, sec1, sec2,
+            session::Cipher,
+            version::{self, Version},
+        },
+        radio::RadioError,
+    },
+};
+
+impl Run {
+    /// Finds the device, stops the scan, and connects; a few tries, as radios need them.
+    pub(super) async fn connect(&mut self) -> Result<Next, Trouble> {
+        self.hang_up().await;
+        let (known, name) = (self.target.address.clone(), self.target.label.as_ref().map(|label| label.name.clone()));
+        let heard = self.means.nearby.find(self.means.pace.find, |advert| match &known {
+            Some(address) => advert.address == *address,
+            None => advert.name.is_some() && advert.name == name,
+        });
+        let heard = heard.await?.ok_or(Trouble::Failed(Cause::NotAdvertising))?;
+        let address = heard.advert.address.clone();
+        self.board.change(|draft| {
+            draft.address = Some(address.clone());
+            draft.rssi = heard.advert.rssi;
+            draft.protocol = Some("esp".to_owned());
+            draft.advertised = heard.advert.name.clone().or_else(|| draft.advertised.take());
+        });
+        self.target.address = Some(address.clone());
+        self.means.nearby.pause().await;
+        let link = self.open_link(&address).await?;
+        self.means.nearby.forget(&address);
+        self.board.change(|draft| draft.mtu = Some(u32::from(link.mtu())));
+        self.talk = Some(Talk::new(link, self.means.pace.operation));
+        Ok(Next::Done)
+    }
+
+    async fn open_link(&self, address: &str) -> Result<std::sync::Arc<dyn crate::commissioning::radio::Link>, Trouble> {
+        let mut waits = self.means.pace.connect_again.iter();
+        loop {
+            let tried = timeout(self.means.pace.connect, self.means.radio.connect(address)).await;
+            let error = match tried {
+                Ok(Ok(link)) => return Ok(link),
+                Ok(Err(error)) => error,
+                Err(_) => RadioError::Timeout,
+            };
+            match (error, waits.next()) {
+                (error @ (RadioError::AdapterOff | RadioError::AdapterAbsent | RadioError::NoPermission), _) => return Err(error.into()),
+                (_, Some(wait)) => sleep(*wait).await,
+                (RadioError::Busy, None) => return Err(Trouble::Failed(Cause::DeviceBusy)),
+                (_, None) => {
+                    // What was heard may be long gone.
+                    self.means.nearby.forget(address);
+                    return Err(Trouble::Failed(Cause::ConnectFailed));
+                }
+            }
+        }
+    }
+
+    /// Finds the endpoints. Missing ones may be an old cache of the system: a new link can heal that.
+    pub(super) async fn discover(&mut self) -> Result<Next, Trouble> {
+        let talk = self.talking()?;
+        let found = Endpoints::read(&talk.link().discover().await?);
+        if !found.is_complete() {
+            return Err(Trouble::Broken(Cause::NotProvisionable));
+        }
+        let mtu = talk.link().mtu();
+        talk.know(found);
+        self.board.change(|draft| draft.mtu = Some(u32::from(mtu)));
+        Ok(Next::Done)
+    }
+
+    /// Reads what the device offers and judges whether that is enough.
+    pub(super) async fn version(&mut self) -> Result<Next, Trouble> {
+        let talk = self.talking()?;
+        talk.write_plain(VERSION, version::REQUEST).await?;
+        let reply = talk.read_plain(VERSION).await?;
+        let offered = Version::read(&reply).ok_or(Trouble::Broken(Cause::InvalidReply))?;
+        let labelled = self.target.label.as_ref().and_then(|label| label.security).map(level::of_label);
+        let pinned = labelled.max(self.target.floor);
+        let source = match &self.pop {
+            Some(_) if self.pop_typed => PopSource::Typed,
+            Some(pop) => PopSource::Label(pop.bits()),
+            None if self.target.label.is_some() => PopSource::None,
+            None => PopSource::Typed,
+        };
+        let (level, warnings) = level::judge(&offered, pinned, source, self.means.mode).map_err(|refused| Trouble::Failed(refused.into()))?;
+        // On a second link the same device offers what it offered before, or it is another one.
+        if self.level.is_some_and(|before| level < before) {
+            return Err(Trouble::Failed(Cause::DowngradeRefused));
+        }
+        self.level = Some(level);
+        self.no_pop = offered.no_pop && level == Security::Sec1;
+        self.board.change(|draft| {
+            draft.security = Some(level);
+            warnings.iter().for_each(|warning| draft.warn(warning.code()));
+        });
+        Ok(Next::Done)
+    }
+
+    /// Agrees on a session key. A wrong proof is counted, because devices do not.
+    pub(super) async fn handshake(&mut self) -> Result<Next, Trouble> {
+        let device = self.board.read(|draft| draft.advertised.clone().or_else(|| draft.address.clone())).unwrap_or_default();
+        if self.means.wrong_proofs.exhausted(&device, self.means.clock.now()) {
+            return Err(Trouble::Failed(Cause::TooManyWrongPops));
+        }
+        let agreed = match self.agree(sec2::Inner::Whole).await {
+            Err(Trouble::Failed(Cause::WrongPop)) if self.may_be_stripped() => self.agree(sec2::Inner::Stripped).await,
+            other => other,
+        };
+        if agreed.as_ref().err() == Some(&Trouble::Failed(Cause::WrongPop)) {
+            self.means.wrong_proofs.count(&device, self.means.clock.now());
+            if self.means.wrong_proofs.exhausted(&device, self.means.clock.now()) {
+                return Err(Trouble::Failed(Cause::TooManyWrongPops));
+            }
+        }
+        let cipher = agreed?;
+        self.talking()?.open(cipher);
+        Ok(Next::Done)
+    }
+
+    fn may_be_stripped(&self) -> bool {
+        let level = self.level.is_some_and(|level| level >= Security::Sec2Patch0);
+        level && self.has_link() && sec2::may_be_stripped(self.user(), self.pop_bytes())
+    }
+
+    fn user(&self) -> &[u8] {
+        let named = self.target.label.as_ref().and_then(|label| label.username.as_deref());
+        named.unwrap_or(sec2::DEFAULT_USER).as_bytes()
+    }
+
+    fn pop_bytes(&self) -> &[u8] {
+        self.pop.as_ref().filter(|_| !self.no_pop).map(|pop| pop.reveal().as_bytes()).unwrap_or_default()
+    }
+
+    async fn agree(&self, inner: sec2::Inner) -> Result<Cipher, Trouble> {
+        let level = self.level.ok_or(Trouble::Broken(Cause::InvalidReply))?;
+        let counts = if level == Security::Sec2Patch1 { sec2::Counting::Each } else { sec2::Counting::Stuck };
+        match level {
+            Security::Sec0 => Ok(sec0::finish(&self.first(&sec0::command()).await?)?),
+            Security::Sec1 => {
+                let (opened, command) = sec1::open(chance::bytes(), self.pop_bytes());
+                let (proving, command) = opened.prove(&self.first(&command).await?).map_err(refused)?;
+                proving.finish(&self.second(&command).await?).map_err(unproven)
+            }
+            Security::Sec2Patch0 | Security::Sec2Patch1 => {
+                let (opened, command) = sec2::open(chance::bytes(), self.user(), self.pop_bytes(), inner)?;
+                let (proving, command) = opened.prove(&self.first(&command).await?).map_err(refused)?;
+                proving.finish(&self.second(&command).await?, counts).map_err(unproven)
+            }
+        }
+    }
+
+    /// The first command: when the device refuses it, it does not know the scheme or the user.
+    async fn first(&self, command: &[u8]) -> Result<Vec<u8>, Trouble> {
+        let talk = self.talk.as_ref().ok_or(Trouble::Broken(Cause::LinkLost))?;
+        talk.write_plain(SESSION, command).await.map_err(|error| match error {
+            RadioError::Att(_) => Trouble::Failed(Cause::HandshakeRefused),
+            other => other.into(),
+        })?;
+        Ok(talk.read_plain(SESSION).await?)
+    }
+
+    /// The second command: when the device refuses it, the proof is wrong, and only then.
+    async fn second(&self, command: &[u8]) -> Result<Vec<u8>, Trouble> {
+        let talk = self.talk.as_ref().ok_or(Trouble::Broken(Cause::LinkLost))?;
+        talk.write_plain(SESSION, command).await.map_err(|error| match error {
+            RadioError::Att(_) => Trouble::Failed(Cause::WrongPop),
+            other => other.into(),
+        })?;
+        Ok(talk.read_plain(SESSION).await?)
+    }
+
+    pub(super) fn talking(&mut self) -> Result<&mut Talk, Trouble> {
+        self.talk.as_mut().ok_or(Trouble::Broken(Cause::LinkLost))
+    }
+}
+
+/// A status in the first reply.
+fn refused(error: EspError) -> Trouble {
+    match error {
+        EspError::Status(_) | EspError::UnknownStatus(_) => Trouble::Failed(Cause::HandshakeRefused),
+        other => other.into(),
+    }
+}
+
+/// The second reply: a status is a wrong proof of ours, a wrong proof of its own is an impostor's.
+fn unproven(error: EspError) -> Trouble {
+    match error {
+        EspError::Status(_) | EspError::UnknownStatus(_) => Trouble::Failed(Cause::WrongPop),
+        EspError::WrongProof => Trouble::Failed(Cause::DeviceUnproven),
+        other => other.into(),
+    }
+}

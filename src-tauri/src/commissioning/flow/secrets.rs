@@ -1,0 +1,124 @@
+//! What a commission keeps in memory only: networks, and how often a device was lied to.
+//!
+//! Nothing here has `Debug` or is serialized; passphrases are wiped when dropped.
+
+use std::{
+    collections::HashMap,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+use omniot_shared::{
+    ids::{SiteId, TenantId},
+    time::Millis,
+};
+use zeroize::Zeroizing;
+
+/// A text of a request that is wiped when dropped.
+#[derive(Default)]
+pub struct Secret(pub Zeroizing<String>);
+
+impl<'de> serde::Deserialize<'de> for Secret {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer).map(|text| Self(Zeroizing::new(text)))
+    }
+}
+
+/// A network to join.
+#[derive(Clone)]
+pub struct Network {
+    /// Its name, as text.
+    pub shown: String,
+    /// Its name, as bytes.
+    pub ssid: Vec<u8>,
+    /// Empty for an open one.
+    pub passphrase: Zeroizing<String>,
+    /// Whether the next device at this site gets it too.
+    pub keep: Keep,
+}
+
+/// Whether a network is remembered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Keep {
+    /// For this device only.
+    Once,
+    /// Once it has worked, for the next devices at this site, until the app ends.
+    ForSite,
+    /// It was remembered.
+    Remembered,
+}
+
+/// The remembered networks, one for each site.
+#[derive(Default)]
+pub struct Networks(Mutex<HashMap<(TenantId, SiteId), Network>>);
+
+impl Networks {
+    /// The one of this site.
+    pub fn of(&self, tenant: TenantId, site: SiteId) -> Option<Network> {
+        self.held().get(&(tenant, site)).cloned().map(|network| Network { keep: Keep::Remembered, ..network })
+    }
+
+    /// A network worked: remember it when that was wanted.
+    pub fn worked(&self, tenant: TenantId, site: SiteId, network: Network) {
+        if network.keep == Keep::ForSite {
+            self.held().insert((tenant, site), network);
+        }
+    }
+
+    /// A network did not work, or is not wanted any more.
+    pub fn forget(&self, tenant: TenantId, site: SiteId) {
+        self.held().remove(&(tenant, site));
+    }
+
+    /// Forgets all, e.g. because another person uses the app.
+    pub fn forget_all(&self) {
+        self.held().clear();
+    }
+
+    fn held(&self) -> MutexGuard<'_, HashMap<(TenantId, SiteId), Network>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The most wrong proofs for one device …
+const WRONG_LIMIT: usize = 5;
+/// … in so many milliseconds.
+const WRONG_SPAN: i64 = 10 * 60 * 1000;
+
+/// Counts wrong proofs of possession, which the devices do not.
+#[derive(Default)]
+pub struct WrongProofs(Mutex<HashMap<String, Vec<Millis>>>);
+
+impl WrongProofs {
+    /// Whether another try must wait.
+    pub fn exhausted(&self, device: &str, now: Millis) -> bool {
+        let held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        held.get(device).is_some_and(|times| times.iter().filter(|at| now.since(**at) < WRONG_SPAN).count() >= WRONG_LIMIT)
+    }
+
+    /// One more.
+    pub fn count(&self, device: &str, now: Millis) {
+        let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        held.retain(|_, times| {
+            times.retain(|at| now.since(*at) < WRONG_SPAN);
+            !times.is_empty()
+        });
+        held.entry(device.to_owned()).or_default().push(now);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_sixth_proof_waits_until_ten_minutes_are_over() {
+        let wrong = WrongProofs::default();
+        for at in 0..5 {
+            assert!(!wrong.exhausted("a", Millis(at)), "after {at}");
+            wrong.count("a", Millis(at));
+        }
+        assert!(wrong.exhausted("a", Millis(5)));
+        assert!(!wrong.exhausted("b", Millis(5)), "another device is another matter");
+        assert!(!wrong.exhausted("a", Millis(WRONG_SPAN)), "the first one is forgotten");
+    }
+}
