@@ -122,6 +122,7 @@ async fn a_key_that_is_taken_and_a_reference_into_nothing_are_told_apart() {
         let mut scope = acme.db_write().await;
         let error = scope.query("insert into tenant_clock (tenant_id) values ($1)").execute().await.expect_err("taken");
         assert!(error.is_unique(), "{error} on {}", app.engine);
+        drop(scope);
         let mut scope = acme.db_write().await;
         const ORPHAN: &str = "insert into session (tenant_id, token_hash, id, person_id, client, created_at, last_used_at, expires_at) values ($1, $2, $3, $3, 'app', 0, 0, 0)";
         let inserted = scope.query(ORPHAN).bind([0_u8; 32]).bind(acme.id).execute().await;

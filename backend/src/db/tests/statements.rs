@@ -54,6 +54,24 @@ fn is_sql(text: &str) -> bool {
     begins && (start.contains(" from ") || start.contains("\n") || start.contains(" set ") || start.contains("values") || start.contains('$'))
 }
 
+/// A statement for one row, where the source writes one for as many as there are:
+/// `values {}` becomes a row of parameters, `in ({})` one of them.
+fn for_one(sql: &str) -> String {
+    let columns = sql.split_once('(').and_then(|(_, rest)| rest.split_once(')')).map_or(0, |(list, _)| list.split(',').count());
+    let row: Vec<String> = (1..=columns).map(|n| format!("${n}")).collect();
+    sql.replace("values {}", &format!("values ({})", row.join(", "))).replace("({})", "($2)")
+}
+
+/// Where statements are put together from the tables' own column lists; the tests there run each of
+/// them on both engines. This list may only shrink.
+const ASSEMBLED: &[&str] = &["sync/store/mod.rs"];
+
+fn is_assembled(statement: &Statement) -> bool {
+    let assembled = statement.sql.contains('{');
+    assert!(!assembled || ASSEMBLED.contains(&statement.place.as_str()), "{} assembles SQL from parts: write it whole\n{}", statement.place, statement.sql);
+    assembled
+}
+
 fn statements() -> Vec<Statement> {
     let mut found = Vec::new();
     for (path, text) in sources() {
@@ -63,7 +81,7 @@ fn statements() -> Vec<Statement> {
             continue;
         }
         let code = text.split("\n#[cfg(test)]\nmod tests {").next().unwrap_or_default();
-        found.extend(literals(code).into_iter().filter(|text| is_sql(text)).map(|sql| Statement { place: place.clone(), sql }));
+        found.extend(literals(code).into_iter().filter(|text| is_sql(text)).map(|sql| Statement { place: place.clone(), sql: for_one(&sql) }));
     }
     found
 }
@@ -93,7 +111,7 @@ async fn every_statement_prepares_on_both_engines() {
     db.close().await;
     let open = async |name: &str| SqliteConnection::connect(&format!("sqlite:{}", folder.path().join(name).display())).await.expect("a file");
     let (mut tenant, mut control) = (open("template.db").await, open("control.db").await);
-    for Statement { place, sql } in statements() {
+    for Statement { place, sql } in statements().into_iter().filter(|it| !is_assembled(it)) {
         let connection = if sql.contains("control_") { &mut control } else { &mut tenant };
         if let Err(error) = connection.prepare(AssertSqlSafe(sql.clone()).into_sql_str()).await {
             panic!("{place} does not prepare on SQLite: {error}\n{sql}");
@@ -102,7 +120,7 @@ async fn every_statement_prepares_on_both_engines() {
     let Some(url) = postgres_url() else { return eprintln!("NOT RUN on PostgreSQL: OMNIOT_TEST_POSTGRES is not set") };
     let (name, owner) = db_postgres_migrated(&url).await;
     let mut connection = PgConnection::connect(&owner).await.expect("the owner");
-    for Statement { place, sql } in statements() {
+    for Statement { place, sql } in statements().into_iter().filter(|it| !is_assembled(it)) {
         if let Err(error) = connection.prepare(AssertSqlSafe(sql.clone()).into_sql_str()).await {
             panic!("{place} does not prepare on PostgreSQL: {error}\n{sql}");
         }
