@@ -24,6 +24,8 @@ pub mod lists;
 pub mod meta;
 mod reserve;
 pub mod rows;
+#[cfg(test)]
+mod tests;
 mod words;
 
 pub use error::StoreError;
@@ -71,7 +73,8 @@ impl Store {
     /// # Errors
     /// [`StoreError`]; nothing is kept then.
     pub fn edit<T>(&self, mut edit: impl FnMut(&Transaction<'_>) -> Result<T, StoreError>) -> Result<T, StoreError> {
-        match transact(&mut self.writers().local, &mut edit) {
+        let edited = transact(&mut self.writers().local, &mut edit);
+        match edited {
             Err(StoreError::DiskFull) if self.reserve.release() => {
                 tracing::warn!("the disk is full; the reserved room is used for local edits");
                 transact(&mut self.writers().local, &mut edit)

@@ -1,0 +1,210 @@
+use omniot_shared::{
+    claim::Grant,
+    entities::{Device, DeviceState, Site},
+    ids::{ClientId, DeviceId, GrantId, ModelId, PersonId, SiteId, TenantId},
+    sync::{Row, Seq, SyncedRow},
+    time::Millis,
+};
+use tempfile::TempDir;
+use uuid::Uuid;
+
+use super::{
+    lists::{ByName, DeviceFilter},
+    *,
+};
+
+fn store() -> (TempDir, Store) {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path()).unwrap();
+    (folder, store)
+}
+
+fn site(n: u128, name: &str) -> SyncedRow {
+    let site = Site { id: SiteId(Uuid::from_u128(n)), name: name.into(), address: None, time_zone: "UTC".into(), note: None, created_at: Millis(1) };
+    SyncedRow { seq: Seq(1), row: Row::Site(site) }
+}
+
+fn device(n: u128, name: &str, site: Option<u128>) -> SyncedRow {
+    let device = Device {
+        id: DeviceId(Uuid::from_u128(n)),
+        serial: format!("SN-{n}"),
+        name: name.into(),
+        model_id: ModelId(Uuid::from_u128(9)),
+        site_id: site.map(|n| SiteId(Uuid::from_u128(n))),
+        note: Some("n".into()),
+        state: DeviceState::Claimed,
+        firmware: Some("1.0".into()),
+        epoch: 3,
+        created_at: Millis(1),
+    };
+    SyncedRow { seq: Seq(7), row: Row::Device(device) }
+}
+
+fn names(store: &Store, filter: &DeviceFilter, page: &ByName) -> Vec<String> {
+    store.read(|db| lists::devices(db, filter, page)).unwrap().into_iter().map(|device| device.name).collect()
+}
+
+#[test]
+fn a_row_reads_back_as_it_was_written_after_reopening() {
+    let (folder, store) = store();
+    let rows = [site(1, "Café"), device(2, "Pump", Some(1)), device(3, "Fan", None)];
+    store.apply(|db| rows.iter().try_for_each(|row| rows::put(db, row))).unwrap();
+    drop(store);
+    let store = Store::open(folder.path()).unwrap();
+    for row in &rows {
+        assert_eq!(store.read(|db| rows::get(db, row.row.key())).unwrap().as_ref(), Some(row));
+        assert_eq!(store.read(|db| rows::seq(db, row.row.key())).unwrap(), Some(row.seq));
+    }
+    store.apply(|db| rows::remove(db, rows[0].row.key())).unwrap();
+    assert_eq!(store.read(|db| rows::get(db, rows[0].row.key())).unwrap(), None);
+}
+
+#[test]
+fn what_fails_in_the_middle_leaves_nothing_behind() {
+    let (_folder, store) = store();
+    let failed = store.edit(|db| {
+        rows::put(db, &site(1, "Half"))?;
+        Err::<(), _>(StoreError::Closing)
+    });
+    assert!(matches!(failed, Err(StoreError::Closing)));
+    assert_eq!(store.read(|db| rows::get(db, site(1, "").row.key())).unwrap(), None);
+}
+
+#[test]
+fn a_reader_sees_one_state_while_others_write() {
+    let (_folder, store) = store();
+    store
+        .read(|db| {
+            let before = lists::sites(db, &ByName { rows: 9, ..ByName::default() })?.len();
+            store.edit(|db| rows::put(db, &site(1, "New")))?;
+            assert_eq!(lists::sites(db, &ByName { rows: 9, ..ByName::default() })?.len(), before, "a reader's view moved under it");
+            Ok(())
+        })
+        .unwrap();
+    assert_eq!(store.read(|db| lists::sites(db, &ByName { rows: 9, ..ByName::default() })).unwrap().len(), 1);
+}
+
+#[test]
+fn lists_are_found_by_folded_name_or_serial_filtered_and_paged_by_key() {
+    let (_folder, store) = store();
+    let rows = [device(1, "Münster pump", Some(1)), device(2, "munster fan", None), device(3, "Zeta 50%", Some(1)), device(4, "alpha", Some(2))];
+    store.apply(|db| rows.iter().try_for_each(|row| rows::put(db, row))).unwrap();
+    let by_name = |q: &str| ByName { q: Some(q.into()), rows: 10, after: None };
+    let all = DeviceFilter::default();
+    assert_eq!(names(&store, &all, &by_name("MUNSTER")), ["munster fan", "Münster pump"]);
+    assert_eq!(names(&store, &all, &by_name("sn-3")), ["Zeta 50%"]);
+    assert_eq!(names(&store, &all, &by_name("0%")), ["Zeta 50%"], "a percent sign is a character, not a wildcard");
+    let here = DeviceFilter { site: Some(SiteId(Uuid::from_u128(1))), ..DeviceFilter::default() };
+    assert_eq!(names(&store, &here, &ByName { rows: 10, ..ByName::default() }), ["Münster pump", "Zeta 50%"]);
+    let mut seen = Vec::new();
+    let mut after = None;
+    loop {
+        let page = store.read(|db| lists::devices(db, &all, &ByName { rows: 1, after: after.clone(), q: None })).unwrap();
+        let Some(last) = page.last() else { break };
+        after = Some((omniot_shared::fold::fold(&last.name), last.id.0));
+        seen.extend(page.into_iter().map(|device| device.name));
+    }
+    assert_eq!(seen, ["alpha", "munster fan", "Münster pump", "Zeta 50%"]);
+}
+
+#[test]
+fn a_full_disk_is_one_clear_error_and_the_reserve_serves_local_edits_first() {
+    let (folder, store) = store();
+    let reserve = folder.path().join("reserve");
+    assert_eq!(std::fs::metadata(&reserve).unwrap().len(), reserve::SIZE);
+    let mut big = site(1, "Big");
+    if let Row::Site(site) = &mut big.row {
+        site.note = Some("x".repeat(1_000_000));
+    }
+    limit_pages(&store, 40);
+    let pulled = store.apply(|db| rows::put(db, &big));
+    assert!(matches!(pulled, Err(StoreError::DiskFull)), "{pulled:?}");
+    assert!(reserve.exists(), "pulled rows do not get the reserved room");
+    let edited = store.edit(|db| rows::put(db, &big));
+    assert!(matches!(edited, Err(StoreError::DiskFull)), "{edited:?}");
+    assert!(!reserve.exists(), "a local edit gets the reserved room");
+    assert_eq!(store.read(|db| rows::get(db, big.row.key())).unwrap(), None, "nothing is half done");
+    limit_pages(&store, 1_000_000);
+    store.edit(|db| rows::put(db, &big)).unwrap();
+    store.settle();
+    assert!(reserve.exists(), "the room is taken again when there is some");
+}
+
+fn limit_pages(store: &Store, pages: i64) {
+    let writers = store.writers();
+    for connection in [&writers.local, &writers.pulled] {
+        let now: i64 = connection.query_row(&format!("pragma max_page_count = {pages}"), [], |row| row.get(0)).unwrap();
+        assert_eq!(now, pages);
+    }
+}
+
+#[test]
+fn local_edits_commit_durably_and_pulled_rows_quickly() {
+    let (_folder, store) = store();
+    let writers = store.writers();
+    let mode = |connection: &Connection| connection.query_row("pragma synchronous", [], |row| row.get::<_, i64>(0)).unwrap();
+    assert_eq!((mode(&writers.local), mode(&writers.pulled)), (2, 1), "FULL is 2, NORMAL is 1");
+}
+
+#[test]
+fn a_replica_of_a_newer_app_and_a_file_that_is_none_are_left_alone() {
+    let (folder, store) = store();
+    store.writers().local.pragma_update(None, "user_version", 99).unwrap();
+    drop(store);
+    assert!(matches!(Store::open(folder.path()), Err(StoreError::FromTheFuture)));
+    let other = tempfile::tempdir().unwrap();
+    std::fs::write(other.path().join("replica.db"), "<html>".repeat(1000)).unwrap();
+    assert!(matches!(Store::open(other.path()), Err(StoreError::Damaged(_))));
+    assert_eq!(std::fs::read(other.path().join("replica.db")).unwrap().len(), 6000);
+}
+
+fn grant(n: u128, not_after: i64, sites: &[u128]) -> (Grant, omniot_shared::claim::SignedGrant) {
+    let key = ed25519_dalek::SigningKey::from_bytes(&[7; 32]);
+    let grant = Grant {
+        tenant: TenantId(Uuid::from_u128(1)),
+        id: GrantId(Uuid::from_u128(n)),
+        technician: PersonId(Uuid::from_u128(2)),
+        client: ClientId(Uuid::from_u128(3)),
+        not_before: Millis(0),
+        not_after: Millis(not_after),
+        backend_url: "https://example.com".into(),
+        trust_anchor: vec![],
+        sites: sites.iter().map(|n| SiteId(Uuid::from_u128(*n))).collect(),
+        claim_key: omniot_shared::claim::PublicKey::of(&key),
+    };
+    let signed = grant.sign(&key);
+    (signed.read().unwrap(), signed)
+}
+
+#[test]
+fn a_grant_is_kept_for_one_device_until_it_is_settled() {
+    let (_folder, store) = store();
+    let pack = [grant(1, 900, &[]), grant(2, 500, &[]), grant(3, 400, &[8]), grant(4, 50, &[])];
+    store.edit(|db| grants::add(db, &pack)).unwrap();
+    store.edit(|db| grants::add(db, &pack)).unwrap();
+    let here = SiteId(Uuid::from_u128(1));
+    let take = |serial: &str, nonce| store.edit(|db| grants::take(db, here, serial, [nonce; 16], Millis(100))).unwrap();
+    let first = take("A", 1).unwrap();
+    assert_eq!(first.id, pack[1].0.id, "the soonest to end that is still good and covers the site");
+    assert_eq!(take("A", 9).unwrap(), first, "the same device again: the same grant with its first nonce");
+    let second = take("B", 2).unwrap();
+    assert_eq!(second.id, pack[0].0.id);
+    assert_eq!(take("C", 3), None, "none is left: nothing is given twice");
+    store.edit(|db| grants::give_back(db, second.id)).unwrap();
+    assert_eq!(take("C", 3).unwrap().id, second.id, "what never left may serve another");
+    store.edit(|db| grants::spend(db, first.id)).unwrap();
+    store.edit(|db| grants::add(db, &pack)).unwrap();
+    assert_eq!(take("A", 4), None, "a spent grant does not come back");
+    assert_eq!(store.read(|db| grants::count_free(db, Millis(100))).unwrap(), 1, "the one of another site");
+}
+
+#[test]
+fn an_unfinished_commission_is_there_until_it_is_forgotten() {
+    let (_folder, store) = store();
+    let id = omniot_shared::ids::AttemptId(Uuid::from_u128(1));
+    store.edit(|db| commissions::save(db, id, "{}")).unwrap();
+    store.edit(|db| commissions::save(db, id, "{\"step\":2}")).unwrap();
+    assert_eq!(store.read(|db| commissions::all(db)).unwrap(), [(id, "{\"step\":2}".to_owned())]);
+    store.edit(|db| commissions::forget(db, id)).unwrap();
+    assert!(store.read(|db| commissions::all(db)).unwrap().is_empty());
+}
