@@ -160,9 +160,18 @@ impl Ticket {
     /// # Errors
     /// `not_signed_in`, `tenant_suspended` or `not_allowed`.
     pub async fn check(&self, state: &AppState) -> Result<(), ApiError> {
+        self.open(state).await.map(drop)
+    }
+
+    /// A new snapshot of the tenant, if they still may.
+    ///
+    /// # Errors
+    /// Those of [`Ticket::check`].
+    pub async fn open(&self, state: &AppState) -> Result<Scope, ApiError> {
         let access = TenantAccess::for_request(self.tenant);
         let mut scope = open(state, &access, false).await?;
-        admit(&mut scope, &self.hash, state.now(), self.permission).await.map(drop)
+        admit(&mut scope, &self.hash, state.now(), self.permission).await?;
+        Ok(scope)
     }
 }
 

@@ -5,12 +5,16 @@
 //! changed. All of them write rows, sequence, tombstones, checksum and audit together.
 //! Deliberately not here: what a change may do (`omniot_shared::sync::rules`).
 
+mod api;
 mod batch;
 mod execute;
+mod pull;
+mod push;
 pub mod store;
+mod stream;
 mod trail;
 
-use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::http::AppState;
 
@@ -19,4 +23,8 @@ pub use execute::{Executed, ExecuteError, execute, execute_as};
 /// This feature's operations.
 pub fn router() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
+        .routes(routes!(api::greet_sync))
+        .routes(routes!(api::push_intents))
+        .routes(routes!(api::pull_changes))
+        .routes(routes!(api::stream_pokes))
 }

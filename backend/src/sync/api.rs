@@ -1,0 +1,88 @@
+//! `/v1/sync/*` over HTTP.
+
+use std::convert::Infallible;
+
+use axum::{
+    body::Bytes,
+    extract::State,
+    http::{HeaderMap, StatusCode, header},
+    response::{IntoResponse, Response, Sse, sse::Event as Sent},
+};
+use futures::Stream;
+use omniot_shared::{
+    roles::need,
+    sync::{
+        frame::MEDIA_TYPE,
+        rows::Scope as SyncScope,
+        wire::{HelloRequest, HelloResponse, MAX_PUSH_BYTES, PROTOCOL, PullRequest, PushRequest, PushResponse, SCHEMA},
+    },
+};
+
+use super::{pull, push, store, stream};
+use crate::http::{ApiError, AppState, Caller, ErrorBody, Json, Reader, parse};
+
+/// Say who is there: versions, clocks, and how far the server has come.
+#[utoipa::path(post, path = "/v1/sync/hello", operation_id = "greet_sync", tag = "sync", request_body = HelloRequest,
+    responses((status = 200, body = HelloResponse), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody)))]
+pub async fn greet_sync(mut caller: Reader<need::Sync>, Json(hello): Json<HelloRequest>) -> Result<axum::Json<HelloResponse>, ApiError> {
+    let (now, person) = (caller.now(), caller.person().id);
+    let scope = caller.scope();
+    // Somebody else's client is none of this person's: they start at nothing and are told on their first push.
+    let client = store::client(scope, hello.client_id).await?.filter(|client| client.person == person);
+    Ok(axum::Json(HelloResponse {
+        protocol: PROTOCOL,
+        schema: SCHEMA,
+        min_schema: SCHEMA,
+        server_version: env!("CARGO_PKG_VERSION").to_owned(),
+        capabilities: vec!["poke".to_owned()],
+        server_time: now,
+        skew_ms: hello.now.since(now),
+        epoch: store::epoch(scope).await?,
+        seq: store::seq(scope).await?,
+        min_retained_seq: store::min_retained(scope).await?,
+        scopes: vec![SyncScope::Tenant],
+        last_n: client.map_or(0, |client| client.last_n),
+    }))
+}
+
+/// Carry out intents in order; each gets a receipt, the same one whenever it is sent again.
+#[utoipa::path(post, path = "/v1/sync/push", operation_id = "push_intents", tag = "sync", request_body = PushRequest,
+    responses((status = 200, body = PushResponse), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody),
+              (status = 409, description = "client_forked, sequence_gap", body = ErrorBody), (status = 413, body = ErrorBody), (status = 422, body = ErrorBody)))]
+pub async fn push_intents(mut caller: Caller<need::Sync>, headers: HeaderMap, body: Bytes) -> Result<axum::Json<PushResponse>, ApiError> {
+    check_form(&headers, &body)?;
+    let answer = push::push(&mut caller, &parse(&body)?).await?;
+    caller.commit().await?;
+    Ok(axum::Json(answer))
+}
+
+/// Plain JSON of a bounded size: what is not compressed cannot blow up.
+fn check_form(headers: &HeaderMap, body: &Bytes) -> Result<(), ApiError> {
+    let is = |name: header::HeaderName, wanted: &str| headers.get(name).and_then(|value| value.to_str().ok()).is_some_and(|value| value.split(';').next().is_some_and(|value| value.trim().eq_ignore_ascii_case(wanted)));
+    let plain = !headers.contains_key(header::CONTENT_ENCODING) || is(header::CONTENT_ENCODING, "identity");
+    if !is(header::CONTENT_TYPE, "application/json") || !plain {
+        return Err(ApiError::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", "Send application/json without a content encoding."));
+    }
+    if body.len() > MAX_PUSH_BYTES { Err(ApiError::too_large()) } else { Ok(()) }
+}
+
+/// What has changed since a cursor: `OmnISyn1`, then zstd of frames, closed by a checkpoint.
+#[utoipa::path(post, path = "/v1/sync/pull", operation_id = "pull_changes", tag = "sync", request_body = PullRequest,
+    responses((status = 200, description = "frames; without a closing checkpoint the stream was cut off", content_type = MEDIA_TYPE, body = Vec<u8>),
+              (status = 401, body = ErrorBody), (status = 403, body = ErrorBody)))]
+pub async fn pull_changes(caller: Reader<need::Sync>, Json(request): Json<PullRequest>) -> Result<Response, ApiError> {
+    let body = pull::body(caller.0, &request).await?;
+    Ok(([(header::CONTENT_TYPE, MEDIA_TYPE), (header::CACHE_CONTROL, "no-store")], body).into_response())
+}
+
+/// Server-sent events: `changed` with the tenant's sequence, `closed` with a code when access ends.
+#[utoipa::path(get, path = "/v1/sync/stream", operation_id = "stream_pokes", tag = "sync",
+    responses((status = 200, content_type = "text/event-stream", body = String), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody)))]
+pub async fn stream_pokes(State(state): State<AppState>, caller: Caller<need::Sync>) -> Result<Sse<impl Stream<Item = Result<Sent, Infallible>>>, ApiError> {
+    // First listen, then look: what commits in between is poked twice rather than never.
+    let events = state.bus.subscribe(caller.tenant());
+    let ticket = caller.ticket();
+    drop(caller);
+    let now = store::seq(&mut ticket.open(&state).await?).await?;
+    Ok(Sse::new(stream::pokes(state, ticket, events, now)))
+}

@@ -1,0 +1,211 @@
+//! Pulls: the rows of a scope that changed after a cursor, as one snapshot, compressed.
+//!
+//! The stream is made inside one read transaction as fast as the store allows, into a bounded
+//! queue; the transaction ends with the last chunk, or after [`PATIENCE`] when the client is too
+//! slow: the stream then ends without a checkpoint, and the client resumes where it is.
+//! Memory: one chunk of rows a table, and the queue. Deliberately not here: segments.
+
+use std::{collections::VecDeque, io, time::Duration};
+
+use axum::body::{Body, Bytes};
+use omniot_shared::{
+    roles::need,
+    sync::{
+        Row, Seq, Table,
+        client::Delta,
+        frame::{self, MAGIC, ROWS_PER_FRAME},
+        rows::Scope as SyncScope,
+        wire::{Begin, Checkpoint, Frame, PullRequest},
+    },
+};
+use tokio::{sync::mpsc, time::Instant};
+use tokio_stream::wrappers::ReceiverStream;
+use tracing::Instrument as _;
+use zstd::stream::write::Encoder;
+
+use super::store;
+use crate::{
+    db::{DbError, Scope},
+    http::Caller,
+};
+
+/// A read transaction holds back the store's housekeeping: never longer than this.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// Chunks that wait for a slow client: 64 of [`CHUNK`] are 4 MiB, or some 100,000 rows.
+const QUEUE: usize = 64;
+/// Compressed bytes that go out together.
+const CHUNK: usize = 64 * 1024;
+/// Rows read at once; attempts are long.
+const ROWS_AT_ONCE: u32 = 1_000;
+const ATTEMPTS_AT_ONCE: u32 = 100;
+/// A frame is closed when its rows weigh this much.
+const FRAME_BYTES: usize = 512 * 1024;
+
+/// The body of the answer to a pull.
+///
+/// # Errors
+/// Whatever the store says before the first byte; later the stream is cut off.
+pub async fn body(mut caller: Caller<need::Sync>, request: &PullRequest) -> Result<Body, DbError> {
+    let begin = begin(&mut caller, request).await?;
+    let (chunks, received) = mpsc::channel(QUEUE);
+    let until = Instant::now() + PATIENCE;
+    let feed = async move {
+        // The magic stands before the compressed stream, not in it.
+        let mut out = Out { encoder: Encoder::new(MAGIC.to_vec(), 1)?, chunks, until };
+        // A failure is a cut-off stream: without a checkpoint nothing is published.
+        let fed = feed(caller.scope(), &begin, &mut out).await;
+        if let Err(error) = &fed {
+            tracing::warn!(%error, "a pull was cut off");
+            let _ = out.chunks.try_send(Err(io::Error::other("cut off")));
+        }
+        fed
+    };
+    tokio::spawn(feed.in_current_span());
+    Ok(Body::from_stream(ReceiverStream::new(received)))
+}
+
+async fn begin(caller: &mut Caller<need::Sync>, request: &PullRequest) -> Result<Begin, DbError> {
+    let server_time = caller.now();
+    let scope = caller.scope();
+    let (to, epoch, min_retained) = (store::seq(scope).await?, store::epoch(scope).await?, store::min_retained(scope).await?);
+    let cursor = request.cursors.iter().find(|cursor| cursor.scope == SyncScope::Tenant).map_or(Seq(0), |cursor| cursor.seq);
+    let useful = request.epoch == epoch && cursor > Seq(0) && cursor <= to && cursor >= min_retained;
+    Ok(Begin { scope: SyncScope::Tenant, epoch, from: if useful { cursor } else { Seq(0) }, to, fresh: !useful, server_time })
+}
+
+async fn feed(scope: &mut Scope, begin: &Begin, out: &mut Out) -> Result<(), io::Error> {
+    out.write(&Frame::Begin(*begin)).await?;
+    let mut lanes = Lanes::new(begin);
+    let (mut frame, mut weight) = (Vec::new(), 0);
+    while let Some(delta) = lanes.next(scope).await.map_err(io::Error::other)? {
+        let closes = frame.last().is_some_and(|last| is_row(last) != is_row(&delta));
+        if closes || weight >= FRAME_BYTES || frame.len() >= ROWS_PER_FRAME {
+            out.write_deltas(std::mem::take(&mut frame)).await?;
+            weight = 0;
+        }
+        weight += estimate(&delta);
+        frame.push(delta);
+    }
+    out.write_deltas(frame).await?;
+    let checksum = store::checksum(scope, begin.scope).await.map_err(io::Error::other)?;
+    out.write(&Frame::Checkpoint(Checkpoint { scope: begin.scope, seq: begin.to, checksum })).await?;
+    out.finish().await
+}
+
+const fn is_row(delta: &Delta) -> bool {
+    matches!(delta, Delta::Row(_))
+}
+
+/// Bytes of JSON, roughly and never far below.
+fn estimate(delta: &Delta) -> usize {
+    match delta {
+        Delta::Row(synced) => match &synced.row {
+            Row::Attempt(attempt) => 4_000 + attempt.steps.len() * 1_200,
+            Row::Site(site) => 600 + 4 * site.note.as_ref().map_or(0, String::len),
+            Row::Device(device) => 600 + 4 * device.note.as_ref().map_or(0, String::len),
+            Row::Model(_) => 600,
+        },
+        Delta::Gone(_) => 120,
+    }
+}
+
+/// One source of changes in order of sequence: a table, or the tombstones.
+struct Lane {
+    table: Option<Table>,
+    waiting: VecDeque<Delta>,
+    after: Seq,
+    is_done: bool,
+}
+
+/// All sources, merged in order of sequence.
+struct Lanes {
+    lanes: Vec<Lane>,
+    until: Seq,
+    of: SyncScope,
+}
+
+impl Lanes {
+    fn new(begin: &Begin) -> Self {
+        // Who starts from nothing holds nothing that could be gone.
+        let graves = (!begin.fresh).then_some(None);
+        let sources = Table::ALL.into_iter().map(Some).chain(graves);
+        let lanes = sources.map(|table| Lane { table, waiting: VecDeque::new(), after: begin.from, is_done: false }).collect();
+        Self { lanes, until: begin.to, of: begin.scope }
+    }
+
+    async fn next(&mut self, scope: &mut Scope) -> Result<Option<Delta>, DbError> {
+        for lane in &mut self.lanes {
+            if lane.waiting.is_empty() && !lane.is_done {
+                lane.fill(scope, self.of, self.until).await?;
+            }
+        }
+        let first = self.lanes.iter_mut().filter(|lane| !lane.waiting.is_empty()).min_by_key(|lane| lane.waiting.front().map(Delta::seq));
+        Ok(first.and_then(|lane| lane.waiting.pop_front()))
+    }
+}
+
+impl Lane {
+    async fn fill(&mut self, scope: &mut Scope, of: SyncScope, until: Seq) -> Result<(), DbError> {
+        let limit = if self.table == Some(Table::Attempt) { ATTEMPTS_AT_ONCE } else { ROWS_AT_ONCE };
+        match self.table {
+            Some(table) => self.waiting.extend(store::since(scope, table, of, self.after, until, limit).await?.into_iter().map(Delta::Row)),
+            None => self.waiting.extend(store::departed(scope, of, self.after, until, limit).await?.into_iter().map(Delta::Gone)),
+        }
+        self.is_done = self.waiting.len() < usize::try_from(limit).unwrap_or(usize::MAX);
+        if let Some(last) = self.waiting.back() {
+            self.after = last.seq();
+        }
+        Ok(())
+    }
+}
+
+/// Compressed frames on their way to the client.
+struct Out {
+    encoder: Encoder<'static, Vec<u8>>,
+    chunks: mpsc::Sender<io::Result<Bytes>>,
+    until: Instant,
+}
+
+impl Out {
+    async fn write_deltas(&mut self, deltas: Vec<Delta>) -> io::Result<()> {
+        let (mut rows, mut gone) = (Vec::new(), Vec::new());
+        for delta in deltas {
+            match delta {
+                Delta::Row(row) => rows.push(row),
+                Delta::Gone(one) => gone.push(one),
+            }
+        }
+        if !rows.is_empty() {
+            self.write(&Frame::Rows(rows)).await?;
+        }
+        if !gone.is_empty() {
+            self.write(&Frame::Gone(gone)).await?;
+        }
+        Ok(())
+    }
+
+    async fn write(&mut self, frame: &Frame) -> io::Result<()> {
+        let mut packed = Vec::new();
+        frame::write(frame, &mut packed).map_err(io::Error::other)?;
+        io::Write::write_all(&mut self.encoder, &packed)?;
+        if self.encoder.get_ref().len() >= CHUNK {
+            let chunk = std::mem::take(self.encoder.get_mut());
+            self.send(chunk).await?;
+        }
+        Ok(())
+    }
+
+    async fn finish(&mut self) -> io::Result<()> {
+        self.encoder.do_finish()?;
+        let chunk = std::mem::take(self.encoder.get_mut());
+        self.send(chunk).await
+    }
+
+    async fn send(&self, chunk: Vec<u8>) -> io::Result<()> {
+        match tokio::time::timeout_at(self.until, self.chunks.send(Ok(chunk.into()))).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(_)) => Err(io::Error::other("the client went away")),
+            Err(_) => Err(io::Error::other("the client is too slow")),
+        }
+    }
+}

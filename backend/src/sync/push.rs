@@ -1,0 +1,262 @@
+//! Pushes: a client's outbox, in order, each intent answered by a receipt.
+//!
+//! Receipts, effects and the client's last number commit together, in the caller's transaction:
+//! all of a push or nothing. A push is decided in memory and written in a few statements; only
+//! when the store itself fails on one is it run again intent by intent, so that the one at fault
+//! is quarantined and the others go through. Deliberately not here: what a change may do.
+
+use std::collections::HashMap;
+
+use omniot_shared::{
+    ids::{ClientId, IntentId},
+    roles::need,
+    sync::{
+        Actor, Change, Code, Outcome, Receipt, Refusal, Seq, Who,
+        policy::Edit,
+        server::{Arrival, arrival, corrected, decide, held_by_parent},
+        wire::{MAX_PUSH_INTENTS, PushResponse, SCHEMA},
+    },
+    time::Millis,
+};
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::{
+    batch::Batch,
+    store::{self, Client, NewReceipt, StoredReceipt},
+};
+use crate::{
+    audit::Author,
+    db::DbError,
+    http::{ApiError, Caller},
+};
+
+/// The body of a push, read as far as is needed to give every intent a receipt: one that cannot
+/// be read must not hold up the others.
+#[derive(Debug, Deserialize)]
+pub struct Body {
+    schema: u32,
+    client_id: ClientId,
+    now: Millis,
+    intents: Vec<Raw>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Raw {
+    client_id: ClientId,
+    n: u64,
+    id: IntentId,
+    at: Millis,
+    #[serde(default)]
+    base: Option<Seq>,
+    #[serde(default)]
+    depends_on: Vec<IntentId>,
+    change: Box<RawValue>,
+}
+
+/// Why a push as a whole is not taken.
+#[derive(Debug, thiserror::Error)]
+pub enum PushError {
+    /// More than [`MAX_PUSH_INTENTS`].
+    #[error("a push may hold {MAX_PUSH_INTENTS} intents at most")]
+    TooMany,
+    /// An intent names another client, or numbers are not contiguous.
+    #[error("intents of one client, numbered without gaps, are expected")]
+    Disordered {
+        /// Which one.
+        index: usize,
+        /// What is wrong with it.
+        field: &'static str,
+    },
+    /// One or more intents before these never arrived.
+    #[error("number {expected} has to come first")]
+    Gap {
+        /// What has to come.
+        expected: u64,
+    },
+    /// This client's numbers were used by a copy of it, or by somebody else.
+    #[error("another copy of this client has used these numbers: take a new client id")]
+    Forked,
+    /// The store failed.
+    #[error(transparent)]
+    Db(#[from] DbError),
+}
+
+impl From<PushError> for ApiError {
+    fn from(error: PushError) -> Self {
+        let detail = error.to_string();
+        match error {
+            PushError::TooMany => Self { detail, ..Self::too_large() },
+            PushError::Disordered { index, field } => Self::invalid_field(format!("intents[{index}].{field}"), detail),
+            PushError::Gap { .. } => Self::conflict("sequence_gap", detail),
+            PushError::Forked => Self::conflict("client_forked", detail),
+            PushError::Db(error) => error.into(),
+        }
+    }
+}
+
+/// Carries a push out; commit afterwards.
+///
+/// # Errors
+/// [`PushError`]: nothing happened then.
+pub async fn push(caller: &mut Caller<need::Sync>, body: &Body) -> Result<PushResponse, PushError> {
+    check_order(body)?;
+    let (person, now) = (caller.person().id, caller.now());
+    let known = store::client(caller.scope(), body.client_id).await?;
+    if known.is_some_and(|known| known.person != person) {
+        return Err(PushError::Forked);
+    }
+    let last_n = known.map_or(0, |known| known.last_n);
+    if let Some(first) = body.intents.first()
+        && let Arrival::Gap { expected } = arrival(last_n, first.n)
+    {
+        return Err(PushError::Gap { expected });
+    }
+    let (seen, news): (Vec<&Raw>, Vec<&Raw>) = body.intents.iter().partition(|raw| arrival(last_n, raw.n) == Arrival::Replay);
+    let mut receipts = replay(caller, body.client_id, &seen).await?;
+    let new_last = news.last().map_or(last_n, |raw| raw.n);
+    if !news.is_empty() {
+        let made = carry_out(caller, body, &news).await?;
+        store::save_client(caller.scope(), body.client_id, Client { person, last_n: new_last }, now).await?;
+        store::insert_receipts(caller.scope(), body.client_id, &made, now).await?;
+        receipts.extend(made.into_iter().map(|new| new.receipt));
+    }
+    Ok(PushResponse {
+        epoch: store::epoch(caller.scope()).await?,
+        seq: store::seq(caller.scope()).await?,
+        last_n: new_last,
+        server_time: now,
+        skew_ms: skew(body, now),
+        receipts,
+    })
+}
+
+fn check_order(body: &Body) -> Result<(), PushError> {
+    if body.intents.len() > MAX_PUSH_INTENTS {
+        return Err(PushError::TooMany);
+    }
+    let mut expected = None;
+    for (index, raw) in body.intents.iter().enumerate() {
+        if raw.client_id != body.client_id {
+            return Err(PushError::Disordered { index, field: "client_id" });
+        }
+        let fits = i64::try_from(raw.n).is_ok() && raw.n > 0 && expected.is_none_or(|expected| raw.n == expected);
+        if !fits {
+            return Err(PushError::Disordered { index, field: "n" });
+        }
+        expected = Some(raw.n + 1);
+    }
+    Ok(())
+}
+
+const fn skew(body: &Body, now: Millis) -> i64 {
+    body.now.0.saturating_sub(now.0)
+}
+
+/// What was answered before is answered again.
+async fn replay(caller: &mut Caller<need::Sync>, client: ClientId, seen: &[&Raw]) -> Result<Vec<Receipt>, PushError> {
+    let (Some(first), Some(last)) = (seen.first(), seen.last()) else { return Ok(vec![]) };
+    let stored = store::receipts_by_number(caller.scope(), client, first.n, last.n).await?;
+    seen.iter()
+        .map(|raw| match stored.get(&raw.n) {
+            Some(receipt) if receipt.intent == raw.id => Ok(receipt.under(raw.n)),
+            _ => Err(PushError::Forked),
+        })
+        .collect()
+}
+
+/// Runs new intents together; apart when the store fails on them.
+async fn carry_out(caller: &mut Caller<need::Sync>, body: &Body, news: &[&Raw]) -> Result<Vec<NewReceipt>, PushError> {
+    let ids: Vec<IntentId> = news.iter().flat_map(|raw| raw.depends_on.iter().copied().chain([raw.id])).collect();
+    let mut known = store::receipts_by_intent(caller.scope(), &ids).await?;
+    caller.scope().part().await?;
+    match run(caller, body, news, &mut known.clone()).await {
+        Ok(made) => {
+            caller.scope().keep().await?;
+            return Ok(made);
+        }
+        Err(DbError::Busy) => return Err(DbError::Busy.into()),
+        Err(error) => {
+            tracing::warn!(%error, client.id = %body.client_id, "a push failed as a whole; its intents are run one by one");
+            caller.scope().undo().await?;
+        }
+    }
+    let mut made = Vec::with_capacity(news.len());
+    for raw in news {
+        caller.scope().part().await?;
+        match run(caller, body, &[raw], &mut known).await {
+            Ok(one) => {
+                caller.scope().keep().await?;
+                made.extend(one);
+            }
+            Err(DbError::Busy) => return Err(DbError::Busy.into()),
+            Err(error) => {
+                caller.scope().undo().await?;
+                made.push(quarantine(caller, raw, &error, &mut known).await?);
+            }
+        }
+    }
+    Ok(made)
+}
+
+async fn quarantine(caller: &mut Caller<need::Sync>, raw: &Raw, error: &DbError, known: &mut HashMap<IntentId, StoredReceipt>) -> Result<NewReceipt, PushError> {
+    tracing::error!(%error, intent.id = %raw.id, "an intent was quarantined");
+    let outcome = Outcome::Quarantined(Refusal::new(Code::Internal, "the server could not carry this out; it is kept for inspection"));
+    let seq = store::seq(caller.scope()).await?;
+    known.insert(raw.id, StoredReceipt { intent: raw.id, seq, outcome: outcome.clone() });
+    Ok(NewReceipt { receipt: Receipt { n: raw.n, intent_id: raw.id, seq, outcome }, is_final: true, body: Some(raw.change.get().to_owned()) })
+}
+
+/// Decides these intents one after the other and writes what comes of them.
+async fn run(caller: &mut Caller<need::Sync>, body: &Body, news: &[&Raw], known: &mut HashMap<IntentId, StoredReceipt>) -> Result<Vec<NewReceipt>, DbError> {
+    let changes: Vec<Result<Change, Outcome>> = news.iter().map(|raw| read(body.schema, &raw.change)).collect();
+    let mut batch = Batch::open(caller.scope(), changes.iter().flatten()).await?;
+    let mut made = Vec::with_capacity(news.len());
+    for (raw, change) in news.iter().zip(changes) {
+        if let Some(before) = known.get(&raw.id).filter(|before| before.outcome.is_final()) {
+            made.push(NewReceipt { receipt: before.under(raw.n), is_final: false, body: None });
+            continue;
+        }
+        let outcome = match held_by_parent(&raw.depends_on, |id| known.get(&id).map(|receipt| &receipt.outcome)) {
+            Some(held) => held,
+            None => match change {
+                Ok(change) => decide_one(caller, body, raw, change, &mut batch),
+                Err(unreadable) => unreadable,
+            },
+        };
+        let stored = StoredReceipt { intent: raw.id, seq: batch.seq(), outcome };
+        made.push(NewReceipt { receipt: stored.under(raw.n), is_final: stored.outcome.is_final(), body: None });
+        known.insert(raw.id, stored);
+    }
+    let author = Author::person(caller.person().id, &caller.person().name);
+    let (now, request_id) = (caller.now(), caller.request_id().clone());
+    batch.write(caller.scope(), &author, now, Some(request_id.as_str())).await?;
+    Ok(made)
+}
+
+fn decide_one(caller: &Caller<need::Sync>, body: &Body, raw: &Raw, change: Change, batch: &mut Batch) -> Outcome {
+    let person = caller.person();
+    let at = corrected(raw.at, skew(body, caller.now()), caller.now());
+    let actor = Actor { tenant: caller.tenant(), who: Who::Person { id: person.id, role: person.role }, now: at };
+    // A client always says what it had seen; one that does not had seen nothing.
+    let edit = Edit { base: Some(raw.base.unwrap_or_default()), at, by: Some(body.client_id) };
+    let decision = decide(change.clone(), &edit, &actor, batch.rows(), &batch.stamps(&change));
+    let lost = match &decision.outcome {
+        Outcome::Merged { lost } => lost.as_slice(),
+        _ => &[],
+    };
+    batch.take_in(&change, decision.changes, &edit, lost);
+    decision.outcome
+}
+
+/// A change, or the receipt's word about one that this server cannot read: a newer app's may be
+/// readable after an update; anything else is a fault.
+fn read(schema: u32, raw: &RawValue) -> Result<Change, Outcome> {
+    serde_json::from_str(raw.get()).map_err(|error| {
+        if schema > SCHEMA {
+            Outcome::Later(Refusal::new(Code::NeedsNewerServer, format!("this server knows changes up to schema {SCHEMA}, not {schema}")))
+        } else {
+            Outcome::Refused(Refusal::new(Code::Malformed, format!("this is not a change: {error}")))
+        }
+    })
+}

@@ -1,0 +1,113 @@
+//! Pokes: "there is something above your cursor", as server-sent events.
+//!
+//! A poke carries only the tenant's sequence, so a lost one costs nothing. Deliberately not here:
+//! rows. A stream outlives the request that was allowed: its right is checked again whenever
+//! access changed in the tenant, and with every heartbeat (sessions also end by themselves).
+
+use std::{convert::Infallible, time::Duration};
+
+use axum::response::sse::Event as Sent;
+use futures::{Stream, stream};
+use omniot_shared::sync::{Seq, wire::Poke};
+use tokio::{
+    sync::broadcast::{self, error::RecvError, error::TryRecvError},
+    time::{Interval, MissedTickBehavior, interval, sleep},
+};
+
+use crate::{
+    db::Event,
+    http::{AppState, Ticket},
+};
+
+/// Proxies close what is silent for longer.
+const HEARTBEAT: Duration = Duration::from_secs(25);
+/// Changes this close to each other make one poke.
+const TOGETHER: Duration = Duration::from_millis(8);
+
+/// One open stream.
+struct Watch {
+    state: AppState,
+    ticket: Ticket,
+    events: broadcast::Receiver<Event>,
+    heartbeat: Interval,
+    first: Option<Seq>,
+    over: bool,
+}
+
+/// What a watch says next.
+enum Said {
+    Poke(Seq),
+    Beat,
+    Over(&'static str),
+}
+
+/// The pokes of a tenant, beginning with `now`. `events` was subscribed to before `now` was read.
+pub fn pokes(state: AppState, ticket: Ticket, events: broadcast::Receiver<Event>, now: Seq) -> impl Stream<Item = Result<Sent, Infallible>> {
+    let mut heartbeat = interval(HEARTBEAT);
+    heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    heartbeat.reset();
+    let watch = Watch { state, ticket, events, heartbeat, first: Some(now), over: false };
+    stream::unfold(watch, |mut watch| async move {
+        if watch.over {
+            return None;
+        }
+        let said = watch.next().await;
+        watch.over = matches!(said, Said::Over(_));
+        Some((Ok(said.event()), watch))
+    })
+}
+
+impl Said {
+    fn event(&self) -> Sent {
+        match self {
+            Self::Poke(seq) => Sent::default().event("changed").json_data(Poke { seq: *seq }).unwrap_or_default(),
+            Self::Beat => Sent::default().comment(""),
+            Self::Over(code) => Sent::default().event("closed").data(format!(r#"{{"code":"{code}"}}"#)),
+        }
+    }
+}
+
+impl Watch {
+    async fn next(&mut self) -> Said {
+        if let Some(seq) = self.first.take() {
+            return Said::Poke(seq);
+        }
+        loop {
+            let event = tokio::select! {
+                event = self.events.recv() => event,
+                _ = self.heartbeat.tick() => return self.checked().await.map_or_else(Said::Over, |()| Said::Beat),
+            };
+            match event {
+                Ok(Event::Changed { seq }) => return self.gather(seq).await,
+                // Whatever was missed: look again at both.
+                Ok(Event::AccessChanged) | Err(RecvError::Lagged(_)) => {
+                    if let Err(code) = self.checked().await {
+                        return Said::Over(code);
+                    }
+                }
+                Err(RecvError::Closed) => return Said::Over("closed"),
+            }
+        }
+    }
+
+    /// One poke for all that happens within [`TOGETHER`].
+    async fn gather(&mut self, first: i64) -> Said {
+        sleep(TOGETHER).await;
+        let mut latest = first;
+        loop {
+            match self.events.try_recv() {
+                Ok(Event::Changed { seq }) => latest = latest.max(seq),
+                Ok(Event::AccessChanged) | Err(TryRecvError::Lagged(_)) => {
+                    if let Err(code) = self.checked().await {
+                        return Said::Over(code);
+                    }
+                }
+                Err(TryRecvError::Empty | TryRecvError::Closed) => return Said::Poke(Seq(latest)),
+            }
+        }
+    }
+
+    async fn checked(&self) -> Result<(), &'static str> {
+        self.ticket.check(&self.state).await.map_err(|error| error.code)
+    }
+}
