@@ -155,6 +155,18 @@ impl App {
         }
     }
 
+    /// Where the rows of a tenant lie, as a URL that sqlx opens without any scope (`sqlite:…`, `postgres://…`).
+    pub fn db_url(&self, tenant: TenantId) -> String {
+        match &*self._keep {
+            Keep::Folder(folder) => {
+                let each = folder.path().join(format!("tenants/{}.db", tenant.0.simple()));
+                let file = if each.exists() { each } else { folder.path().join("tenants/all.db") };
+                format!("sqlite:{}", file.display())
+            }
+            Keep::Database { admin, name } => url_of(admin, None, name),
+        }
+    }
+
     /// Moves the clock.
     pub fn pass(&self, ms: i64) {
         self.clock.0.fetch_add(ms, Ordering::SeqCst);
