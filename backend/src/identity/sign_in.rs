@@ -36,6 +36,7 @@ pub struct Credentials {
 /// With what they sign in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = SessionClient)]
 pub enum Client {
     /// A browser: the token goes into a cookie that scripts cannot read.
     Web,
@@ -135,6 +136,7 @@ async fn begin(visitor: &Visitor, tenant_id: TenantId, proof: Proof, client: Cli
     let token = state.chance.with(|rng| Token::mint(Kind::Person(tenant_id), rng));
     let session = session(state.new_id(), client, label, visitor.address(), now);
     sessions::insert(&mut scope, person.id, token.hash(), &session).await?;
+    sessions::bound(&mut scope, person.id).await?;
     let entry = Entry::new("session.begin").target("session", session.id, &person.name).detail(serde_json::json!({ "client": session.client, "label": session.label, "address": session.address }));
     visitor.audit(&mut scope, &Author::person(person.id, &person.name), entry).await?;
     scope.commit().await?;
@@ -143,4 +145,50 @@ async fn begin(visitor: &Visitor, tenant_id: TenantId, proof: Proof, client: Cli
 
 fn session(id: SessionId, client: Client, label: Option<String>, address: Option<String>, now: Millis) -> sessions::Session {
     sessions::Session { id, client: client.name().to_owned(), label, address, created_at: now, last_used_at: now, expires_at: now.plus(client.lasts_ms()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::{extract::FromRequestParts as _, http::Request};
+    use omniot_shared::roles::Role;
+
+    use super::*;
+    use crate::{identity::{By, NewPerson, add_person}, testing::App};
+
+    const PASSWORD: &str = "correct horse battery";
+
+    /// What `sign_in` holds between its two transactions, when something happens to `Ada` there.
+    async fn interrupted(app: &App, change: &'static str) -> Result<SignedIn, IdentityError> {
+        let acme = app.tenant("acme").await;
+        let (author, email) = (Author::system("test"), "ada@acme.example");
+        let mut scope = acme.db_write().await;
+        let new = NewPerson { name: "Ada", email, role: Role::Admin, password: PASSWORD };
+        add_person(&mut scope, &app.state, By { author: &author, request_id: None }, new).await.expect("a person");
+        scope.commit().await.expect("a commit");
+        let (mut parts, ()) = Request::new(()).into_parts();
+        let Ok(visitor) = Visitor::from_request_parts(&mut parts, &app.state).await;
+        let subject = subject("sign_in", email);
+        let (person, hash) = count(&visitor, acme.id, &subject, email).await.expect("counted").expect("an account");
+        let mut scope = acme.db_write().await;
+        scope.query(change).execute().await.expect("changed");
+        scope.commit().await.expect("a commit");
+        begin(&visitor, acme.id, Proof { person, hash, email: email.to_owned(), subject }, Client::App, None).await
+    }
+
+    #[tokio::test]
+    async fn what_changes_while_the_password_is_checked_counts() {
+        for change in [
+            "update person set password_hash = 'another' where tenant_id = $1",
+            "delete from person where tenant_id = $1",
+            "update tenant set status = 'suspended' where tenant_id = $1",
+        ] {
+            for app in App::both().await {
+                assert!(interrupted(&app, change).await.is_err(), "{}: {change}", app.engine);
+            }
+        }
+        for app in App::both().await {
+            let nothing = "update person set name = name where tenant_id = $1";
+            assert!(interrupted(&app, nothing).await.is_ok(), "{}: nothing that matters changed", app.engine);
+        }
+    }
 }

@@ -14,7 +14,7 @@ use super::{
         sessions,
     },
 };
-use crate::{audit::Entry, db::Event, http::Caller};
+use crate::{audit::Entry, commissioning, db::Event, http::Caller};
 
 type Managing = Caller<need::PersonManage>;
 
@@ -31,7 +31,8 @@ pub async fn target(caller: &mut Managing, id: PersonId) -> Result<Person, Ident
     people::find(caller.scope(), id).await?.ok_or(IdentityError::NotFound)
 }
 
-/// Writes name and role; a lower role takes back the invitations that it could not have made.
+/// Writes name and role; a lower role takes back the invitations that it could not have made and
+/// the claim grants that it could not have fetched.
 ///
 /// # Errors
 /// Whatever the store says.
@@ -44,22 +45,36 @@ pub async fn update(caller: &mut Managing, before: &Person, after: &Person) -> R
     if before.role != after.role {
         detail.insert("role".to_owned(), json!({ "from": before.role, "to": after.role }));
         take_back(caller, after, Some(after.role)).await?;
+        if !after.role.may(Permission::DeviceCommission) {
+            revoke_grants(caller, after).await?;
+        }
         caller.scope().notify(Event::AccessChanged);
     }
     let entry = Entry::new("person.update").target("person", after.id, &after.name).detail(detail);
     Ok(caller.audit(entry.before(&facts(before)).after(&facts(after))).await?)
 }
 
-/// Removes a person with their sessions, links and open invitations.
+/// Removes a person with their sessions, links, open invitations and unspent claim grants.
 ///
 /// # Errors
 /// Whatever the store says.
 pub async fn remove(caller: &mut Managing, person: &Person) -> Result<(), IdentityError> {
     take_back(caller, person, None).await?;
+    revoke_grants(caller, person).await?;
     sessions::end_all(caller.scope(), person.id).await?;
     people::remove(caller.scope(), person.id).await?;
     caller.scope().notify(Event::AccessChanged);
     Ok(caller.audit(Entry::new("person.remove").target("person", person.id, &person.name).before(&facts(person))).await?)
+}
+
+/// Revokes the claim grants that a person holds offline and has not given to a device.
+async fn revoke_grants(caller: &mut Managing, person: &Person) -> Result<(), IdentityError> {
+    let now = caller.now();
+    let revoked = commissioning::revoke_all_of(caller.scope(), person.id, now).await?;
+    if revoked > 0 {
+        caller.audit(Entry::new("grant.revoke").target("person", person.id, &person.name).detail(json!({ "grants": revoked }))).await?;
+    }
+    Ok(())
 }
 
 /// Withdraws the open invitations of `inviter` that a person with `role` (or nobody) could not make.

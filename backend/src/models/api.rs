@@ -85,7 +85,7 @@ fn page(rows: Vec<store::Listed>, limit: Limit) -> Result<Page<DeviceModel>, Mod
 /// A new kind of device.
 #[derive(Debug, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct NewModel {
+pub struct CreateModel {
     /// Made by the client (UUIDv7), so that a repeated call is noticed; else by the server.
     id: Option<ModelId>,
     /// 1–120 characters.
@@ -97,10 +97,10 @@ pub struct NewModel {
 }
 
 /// Create a device model
-#[utoipa::path(post, path = "/v1/models", operation_id = "create_model", tag = "models", request_body = NewModel,
+#[utoipa::path(post, path = "/v1/models", operation_id = "create_model", tag = "models", request_body = CreateModel,
     responses((status = 201, body = DeviceModel), (status = 409, body = crate::http::ErrorBody), (status = 422, body = crate::http::ErrorBody)))]
-pub async fn create_model(mut caller: Caller<need::ModelWrite>, State(state): State<AppState>, Json(body): Json<NewModel>) -> Result<Created<DeviceModel>, ModelError> {
-    let NewModel { id, name, sku, min_security } = body;
+pub async fn create_model(mut caller: Caller<need::ModelWrite>, State(state): State<AppState>, Json(body): Json<CreateModel>) -> Result<Created<DeviceModel>, ModelError> {
+    let CreateModel { id, name, sku, min_security } = body;
     let id = id.unwrap_or_else(|| state.new_id());
     let done = sync::execute(&mut caller, Change::ModelCreate(intent::NewModel { id, name, sku, min_security })).await?;
     caller.commit().await?;

@@ -80,7 +80,7 @@ pub async fn list_sites(mut caller: Caller<need::SiteRead>, Query(list): Query<L
 /// A new site.
 #[derive(Debug, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct NewSite {
+pub struct CreateSite {
     /// Made by the client (UUIDv7), so that a repeated call is noticed; else by the server.
     id: Option<SiteId>,
     /// 1–120 characters.
@@ -94,10 +94,10 @@ pub struct NewSite {
 }
 
 /// Create a site
-#[utoipa::path(post, path = "/v1/sites", operation_id = "create_site", tag = "sites", request_body = NewSite,
+#[utoipa::path(post, path = "/v1/sites", operation_id = "create_site", tag = "sites", request_body = CreateSite,
     responses((status = 201, body = Site), (status = 409, body = crate::http::ErrorBody), (status = 422, body = crate::http::ErrorBody)))]
-pub async fn create_site(mut caller: Caller<need::SiteWrite>, State(state): State<AppState>, Json(body): Json<NewSite>) -> Result<Created<Site>, SiteError> {
-    let NewSite { id, name, address, time_zone, note } = body;
+pub async fn create_site(mut caller: Caller<need::SiteWrite>, State(state): State<AppState>, Json(body): Json<CreateSite>) -> Result<Created<Site>, SiteError> {
+    let CreateSite { id, name, address, time_zone, note } = body;
     let id = id.unwrap_or_else(|| state.new_id());
     let done = sync::execute(&mut caller, Change::SiteCreate(intent::NewSite { id, name, address, time_zone, note })).await?;
     caller.commit().await?;

@@ -112,3 +112,14 @@ pub async fn sweep(scope: &mut Scope, person: PersonId, now: Millis) -> Result<u
     keep_seen(scope, person).await?;
     scope.query(SWEEP).bind(person).bind(now).execute().await
 }
+
+/// Sessions of one person at the same time.
+pub const AT_MOST: i64 = 100;
+const BOUND: &str = "
+    delete from session where tenant_id = $1 and person_id = $2 and id not in (
+        select s.id from session s where s.tenant_id = $1 and s.person_id = $2 order by s.last_used_at desc, s.id desc limit $3)";
+
+/// Ends the sessions of a person that were not used for longest, beyond [`AT_MOST`].
+pub async fn bound(scope: &mut Scope, person: PersonId) -> Result<u64, DbError> {
+    scope.query(BOUND).bind(person).bind(AT_MOST).execute().await
+}

@@ -1,6 +1,6 @@
 //! Facts about the people of a tenant.
 
-use omniot_shared::{ids::PersonId, roles::Role};
+use omniot_shared::{ids::{ClientId, PersonId}, roles::Role};
 use serde_json::json;
 
 use super::{PASSWORD, db_actions, member, names, signed_in};
@@ -244,5 +244,27 @@ async fn everybody_may_read_the_matrix_of_roles() {
         let rows = roles["items"].as_array().expect("items");
         assert_eq!(rows.iter().filter_map(|row| row["role"].as_str()).collect::<Vec<_>>(), ["owner", "admin", "operator", "viewer", "technician"]);
         assert!(rows[0]["permissions"].as_array().expect("permissions").contains(&json!("owner.manage")));
+    }
+}
+
+#[tokio::test]
+async fn who_leaves_or_stops_commissioning_loses_the_claim_grants_they_hold() {
+    for app in App::both().await {
+        let acme = app.tenant("acme").await;
+        let admin = acme.person(Role::Admin).await;
+        let holders = [acme.person(Role::Technician).await, acme.person(Role::Technician).await, acme.person(Role::Technician).await];
+        for holder in &holders {
+            let body = json!({"client_id": app.state.new_id::<ClientId>(), "count": 2});
+            assert_eq!(holder.post("/v1/grants/pack", body).await.expect(200)["grants"].as_array().map(Vec::len), Some(2));
+        }
+        admin.delete(&format!("/v1/people/{}", holders[0].id)).await.expect(204);
+        admin.patch(&format!("/v1/people/{}", holders[1].id), json!({"role": "viewer"})).await.expect(200);
+        admin.patch(&format!("/v1/people/{}", holders[2].id), json!({"role": "operator"})).await.expect(200);
+        for (holder, revoked) in holders.iter().zip([2, 2, 0]) {
+            let query = "select count(*) from claim_grant where tenant_id = $1 and person_id = $2 and revoked_at is not null";
+            let (count,): (i64,) = acme.db_write().await.query(query).bind(holder.id).one().await.expect("a count");
+            assert_eq!(count, revoked, "{}", app.engine);
+        }
+        assert_eq!(db_actions(&acme).await.iter().filter(|action| *action == "grant.revoke").count(), 2);
     }
 }

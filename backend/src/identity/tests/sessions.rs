@@ -111,3 +111,21 @@ async fn lists_of_sessions_are_paged() {
         }
     }
 }
+
+#[tokio::test]
+async fn signing_in_for_ever_does_not_pile_up_sessions() {
+    for app in App::both().await {
+        let acme = app.tenant("acme").await;
+        let (_, email) = member(&acme, "Ada", Role::Viewer).await;
+        let first = signed_in(&app, "acme", &email, PASSWORD).await;
+        let mut last = first.clone();
+        for _ in 0..100 {
+            app.pass(1);
+            last = signed_in(&app, "acme", &email, PASSWORD).await;
+        }
+        let (count,): (i64,) = acme.db_write().await.query("select count(*) from session where tenant_id = $1").one().await.expect("a count");
+        assert_eq!(count, 100, "{}", app.engine);
+        assert_eq!(first.get("/v1/me").await.status, 401, "the one unused for longest went");
+        last.get("/v1/me").await.expect(200);
+    }
+}
