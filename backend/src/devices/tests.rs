@@ -113,6 +113,10 @@ async fn devices_are_found_and_filtered() {
         plant.plan("A1", "Kühlregal").await;
         let roof = plant.plan("B2", "Dach").await;
         other.plan("A1", "Kühlregal").await;
+        let twins = [("/v1/sites", json!({"id": plant.site["id"], "name": "Twin", "time_zone": "UTC"})), ("/v1/models", json!({"id": plant.model["id"], "name": "Twin", "sku": "T", "min_security": "sec1"}))];
+        for (path, twin) in twins {
+            other.operator.post(path, twin).await.expect(201);
+        }
         plant.operator.patch(&path(&roof), json!({"site_id": null})).await.expect(200);
         let found = async |query: &str| plant.operator.get(&format!("/v1/devices?{query}")).await.expect(200);
         assert_eq!(names(&found("").await), ["Dach", "Kühlregal"], "{}", app.engine);

@@ -79,11 +79,24 @@ pub fn subject(purpose: &str, email: &str) -> String {
     format!("{purpose}:{}", hex::encode(Sha256::digest(email.as_bytes())))
 }
 
-/// Signs in.
+/// Signs in, and counts how it went.
 ///
 /// # Errors
 /// `throttled`, `wrong_credentials`, `tenant_suspended` (only with the right password).
 pub async fn sign_in(visitor: &Visitor, credentials: Credentials, client: Client, label: Option<String>) -> Result<SignedIn, IdentityError> {
+    let done = attempt(visitor, credentials, client, label).await;
+    let outcome = match &done {
+        Ok(_) => "succeeded",
+        Err(IdentityError::WrongCredentials) => "wrong_credentials",
+        Err(IdentityError::Throttled(_)) => "throttled",
+        Err(IdentityError::Suspended) => "tenant_suspended",
+        Err(_) => "failed",
+    };
+    metrics::counter!("omniot_sign_ins_total", "outcome" => outcome).increment(1);
+    done
+}
+
+async fn attempt(visitor: &Visitor, credentials: Credentials, client: Client, label: Option<String>) -> Result<SignedIn, IdentityError> {
     let state = &visitor.state;
     let address_key = visitor.knock(&ADDRESS, "sign_in")?;
     let email = credentials.email.trim().to_lowercase();
@@ -127,6 +140,7 @@ async fn begin(visitor: &Visitor, tenant_id: TenantId, proof: Proof, client: Cli
     // The password may have been changed, or the person removed, while it was being checked.
     let still = people::secret(&mut scope, &proof.email).await?.is_some_and(|(id, _, hash)| id == proof.person && hash == proof.hash);
     let person = people::find(&mut scope, proof.person).await?.filter(|_| still).ok_or(IdentityError::WrongCredentials)?;
+    tracing::Span::current().record("actor.id", tracing::field::display(person.id));
     let tenant = Visitor::own(&mut scope).await?.ok_or(IdentityError::WrongCredentials)?;
     if tenant.status != Status::Active {
         return Err(IdentityError::Suspended);

@@ -53,6 +53,7 @@ impl Visitor {
     /// # Errors
     /// Whatever the store says.
     pub async fn open(&self, tenant: TenantId, purpose: &'static str, write: bool) -> Result<Option<Scope>, DbError> {
+        tracing::Span::current().record("tenant.id", tracing::field::display(tenant));
         let access = TenantAccess::for_door(tenant, purpose);
         let scope = if write { self.state.db.write(&access).await } else { self.state.db.read(&access).await };
         match scope {

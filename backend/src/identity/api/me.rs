@@ -21,7 +21,8 @@ pub struct Me {
     pub person: MePerson,
     /// Where.
     pub tenant: MeTenant,
-    /// What they may do at this moment.
+    /// What they may do at this moment, by name: `device.read`, …
+    #[schema(value_type = Vec<String>, example = json!(["device.read", "site.read"]))]
     pub permissions: Vec<Permission>,
     /// How it looks here.
     pub brand: Theme,
@@ -84,7 +85,8 @@ pub struct Roles {
 pub struct RoleRow {
     /// Its name.
     pub role: Role,
-    /// What it may do.
+    /// What it may do, by name: `device.read`, …
+    #[schema(value_type = Vec<String>, example = json!(["device.read", "site.read"]))]
     pub permissions: Vec<Permission>,
 }
 

@@ -152,3 +152,19 @@ async fn a_removed_persons_link_is_gone() {
         assert_eq!(complete(&app, &token, NEW).await.refusal(), (404, "not_found".to_owned()));
     }
 }
+
+#[tokio::test]
+async fn a_link_used_twice_at_once_sets_one_password() {
+    for app in App::both().await {
+        let acme = app.tenant("acme").await;
+        let (_, email) = member(&acme, "Ada", Role::Admin).await;
+        ask(&app, "acme", &email).await;
+        let token = db_mailed_token(&acme, &email).await;
+        let (x, y) = tokio::join!(complete(&app, &token, "the first new one"), complete(&app, &token, "the second new one"));
+        let mut answers = [x.refusal(), y.refusal()];
+        answers.sort();
+        assert_eq!(answers, [(204, String::new()), (410, "link_used".to_owned())], "{}", app.engine);
+        let winner = if x.status == 204 { "the first new one" } else { "the second new one" };
+        signed_in(&app, "acme", &email, winner).await;
+    }
+}
