@@ -134,3 +134,9 @@ next-offline-deferred = Nothing to do. The record is sent as soon as this machin
 
 cause-not-yet-seen = Joined, but the platform has not seen it yet
 next-not-yet-seen = Go on. If it stays unseen for an hour, check whether the site's network lets it out.
+
+cause-cancelled = It was stopped
+next-cancelled = Nothing to do. The device can be started again at any time.
+
+cause-interrupted = The app or its machine stopped in the middle
+next-interrupted = Start the device again; it goes on from a safe point.

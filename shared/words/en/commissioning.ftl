@@ -68,6 +68,7 @@ network-passphrase-long = A network password has at most 63 characters.
 network-remember = Use for the next devices too
 network-remember-hint = Kept in this app's vault, never sent to the server.
 network-join = Join network
+network-again = Look again
 
 unfinished-title = { $count ->
     [one] One device was interrupted
@@ -113,6 +114,13 @@ step-state-failed = failed
 step-state-skipped = not needed
 step-state-interrupted = interrupted
 
+warning-security-repeated-nonce = This device has an older firmware with a weakness in its encryption. Update it soon.
+warning-security-weak-pop = The secret of this device is short. It could be guessed by somebody nearby.
+warning-security-no-pop = This device asks for no secret. Anybody nearby could have set it up.
+warning-security-none = This device speaks without encryption.
+warning-network-unseen = The device does not see the network that you used before.
+warning-join-unconfirmed = The connection closed while it joined. It has probably worked; it shows as online once the platform has seen it.
+warning-not-recorded = The record could not be saved yet. Do not leave before it is.
 warning-other = { $warning }
 
 attempt-list-lead = Every attempt to commission a device, with each of its steps.

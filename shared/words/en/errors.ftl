@@ -38,3 +38,13 @@ error-timeout = The server took too long. Try again.
 error-changes-pending = Some changes have not reached the server. Wait until they have, or say that they may be thrown away.
 error-unexpected-answer = The server's answer cannot be read. Is the server older or newer than this app?
 error-app-not-opened = The app could not open its data. Restart it; if it stays, call support.
+
+error-label-empty = Paste what the QR code says, or type the claim code.
+error-label-too-long = This is too long for a label.
+error-label-unreadable = This is no label of a device. Scan it again, or type the claim code.
+error-label-incomplete = Something is missing in this label. Scan it again.
+error-label-not-bluetooth = This device is not set up over Bluetooth.
+error-claim-code-wrong = There is a slip in this claim code. Compare it with the label.
+error-adapter-off = Bluetooth is switched off. Switch it on in the system's settings.
+error-adapter-absent = This machine has no Bluetooth. Plug in an adapter, or use another machine.
+error-no-permission = The app may not use Bluetooth. Allow it in the system's settings.

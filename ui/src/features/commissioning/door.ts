@@ -54,6 +54,7 @@ export interface Commission {
 
 export const COMMISSION = ['app', 'commission'] as const;
 export const NEARBY = ['app', 'nearby'] as const;
+/** States that nothing leads out of. */
 export const ENDED: CommissionState[] = ['succeeded', 'cancelled', 'interrupted'];
 
 /** The radio of this app. */

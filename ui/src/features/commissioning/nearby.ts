@@ -12,13 +12,18 @@ export function matching(items: Nearby[], label: Label | null): Nearby | null {
   return items.find((item) => item.name !== null && (item.name === label.name || item.name === label.serial)) ?? null;
 }
 
-/** Shortest and longest passphrase that a WPA network takes. */
-export const PASSPHRASE = { min: 8, max: 63 };
+/** Shortest and longest passphrase by the kind of network, in bytes; what is not named is a WPA network. */
+const LENGTHS: Record<string, [number, number]> = { open: [0, 63], wep: [5, 26] };
+const WPA: [number, number] = [8, 63];
 
-/** What is wrong with a passphrase before it is sent: the device's driver would refuse it without a word. */
-export function passphraseFault(passphrase: string, open: boolean): 'passphrase-short' | 'passphrase-long' | null {
-  if (open) return null;
+/**
+ * What is wrong with a passphrase before it is sent: the device's driver would refuse it without a word.
+ * `auth` is null for a network that the device does not see; that one may be open.
+ */
+export function passphraseFault(passphrase: string, auth: string | null): 'passphrase-short' | 'passphrase-long' | null {
   const bytes = new TextEncoder().encode(passphrase).length;
-  if (bytes < PASSPHRASE.min) return 'passphrase-short';
-  return bytes > PASSPHRASE.max ? 'passphrase-long' : null;
+  if (auth === null && bytes === 0) return null;
+  const [least, most] = LENGTHS[auth ?? ''] ?? WPA;
+  if (bytes < least) return 'passphrase-short';
+  return bytes > most ? 'passphrase-long' : null;
 }

@@ -1,0 +1,58 @@
+import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { join, relative } from 'node:path';
+import { expect, it } from 'vitest';
+
+const ROOT = join(import.meta.dirname, '../..');
+const files = (folder: string): string[] =>
+  readdirSync(folder).flatMap((name) => {
+    const path = join(folder, name);
+    return statSync(path).isDirectory() ? files(path) : /\.(svelte|ts)$/.test(name) && !name.endsWith('.test.ts') ? [path] : [];
+  });
+const sources = files(ROOT).map((path) => ({ path: relative(ROOT, path), text: readFileSync(path, 'utf8') }));
+const outside = (folder: string) => sources.filter(({ path }) => !path.startsWith(folder));
+
+it('imports the app shell nowhere but in lib/host', () => {
+  expect(sources.some(({ path, text }) => path.startsWith('lib/host/') && text.includes('@tauri-apps/')), 'the guard looks at the right files').toBe(true);
+  expect(outside('lib/host/').filter(({ text }) => /@tauri-apps|__TAURI/.test(text)).map(({ path }) => path)).toEqual([]);
+});
+
+it('asks for capabilities, never for a platform', () => {
+  expect(sources.filter(({ text }) => /navigator\.(userAgent|platform)/.test(text)).map(({ path }) => path)).toEqual([]);
+});
+
+it('sends requests nowhere but through the host', () => {
+  const sends = /\b(?:window\.)?fetch\(|XMLHttpRequest|new WebSocket|new EventSource/;
+  expect(outside('lib/host/').filter(({ path, text }) => path !== 'lib/api/index.ts' && sends.test(text.replaceAll(/host\(\)\.fetch\(/g, ''))).map(({ path }) => path)).toEqual([]);
+});
+
+it('keeps literal colours in the file of the default brand', () => {
+  const style = /<style>([\s\S]*?)<\/style>/;
+  const literal = /#[0-9a-f]{3,8}\b|\b(?:rgb|hsl|oklch)a?\(/i;
+  expect(sources.filter(({ text }) => literal.test(style.exec(text)?.[1] ?? '')).map(({ path }) => path)).toEqual([]);
+  expect(literal.test(readFileSync(join(ROOT, 'lib/brand/base.css'), 'utf8'))).toBe(false);
+});
+
+it('lets parts know no feature, and features no route', () => {
+  const knows = (folder: string, what: RegExp) => sources.filter(({ path, text }) => path.startsWith(folder) && what.test(text)).map(({ path }) => path);
+  expect(knows('lib/', /from '\$features/)).toEqual([]);
+  expect(knows('features/', /from '.*routes\//)).toEqual([]);
+});
+
+it('writes no words for people outside of the Fluent files', () => {
+  const offences = sources
+    .filter(({ path }) => path.endsWith('.svelte'))
+    .flatMap(({ path, text }) => literalWords(text).map((words) => `${path}: ${words}`));
+  expect(offences).toEqual([]);
+});
+
+/** Text between tags, and texts of attributes that people read, which are not put through Fluent. */
+function literalWords(source: string): string[] {
+  let markup = source.replace(/<script[\s\S]*?<\/script>/g, '').replace(/<style>[\s\S]*?<\/style>/g, '').replace(/<!--[\s\S]*?-->/g, '');
+  for (let before = ''; before !== markup; ) {
+    before = markup;
+    markup = markup.replace(/\{[^{}]*\}/g, '');
+  }
+  const attributes = [...markup.matchAll(/\s(?:label|title|text|placeholder|hint|alt|aria-label|lead|action)="([^"]*[A-Za-z]{2}[^"]*)"/g)].map((match) => match[1] ?? '');
+  const texts = [...markup.replaceAll(/=>/g, '').matchAll(/>([^<>]*[A-Za-z]{2}[^<>]*)</g)].map((match) => (match[1] ?? '').trim());
+  return [...attributes, ...texts];
+}
