@@ -3,18 +3,28 @@
 //!
 //! Deliberately not here: anything of Tauri or of a window (`shell/`, behind the feature `gui`).
 
-use std::{path::PathBuf, sync::Arc};
+use std::{
+    fs::{File, TryLockError},
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use omniot_shared::time::{Clock, SystemClock};
 use serde_json::Value;
 use tokio::sync::broadcast;
 
+use accounts::{Accounts, Surroundings};
+use commissioning::{Commissioning, Settings};
+use door::Door;
+
+pub mod accounts;
 mod chance;
 pub mod commissioning;
 pub mod door;
 pub mod events;
 mod files;
 pub mod store;
+pub mod sync;
 pub mod transport;
 pub mod vault;
 
@@ -77,6 +87,9 @@ pub enum OpenError {
         /// What the operating system says.
         cause: std::io::Error,
     },
+    /// What an account holds cannot be opened. Nothing was changed.
+    #[error("an account cannot be opened, nothing was changed: {0}")]
+    Account(#[from] store::StoreError),
 }
 
 /// The client core. Cheap to clone; all clones are one app.
@@ -86,8 +99,10 @@ pub struct App {
 }
 
 struct Inner {
-    config: Config,
+    door: Door,
     events: Events,
+    /// Held while the app runs, so that two processes never send one outbox.
+    lock: Mutex<Option<File>>,
 }
 
 impl App {
@@ -96,22 +111,22 @@ impl App {
     /// # Errors
     /// When another process holds the folder, or it cannot be used.
     pub async fn open(config: Config) -> Result<Self, OpenError> {
-        std::fs::create_dir_all(&config.data_dir).map_err(|cause| OpenError::Folder { path: config.data_dir.clone(), cause })?;
-        Ok(Self { inner: Arc::new(Inner { config, events: Events::default() }) })
+        let lock = lock(&config.data_dir)?;
+        let events = Events::default();
+        let around = Surroundings { events: events.clone(), clock: Arc::clone(&config.clock), version: config.version.clone() };
+        let accounts = Accounts::open(&config.data_dir, around).await?;
+        let desks = Arc::clone(&accounts);
+        let settings = Settings::new(config.version.clone());
+        let radio = commissioning::radio::open(&config.radio);
+        let commissioning = Commissioning::new(radio, desks, events.clone(), config.clock, settings);
+        commissioning.start().await;
+        let door = Door { accounts, commissioning, version: config.version, default_server: config.default_server };
+        Ok(Self { inner: Arc::new(Inner { door, events, lock: Mutex::new(Some(lock)) }) })
     }
 
     /// The one door: `path` carries its query string. Never fails: errors are replies.
     pub async fn request(&self, method: &str, path: &str, body: Option<Value>) -> Reply {
-        let _ = body;
-        match (method, path) {
-            ("GET", "/app/host") => Reply::ok(serde_json::json!({
-                "version": self.inner.config.version, "os": std::env::consts::OS,
-                "radio": {"kind": "none", "state": "absent"},
-                "capabilities": ["accounts", "sync"],
-                "default_server": self.inner.config.default_server,
-            })),
-            _ => Reply::not_found(),
-        }
+        self.inner.door.answer(method, path, body).await
     }
 
     /// A listener for everything that happens from now on.
@@ -120,11 +135,21 @@ impl App {
         self.inner.events.listen()
     }
 
-    /// Hands a deep link that the operating system gave to whoever listens.
-    pub fn open_link(&self, url: &str) {
-        self.inner.events.tell(Event::Link { url: url.to_owned() });
-    }
-
     /// Stops synchronization, finishes what is being written and lets go of the data folder.
-    pub async fn close(&self) {}
+    pub async fn close(&self) {
+        self.inner.door.commissioning.close().await;
+        self.inner.door.accounts.close().await;
+        drop(self.inner.lock.lock().unwrap_or_else(PoisonError::into_inner).take());
+    }
+}
+
+fn lock(folder: &Path) -> Result<File, OpenError> {
+    let broken = |cause| OpenError::Folder { path: folder.to_owned(), cause };
+    files::private_folder(folder).map_err(broken)?;
+    let file = File::options().write(true).create(true).truncate(false).open(folder.join("lock")).map_err(broken)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(OpenError::InUse(folder.to_owned())),
+        Err(TryLockError::Error(cause)) => Err(broken(cause)),
+    }
 }

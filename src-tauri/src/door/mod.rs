@@ -1,7 +1,122 @@
-//! The app's one door: `request(method, path, body)`, answered from the local store, by the
-//! app itself, or by the server.
+//! The app's one door: `request(method, path, body)`.
+//!
+//! `/app/…` is the app's own ([`own`]); radio, labels and commissions belong to `commissioning`;
+//! `/v1/…` is answered from the replica where that is possible ([`reads`], [`writes`]) and by the server
+//! otherwise ([`proxy`]). Answers have the server's shapes, so the page does not know which it was.
+//! Deliberately not here: rules of any kind. To make an operation offline-capable: a line in [`Door::local`].
 
+use std::{str::FromStr, sync::Arc};
+
+use omniot_shared::ids::{DeviceId, ModelId, SiteId};
+use reqwest::Method;
+use serde_json::Value;
+
+use crate::{
+    accounts::{Account, Accounts},
+    commissioning::Commissioning,
+};
+
+mod own;
 mod path;
+mod proxy;
+mod reads;
 mod reply;
+mod writes;
 
+use path::Path;
 pub use reply::Reply;
+
+/// All that answers requests.
+pub struct Door {
+    /// Who is signed in.
+    pub accounts: Arc<Accounts>,
+    /// The commissioning engine.
+    pub commissioning: Arc<Commissioning>,
+    /// Version of the app.
+    pub version: String,
+    /// The server that is offered first.
+    pub default_server: Option<String>,
+}
+
+impl Door {
+    /// Answers a request. `path` carries its query string.
+    pub async fn answer(&self, method: &str, path: &str, body: Option<Value>) -> Reply {
+        self.route(method, path, body).await.unwrap_or_else(|refusal| refusal)
+    }
+
+    async fn route(&self, method: &str, whole: &str, body: Option<Value>) -> Result<Reply, Reply> {
+        let path = Path::read(whole).ok_or_else(Reply::not_found)?;
+        match path.parts().as_slice() {
+            ["app", "radio" | "labels" | "commissions", ..] => Ok(self.commission(method, whole, body).await),
+            ["app", ..] => own::answer(self, method, &path, body.as_ref()).await,
+            ["v1", ..] if proxy::is_public(method, whole) => self.ask_anyone(method, whole, &path, body.as_ref()).await,
+            ["v1", ..] => {
+                let account = self.account()?;
+                match self.local(&account, method, &path, body.as_ref()).await {
+                    Some(settled) => settled,
+                    None => proxy::ask_as(&account, verb(method)?, whole, body.as_ref()).await,
+                }
+            }
+            _ => Err(Reply::not_found()),
+        }
+    }
+
+    /// What the replica can answer; `None` for what only the server can.
+    async fn local(&self, account: &Arc<Account>, method: &str, path: &Path, body: Option<&Value>) -> Option<Result<Reply, Reply>> {
+        let query = path.query();
+        Some(match (method, path.parts().as_slice()) {
+            ("GET", ["v1", "me"]) => Ok(Reply::ok(account.me())),
+            ("GET", ["v1", "roles"]) => Ok(reads::roles()),
+            ("GET", ["v1", "sites"]) => reads::sites(account, query).await,
+            ("GET", ["v1", "models"]) => reads::models(account, query).await,
+            ("GET", ["v1", "devices"]) => reads::devices(account, query).await,
+            ("GET", ["v1", "attempts"]) => reads::attempts(account, query, None).await,
+            ("GET", ["v1", "sites", id]) => by_id(id, async |id: SiteId| reads::one(account, id.into()).await).await,
+            ("GET", ["v1", "models", id]) => by_id(id, async |id: ModelId| reads::one(account, id.into()).await).await,
+            ("GET", ["v1", "devices", id]) => by_id(id, async |id: DeviceId| reads::device(account, id).await).await,
+            ("GET", ["v1", "devices", id, "attempts"]) => by_id(id, async |id| reads::attempts(account, query, Some(id)).await).await,
+            ("POST", ["v1", "sites"]) => writes::create_site(account, body).await,
+            ("POST", ["v1", "models"]) => writes::create_model(account, body).await,
+            ("POST", ["v1", "devices"]) => writes::create_device(account, body).await,
+            ("PATCH", ["v1", "sites", id]) => by_id(id, async |id| writes::update_site(account, id, body).await).await,
+            ("PATCH", ["v1", "models", id]) => by_id(id, async |id| writes::update_model(account, id, body).await).await,
+            ("PATCH", ["v1", "devices", id]) => by_id(id, async |id| writes::update_device(account, id, body).await).await,
+            ("POST", ["v1", "devices", id, "retire"]) => by_id(id, async |id| writes::retire_device(account, id, body).await).await,
+            _ => return None,
+        })
+    }
+
+    async fn commission(&self, method: &str, whole: &str, body: Option<Value>) -> Reply {
+        let (path, query) = whole.split_once('?').unwrap_or((whole, ""));
+        crate::commissioning::api::handle(&self.commissioning, method, path, query, body).await
+    }
+
+    /// Nobody is signed in for these; `?server=` names the server, the app keeps it to itself.
+    async fn ask_anyone(&self, method: &str, whole: &str, path: &Path, body: Option<&Value>) -> Result<Reply, Reply> {
+        let named = path.query().text("server");
+        let active = || self.accounts.active().map(|account| account.way().origin().to_string());
+        let origin = named.or_else(|| self.default_server.clone()).or_else(active);
+        let origin = origin.ok_or_else(|| Reply::invalid("invalid_field", "server", "say which server, with ?server="))?;
+        proxy::ask(&origin, &self.version, verb(method)?, &path.without("server", whole), body).await
+    }
+
+    /// The active account.
+    ///
+    /// # Errors
+    /// 401 when nobody is signed in.
+    pub fn account(&self) -> Result<Arc<Account>, Reply> {
+        self.accounts.active().ok_or_else(|| Reply::error(401, "not_signed_in", "Sign in first."))
+    }
+}
+
+fn verb(method: &str) -> Result<Method, Reply> {
+    Method::from_str(method).map_err(|_| Reply::error(400, "bad_request", "there is no such method"))
+}
+
+/// An id that is none of ours is not found, like one that does not exist.
+async fn by_id<I: FromStr>(id: &str, answer: impl AsyncFnOnce(I) -> Result<Reply, Reply>) -> Result<Reply, Reply> {
+    match id.parse() {
+        Ok(id) => answer(id).await,
+        Err(_) => Err(Reply::not_found()),
+    }
+}

@@ -34,6 +34,16 @@ impl Path {
         self.parts.iter().map(String::as_str).collect()
     }
 
+    /// The path as it was written, its query without `name`.
+    #[must_use]
+    pub fn without(&self, name: &str, whole: &str) -> String {
+        let bare = whole.split('?').next().unwrap_or_default();
+        let mut kept: Vec<_> = self.query.0.iter().filter(|(known, _)| *known != name).collect();
+        kept.sort();
+        let query = Url::parse_with_params("http://app.invalid", kept).ok().and_then(|url| url.query().map(str::to_owned));
+        query.filter(|query| !query.is_empty()).map_or_else(|| bare.to_owned(), |query| format!("{bare}?{query}"))
+    }
+
     /// Its query.
     #[must_use]
     pub const fn query(&self) -> &Query {

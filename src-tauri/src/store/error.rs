@@ -2,6 +2,7 @@
 //!
 //! Deliberately not here: refusals of rules (those are answers, not errors).
 
+use omniot_shared::sync::Refusal;
 use rusqlite::ErrorCode;
 
 use crate::door::Reply;
@@ -20,10 +21,13 @@ pub enum StoreError {
     FromTheFuture,
     /// The folder cannot be made or read.
     #[error("the offline store cannot be opened: {0}")]
-    Folder(#[from] std::io::Error),
+    Folder(std::io::Error),
     /// SQLite, otherwise.
     #[error("the offline store failed: {0}")]
     Sqlite(rusqlite::Error),
+    /// The rules refused a change in the middle of several.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
     /// The worker that should have done it is gone (the app is closing).
     #[error("the app is closing")]
     Closing,
@@ -37,10 +41,17 @@ impl StoreError {
             Self::DiskFull => (507, "disk_full"),
             Self::Damaged(_) | Self::FromTheFuture => (500, "store_damaged"),
             Self::Closing => (503, "closing"),
+            Self::Refused(_) => (409, "state_conflict"),
             Self::Folder(_) | Self::Sqlite(_) => (500, "internal"),
         };
         tracing::error!(error = %self, "the store did nothing");
         Reply::error(status, code, &self.to_string())
+    }
+}
+
+impl From<std::io::Error> for StoreError {
+    fn from(error: std::io::Error) -> Self {
+        if error.kind() == std::io::ErrorKind::StorageFull { Self::DiskFull } else { Self::Folder(error) }
     }
 }
 

@@ -1,7 +1,7 @@
 //! The pack of claim grants: fetched while there is a network, used up while there is none.
 //!
-//! A grant is `free`, `taken` for one device at one site, or `spent`. Taking is durable before the grant
-//! leaves for a device, so a crash never gives one grant to two devices.
+//! A grant is `free`, `taken` for one device at one site, `sent` to it, or `spent`. Taking is durable before
+//! the grant leaves for a device, so a crash never gives one grant to two devices.
 //! Deliberately not here: what a grant says and whether a device honours it (`omniot_shared::claim`).
 
 use omniot_shared::{
@@ -52,7 +52,7 @@ pub fn count_free(db: &Connection, until: Millis) -> Result<u32, StoreError> {
 /// # Errors
 /// [`StoreError`].
 pub fn forget_ended(db: &Connection, now: Millis) -> Result<(), StoreError> {
-    db.prepare_cached("delete from claim_grant where not_after < ?1 and state <> 'taken'")?.execute([now.0])?;
+    db.prepare_cached("delete from claim_grant where not_after < ?1 and state in ('free', 'spent')")?.execute([now.0])?;
     Ok(())
 }
 
@@ -71,7 +71,7 @@ pub fn take(db: &Connection, site: SiteId, serial: &str, nonce: [u8; 16], now: M
 }
 
 fn kept(db: &Connection, site: SiteId, serial: &str) -> Result<Option<Taken>, StoreError> {
-    let sql = "select id, signed, nonce from claim_grant where state = 'taken' and serial = ?1 and site_id = ?2";
+    let sql = "select id, signed, nonce from claim_grant where state in ('taken', 'sent') and serial = ?1 and site_id = ?2";
     let mut statement = db.prepare_cached(sql)?;
     let found = statement.query_row(params![serial, site.0.as_bytes()], |row| {
         Ok(Taken { id: GrantId(Uuid::from_bytes(row.get(0)?)), signed: SignedGrant(row.get(1)?), nonce: row.get(2)? })
@@ -100,6 +100,15 @@ fn first_free(db: &Connection, site: SiteId, now: Millis) -> Result<Option<(Gran
 pub fn give_back(db: &Connection, id: GrantId) -> Result<(), StoreError> {
     let sql = "update claim_grant set state = 'free', serial = null, site_id = null, nonce = null where id = ?1 and state = 'taken'";
     db.prepare_cached(sql)?.execute([id.0.as_bytes()])?;
+    Ok(())
+}
+
+/// The bytes of a taken grant are about to leave: it is for its device alone from now on.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn send(db: &Connection, id: GrantId) -> Result<(), StoreError> {
+    db.prepare_cached("update claim_grant set state = 'sent' where id = ?1 and state = 'taken'")?.execute([id.0.as_bytes()])?;
     Ok(())
 }
 

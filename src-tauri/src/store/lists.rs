@@ -9,6 +9,7 @@ use omniot_shared::{
     ids::{AttemptId, DeviceId, ModelId, PersonId, SiteId},
 };
 use rusqlite::{Connection, ToSql};
+use serde::Serialize;
 use uuid::Uuid;
 
 use super::{StoreError, rows, words::AsWord};
@@ -72,13 +73,13 @@ impl Where {
         }
     }
 
-    fn by_name(&mut self, page: &ByName, columns: &[&str]) {
+    /// `row` is the alias of the listed table.
+    fn by_name(&mut self, page: &ByName, row: &str) {
         if let Some(pattern) = page.q.as_deref().and_then(like_pattern) {
-            let found: Vec<String> = columns.iter().map(|column| format!("{column} like ? escape '\\'")).collect();
-            self.and(&format!("({})", found.join(" or ")), columns.iter().map(|_| boxed(pattern.clone())));
+            self.and(&format!("{row}.search_text like ? escape '\\'"), [boxed(pattern)]);
         }
-        if let Some((name, id)) = &page.after {
-            self.and("(folded, id) > (?, ?)", [boxed(name.clone()), boxed(id.into_bytes())]);
+        if let Some((text, id)) = &page.after {
+            self.and(&format!("({row}.search_text, {row}.id) > (?, ?)"), [boxed(text.clone()), boxed(id.into_bytes())]);
         }
     }
 
@@ -94,7 +95,29 @@ fn boxed(value: impl ToSql + 'static) -> Box<dyn ToSql> {
     Box::new(value)
 }
 
-const BY_NAME: &str = "order by folded, id";
+/// A device and the names of what it points to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct NamedDevice {
+    /// The device.
+    #[serde(flatten)]
+    pub device: Device,
+    /// Of its site, when that is here.
+    pub site_name: Option<String>,
+    /// Of its model, when that is here.
+    pub model_name: Option<String>,
+}
+
+/// An attempt and the names of what it points to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct NamedAttempt {
+    /// The attempt.
+    #[serde(flatten)]
+    pub attempt: Attempt,
+    /// Of its device, when that is here.
+    pub device_name: Option<String>,
+    /// Of its site, when that is here.
+    pub site_name: Option<String>,
+}
 
 /// Sites by name.
 ///
@@ -102,8 +125,8 @@ const BY_NAME: &str = "order by folded, id";
 /// [`StoreError`].
 pub fn sites(db: &Connection, page: &ByName) -> Result<Vec<Site>, StoreError> {
     let mut wanted = Where::default();
-    wanted.by_name(page, &["folded"]);
-    wanted.all(db, &format!("select {} from site", rows::SITE), BY_NAME, page.rows, rows::site)
+    wanted.by_name(page, "site");
+    wanted.all(db, &format!("select {} from site", rows::SITE), "order by search_text, id", page.rows, rows::site)
 }
 
 /// Models by name.
@@ -112,41 +135,61 @@ pub fn sites(db: &Connection, page: &ByName) -> Result<Vec<Site>, StoreError> {
 /// [`StoreError`].
 pub fn models(db: &Connection, page: &ByName) -> Result<Vec<DeviceModel>, StoreError> {
     let mut wanted = Where::default();
-    wanted.by_name(page, &["folded"]);
-    wanted.all(db, &format!("select {} from model", rows::MODEL), BY_NAME, page.rows, rows::model)
+    wanted.by_name(page, "model");
+    wanted.all(db, &format!("select {} from model", rows::MODEL), "order by search_text, id", page.rows, rows::model)
+}
+
+const NAMES: &str = "s.name, m.name from device d left join site s on s.id = d.site_id left join model m on m.id = d.model_id";
+const BY_TEXT: &str = "order by d.search_text, d.id";
+
+fn named_device(row: &rusqlite::Row<'_>) -> rusqlite::Result<NamedDevice> {
+    Ok(NamedDevice { device: rows::device(row)?, site_name: row.get(10)?, model_name: row.get(11)? })
 }
 
 /// Devices by name.
 ///
 /// # Errors
 /// [`StoreError`].
-pub fn devices(db: &Connection, filter: &DeviceFilter, page: &ByName) -> Result<Vec<Device>, StoreError> {
+pub fn devices(db: &Connection, filter: &DeviceFilter, page: &ByName) -> Result<Vec<NamedDevice>, StoreError> {
     let mut wanted = Where::default();
-    wanted.id("site_id", filter.site.map(Uuid::from));
-    wanted.id("model_id", filter.model.map(Uuid::from));
+    wanted.id("d.site_id", filter.site.map(Uuid::from));
+    wanted.id("d.model_id", filter.model.map(Uuid::from));
     if let Some(state) = filter.state {
-        wanted.and("state = ?", [boxed(AsWord(state))]);
+        wanted.and("d.state = ?", [boxed(AsWord(state))]);
     }
-    wanted.by_name(page, &["folded", "lower(serial)"]);
-    wanted.all(db, &format!("select {} from device", rows::DEVICE), BY_NAME, page.rows, rows::device)
+    wanted.by_name(page, "d");
+    wanted.all(db, &format!("select {}, {NAMES}", rows::DEVICE), BY_TEXT, page.rows, named_device)
+}
+
+/// The device of that id.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn device(db: &Connection, id: DeviceId) -> Result<Option<NamedDevice>, StoreError> {
+    let mut wanted = Where::default();
+    wanted.id("d.id", Some(id.0));
+    Ok(wanted.all(db, &format!("select {}, {NAMES}", rows::DEVICE), BY_TEXT, 1, named_device)?.pop())
 }
 
 /// Attempts, newest first.
 ///
 /// # Errors
 /// [`StoreError`].
-pub fn attempts(db: &Connection, filter: &AttemptFilter) -> Result<Vec<Attempt>, StoreError> {
+pub fn attempts(db: &Connection, filter: &AttemptFilter) -> Result<Vec<NamedAttempt>, StoreError> {
     let mut wanted = Where::default();
-    wanted.id("device_id", filter.device.map(Uuid::from));
-    wanted.id("site_id", filter.site.map(Uuid::from));
-    wanted.id("technician_id", filter.technician.map(Uuid::from));
+    wanted.id("a.device_id", filter.device.map(Uuid::from));
+    wanted.id("a.site_id", filter.site.map(Uuid::from));
+    wanted.id("a.technician_id", filter.technician.map(Uuid::from));
     if let Some(outcome) = filter.outcome {
-        wanted.and("outcome = ?", [boxed(AsWord(outcome))]);
+        wanted.and("a.outcome = ?", [boxed(AsWord(outcome))]);
     }
     if let Some((started_at, id)) = filter.after {
-        wanted.and("(started_at, id) < (?, ?)", [boxed(started_at), boxed(id.0.into_bytes())]);
+        wanted.and("(a.started_at, a.id) < (?, ?)", [boxed(started_at), boxed(id.0.into_bytes())]);
     }
-    wanted.all(db, "select whole from attempt", "order by started_at desc, id desc", filter.rows, rows::attempt)
+    let select = "select a.whole, d.name, s.name from attempt a left join device d on d.id = a.device_id left join site s on s.id = a.site_id";
+    wanted.all(db, select, "order by a.started_at desc, a.id desc", filter.rows, |row| {
+        Ok(NamedAttempt { attempt: rows::attempt(row)?, device_name: row.get(1)?, site_name: row.get(2)? })
+    })
 }
 
 /// The model of that SKU; the first by name when there are several.
@@ -156,5 +199,5 @@ pub fn attempts(db: &Connection, filter: &AttemptFilter) -> Result<Vec<Attempt>,
 pub fn model_of_sku(db: &Connection, sku: &str) -> Result<Option<DeviceModel>, StoreError> {
     let mut wanted = Where::default();
     wanted.and("sku = ?", [boxed(sku.to_owned())]);
-    Ok(wanted.all(db, &format!("select {} from model", rows::MODEL), BY_NAME, 1, rows::model)?.pop())
+    Ok(wanted.all(db, &format!("select {} from model", rows::MODEL), "order by search_text, id", 1, rows::model)?.pop())
 }

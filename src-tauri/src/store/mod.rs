@@ -22,6 +22,7 @@ mod error;
 pub mod grants;
 pub mod lists;
 pub mod meta;
+pub mod replica;
 mod reserve;
 pub mod rows;
 #[cfg(test)]

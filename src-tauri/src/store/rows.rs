@@ -19,8 +19,8 @@ use super::{StoreError, words::AsWord};
 pub const SITE: &str = "id, name, address, time_zone, note, created_at";
 /// Columns of a model, in the order that [`model`] reads.
 pub const MODEL: &str = "id, name, sku, min_security, created_at";
-/// Columns of a device, in the order that [`device`] reads.
-pub const DEVICE: &str = "id, serial, name, model_id, site_id, note, state, firmware, epoch, created_at";
+/// Columns of a device (as `d`), in the order that [`device`] reads.
+pub const DEVICE: &str = "d.id, d.serial, d.name, d.model_id, d.site_id, d.note, d.state, d.firmware, d.epoch, d.created_at";
 
 /// Writes a row over whatever stands at its key.
 ///
@@ -44,7 +44,7 @@ pub fn get(db: &Connection, key: RowKey) -> Result<Option<SyncedRow>, StoreError
     match key.table {
         Table::Site => one(db, &format!("select {SITE}, seq from site where id = ?1"), key, 6, |row| site(row).map(Row::Site)),
         Table::Model => one(db, &format!("select {MODEL}, seq from model where id = ?1"), key, 5, |row| model(row).map(Row::Model)),
-        Table::Device => one(db, &format!("select {DEVICE}, seq from device where id = ?1"), key, 10, |row| device(row).map(Row::Device)),
+        Table::Device => one(db, &format!("select {DEVICE}, seq from device d where id = ?1"), key, 10, |row| device(row).map(Row::Device)),
         Table::Attempt => one(db, "select whole, seq from attempt where id = ?1", key, 1, |row| attempt(row).map(|attempt| Row::Attempt(Box::new(attempt)))),
     }
 }
@@ -102,29 +102,27 @@ fn one(
 }
 
 fn put_site(db: &Connection, seq: Seq, site: &Site) -> Result<(), StoreError> {
-    let sql = "insert or replace into site (id, seq, name, folded, address, time_zone, note, created_at) values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
-    let folded = fold(&site.name);
-    db.prepare_cached(sql)?.execute(params![site.id.0.as_bytes(), seq.0, site.name, folded, site.address, site.time_zone, site.note, site.created_at.0])?;
+    let sql = "insert or replace into site (id, seq, name, search_text, address, time_zone, note, created_at) values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+    db.prepare_cached(sql)?.execute(params![site.id.0.as_bytes(), seq.0, site.name, site_text(site), site.address, site.time_zone, site.note, site.created_at.0])?;
     Ok(())
 }
 
 fn put_model(db: &Connection, seq: Seq, model: &DeviceModel) -> Result<(), StoreError> {
-    let sql = "insert or replace into model (id, seq, name, folded, sku, min_security, created_at) values (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
-    let folded = fold(&model.name);
-    db.prepare_cached(sql)?.execute(params![model.id.0.as_bytes(), seq.0, model.name, folded, model.sku, AsWord(model.min_security), model.created_at.0])?;
+    let sql = "insert or replace into model (id, seq, name, search_text, sku, min_security, created_at) values (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+    db.prepare_cached(sql)?.execute(params![model.id.0.as_bytes(), seq.0, model.name, model_text(model), model.sku, AsWord(model.min_security), model.created_at.0])?;
     Ok(())
 }
 
 fn put_device(db: &Connection, seq: Seq, device: &Device) -> Result<(), StoreError> {
     let sql = "insert or replace into device \
-         (id, seq, serial, name, folded, model_id, site_id, note, state, firmware, epoch, created_at) \
-         values (:id, :seq, :serial, :name, :folded, :model, :site, :note, :state, :firmware, :epoch, :created)";
+         (id, seq, serial, name, search_text, model_id, site_id, note, state, firmware, epoch, created_at) \
+         values (:id, :seq, :serial, :name, :search, :model, :site, :note, :state, :firmware, :epoch, :created)";
     db.prepare_cached(sql)?.execute(named_params! {
         ":id": device.id.0.as_bytes(),
         ":seq": seq.0,
         ":serial": device.serial,
         ":name": device.name,
-        ":folded": fold(&device.name),
+        ":search": fold(&device.name),
         ":model": device.model_id.0.as_bytes(),
         ":site": device.site_id.as_ref().map(|site| site.0.as_bytes()),
         ":note": device.note,
@@ -149,6 +147,24 @@ fn put_attempt(db: &Connection, seq: Seq, attempt: &Attempt) -> Result<(), Store
         serde_json::to_string(attempt)?,
     ])?;
     Ok(())
+}
+
+/// What a site is found and sorted by: as the server has it.
+#[must_use]
+pub fn site_text(site: &Site) -> String {
+    fold(&format!("{} {}", site.name, site.address.as_deref().unwrap_or_default()))
+}
+
+/// What a model is found and sorted by: as the server has it.
+#[must_use]
+pub fn model_text(model: &DeviceModel) -> String {
+    fold(&format!("{} {}", model.name, model.sku))
+}
+
+/// What a device is found and sorted by: as the server has it.
+#[must_use]
+pub fn device_text(device: &Device) -> String {
+    fold(&format!("{} {}", device.name, device.serial))
 }
 
 /// Reads [`SITE`].

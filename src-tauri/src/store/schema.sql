@@ -12,31 +12,31 @@ create table site (
   id blob primary key,
   seq integer not null,
   name text not null,
-  folded text not null,
+  search_text text not null,
   address text,
   time_zone text not null,
   note text,
   created_at integer not null
 ) strict, without rowid;
-create index site_by_name on site (folded, id);
+create index site_by_name on site (search_text, id);
 
 create table model (
   id blob primary key,
   seq integer not null,
   name text not null,
-  folded text not null,
+  search_text text not null,
   sku text not null,
   min_security text not null,
   created_at integer not null
 ) strict, without rowid;
-create index model_by_name on model (folded, id);
+create index model_by_name on model (search_text, id);
 
 create table device (
   id blob primary key,
   seq integer not null,
   serial text not null,
   name text not null,
-  folded text not null,
+  search_text text not null,
   model_id blob not null,
   site_id blob,
   note text,
@@ -45,8 +45,8 @@ create table device (
   epoch integer not null,
   created_at integer not null
 ) strict, without rowid;
-create index device_by_name on device (folded, id);
-create index device_by_site on device (site_id, folded, id);
+create index device_by_name on device (search_text, id);
+create index device_by_site on device (site_id, search_text, id);
 
 create table attempt (
   id blob primary key,
@@ -61,14 +61,18 @@ create table attempt (
 create index attempt_by_time on attempt (started_at, id);
 create index attempt_by_device on attempt (device_id, started_at, id);
 
--- Intents that the server has not answered yet, in order.
+-- Intents by their place in the order of recording, whatever has become of them (see `client::State`).
 create table outbox (
-  n integer primary key,
-  intent_id blob not null unique,
+  place integer primary key,
+  id blob not null unique,
+  n integer not null,
+  state text not null,
+  done_at integer,
   whole text not null
 ) strict;
+create index outbox_by_state on outbox (state, n);
 
--- How rows stood before pending intents touched them; null: there was none.
+-- The server's rows under optimistic ones; null: there is none.
 create table pre_image (
   entity text not null,
   id blob not null,
@@ -76,14 +80,13 @@ create table pre_image (
   primary key (entity, id)
 ) strict, without rowid;
 
--- Intents that the server refused, until the person decides.
-create table attention (
-  intent_id blob primary key,
-  at integer not null,
+-- What was received towards the next checkpoint, in order.
+create table staged (
+  place integer primary key,
   whole text not null
-) strict, without rowid;
+) strict;
 
--- Permissions to claim devices offline. One is `free`, `taken` for one device at one site, or `spent`.
+-- Permissions to claim devices offline. One is `free`, `taken` for one device at one site, `sent` to it, or `spent`.
 create table claim_grant (
   id blob primary key,
   not_after integer not null,

@@ -41,7 +41,7 @@ fn device(n: u128, name: &str, site: Option<u128>) -> SyncedRow {
 }
 
 fn names(store: &Store, filter: &DeviceFilter, page: &ByName) -> Vec<String> {
-    store.read(|db| lists::devices(db, filter, page)).unwrap().into_iter().map(|device| device.name).collect()
+    store.read(|db| lists::devices(db, filter, page)).unwrap().into_iter().map(|named| named.device.name).collect()
 }
 
 #[test]
@@ -101,8 +101,8 @@ fn lists_are_found_by_folded_name_or_serial_filtered_and_paged_by_key() {
     loop {
         let page = store.read(|db| lists::devices(db, &all, &ByName { rows: 1, after: after.clone(), q: None })).unwrap();
         let Some(last) = page.last() else { break };
-        after = Some((omniot_shared::fold::fold(&last.name), last.id.0));
-        seen.extend(page.into_iter().map(|device| device.name));
+        after = Some((rows::device_text(&last.device), last.device.id.0));
+        seen.extend(page.into_iter().map(|named| named.device.name));
     }
     assert_eq!(seen, ["alpha", "munster fan", "Münster pump", "Zeta 50%"]);
 }
@@ -192,6 +192,9 @@ fn a_grant_is_kept_for_one_device_until_it_is_settled() {
     assert_eq!(take("C", 3), None, "none is left: nothing is given twice");
     store.edit(|db| grants::give_back(db, second.id)).unwrap();
     assert_eq!(take("C", 3).unwrap().id, second.id, "what never left may serve another");
+    store.edit(|db| grants::send(db, first.id)).unwrap();
+    store.edit(|db| grants::give_back(db, first.id)).unwrap();
+    assert_eq!(take("A", 9).unwrap(), first, "what was sent is for that device alone");
     store.edit(|db| grants::spend(db, first.id)).unwrap();
     store.edit(|db| grants::add(db, &pack)).unwrap();
     assert_eq!(take("A", 4), None, "a spent grant does not come back");

@@ -1,0 +1,181 @@
+//! One account while the app runs: who it is, its replica, its way to the server.
+//!
+//! Deliberately not here: the other accounts, and what synchronization does (`sync/`).
+
+use std::{
+    path::Path,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use omniot_shared::{
+    ids::ClientId,
+    sync::client::Meta,
+    time::{Clock, Millis},
+};
+use tokio::{sync::Notify, task::JoinHandle};
+use tokio_util::sync::CancellationToken;
+use zeroize::Zeroizing;
+
+use super::registry::{AccountId, Card, Me};
+use crate::{
+    chance,
+    events::Events,
+    store::{Store, StoreError, replica},
+    sync::status::{State, Status, Watched},
+    transport::{Server, Trouble},
+};
+
+/// An account of this app. It belongs to one person in one tenant for as long as it lives.
+pub struct Account {
+    id: AccountId,
+    known: Mutex<Known>,
+    /// Its rows, outbox, grants and unfinished commissions.
+    pub store: Arc<Store>,
+    /// How synchronization stands.
+    pub status: Watched,
+    /// Something is to be synchronized now.
+    pub wake: Notify,
+    /// The account goes away, or the app closes.
+    pub stop: CancellationToken,
+    /// Who listens.
+    pub events: Events,
+    /// The present moment.
+    pub clock: Arc<dyn Clock>,
+    /// Version of the app.
+    pub version: String,
+    driver: Mutex<Option<JoinHandle<()>>>,
+}
+
+/// What can change while the account lives.
+struct Known {
+    me: Me,
+    server: Server,
+    signed_in: bool,
+    client: ClientId,
+}
+
+/// What all accounts have in common.
+#[derive(Clone)]
+pub struct Surroundings {
+    /// Who listens.
+    pub events: Events,
+    /// The present moment.
+    pub clock: Arc<dyn Clock>,
+    /// Version of the app.
+    pub version: String,
+}
+
+impl Account {
+    /// Opens the account's replica in `folder`. Blocks.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn open(folder: &Path, card: &Card, server: Server, token: Option<Zeroizing<String>>, around: &Surroundings) -> Result<Self, StoreError> {
+        let store = Store::open(folder)?;
+        let client = ClientId(chance::fresh_uuid(around.clock.now()));
+        let fresh = Meta::new(client, card.me.tenant.id, card.me.person.id, card.me.person.role);
+        let replica = store.edit(|db| replica::begin(db, &fresh))?;
+        let signed_in = token.is_some();
+        let state = if signed_in { State::Offline } else { State::NeedsSignIn };
+        let clock_skew_ms = replica.synced_at.map(|_| replica.skew_ms);
+        let status = Status { state, synced_at: replica.synced_at, clock_skew_ms, last_error: None };
+        let server = token.map_or_else(|| server.clone(), |token| server.signed_in(token));
+        Ok(Self {
+            id: card.id.clone(),
+            known: Mutex::new(Known { me: card.me.clone(), server, signed_in, client: replica.client_id }),
+            store: Arc::new(store),
+            status: Watched::new(status, around.events.clone()),
+            wake: Notify::new(),
+            stop: CancellationToken::new(),
+            events: around.events.clone(),
+            clock: Arc::clone(&around.clock),
+            version: around.version.clone(),
+            driver: Mutex::default(),
+        })
+    }
+
+    /// Its id.
+    #[must_use]
+    pub const fn id(&self) -> &AccountId {
+        &self.id
+    }
+
+    /// Who it is, as last heard.
+    #[must_use]
+    pub fn me(&self) -> Me {
+        self.known().me.clone()
+    }
+
+    /// Takes note of who it is now. Whether that is news.
+    pub fn renew(&self, me: &Me) -> bool {
+        let mut known = self.known();
+        let is_news = known.me != *me;
+        known.me = me.clone();
+        is_news
+    }
+
+    /// This replica.
+    #[must_use]
+    pub fn client(&self) -> ClientId {
+        self.known().client
+    }
+
+    /// Another replica from now on: this one turned out to be a copy of a running one.
+    pub fn becomes(&self, client: ClientId) {
+        self.known().client = client;
+    }
+
+    /// The way to the server, signed.
+    ///
+    /// # Errors
+    /// [`Trouble::NeedsSignIn`].
+    pub fn server(&self) -> Result<Server, Trouble> {
+        let known = self.known();
+        if known.signed_in { Ok(known.server.clone()) } else { Err(Trouble::NeedsSignIn) }
+    }
+
+    /// The way to the server, whether or not the session still holds.
+    #[must_use]
+    pub fn way(&self) -> Server {
+        self.known().server.clone()
+    }
+
+    /// The person signed in (again).
+    pub fn sign_in(&self, token: Zeroizing<String>) {
+        let mut known = self.known();
+        known.server = known.server.signed_in(token);
+        known.signed_in = true;
+        drop(known);
+        self.wake.notify_one();
+    }
+
+    /// The server no longer accepts the session. Rows and outbox stay.
+    pub fn session_ended(&self) {
+        self.known().signed_in = false;
+        self.status.trouble(&Trouble::NeedsSignIn);
+    }
+
+    /// What the server's clock shows now, as well as it is known.
+    #[must_use]
+    pub fn server_now(&self) -> Millis {
+        self.clock.now().plus(self.status.now().clock_skew_ms.unwrap_or(0).saturating_neg())
+    }
+
+    /// Keeps what synchronizes it, to be waited for.
+    pub fn driven_by(&self, driver: JoinHandle<()>) {
+        *self.driver.lock().unwrap_or_else(PoisonError::into_inner) = Some(driver);
+    }
+
+    /// Ends its synchronization and waits until nothing of it runs any more.
+    pub async fn end(&self) {
+        self.stop.cancel();
+        let driver = self.driver.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(driver) = driver {
+            let _ = driver.await;
+        }
+    }
+
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,148 @@
+//! An account's side of commissioning: grants, durable steps, look-ups, records.
+//!
+//! Deliberately not here: the flow itself (`commissioning::flow`).
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use omniot_shared::{
+    entities::{Attempt, Device, DeviceModel},
+    ids::{AttemptId, DeviceId, GrantId, SiteId, normal_serial},
+    sync::{Change, Row, RowKey, intent::NewDevice},
+    time::Millis,
+};
+use rusqlite::Transaction;
+
+use super::{Account, Accounts};
+use crate::{
+    commissioning::flow::desk::{CommissionedDevice, Desk, DeskError, Desks, GrantFate, TakenGrant, Technician, Unfinished},
+    store::{StoreError, commissions, grants, lists, on_worker, rows},
+    sync::{self, status::State},
+};
+
+#[async_trait]
+impl Desks for Accounts {
+    async fn active(&self) -> Result<Arc<dyn Desk>, DeskError> {
+        Accounts::active(self).map(|account| account as Arc<dyn Desk>).ok_or(DeskError::NoAccount)
+    }
+
+    async fn all(&self) -> Vec<Arc<dyn Desk>> {
+        Accounts::all(self).into_iter().map(|account| account as Arc<dyn Desk>).collect()
+    }
+}
+
+#[async_trait]
+impl Desk for Account {
+    async fn technician(&self) -> Result<Technician, DeskError> {
+        let me = self.me();
+        Ok(Technician { tenant: me.tenant.id, person: me.person.id, name: me.person.name, client: self.client() })
+    }
+
+    async fn device_by_serial(&self, serial: &str) -> Result<Option<Device>, DeskError> {
+        let id = DeviceId::for_serial(self.me().tenant.id, serial);
+        match self.row(id.into()).await? {
+            Some(Row::Device(device)) => Ok(Some(device)),
+            _ => Ok(None),
+        }
+    }
+
+    async fn model_by_sku(&self, sku: &str) -> Result<Option<DeviceModel>, DeskError> {
+        let sku = sku.to_owned();
+        self.look(move |db| lists::model_of_sku(db, &sku)).await
+    }
+
+    async fn model_of(&self, device: &Device) -> Result<Option<DeviceModel>, DeskError> {
+        match self.row(device.model_id.into()).await? {
+            Some(Row::Model(model)) => Ok(Some(model)),
+            _ => Ok(None),
+        }
+    }
+
+    async fn has_site(&self, site: SiteId) -> Result<bool, DeskError> {
+        Ok(self.row(site.into()).await?.is_some())
+    }
+
+    async fn take_grant(&self, site: SiteId, serial: &str, nonce: [u8; 16], now: Millis) -> Result<TakenGrant, DeskError> {
+        let serial = normal_serial(serial);
+        // Grants are good by the server's clock; the technician's may be wrong by hours.
+        let now = now.plus(self.status.now().clock_skew_ms.unwrap_or(0).saturating_neg());
+        let taken = self.write(move |db| grants::take(db, site, &serial, nonce, now)).await?.ok_or(DeskError::NoGrant)?;
+        Ok(TakenGrant { id: taken.id, grant: taken.signed, nonce: taken.nonce })
+    }
+
+    async fn settle_grant(&self, grant: GrantId, fate: GrantFate) -> Result<(), DeskError> {
+        self.write(move |db| match fate {
+            GrantFate::Sent => grants::send(db, grant),
+            GrantFate::Unsent => grants::give_back(db, grant),
+            GrantFate::Spent => grants::spend(db, grant),
+        })
+        .await
+    }
+
+    async fn is_online(&self) -> bool {
+        matches!(self.status.now().state, State::Synced | State::Syncing)
+    }
+
+    async fn save_commission(&self, state: &Unfinished) -> Result<(), DeskError> {
+        let Unfinished { id, json } = state.clone();
+        self.write(move |db| commissions::save(db, id, &json)).await
+    }
+
+    async fn load_unfinished(&self) -> Result<Vec<Unfinished>, DeskError> {
+        let found = self.look(|db| commissions::all(db)).await?;
+        Ok(found.into_iter().map(|(id, json): (AttemptId, String)| Unfinished { id, json }).collect())
+    }
+
+    async fn record(&self, attempt: &Attempt, device: Option<&CommissionedDevice>) -> Result<(), DeskError> {
+        let id = attempt.id;
+        if self.row(id.into()).await?.is_some() {
+            return self.write(move |db| commissions::forget(db, id)).await;
+        }
+        let record = Change::AttemptRecord(Box::new(attempt.clone()));
+        let device = match device {
+            Some(device) if self.device_by_serial(&device.serial).await?.is_none() => self.new_device(device).await?,
+            _ => None,
+        };
+        if let Some(device) = device {
+            let both = sync::record_all(self, vec![device, record.clone()], move |db| commissions::forget(db, id)).await;
+            if both.map_err(failed)?.is_ok() {
+                return Ok(());
+            }
+        }
+        // The evidence counts more than the row: the device may not be this person's to create.
+        let alone = sync::record_all(self, vec![record], move |db| commissions::forget(db, id)).await;
+        alone.map_err(failed)?.map(drop).map_err(|refusal| DeskError::Store(format!("the record was refused: {refusal}")))
+    }
+}
+
+impl Account {
+    async fn row(&self, key: RowKey) -> Result<Option<Row>, DeskError> {
+        Ok(self.look(move |db| rows::get(db, key)).await?.map(|synced| synced.row))
+    }
+
+    async fn look<T: Send + 'static>(&self, look: impl FnOnce(&Transaction<'_>) -> Result<T, StoreError> + Send + 'static) -> Result<T, DeskError> {
+        on_worker(&self.store, move |store| store.read(look)).await.map_err(failed)
+    }
+
+    async fn write<T: Send + 'static>(&self, write: impl FnMut(&Transaction<'_>) -> Result<T, StoreError> + Send + 'static) -> Result<T, DeskError> {
+        on_worker(&self.store, move |store| store.edit(write)).await.map_err(failed)
+    }
+
+    /// The row that a technician's success makes when nobody had planned the device.
+    /// `None` when its kind is unknown here: the attempt alone then tells the server.
+    async fn new_device(&self, device: &CommissionedDevice) -> Result<Option<Change>, DeskError> {
+        let Some(model) = self.model_by_sku(&device.sku).await? else { return Ok(None) };
+        let name = device.name.clone().unwrap_or_else(|| device.serial.clone());
+        Ok(Some(Change::DeviceCreate(NewDevice {
+            serial: device.serial.clone(),
+            name,
+            model_id: model.id,
+            site_id: Some(device.site),
+            note: None,
+        })))
+    }
+}
+
+fn failed(error: StoreError) -> DeskError {
+    DeskError::Store(error.to_string())
+}

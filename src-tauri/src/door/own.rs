@@ -1,0 +1,93 @@
+//! `/app/…`: what exists only in the app.
+//!
+//! Deliberately not here: radio, labels and commissions (`commissioning::api`).
+
+use serde_json::{Value, json};
+
+use super::{
+    Door, Reply, by_id,
+    path::{Path, body},
+    writes::refused,
+};
+use crate::{accounts::Account, sync};
+
+/// Answers a path under `/app`.
+///
+/// # Errors
+/// As a reply.
+pub async fn answer(door: &Door, method: &str, path: &Path, given: Option<&Value>) -> Result<Reply, Reply> {
+    match (method, path.parts().as_slice()) {
+        ("GET", ["app", "host"]) => Ok(host(door).await),
+        ("GET", ["app", "accounts"]) => door.accounts.list().await,
+        ("POST", ["app", "accounts"]) => {
+            let reply = door.accounts.sign_in(body(given)?).await?;
+            door.commissioning.account_changed().await;
+            Ok(reply)
+        }
+        ("POST", ["app", "accounts", id, "activate"]) => {
+            let reply = door.accounts.activate(id).await?;
+            door.commissioning.account_changed().await;
+            Ok(reply)
+        }
+        ("DELETE", ["app", "accounts", id]) => {
+            let discard = path.query().text("discard").as_deref() == Some("true");
+            let reply = door.accounts.sign_out(id, discard).await?;
+            door.commissioning.account_changed().await;
+            Ok(reply)
+        }
+        ("GET", ["app", "sync"]) => status(&*door.account()?).await,
+        ("POST", ["app", "sync", "now"]) => {
+            let account = door.account()?;
+            account.wake.notify_one();
+            status(&account).await
+        }
+        ("GET", ["app", "sync", "attention"]) => {
+            let items = sync::attention(&*door.account()?).await.map_err(|error| error.reply())?;
+            Ok(Reply::ok(json!({"items": items, "next": null})))
+        }
+        ("POST", ["app", "sync", "attention", id, "retry"]) => {
+            let account = door.account()?;
+            by_id(id, async |id| match sync::retry(&account, id).await.map_err(|error| error.reply())? {
+                Some(Ok(())) => Ok(Reply::done()),
+                Some(Err(refusal)) => Err(refused(&refusal)),
+                None => Err(Reply::not_found()),
+            })
+            .await
+        }
+        ("DELETE", ["app", "sync", "attention", id]) => {
+            let account = door.account()?;
+            by_id(id, async |id| match sync::discard(&account, id).await.map_err(|error| error.reply())? {
+                true => Ok(Reply::done()),
+                false => Err(Reply::not_found()),
+            })
+            .await
+        }
+        _ => Err(Reply::not_found()),
+    }
+}
+
+async fn host(door: &Door) -> Reply {
+    Reply::ok(json!({
+        "version": door.version,
+        "os": std::env::consts::OS,
+        "radio": door.commissioning.radio_status().await,
+        "capabilities": ["radio", "accounts", "sync"],
+        "default_server": door.default_server,
+    }))
+}
+
+async fn status(account: &Account) -> Result<Reply, Reply> {
+    let waiting = sync::waiting(account).await.map_err(|error| error.reply())?;
+    let status = account.status.now();
+    let (bytes_in, bytes_out) = account.way().traffic().total();
+    Ok(Reply::ok(json!({
+        "state": status.state,
+        "synced_at": status.synced_at,
+        "pending": waiting.pending,
+        "attention": waiting.attention,
+        "clock_skew_ms": status.clock_skew_ms,
+        "bytes_in": bytes_in,
+        "bytes_out": bytes_out,
+        "last_error": status.last_error,
+    })))
+}

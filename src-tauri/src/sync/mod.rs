@@ -1,0 +1,152 @@
+//! Synchronization of one account: local edits in, rounds with the server, what needs a person.
+//!
+//! The rules are the core's (`omniot_shared::sync::client`); here each of its calls gets its transaction:
+//! a durable one for what a person does, a quick one for what the server sends.
+//! Deliberately not here: HTTP itself (`transport`), rows on disk (`store`).
+
+use omniot_shared::{
+    ids::IntentId,
+    sync::{
+        Change, Refusal, Row,
+        client,
+    },
+};
+use rusqlite::Transaction;
+
+use crate::{
+    accounts::Account,
+    chance,
+    events::Event,
+    store::{
+        Store, StoreError, on_worker,
+        replica::{self, Open},
+    },
+    transport::Trouble,
+};
+
+mod attention;
+mod driver;
+mod frames;
+mod pack;
+mod pokes;
+mod round;
+pub mod status;
+
+pub use attention::attention;
+pub use driver::run;
+
+/// Why a round did not come to its end.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// Between here and the server.
+    #[error(transparent)]
+    Trouble(#[from] Trouble),
+    /// Between here and the disk.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// What waits in an account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Waiting {
+    /// Changes that the server has not answered.
+    pub pending: i64,
+    /// Changes that need a person.
+    pub attention: i64,
+}
+
+/// Counts what waits.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn waiting(account: &Account) -> Result<Waiting, StoreError> {
+    on_worker(&account.store, |store| {
+        store.read(|db| {
+            let pending = replica::count(db, |state| matches!(state, "waiting" | "deferred"))?;
+            Ok(Waiting { pending, attention: replica::count(db, |state| state == "attention")? })
+        })
+    })
+    .await
+}
+
+/// Records a change: when this returns `Ok(Ok(…))` it is on the disk and in the lists, and will reach
+/// the server. The row is the target as it is shown from now on.
+///
+/// # Errors
+/// [`StoreError`]: nothing was recorded.
+pub async fn record(account: &Account, change: Change) -> Result<Result<Option<Row>, Refusal>, StoreError> {
+    let recorded = record_all(account, vec![change], |_| Ok(())).await?;
+    Ok(recorded.map(|mut rows| rows.pop().flatten()))
+}
+
+/// Records several changes and something more in one transaction: all of it or nothing.
+///
+/// # Errors
+/// [`StoreError`]: nothing was recorded.
+pub async fn record_all(
+    account: &Account,
+    changes: Vec<Change>,
+    more: impl Fn(&Transaction<'_>) -> Result<(), StoreError> + Send + 'static,
+) -> Result<Result<Vec<Option<Row>>, Refusal>, StoreError> {
+    let at = account.clock.now();
+    let named: Vec<(IntentId, Change)> = changes.into_iter().map(|change| (IntentId(chance::fresh_uuid(at)), change)).collect();
+    let recorded = on_worker(&account.store, move |store| {
+        let recorded = store.edit(|db| {
+            let mut rows = Vec::new();
+            for (id, change) in &named {
+                match client::record(&mut Open(db), *id, at, change.clone())? {
+                    Ok(recorded) => rows.push(recorded.row.map(|synced| synced.row)),
+                    Err(refusal) => return Err(StoreError::Refused(refusal)),
+                }
+            }
+            more(db)?;
+            Ok(rows)
+        });
+        match recorded {
+            Err(StoreError::Refused(refusal)) => Ok(Err(refusal)),
+            settled => settled.map(Ok),
+        }
+    })
+    .await?;
+    if recorded.is_ok() {
+        changed(account);
+    }
+    Ok(recorded)
+}
+
+/// Tries a refused change again, as a new one. `None` when it is not under "needs attention".
+///
+/// # Errors
+/// [`StoreError`]: nothing happened.
+pub async fn retry(account: &Account, refused: IntentId) -> Result<Option<Result<(), Refusal>>, StoreError> {
+    let now = account.clock.now();
+    let new = IntentId(chance::fresh_uuid(now));
+    let tried = on_worker(&account.store, move |store| store.edit(|db| client::retry(&mut Open(db), refused, new, now))).await?;
+    changed(account);
+    Ok(tried.map(|tried| tried.map(drop)))
+}
+
+/// Gives a refused change up. `false` when it is not under "needs attention".
+///
+/// # Errors
+/// [`StoreError`]: nothing happened.
+pub async fn discard(account: &Account, refused: IntentId) -> Result<bool, StoreError> {
+    let now = account.clock.now();
+    let discarded = on_worker(&account.store, move |store| store.edit(|db| client::discard(&mut Open(db), refused, now))).await?;
+    changed(account);
+    Ok(discarded)
+}
+
+/// The lists show it, the indicator counts it, the driver sends it.
+fn changed(account: &Account) {
+    for entity in ["site", "model", "device", "attempt"] {
+        account.events.tell(Event::Data { entity });
+    }
+    account.events.tell(Event::Sync);
+    account.wake.notify_one();
+}
+
+/// Runs something on the account's store where it holds up nobody.
+async fn on<T: Send + 'static>(account: &Account, work: impl FnOnce(&Store) -> Result<T, StoreError> + Send + 'static) -> Result<T, Failure> {
+    Ok(on_worker(&account.store, work).await?)
+}
