@@ -1,0 +1,66 @@
+import { expect, test } from '@playwright/test';
+import { person, signIn, tenant } from './actors';
+
+test('the brand of a tenant shows as soon as its short name is typed', async ({ page }) => {
+  await page.goto('/sign-in');
+  const accent = () => page.evaluate(() => getComputedStyle(document.documentElement).getPropertyValue('--accent').trim());
+  const before = await accent();
+  await page.getByLabel('Organization').fill('verdant');
+  await expect(page.getByText(`to ${tenant('verdant').display_name}`)).toBeVisible();
+  expect(await accent()).not.toBe(before);
+});
+
+test('a wrong password is told in words, and the right one leads to where one wanted to go', async ({ page }) => {
+  await page.goto('/sites');
+  await expect(page).toHaveURL(/\/sign-in\?next=%2Fsites/);
+  await page.getByLabel('Organization').fill('northlift');
+  await page.getByLabel('E-mail').fill(person('viewer').email);
+  await page.getByLabel('Password', { exact: true }).fill('not this one');
+  await page.getByRole('button', { name: 'Sign in' }).click();
+  await expect(page.getByRole('alert')).toContainText('E-mail or password is not right');
+  await page.getByLabel('Password', { exact: true }).fill(person('viewer').password);
+  await page.getByRole('button', { name: 'Sign in' }).click();
+  await expect(page.getByRole('heading', { level: 1, name: 'Sites' })).toBeVisible();
+});
+
+test('after signing out, the pages are closed', async ({ page }) => {
+  await signIn(page, 'viewer');
+  await page.getByRole('button', { name: /^You:/ }).click();
+  await page.getByRole('menuitem', { name: 'Sign out' }).click();
+  await expect(page.getByRole('button', { name: 'Sign in' })).toBeVisible();
+  await page.goto('/devices');
+  await expect(page).toHaveURL(/\/sign-in/);
+});
+
+test('the session cookie is out of the reach of scripts', async ({ page, context }) => {
+  await signIn(page, 'viewer');
+  const cookie = (await context.cookies()).find(({ name }) => name === 'omniot_session');
+  expect(cookie?.httpOnly).toBe(true);
+  expect(await page.evaluate(() => document.cookie + JSON.stringify(localStorage))).not.toContain('omt_');
+});
+
+test('a session that is ended elsewhere leads to sign-in, and says so', async ({ page, browser }) => {
+  await signIn(page, 'operator');
+  const other = await (await browser.newContext()).newPage();
+  await signIn(other, 'operator');
+  await other.goto('/sessions');
+  const rows = other.locator('main li');
+  await expect(rows.first()).toBeVisible();
+  while ((await other.getByRole('button', { name: 'End session' }).count()) > 0) {
+    const left = await other.getByRole('button', { name: 'End session' }).count();
+    await other.getByRole('button', { name: 'End session' }).first().click();
+    await expect(other.getByRole('button', { name: 'End session' })).toHaveCount(left - 1);
+  }
+  await page.getByRole('link', { name: 'Sites' }).first().click();
+  await expect(page.getByText('Your session has ended')).toBeVisible();
+  await other.context().close();
+});
+
+test('who forgets the password gets the same answer, account or not', async ({ page }) => {
+  for (const email of ['nobody@northlift.example', person('viewer').email]) {
+    await page.goto('/forgot-password?tenant=northlift');
+    await page.getByLabel('E-mail').fill(email);
+    await page.getByRole('button', { name: 'Send the link' }).click();
+    await expect(page.getByRole('alert')).toContainText(`If there is an account for ${email}`);
+  }
+});

@@ -1,0 +1,23 @@
+import { defineConfig } from '@playwright/test';
+
+/** Runs beside a seeded server; `scripts/platform` starts one and says where it is. */
+export default defineConfig({
+  testDir: 'e2e',
+  outputDir: '../tests/output/browser',
+  workers: 1,
+  timeout: 60_000,
+  expect: { timeout: 10_000 },
+  reporter: [['list']],
+  forbidOnly: !!process.env.CI,
+  use: {
+    baseURL: process.env.OMNIOT_E2E_URL ?? 'http://127.0.0.1:8080',
+    locale: 'en-GB',
+    timezoneId: 'Europe/Vienna',
+    viewport: { width: 1280, height: 800 },
+    screenshot: 'only-on-failure',
+    launchOptions: {
+      executablePath: process.env.OMNIOT_CHROMIUM ?? '/usr/bin/chromium',
+      args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync']
+    }
+  }
+});
