@@ -127,7 +127,7 @@ pub fn open<'a>(key: PublicKey, domain: Domain, context: &[u8], signed: &'a Sign
 /// The context of [`Domain::Contact`]; `grant` and `receipt` are the encoded `Signed` messages.
 #[must_use]
 pub fn contact_context(challenge: &[u8], grant: &[u8], receipt: &[u8]) -> Vec<u8> {
-    [challenge, grant, receipt].iter().flat_map(|part| Sha256::digest(part)).collect()
+    [challenge, grant, receipt].iter().flat_map(Sha256::digest).collect()
 }
 
 #[cfg(test)]

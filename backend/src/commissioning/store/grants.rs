@@ -59,6 +59,13 @@ pub struct GrantRow {
     pub device_id: Option<Uuid>,
 }
 
+#[derive(sqlx::FromRow)]
+struct KnownRow {
+    revoked_at: Option<i64>,
+    spent_key: Option<Vec<u8>>,
+    recorded_at: Option<i64>,
+}
+
 /// The grants that this person's replica may still use: not spent, revoked, expired, or named in a synced record.
 ///
 /// # Errors
@@ -82,11 +89,11 @@ pub async fn insert(scope: &mut Scope, grant: &Grant, person_name: &str, signed:
 /// # Errors
 /// Whatever the store says.
 pub async fn known(scope: &mut Scope, id: GrantId) -> Result<Option<KnownGrant>, DbError> {
-    let row: Option<(Option<i64>, Option<Vec<u8>>, Option<i64>)> = scope.query(KNOWN).bind(id).optional().await?;
-    Ok(row.map(|(revoked_at, spent_key, recorded_at)| KnownGrant {
-        revoked_at: revoked_at.map(Millis),
-        spent_by: spent_key.and_then(|key| PublicKey::read(&key)),
-        recorded_at: recorded_at.map(Millis),
+    let row: Option<KnownRow> = scope.query(KNOWN).bind(id).optional().await?;
+    Ok(row.map(|row| KnownGrant {
+        revoked_at: row.revoked_at.map(Millis),
+        spent_by: row.spent_key.and_then(|key| PublicKey::read(&key)),
+        recorded_at: row.recorded_at.map(Millis),
     }))
 }
 
