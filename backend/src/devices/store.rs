@@ -66,13 +66,14 @@ const LIST: &str = "
       and (cast($3 as text) is null or d.site_id = $3)
       and (cast($4 as text) is null or d.model_id = $4)
       and (cast($5 as text) is null or d.state = $5)
-      and (cast($6 as text) is null or (d.search_text, d.id) > ($6, $7))
+      and (d.search_text, d.id) > ($6, $7)
     order by d.search_text, d.id
     limit $8";
 
 /// A page of devices by name.
 pub async fn list(scope: &mut Scope, wanted: Wanted, rows: i64) -> Result<Vec<Listed>, DbError> {
-    let (text, id) = wanted.after.unzip();
+    // Before every name: the first page.
+    let (text, id) = wanted.after.unwrap_or_default();
     let query = scope.query(LIST).bind(wanted.pattern).bind(wanted.site).bind(wanted.model).bind(wanted.state.map(state_name));
     query.bind(text).bind(id).bind(rows).all().await
 }
@@ -152,13 +153,13 @@ const ATTEMPTS: &str = "
       and (cast($3 as text) is null or a.site_id = $3)
       and (cast($4 as text) is null or a.technician_id = $4)
       and (cast($5 as text) is null or a.outcome = $5)
-      and (cast($6 as bigint) is null or (a.started_at, a.id) < ($6, $7))
+      and (a.started_at, a.id) < ($6, $7)
     order by a.started_at desc, a.id desc
     limit $8";
 
 /// A page of attempts, newest first.
 pub async fn attempts(scope: &mut Scope, wanted: WantedAttempts, rows: i64) -> Result<Vec<ListedAttempt>, DbError> {
-    let (at, id) = wanted.before.unzip();
+    let (at, id) = wanted.before.unwrap_or((i64::MAX, Uuid::max()));
     let query = scope.query(ATTEMPTS).bind(wanted.device).bind(wanted.site).bind(wanted.technician).bind(wanted.outcome.map(outcome_name));
     query.bind(at).bind(id).bind(rows).all().await
 }

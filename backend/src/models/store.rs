@@ -34,13 +34,14 @@ const LIST: &str = "
     select id, seq, stamps, name, sku, min_security, created_at, search_text from device_model
     where tenant_id = $1
       and (cast($2 as text) is null or search_text like $2 escape '\\')
-      and (cast($3 as text) is null or (search_text, id) > ($3, $4))
+      and (search_text, id) > ($3, $4)
     order by search_text, id
     limit $5";
 
 /// A page of models by name.
 pub async fn list(scope: &mut Scope, pattern: Option<String>, after: Option<(String, Uuid)>, rows: i64) -> Result<Vec<Listed>, DbError> {
-    let (text, id) = after.unzip();
+    // Before every name: the first page.
+    let (text, id) = after.unwrap_or_default();
     scope.query(LIST).bind(pattern).bind(text).bind(id).bind(rows).all().await
 }
 

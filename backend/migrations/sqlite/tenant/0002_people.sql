@@ -3,6 +3,8 @@
 -- When a person was last seen in a session that has ended since; open sessions say it themselves.
 alter table person add column last_seen_at integer;
 
+create index person_by_name on person (tenant_id, search_text, id);
+
 -- Open while closed_at is null. invited_by: null when the platform invites. token_hash: SHA-256 of the link's token; the token itself is in the mail only.
 create table invitation (
     tenant_id blob not null references tenant (tenant_id),

@@ -122,13 +122,13 @@ const LIST: &str = "
     from invitation
     where tenant_id = $1 and closed_at is null
       and (cast($2 as text) is null or email like $2 escape '\\')
-      and (cast($3 as bigint) is null or (created_at, id) < ($3, $4))
+      and (created_at, id) < ($3, $4)
     order by created_at desc, id desc
     limit $5";
 
 /// A page of open invitations, newest first; expired ones among them until somebody withdraws them.
 pub async fn list(scope: &mut Scope, pattern: Option<String>, after: Option<(i64, Uuid)>, limit: i64) -> Result<Vec<Invitation>, DbError> {
-    let (at, id) = after.unzip();
+    let (at, id) = after.unwrap_or((i64::MAX, Uuid::max()));
     scope.query(LIST).bind(pattern).bind(at).bind(id).bind(limit).all::<Row>().await?.into_iter().map(Row::invitation).collect()
 }
 

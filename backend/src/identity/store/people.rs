@@ -73,13 +73,14 @@ const LIST: &str = "
     from person p
     where p.tenant_id = $1
       and (cast($2 as text) is null or p.search_text like $2 escape '\\')
-      and (cast($3 as text) is null or (p.search_text, p.id) > ($3, $4))
+      and (p.search_text, p.id) > ($3, $4)
     order by p.search_text, p.id
     limit $5";
 
 /// A page of people by name: at most `limit`, after the row `(search_text, id)`.
 pub async fn list(scope: &mut Scope, pattern: Option<String>, after: Option<(String, Uuid)>, limit: i64) -> Result<Vec<Person>, DbError> {
-    let (text, id) = after.unzip();
+    // Before every name: the first page.
+    let (text, id) = after.unwrap_or_default();
     scope.query(LIST).bind(pattern).bind(text).bind(id).bind(limit).all::<Row>().await?.into_iter().map(Row::person).collect()
 }
 

@@ -68,13 +68,13 @@ pub async fn insert(scope: &mut Scope, person: PersonId, hash: TokenHash, sessio
 const LIST: &str = "
     select id, client, label, address, created_at, last_used_at, expires_at from session
     where tenant_id = $1 and person_id = $2 and expires_at > $3
-      and (cast($4 as bigint) is null or (created_at, id) < ($4, $5))
+      and (created_at, id) < ($4, $5)
     order by created_at desc, id desc
     limit $6";
 
 /// A page of a person's living sessions, newest first.
 pub async fn list(scope: &mut Scope, person: PersonId, now: Millis, after: Option<(i64, Uuid)>, limit: i64) -> Result<Vec<Session>, DbError> {
-    let (at, id) = after.unzip();
+    let (at, id) = after.unwrap_or((i64::MAX, Uuid::max()));
     let rows = scope.query(LIST).bind(person).bind(now).bind(at).bind(id).bind(limit).all::<Row>().await?;
     Ok(rows.into_iter().map(Session::from).collect())
 }
