@@ -13,5 +13,5 @@ pub mod attack;
 pub mod estate;
 pub mod samples;
 
-pub use attack::{Finding, Line, attack, leaks, matrix};
+pub use attack::{Finding, Line, attack, leaks, matrix, pulls_and_lists};
 pub use estate::Estate;

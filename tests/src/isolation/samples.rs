@@ -1,6 +1,8 @@
 //! One request for each operation of the API, aimed at the things of an [`Estate`].
 
+use omniot_shared::ids::ClientId;
 use serde_json::{Value, json};
+use uuid::Uuid;
 
 use super::Estate;
 
@@ -25,8 +27,9 @@ fn with(path: impl Into<String>, body: Value) -> Sample {
 #[must_use]
 pub fn sample(operation: &str, at: &Estate) -> Option<Sample> {
     let Estate { site, model, device, person, session, invitation, grant, client, word, tenant, .. } = at;
-    let push = json!({"schema": 1, "client_id": client, "now": 0, "intents": [
-        {"client_id": client, "n": 1, "id": "int_00000000000000000000000000000001", "at": 0, "base": null,
+    let replica = ClientId(Uuid::now_v7()).to_string();
+    let push = json!({"schema": 1, "client_id": replica, "now": 0, "intents": [
+        {"client_id": replica, "n": 1, "id": "int_00000000000000000000000000000001", "at": 0, "base": null,
          "change": {"kind": "device.update", "body": {"id": device, "patch": {"name": "stolen"}}}}]});
     Some(match operation {
         // Before signing in
@@ -72,14 +75,14 @@ pub fn sample(operation: &str, at: &Estate) -> Option<Sample> {
         "fetch_grants" => with("/v1/grants/pack", json!({"client_id": client, "count": 1})),
         "list_grants" => no_body("/v1/grants"),
         "revoke_grant" => no_body(format!("/v1/grants/{grant}")),
-        "create_device_challenge" => with("/v1/device/challenge", json!({"tenant_id": tenant.id.to_string(), "serial": "OM-X0001"})),
-        "claim_device" => with("/v1/device/claim", json!({"tenant_id": tenant.id.to_string(), "grant": "AA==", "receipt": "AA==", "challenge": "AA==", "signature": "AA=="})),
+        "create_device_challenge" => with("/v1/device/challenge", json!({"tenant": tenant.id.to_string()})),
+        "claim_device" => with("/v1/device/claim", json!({"grant": "AA==", "receipt": "AA==", "identity": "AA==", "challenge": "AA=="})),
         "record_heartbeat" => with("/v1/device/heartbeat", json!({"readings": {"temperature": 4.5}})),
         // Sync
-        "hello_sync" => with("/v1/sync/hello", json!({"protocol": 1, "schema": 1, "client_id": client, "app_version": "0", "now": 0})),
+        "greet_sync" => with("/v1/sync/hello", json!({"protocol": 1, "schema": 1, "client_id": client, "app_version": "0", "now": 0})),
         "pull_changes" => with("/v1/sync/pull", json!({"schema": 1, "client_id": client, "epoch": 0, "cursors": []})),
         "push_intents" => with("/v1/sync/push", push),
-        "stream_changes" => no_body("/v1/sync/stream"),
+        "stream_pokes" => no_body("/v1/sync/stream"),
         // The platform's operators: a tenant's people are nobody there
         "create_operator_session" => with("/v1/operator/sessions", json!({"email": "x@example.org", "password": "wrong horse battery"})),
         "end_operator_session" => no_body("/v1/operator/sessions/current"),
