@@ -85,6 +85,7 @@ async fn status(account: &Account) -> Result<Reply, Reply> {
         "synced_at": status.synced_at,
         "pending": waiting.pending,
         "attention": waiting.attention,
+        "grants": waiting.grants,
         "clock_skew_ms": status.clock_skew_ms,
         "bytes_in": bytes_in,
         "bytes_out": bytes_out,

@@ -122,7 +122,7 @@ fn put_device(db: &Connection, seq: Seq, device: &Device) -> Result<(), StoreErr
         ":seq": seq.0,
         ":serial": device.serial,
         ":name": device.name,
-        ":search": fold(&device.name),
+        ":search": device_text(device),
         ":model": device.model_id.0.as_bytes(),
         ":site": device.site_id.as_ref().map(|site| site.0.as_bytes()),
         ":note": device.note,

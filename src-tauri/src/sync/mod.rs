@@ -18,7 +18,7 @@ use crate::{
     chance,
     events::Event,
     store::{
-        Store, StoreError, on_worker,
+        Store, StoreError, grants, on_worker,
         replica::{self, Open},
     },
     transport::Trouble,
@@ -53,6 +53,8 @@ pub struct Waiting {
     pub pending: i64,
     /// Changes that need a person.
     pub attention: i64,
+    /// Devices that can be commissioned without a network.
+    pub grants: u32,
 }
 
 /// Counts what waits.
@@ -60,10 +62,12 @@ pub struct Waiting {
 /// # Errors
 /// [`StoreError`].
 pub async fn waiting(account: &Account) -> Result<Waiting, StoreError> {
-    on_worker(&account.store, |store| {
+    let now = account.server_now();
+    on_worker(&account.store, move |store| {
         store.read(|db| {
             let pending = replica::count(db, |state| matches!(state, "waiting" | "deferred"))?;
-            Ok(Waiting { pending, attention: replica::count(db, |state| state == "attention")? })
+            let attention = replica::count(db, |state| state == "attention")?;
+            Ok(Waiting { pending, attention, grants: grants::count_free(db, now)? })
         })
     })
     .await
