@@ -13,15 +13,21 @@ use super::{
     fleet::{Fleet, Slot},
 };
 
-/// Does it to every device that is named; the answers by serial.
+/// Does it to the device, or with `*` to every device: then the answers stand under their serials.
 ///
 /// # Errors
 /// When no device has that serial, or the command is unknown.
 pub fn obey(fleet: &Fleet, request: &Value) -> Result<Value, Value> {
     let refused = |text: String| json!({ "kind": "refused", "code": 0, "text": text });
-    let named = fleet.named(request["device"].as_str().unwrap_or_default());
+    let device = request["device"].as_str().unwrap_or_default();
+    let named = fleet.named(device);
     if named.is_empty() {
         return Err(refused("no such device".into()));
+    }
+    if let [only] = named[..]
+        && device != "*"
+    {
+        return one(only, request).map_err(refused);
     }
     let mut answers = serde_json::Map::new();
     for slot in named {

@@ -1,0 +1,116 @@
+//! The way to a backend that is away, suspicious or slow; the true one is in the journeys.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::Duration,
+};
+
+use axum::{Json, Router, extract::State, http::StatusCode, response::IntoResponse, routing::post};
+use omniot_app::commissioning::radio::{Radio, virtual_radio::VirtualRadio};
+use omniot_shared::entities::Security;
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+
+use super::{Client, grant_for, ordinary};
+use crate::virtual_device::{
+    carrier::{self, Control},
+    fleet::{Fleet, FleetFile, Plan, Slot},
+    timing::Timing,
+};
+
+/// Commissions the only device of a running fleet, behind the socket's back.
+fn commission(slot: &Slot, backend: &str) {
+    let mut device = slot.device();
+    let now = slot.now();
+    let grant = grant_for(1, 5, backend);
+    let mut client = Client::open(&mut device, now);
+    client.claim(&grant, 1).unwrap();
+    client.join("Guest", "");
+    device.disconnect();
+}
+
+async fn fleet() -> (Arc<Fleet>, tempfile::TempDir, VirtualRadio) {
+    let dir = tempfile::tempdir().unwrap();
+    let file = FleetFile { networks: Vec::new(), devices: vec![ordinary(Security::Sec1)] };
+    let fleet = Arc::new(Fleet::build(Plan { file, seed: 1, state_dir: dir.path().into(), timing: Timing::FAST, fault_rate: 0 }).unwrap());
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let radio = VirtualRadio::new(listener.local_addr().unwrap().to_string());
+    tokio::spawn(carrier::serve(listener, Arc::clone(&fleet), Control::Refused));
+    radio.state().await;
+    (fleet, dir, radio)
+}
+
+async fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(20);
+    while !holds() {
+        assert!(tokio::time::Instant::now() < deadline, "{what}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// A backend that is a captive portal at first, then refuses, then takes the device, then forgets its credential once.
+#[derive(Clone, Default)]
+struct Moody {
+    challenges: Arc<AtomicU32>,
+    beats: Arc<AtomicU32>,
+}
+
+async fn challenge(State(moody): State<Moody>) -> impl IntoResponse {
+    match moody.challenges.fetch_add(1, Ordering::SeqCst) {
+        0 => (StatusCode::OK, "<html>Please sign in to the Wi-Fi</html>").into_response(),
+        1 => (StatusCode::FORBIDDEN, Json(json!({ "error": { "code": "tenant_suspended", "detail": "" } }))).into_response(),
+        _ => Json(json!({ "challenge": "AAECAw==", "server_time": 1 })).into_response(),
+    }
+}
+
+async fn claim(Json(body): Json<Value>) -> impl IntoResponse {
+    let whole = ["grant", "receipt", "identity", "challenge"].iter().all(|part| body[part].is_string());
+    if whole { Json(json!({ "credential": "omd_x", "device_id": "dev_x" })).into_response() } else { StatusCode::UNPROCESSABLE_ENTITY.into_response() }
+}
+
+async fn heartbeat(State(moody): State<Moody>) -> impl IntoResponse {
+    match moody.beats.fetch_add(1, Ordering::SeqCst) {
+        1 => (StatusCode::UNAUTHORIZED, Json(json!({ "error": { "code": "not_signed_in", "detail": "" } }))).into_response(),
+        _ => Json(json!({ "server_time": 1 })).into_response(),
+    }
+}
+
+#[tokio::test]
+async fn a_device_goes_on_through_an_absent_a_captive_and_a_forgetful_backend() {
+    let (fleet, _dir, _radio) = fleet().await;
+    let slot = &fleet.slots[0];
+    let reserved = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = reserved.local_addr().unwrap();
+    drop(reserved);
+    commission(slot, &format!("http://{address}"));
+    eventually("it joins its network", || slot.device().joined(slot.now())).await;
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    assert!(slot.device().kept.credential.is_none(), "nobody is there yet");
+    let moody = Moody::default();
+    let router = Router::new()
+        .route("/v1/device/challenge", post(challenge))
+        .route("/v1/device/claim", post(claim))
+        .route("/v1/device/heartbeat", post(heartbeat))
+        .with_state(moody.clone());
+    let listener = TcpListener::bind(address).await.unwrap();
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    eventually("it claims itself and is heard, also after its credential was forgotten", || slot.device().contact.heartbeats >= 3).await;
+    assert!(moody.challenges.load(Ordering::SeqCst) >= 4, "portal, refusal, claim, claim again");
+}
+
+#[test]
+fn a_grants_backend_is_where_the_device_goes() {
+    let bench = super::Bench::new(ordinary(Security::Sec1));
+    let mut device = bench.device();
+    let mut client = Client::open(&mut device, 1);
+    client.claim(&grant_for(1, 5, "https://iot.example.com"), 1).unwrap();
+    client.join("Guest", "");
+    assert!(device.errand(1).is_none(), "not in a network yet");
+    let errand = device.errand(5000);
+    let Some(crate::virtual_device::contact::Errand::Claim { backend, tenant, epoch }) = errand else { panic!("a claim is due") };
+    assert_eq!((backend.url.as_str(), backend.trust_anchor.len(), epoch), ("https://iot.example.com", 900, 1));
+    assert_eq!(tenant, omniot_shared::ids::TenantId(uuid::Uuid::from_u128(1)).to_string());
+}
