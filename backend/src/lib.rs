@@ -22,6 +22,9 @@ pub mod tenancy;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 
+#[cfg(test)]
+mod api_tests;
+
 use axum::{Router, middleware, routing::get};
 use tower_http::catch_panic::CatchPanicLayer;
 use utoipa::OpenApi;
@@ -31,7 +34,7 @@ use http::{ApiError, AppState};
 
 /// The frame of the API description; the operations come from the features.
 #[derive(OpenApi)]
-#[openapi(info(title = "OmnIoT", description = "Rules, error codes and the list of operations: docs/API.md."), components(schemas(http::ErrorBody)))]
+#[openapi(info(title = "OmnIoT", description = "Rules, error codes and the list of operations: docs/API.md."), components(schemas(http::ErrorBody, http::Limit, http::Cursor)))]
 struct Frame;
 
 /// Every feature's operations and their description, from the same lines, so that they cannot drift.

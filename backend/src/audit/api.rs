@@ -29,6 +29,7 @@ pub(super) struct AuditQuery {
 
 /// Who did it.
 #[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
+#[schema(as = AuditActor)]
 pub struct Actor {
     /// `person`, `operator`, `device`, `anonymous` or `system`.
     pub kind: String,
@@ -42,6 +43,7 @@ pub struct Actor {
 
 /// What it was done to.
 #[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
+#[schema(as = AuditTarget)]
 pub struct Target {
     /// `site`, `device`, `person`, …
     pub kind: String,
@@ -53,6 +55,7 @@ pub struct Target {
 
 /// One change, as it happened.
 #[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
+#[schema(as = AuditChange)]
 pub struct Change {
     /// Its number in the tenant's log, from 1 without gaps.
     pub n: i64,

@@ -86,6 +86,9 @@ struct ServeArgs {
     /// Its key, PEM.
     #[arg(long, env = "OMNIOT_TLS_KEY", requires = "tls_cert")]
     tls_key: Option<PathBuf>,
+    /// The certificate authority that devices shall trust instead of the public ones, PEM.
+    #[arg(long, env = "OMNIOT_TRUST_ANCHOR")]
+    trust_anchor: Option<PathBuf>,
     /// Speak plain HTTP beyond this machine: something in front speaks TLS.
     #[arg(long, env = "OMNIOT_ALLOW_PLAIN_HTTP")]
     allow_plain_http: bool,
@@ -157,6 +160,7 @@ async fn serve(args: ServeArgs) -> anyhow::Result<()> {
         secure_cookies: public_url.starts_with("https://"),
         public_url: public_url.trim_end_matches('/').to_owned(),
         mail_readable: args.development,
+        trust_anchor: args.trust_anchor.as_deref().map(trust_anchor).transpose()?.unwrap_or_default(),
     };
     let listening = Listening {
         public: args.listen,
@@ -186,11 +190,18 @@ async fn open(store: &Store, settings: Settings) -> anyhow::Result<AppState> {
     })
 }
 
+/// The first certificate of a PEM file.
+fn trust_anchor(path: &std::path::Path) -> anyhow::Result<Vec<u8>> {
+    use rustls::pki_types::{CertificateDer, pem::PemObject as _};
+    let certificate = CertificateDer::from_pem_file(path).map_err(|error| anyhow::anyhow!("the trust anchor {} holds no certificate: {error}", path.display()))?;
+    Ok(certificate.to_vec())
+}
+
 impl Store {
     /// For a command that serves nobody.
     async fn open(&self) -> anyhow::Result<AppState> {
         let public_url = self.public_url.clone().unwrap_or_else(|| "http://127.0.0.1:8080".to_owned());
-        open(self, Settings { public_url, secure_cookies: false, mail_readable: false }).await
+        open(self, Settings { public_url, secure_cookies: false, mail_readable: false, trust_anchor: Vec::new() }).await
     }
 }
 

@@ -155,6 +155,12 @@ impl<N: Needs> Caller<N> {
 }
 
 impl Ticket {
+    /// Of a token, without a request.
+    #[cfg(test)]
+    pub fn for_test(tenant: TenantId, token: &str, permission: Permission) -> Self {
+        Self { tenant, hash: TokenHash::of(token), permission: Some(permission) }
+    }
+
     /// Whether they still may: the session lives, the person has the permission, the tenant is active.
     ///
     /// # Errors

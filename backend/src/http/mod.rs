@@ -36,6 +36,8 @@ mod layers;
 mod operator;
 mod page;
 mod state;
+#[cfg(test)]
+mod tests;
 
 pub use caller::{APP_SESSION_MS, Caller, Needs, Person, Reader, SESSION_COOKIE, Session, SignedIn, Ticket, WEB_SESSION_MS};
 pub use error::{ApiError, ErrorBody, ErrorFact};

@@ -20,6 +20,8 @@ pub struct Settings {
     pub secure_cookies: bool,
     /// Whether the operator console may read the mail outbox (development).
     pub mail_readable: bool,
+    /// The certificate authority that devices shall trust, DER; empty for the public ones.
+    pub trust_anchor: Vec<u8>,
 }
 
 /// Shared by all requests; cheap to clone.
@@ -72,9 +74,11 @@ impl Chance {
         Self(Arc::new(Mutex::new(StdRng::seed_from_u64(seed))))
     }
 
-    /// Draws: `state.chance.with(|rng| Token::mint(kind, rng))`.
+    /// Draws: `state.chance.with(|rng| Token::mint(kind, rng))`. The lock is not held meanwhile:
+    /// `draw` has a generator of its own, so that it may draw from `self` again.
     pub fn with<T>(&self, draw: impl FnOnce(&mut StdRng) -> T) -> T {
-        draw(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+        let mut own = StdRng::from_rng(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
+        draw(&mut own)
     }
 
     /// A time-ordered id.
