@@ -111,10 +111,12 @@ pub struct NewPerson<'a> {
 /// # Errors
 /// `not_found` (forged), `link_used`, `link_expired`, `tenant_suspended`, `throttled`.
 pub async fn look_up(visitor: &Visitor, token: &str) -> Result<(Invitation, Own), IdentityError> {
-    visitor.knock(&LINKS, "link")?;
+    let knock = visitor.knock(&LINKS, "link")?;
     let (tenant, token) = read(token)?;
     let mut scope = visitor.open(tenant, "invitation", false).await?.ok_or(IdentityError::NotFound)?;
-    usable(visitor, &mut scope, &token).await
+    let found = usable(visitor, &mut scope, &token).await?;
+    visitor.state.throttle.succeeded(&knock);
+    Ok(found)
 }
 
 fn read(token: &str) -> Result<(TenantId, Token), IdentityError> {

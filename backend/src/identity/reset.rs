@@ -14,7 +14,7 @@ use super::{
         outbox, sessions,
         throttle as counted,
     },
-    throttle::{LINKS, RESET_MAILS},
+    throttle::{ADDRESS, LINKS, RESET_MAILS},
     tokens::{Kind, Token},
     visitor::{self, Visitor},
 };
@@ -29,7 +29,7 @@ use crate::{
 /// # Errors
 /// `throttled` by address only.
 pub async fn request(visitor: &Visitor, tenant: &str, email: &str) -> Result<(), IdentityError> {
-    visitor.knock(&LINKS, "link")?;
+    visitor.knock(&ADDRESS, "reset")?;
     let email = email.trim().to_lowercase();
     let Some(tenant) = find_tenant(&visitor.state.db, &fold(tenant)).await? else { return Ok(()) };
     let tenant_id = tenant.id;
@@ -55,13 +55,14 @@ pub async fn request(visitor: &Visitor, tenant: &str, email: &str) -> Result<(),
 /// # Errors
 /// `not_found` (forged), `link_used`, `link_expired`, `tenant_suspended`, `invalid_field`, `throttled`.
 pub async fn complete(visitor: &Visitor, token: &str, password: &str) -> Result<(), IdentityError> {
-    visitor.knock(&LINKS, "link")?;
+    let knock = visitor.knock(&LINKS, "link")?;
     let token = Token::parse(token).ok_or(IdentityError::NotFound)?;
     let Kind::PasswordReset(tenant) = token.kind else { return Err(IdentityError::NotFound) };
     let reset = {
         let mut scope = visitor.open(tenant, "password_reset", false).await?.ok_or(IdentityError::NotFound)?;
         usable(visitor, &mut scope, &token).await?.0
     };
+    visitor.state.throttle.succeeded(&knock);
     rules::new_password(password, &[&reset.name, &reset.email]).map_err(IdentityError::field("password"))?;
     let hash = visitor.state.passwords.hash(password).await?;
     set(visitor, tenant, &token, &hash).await

@@ -30,9 +30,9 @@ pub struct Patience {
 
 /// For one account: five free tries, then 30 s, 1 min, … up to 15 min.
 pub const ACCOUNT: Patience = Patience { free: 5, first_wait_ms: 30_000, longest_wait_ms: 900_000, forget_ms: 3_600_000 };
-/// For one address, which may be a whole company behind one router: fifty free tries.
+/// For one address, which may be a whole company behind one router: fifty free failures, or reset mails asked for.
 pub const ADDRESS: Patience = Patience { free: 50, first_wait_ms: 10_000, longest_wait_ms: 900_000, forget_ms: 3_600_000 };
-/// For links (invitations, resets) asked for or tried from one address.
+/// For links (invitations, resets) tried in vain from one address.
 pub const LINKS: Patience = Patience { free: 30, first_wait_ms: 10_000, longest_wait_ms: 900_000, forget_ms: 3_600_000 };
 /// For reset mails to one account: three, then slowly; nobody's mailbox is flooded.
 pub const RESET_MAILS: Patience = Patience { free: 3, first_wait_ms: 300_000, longest_wait_ms: 3_600_000, forget_ms: 7_200_000 };
