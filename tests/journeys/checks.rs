@@ -1,4 +1,6 @@
 //! What must be true at the end of the story, seen by everybody who looks.
+//!
+//! The story: three devices of `mine` succeeded, `theirs` was refused, the fourth was interrupted.
 
 use std::collections::BTreeMap;
 
@@ -16,7 +18,7 @@ async fn attempts(tenant: Tenant<'_>) -> BTreeMap<String, Vec<(String, String)>>
 }
 
 /// Exactly these attempts arrive, each once.
-pub async fn attempts_arrive(tenant: Tenant<'_>, expected: &[(&str, &str, &str)]) {
+async fn attempts_arrive(tenant: Tenant<'_>, expected: &[(&str, &str, &str)]) {
     let mut wanted: BTreeMap<String, Vec<(String, String)>> = BTreeMap::new();
     for (serial, outcome, cause) in expected {
         wanted.entry((*serial).to_owned()).or_default().push(((*outcome).to_owned(), (*cause).to_owned()));
@@ -27,19 +29,19 @@ pub async fn attempts_arrive(tenant: Tenant<'_>, expected: &[(&str, &str, &str)]
 }
 
 /// The device of that serial as the owner sees it.
-pub async fn device(tenant: Tenant<'_>, serial: &str) -> Option<Value> {
+async fn device(tenant: Tenant<'_>, serial: &str) -> Option<Value> {
     tenant.owner().await.all(&format!("/v1/devices?q={serial}")).await.into_iter().find(|device| device["serial"] == serial)
 }
 
 /// The devices claim themselves and report.
-pub async fn devices_come_online(tenant: Tenant<'_>, serials: &[&str]) {
+async fn devices_come_online(tenant: Tenant<'_>, serials: &[&str]) {
     for serial in serials {
         eventually(&format!("{serial} is online"), || async { device(tenant, serial).await.filter(|device| device["state"] == "online").map(drop) }).await;
     }
 }
 
 /// How many devices of the tenant are online, as the platform operator sees it.
-pub async fn operator_counts_online(world: &World, tenant: Tenant<'_>, online: u64) {
+async fn operator_counts_online(world: &World, tenant: Tenant<'_>, online: u64) {
     let operator = world.operator().await;
     eventually(&format!("the operator sees {online} devices of {} online", tenant.name()), || async {
         let tenants = operator.all("/v1/operator/tenants").await;
@@ -50,7 +52,7 @@ pub async fn operator_counts_online(world: &World, tenant: Tenant<'_>, online: u
 }
 
 /// Nothing of `tenant`'s devices and attempts is visible to `other`, by list, search or id.
-pub async fn is_invisible_to(tenant: Tenant<'_>, other: Tenant<'_>, serials: &[&str]) {
+async fn is_invisible_to(tenant: Tenant<'_>, other: Tenant<'_>, serials: &[&str]) {
     let stranger = other.owner().await;
     let owner = tenant.owner().await;
     for serial in serials {
@@ -65,10 +67,26 @@ pub async fn is_invisible_to(tenant: Tenant<'_>, other: Tenant<'_>, serials: &[&
 }
 
 /// `omniot audit verify` finds both chains whole, and they have something in them.
-pub async fn audit_chains_verify(world: &World) {
+async fn audit_chains_verify(world: &World) {
     for tenant in ["northlift", "verdant"] {
         let output = world.server.omniot(&["audit", "verify", tenant]).await;
         let said = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
         assert!(output.status.success(), "omniot audit verify {tenant}: {said}");
     }
+}
+
+/// The whole end of the story.
+pub async fn story_has_arrived(world: &World, tenant: Tenant<'_>, other: Tenant<'_>, mine: &[&str; 4], theirs: &str) {
+    let expected = [
+        (mine[0], "succeeded", ""),
+        (mine[1], "succeeded", ""),
+        (mine[2], "succeeded", ""),
+        (theirs, "failed", "owned_by_another"),
+        (mine[3], "interrupted", "interrupted"),
+    ];
+    attempts_arrive(tenant, &expected).await;
+    devices_come_online(tenant, &mine[..3]).await;
+    operator_counts_online(world, tenant, 3).await;
+    is_invisible_to(tenant, other, mine).await;
+    audit_chains_verify(world).await;
 }

@@ -60,21 +60,7 @@ async fn offline_work_arrives_once_and_only_where_it_belongs(world: World) {
     world.network.restore();
     eventually_within(Duration::from_secs(60), "the app synchronizes again", || async { (phone.get("/app/sync").await.succeeded()["pending"] == 0).then_some(()) }).await;
 
-    checks::attempts_arrive(
-        north,
-        &[
-            (MINE[0], "succeeded", ""),
-            (MINE[1], "succeeded", ""),
-            (MINE[2], "succeeded", ""),
-            (THEIRS, "failed", "owned_by_another"),
-            (MINE[3], "interrupted", "interrupted"),
-        ],
-    )
-    .await;
-    checks::devices_come_online(north, &MINE[..3]).await;
-    checks::operator_counts_online(&world, north, 3).await;
-    checks::is_invisible_to(north, verdant, &MINE).await;
-    checks::audit_chains_verify(&world).await;
+    checks::story_has_arrived(&world, north, verdant, &MINE, THEIRS).await;
 }
 
 on_both_engines!(offline_work_arrives_once_and_only_where_it_belongs);

@@ -1,7 +1,7 @@
 //! The app without a window: each line of standard input is a request, each line of standard output its reply.
 
 use std::{
-    io::{BufRead, Write, stdin, stdout},
+    io::{Write, stdin, stdout},
     path::PathBuf,
 };
 

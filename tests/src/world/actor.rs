@@ -116,7 +116,6 @@ impl Answer {
     /// # Panics
     /// On any other answer.
     #[track_caller]
-    #[must_use]
     pub fn succeeded(self) -> Value {
         assert!(self.status.is_success(), "{} is answered {} {}", self.asked, self.status, self.body);
         self.body

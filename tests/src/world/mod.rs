@@ -55,6 +55,7 @@ pub struct World {
     /// What lies between the app and the server; devices and browsers have their own way.
     pub network: Network,
     signins: SignIns,
+    engine: Engine,
     folder: TempDir,
 }
 
@@ -71,7 +72,7 @@ impl World {
         let signins = server.seed().await;
         server.start().await;
         let network = Network::to(server.address()).await;
-        Some(Self { server, network, signins, folder })
+        Some(Self { server, network, signins, engine, folder })
     }
 
     /// A tenant of the demo: `northlift` or `verdant`.
@@ -79,6 +80,12 @@ impl World {
     pub fn tenant(&self, name: &str) -> Tenant<'_> {
         let signins = self.signins.tenant(name).unwrap_or_else(|| panic!("the demo has no tenant {name}"));
         Tenant { world: self, signins }
+    }
+
+    /// Where the server keeps its data.
+    #[must_use]
+    pub const fn engine(&self) -> Engine {
+        self.engine
     }
 
     /// Who can sign in.

@@ -30,7 +30,6 @@ impl Reply {
     /// # Panics
     /// On any other answer.
     #[track_caller]
-    #[must_use]
     pub fn succeeded(self) -> Value {
         assert!((200..300).contains(&self.status), "the app answers {} with {} {}", self.asked, self.status, self.body);
         self.body

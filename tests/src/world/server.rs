@@ -59,6 +59,7 @@ impl Server {
             .env("OMNIOT_INTERNAL_LISTEN", format!("127.0.0.1:{}", self.internal_port))
             .env("OMNIOT_PUBLIC_URL", self.origin())
             .env("OMNIOT_DEVELOPMENT", "true")
+            .env("NO_COLOR", "1")
             .env_remove("OMNIOT_DATABASE_URL");
         let ui = concat!(env!("CARGO_MANIFEST_DIR"), "/../ui/build");
         if std::path::Path::new(ui).join("index.html").is_file() {

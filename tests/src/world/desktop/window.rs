@@ -118,6 +118,31 @@ impl Window {
         .await;
     }
 
+    /// Presses what the CSS selector finds, waiting until it is there. For places where a name alone is not enough.
+    pub async fn press_at(&self, selector: &str) {
+        eventually_within(Duration::from_secs(30), &format!("{selector} can be pressed"), || async {
+            let script = "return [...document.querySelectorAll(arguments[0])].find((e) => e.getClientRects().length > 0 && !e.disabled) ?? null;";
+            self.find(script, selector).await?.click().await.ok()
+        })
+        .await;
+    }
+
+    /// An attribute of what the CSS selector finds.
+    pub async fn attribute(&self, selector: &str, attribute: &str) -> Option<String> {
+        let script = "return document.querySelector(arguments[0])?.getAttribute(arguments[1]) ?? null;";
+        let found = self.ask(Method::POST, "/execute/sync", Some(json!({"script": script, "args": [selector, attribute]}))).await.ok()?;
+        found.as_str().map(str::to_owned)
+    }
+
+    /// The app's door, asked as the page asks it.
+    pub async fn door(&self, method: &str, path: &str) -> Value {
+        let script = "const done = arguments[2]; window.__TAURI_INTERNALS__.invoke('request', {method: arguments[0], path: arguments[1], body: null}).then(done, (why) => done({status: 0, body: String(why)}));";
+        let asked = self.ask(Method::POST, "/execute/async", Some(json!({"script": script, "args": [method, path]}))).await;
+        let answer = asked.unwrap_or_else(|why| panic!("{method} {path}: {why}"));
+        assert_eq!(answer["status"], 200, "the page's door answers {method} {path} with {answer}");
+        answer["body"].clone()
+    }
+
     /// Fills the field of that `name`, waiting until it is there.
     pub async fn fill(&self, name: &str, text: &str) {
         eventually_within(Duration::from_secs(30), &format!("the field {name:?} can be filled"), || async {

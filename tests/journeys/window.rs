@@ -1,0 +1,148 @@
+//! The same story as a person lives it: the real window, Chromium, devices in their own process.
+
+use std::time::Duration;
+
+use omniot_tests::{
+    on_both_engines,
+    world::{Desk, Engine, Fleet, NETWORK, Phone, Window, World, eventually, eventually_within},
+};
+use serde_json::{Value, json};
+
+use crate::{browser, checks, technician};
+
+const MINE: [&str; 4] = ["OM-N0001", "OM-N0002", "OM-N0003", "OM-N0004"];
+const THEIRS: &str = "OM-V0001";
+
+/// The technician in front of the window.
+struct Technician<'w> {
+    window: &'w Window,
+    fleet: &'w Fleet,
+}
+
+impl Technician<'_> {
+    async fn signs_in(&self, world: &World) {
+        let who = world.tenant("northlift").signin("technician").clone();
+        for (field, text) in [("tenant", "northlift"), ("email", &who.email), ("password", &who.password)] {
+            self.window.fill(field, text).await;
+        }
+        self.window.press("Sign in").await;
+        self.window.reads("Northlift").await;
+        eventually("the window is synchronized and equipped to go offline", || async {
+            let sync = self.window.door("GET", "/app/sync").await;
+            (sync["state"] == "synced" && sync["grants"].as_u64() > Some(0)).then_some(())
+        })
+        .await;
+    }
+
+    async fn goes_to_commission(&self) {
+        self.window.press_at("nav a[href='/commission']").await;
+        eventually("a site can be chosen", || async { (self.window.script("return document.querySelector('select[name=site]')?.options.length ?? 0", json!([])).await.as_u64() > Some(1)).then_some(()) }).await;
+        self.window.script("const list = document.querySelector('select[name=site]'); list.selectedIndex = 1; list.dispatchEvent(new Event('change', {bubbles: true}));", json!([])).await;
+    }
+
+    async fn state(&self) -> String {
+        self.window.attribute("[data-testid=commission]", "data-state").await.unwrap_or_default()
+    }
+
+    /// Picks the device out of those nearby and brings it to where it asks for a network or is refused.
+    async fn begins(&self, serial: &str) -> String {
+        self.window.press_at(&format!("[data-testid='nearby-{serial}'] button")).await;
+        eventually_within(Duration::from_secs(60), &format!("{serial} asks for a network or is refused"), || async {
+            match self.state().await.as_str() {
+                "needs_pop" => {
+                    let label: Value = serde_json::from_str(self.fleet.label(serial)).expect("a label is JSON");
+                    self.window.fill("pop", label["pop"].as_str().expect("a label has a PoP")).await;
+                    self.window.press("Continue").await;
+                    None
+                }
+                "needs_confirm" => {
+                    self.window.press("Yes, it blinks").await;
+                    None
+                }
+                "" | "running" => None,
+                state => Some(state.to_owned()),
+            }
+        })
+        .await
+    }
+
+    async fn joins_with(&self, passphrase: &str) {
+        self.window.press_at(&format!("input[name=ssid][value='{}']", NETWORK.0)).await;
+        self.window.fill("passphrase", passphrase).await;
+        self.window.press("Join network").await;
+    }
+
+    async fn reaches(&self, wanted: &str) {
+        eventually_within(Duration::from_secs(60), &format!("the commission is {wanted}"), || async { (self.state().await == wanted).then_some(()) }).await;
+    }
+
+    async fn commissions(&self, serial: &str) {
+        assert_eq!(self.begins(serial).await, "needs_network", "{serial}");
+        self.joins_with(NETWORK.1).await;
+        self.reaches("succeeded").await;
+        self.window.press("Next device").await;
+    }
+}
+
+/// The device of the other tenant is really theirs: their technician has commissioned it.
+async fn the_neighbour_owns(world: &World, fleet: &Fleet, serial: &str) {
+    let neighbour = Phone::new(world, "neighbour", Some(fleet)).await;
+    neighbour.sign_in(world.tenant("verdant"), "technician").await;
+    technician::is_equipped(&neighbour).await;
+    let site = technician::first_site(&neighbour).await;
+    technician::commissions(&neighbour, fleet, serial, &site).await;
+    neighbour.synced().await;
+    fleet.control(serial, "button", json!({})).await;
+}
+
+async fn a_person_works_offline_in_the_real_window(world: World) {
+    let (north, verdant) = (world.tenant("northlift"), world.tenant("verdant"));
+    let engine = match world.engine() {
+        Engine::Sqlite => "sqlite",
+        Engine::Postgres => "postgres",
+    };
+    let fleet = Fleet::start(&world, &[&MINE[..], &[THEIRS]].concat()).await;
+    let Some(desk) = Desk::new(&world, "desk", &fleet).await else { return };
+    the_neighbour_owns(&world, &fleet, THEIRS).await;
+
+    let window = desk.open().await;
+    let person = Technician { window: &window, fleet: &fleet };
+    person.signs_in(&world).await;
+    desk.picture(&format!("window-{engine}-1-devices")).await;
+    world.network.cut();
+    person.goes_to_commission().await;
+    desk.picture(&format!("window-{engine}-2-nearby")).await;
+    person.commissions(MINE[0]).await;
+
+    assert_eq!(person.begins(MINE[1]).await, "needs_network");
+    person.joins_with("not the password").await;
+    eventually_within(Duration::from_secs(60), "the wrong password is said beside the field", || async { window.attribute("[data-testid=failure]", "data-testid").await }).await;
+    person.reaches("needs_network").await;
+    desk.picture(&format!("window-{engine}-3-wrong-password")).await;
+    person.joins_with(NETWORK.1).await;
+    person.reaches("succeeded").await;
+    window.press("Next device").await;
+
+    person.commissions(MINE[2]).await;
+
+    assert_eq!(person.begins(THEIRS).await, "failed");
+    window.reads("another organization").await;
+    desk.picture(&format!("window-{engine}-4-refused")).await;
+    window.press("Next device").await;
+
+    assert_eq!(person.begins(MINE[3]).await, "needs_network");
+    desk.picture(&format!("window-{engine}-5-before-the-kill")).await;
+    window.kill().await;
+
+    let window = desk.open().await;
+    eventually("the window knows that it is offline", || async { window.attribute("[data-testid=sync]", "data-state").await.filter(|state| state == "offline") }).await;
+    window.press_at("nav a[href='/commission']").await;
+    desk.picture(&format!("window-{engine}-6-after-the-kill")).await;
+    world.network.restore();
+    eventually_within(Duration::from_secs(60), "everything has left the window", || async { window.attribute("[data-testid=sync]", "data-pending").await.filter(|pending| pending == "0") }).await;
+
+    checks::story_has_arrived(&world, north, verdant, &MINE, THEIRS).await;
+    browser::staff_look(&world, engine, &MINE[..3]).await;
+}
+
+on_both_engines!(a_person_works_offline_in_the_real_window);
