@@ -32,6 +32,7 @@ device-last-seen = Last seen
 device-never-seen = Not seen yet
 device-firmware = Firmware
 device-created = Added
+device-record-pending = This device has claimed itself with a technician's grant. The technician's record has not arrived yet; it follows as soon as their app is online.
 device-readings = Latest readings
 device-readings-none = Nothing has arrived from this device yet.
 device-attempts = Commissioning

@@ -10,6 +10,7 @@ site-name = Name
 site-address = Address
 site-time-zone = Time zone
 site-time-zone-hint = For example Europe/Vienna.
+site-time-zone-unknown = This time zone is not known. Choose one from the list, for example Europe/Vienna.
 site-note = Note
 site-none = No sites yet
 site-none-text = Add the first place where devices will stand.

@@ -6,7 +6,7 @@ export const OUTCOMES: AttemptOutcome[] = ['succeeded', 'failed', 'cancelled', '
 
 /** What a list of attempts can be narrowed to. */
 export interface AttemptFilter {
-  outcome: string;
+  outcome: AttemptOutcome | '';
   site_id: string;
   technician_id: string;
 }

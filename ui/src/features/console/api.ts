@@ -64,5 +64,5 @@ export async function resumeTenant(id: string): Promise<void> {
 
 /** A tenant's outgoing mail, newest first. */
 export function listMail(tenant: string, cursor?: string): Promise<Page<Mail>> {
-  return answer<Page<Mail>>(api().GET('/v1/operator/mail', { params: { query: given({ tenant_id: tenant, cursor }) } }));
+  return answer<Page<Mail>>(api().GET('/v1/operator/mail', { params: { query: { tenant_id: tenant, ...given({ cursor }) } } }));
 }

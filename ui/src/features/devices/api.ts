@@ -1,4 +1,4 @@
-import { answer, api, type Change, type Device, type DeviceDetail, type DevicePatch, type DeviceState, type NewDevice, type Page, type Reading } from '$lib/api';
+import { answer, api, type Change, type Device, type DeviceDetail, type DevicePatch, type DeviceState, type NewDevice, type Page } from '$lib/api';
 
 export const DEVICES = ['devices'] as const;
 export const DEVICE_STATES: DeviceState[] = ['planned', 'claimed', 'online', 'retired'];
@@ -6,7 +6,7 @@ export const DEVICE_STATES: DeviceState[] = ['planned', 'claimed', 'online', 're
 /** What a list of devices can be narrowed to; an empty text is no filter. */
 export interface DeviceFilter {
   q: string;
-  state: string;
+  state: DeviceState | '';
   site_id: string;
   model_id: string;
 }
@@ -14,12 +14,12 @@ export interface DeviceFilter {
 /** The filter that a page's address holds. */
 export function filterOf(search: URLSearchParams): DeviceFilter {
   const read = (name: string) => search.get(name) ?? '';
-  return { q: read('q'), state: read('state'), site_id: read('site_id'), model_id: read('model_id') };
+  return { q: read('q'), state: DEVICE_STATES.find((state) => state === read('state')) ?? '', site_id: read('site_id'), model_id: read('model_id') };
 }
 
 /** A query without its empty parts. */
-export function filled<T extends object>(query: T): Partial<T> {
-  return Object.fromEntries(Object.entries(query).filter(([, value]) => value !== '' && value !== undefined && value !== null)) as Partial<T>;
+export function filled<T extends object>(query: T): { [K in keyof T]?: Exclude<T[K], '' | null | undefined> } {
+  return Object.fromEntries(Object.entries(query).filter(([, value]) => value !== '' && value !== undefined && value !== null)) as { [K in keyof T]?: Exclude<T[K], '' | null | undefined> };
 }
 
 /** One page of devices. */
@@ -50,17 +50,4 @@ export function retireDevice(id: string, reason: string): Promise<Device> {
 /** What was done to a device, newest first. */
 export function listChanges(id: string, cursor?: string): Promise<Page<Change>> {
   return answer<Page<Change>>(api().GET('/v1/devices/{id}/changes', { params: { path: { id }, query: filled({ cursor, limit: 20 }) } }));
-}
-
-/** One value that a device reported. */
-export interface ReadingRow {
-  key: string;
-  value: Reading;
-  at: number | null;
-}
-
-/** Readings as rows, whichever of the two shapes of the API they came in. */
-export function readingsOf(device: DeviceDetail): ReadingRow[] {
-  if (Array.isArray(device.readings)) return device.readings;
-  return Object.entries(device.readings ?? {}).map(([key, value]) => ({ key, value, at: device.last_seen_at }));
 }

@@ -18,6 +18,6 @@ export function createSiteNames() {
     get waiting() {
       return query.isPending;
     },
-    name: (id: string | null) => query.data?.items.find((site) => site.id === id)?.name ?? null
+    name: (id: string | null | undefined) => query.data?.items.find((site) => site.id === id)?.name ?? null
   };
 }

@@ -6,10 +6,10 @@
 import createClient, { type Client } from 'openapi-fetch';
 import { host } from '$lib/host';
 import { asProblem, Problem, problemOf } from './problem';
-import type { paths } from './shapes';
+import type { paths } from './schema';
 
 export { asProblem, Problem, problemOf } from './problem';
-export type * from './shapes';
+export type * from './types';
 
 let client: Client<paths> | undefined;
 

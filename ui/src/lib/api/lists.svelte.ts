@@ -1,6 +1,6 @@
 import { createInfiniteQuery } from '@tanstack/svelte-query';
 import { Problem } from './problem';
-import type { Page } from './shapes';
+import type { Page } from './types';
 
 /** One page at a time, from the cursor that the page before gave. */
 export type LoadPage<T> = (cursor: string | undefined) => Promise<Page<T>>;

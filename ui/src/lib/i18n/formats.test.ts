@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { duration, moment, number, relative } from './formats';
+import { duration, isTimeZone, moment, number, relative } from './formats';
 
 const NOON = Date.UTC(2026, 5, 1, 12);
 
@@ -13,6 +13,8 @@ describe('moments and amounts', () => {
   it('are told in the zone of the place', () => {
     expect(moment(NOON, 'en-GB', 'Europe/Vienna')).toContain('14:00');
     expect(moment(NOON, 'en-GB', 'America/Los_Angeles')).toContain('05:00');
+    expect(moment(NOON, 'en-GB', 'Nowhere/Land'), 'an unknown zone breaks no page').toContain('12:00 UTC');
+    expect([isTimeZone('Europe/Vienna'), isTimeZone('Nowhere/Land'), isTimeZone('')]).toEqual([true, false, false]);
   });
 
   it('are short', () => {

@@ -19,9 +19,20 @@ export function relative(at: number, now: number, locale: string): string {
   return words.format(0, 'second');
 }
 
-/** Date and time in `zone` (or where the person is). */
+/** Date and time in `zone` (or where the person is); in UTC, and saying so, where the zone is not known here. */
 export function moment(at: number, locale: string, zone?: string): string {
-  return new Intl.DateTimeFormat(locale, { dateStyle: 'medium', timeStyle: 'short', ...(zone ? { timeZone: zone } : {}) }).format(at);
+  const known = zone === undefined || isTimeZone(zone);
+  const words = new Intl.DateTimeFormat(locale, { dateStyle: 'medium', timeStyle: 'short', ...(zone ? { timeZone: known ? zone : 'UTC' } : {}) }).format(at);
+  return known ? words : `${words} UTC`;
+}
+
+/** Whether this machine knows the time zone of that name. */
+export function isTimeZone(name: string): boolean {
+  try {
+    return new Intl.DateTimeFormat('en', { timeZone: name }).resolvedOptions().timeZone !== '';
+  } catch {
+    return false;
+  }
 }
 
 /** Hours and minutes only. */
