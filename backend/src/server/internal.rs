@@ -28,7 +28,7 @@ pub(super) fn router(state: AppState, metrics: Option<PrometheusHandle>) -> Rout
 async fn ready(State(state): State<AppState>) -> Result<&'static str, (StatusCode, &'static str)> {
     let asked = async {
         let mut control = state.db.control_read().await?;
-        control.query("select 1").one::<(i64,)>().await
+        control.query("select 1").one::<(i32,)>().await
     };
     match asked.await {
         Ok(_) => Ok("ready\n"),
