@@ -56,10 +56,21 @@ impl Path {
 pub struct Query(HashMap<String, String>);
 
 impl Query {
-    /// The value of `name`; an empty one counts as none.
+    /// That nothing else is asked for than these names.
+    ///
+    /// # Errors
+    /// `invalid_query`.
+    pub fn knows(&self, names: &[&str]) -> Result<(), Reply> {
+        match self.0.keys().find(|name| !names.contains(&name.as_str())) {
+            Some(unknown) => Err(Reply::error(400, "invalid_query", &format!("there is no parameter {unknown} here"))),
+            None => Ok(()),
+        }
+    }
+
+    /// The value of `name`.
     #[must_use]
     pub fn text(&self, name: &str) -> Option<String> {
-        self.0.get(name).filter(|value| !value.is_empty()).cloned()
+        self.0.get(name).cloned()
     }
 
     /// The value of `name` as what it should be.
@@ -144,7 +155,8 @@ mod tests {
         assert_eq!(path.parts(), ["v1", "devices", "dev_1"]);
         assert_eq!(path.query().text("q").unwrap(), "Müll 1");
         assert_eq!(path.query().limit().unwrap(), 3);
-        assert_eq!(path.query().text("state"), None);
+        assert!(path.query().word::<omniot_shared::entities::DeviceState>("state").is_err(), "an empty word is none of the words");
+        assert!(path.query().knows(&["q", "limit"]).is_err() && path.query().knows(&["q", "limit", "state"]).is_ok());
         assert_eq!(Path::read("/v1/../app/host").unwrap().parts(), ["app", "host"]);
         assert!(Path::read("https://elsewhere.example/v1").is_none());
         assert!(Path::read("//elsewhere.example/v1").is_none());

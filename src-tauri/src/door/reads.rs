@@ -58,12 +58,12 @@ struct Contact {
 pub fn roles() -> Reply {
     let of = |role: Role| omniot_shared::roles::Permission::ALL.iter().filter(move |needed| role.may(**needed)).map(|needed| needed.name());
     let items: Vec<Value> = Role::ALL.into_iter().map(|role| json!({"role": role, "permissions": of(role).collect::<Vec<_>>()})).collect();
-    Reply::ok(json!({"items": items, "next": null}))
+    Reply::ok(json!({"items": items}))
 }
 
 /// `GET /v1/sites`.
 pub async fn sites(account: &Account, query: &Query) -> Result<Reply, Reply> {
-    let (limit, wanted) = by_name(query)?;
+    let (limit, wanted) = by_name(query, &[])?;
     let found = on_worker(&account.store, move |store| store.read(|db| lists::sites(db, &wanted))).await;
     let found = found.map_err(|error| error.reply())?;
     Ok(page(found, limit, |site| (rows::site_text(site), site.id.0)))
@@ -71,7 +71,7 @@ pub async fn sites(account: &Account, query: &Query) -> Result<Reply, Reply> {
 
 /// `GET /v1/models`.
 pub async fn models(account: &Account, query: &Query) -> Result<Reply, Reply> {
-    let (limit, wanted) = by_name(query)?;
+    let (limit, wanted) = by_name(query, &[])?;
     let found = on_worker(&account.store, move |store| store.read(|db| lists::models(db, &wanted))).await;
     let found = found.map_err(|error| error.reply())?;
     Ok(page(found, limit, |model| (rows::model_text(model), model.id.0)))
@@ -79,7 +79,7 @@ pub async fn models(account: &Account, query: &Query) -> Result<Reply, Reply> {
 
 /// `GET /v1/devices`.
 pub async fn devices(account: &Account, query: &Query) -> Result<Reply, Reply> {
-    let (limit, wanted) = by_name(query)?;
+    let (limit, wanted) = by_name(query, &["site_id", "model_id", "state"])?;
     let filter = DeviceFilter { site: query.value("site_id")?, model: query.value("model_id")?, state: query.word("state")? };
     let found = on_worker(&account.store, move |store| store.read(|db| lists::devices(db, &filter, &wanted))).await;
     let found: Vec<DeviceItem> = found.map_err(|error| error.reply())?.into_iter().map(DeviceItem::from).collect();
@@ -88,6 +88,7 @@ pub async fn devices(account: &Account, query: &Query) -> Result<Reply, Reply> {
 
 /// `GET /v1/attempts` and, with a device, `GET /v1/devices/{id}/attempts`.
 pub async fn attempts(account: &Account, query: &Query, device: Option<DeviceId>) -> Result<Reply, Reply> {
+    query.knows(if device.is_some() { &["limit", "cursor"] } else { &["limit", "cursor", "device_id", "site_id", "technician_id", "outcome"] })?;
     let limit = query.limit()?;
     let filter = AttemptFilter {
         device: device.or(query.value("device_id")?),
@@ -150,7 +151,8 @@ async fn row(account: &Account, key: RowKey) -> Result<Row, Reply> {
     Ok(found.map_err(|error| error.reply())?.ok_or_else(Reply::not_found)?.row)
 }
 
-fn by_name(query: &Query) -> Result<(u32, ByName), Reply> {
+fn by_name(query: &Query, filters: &[&str]) -> Result<(u32, ByName), Reply> {
+    query.knows(&[&["limit", "cursor", "q"], filters].concat())?;
     let limit = query.limit()?;
     let after = query.cursor::<(String, Uuid)>()?;
     Ok((limit, ByName { after, rows: limit + 1, q: query.text("q") }))

@@ -16,7 +16,7 @@ use super::{Failure, pokes::Pokes, round, status::State};
 use crate::{
     accounts::{Account, Accounts, Me},
     chance,
-    transport::{Server, Trouble},
+    transport::{Server, Trouble, Unreachable},
 };
 
 /// A round without any reason: pokes may be lost in a proxy.
@@ -48,11 +48,13 @@ impl Driver {
     async fn drive(&mut self) {
         loop {
             let pause = match self.round().await {
-                Ok(()) => {
-                    self.tries = 0;
-                    self.listen().await;
-                    IDLE
-                }
+                Ok(()) => match self.listen().await {
+                    Ok(()) => {
+                        self.tries = 0;
+                        IDLE
+                    }
+                    Err(trouble) => self.pause(&trouble.into()),
+                },
                 Err(failure) => self.pause(&failure),
             };
             self.wait(pause).await;
@@ -92,19 +94,24 @@ impl Driver {
         Ok(())
     }
 
-    /// Opens the stream of pokes when there is none; without one the idle rounds do.
-    async fn listen(&mut self) {
+    /// Opens the stream of pokes when there is none. Where something on the way does not let streams
+    /// through, the idle rounds do without; a network that went away meanwhile is trouble.
+    async fn listen(&mut self) -> Result<(), Trouble> {
         if self.pokes.is_some() {
-            return;
+            return Ok(());
         }
-        let Ok(server) = self.account.server() else { return };
-        match Pokes::open(&server).await {
-            // What was poked between the round and now would be missed: one more round.
+        match Pokes::open(&self.account.server()?).await {
             Ok(pokes) => {
                 self.pokes = Some(pokes);
+                // What was poked between the round and now would be missed: one more round.
                 self.account.wake.notify_one();
+                Ok(())
             }
-            Err(trouble) => tracing::debug!(%trouble, "no stream of pokes; rounds go on without"),
+            Err(trouble @ (Trouble::Offline(Unreachable::NoConnection | Unreachable::Cut) | Trouble::NeedsSignIn | Trouble::Suspended)) => Err(trouble),
+            Err(trouble) => {
+                tracing::debug!(%trouble, "no stream of pokes; rounds go on without");
+                Ok(())
+            }
         }
     }
 

@@ -1,0 +1,162 @@
+//! Networks that fail, lie or come and go.
+
+use omniot_tests::{on_both_engines, world::{Phone, World, eventually}};
+use serde_json::{Value, json};
+
+use crate::{
+    middlebox::{Middlebox, Mood},
+    person::{Person, WrongClock, folder, succeeded},
+};
+
+async fn offline_work_survives_reopening_and_arrives_once(world: World) {
+    let tenant = world.tenant("northlift");
+    let origin = world.network.origin();
+    let person = Person::signed_in(&folder(&world, "app"), &origin, tenant, "operator").await;
+    let before = person.items("/v1/devices").await;
+    world.network.cut();
+    person.offline().await;
+    let site = succeeded(person.ask("POST", "/v1/sites", json!({"name": "Hütte am Bärensee", "time_zone": "Europe/Vienna"})).await);
+    let model = person.items("/v1/models").await[0]["id"].clone();
+    let new = json!({"serial": "off-1", "name": "Pump", "model_id": model, "site_id": site["id"]});
+    let made = person.ask("POST", "/v1/devices", new.clone()).await;
+    assert_eq!(made.status, 201, "{}", made.body);
+    assert_eq!(made.body["site_name"], "Hütte am Bärensee", "the answer has the server's shape: {}", made.body);
+    let twice = person.ask("POST", "/v1/devices", new).await;
+    assert_eq!((twice.status, twice.code()), (409, Some("already_exists")));
+    let device = format!("/v1/devices/{}", made.body["id"].as_str().unwrap());
+    succeeded(person.ask("PATCH", &device, json!({"note": "behind the door"})).await);
+    assert_eq!(person.get("/app/sync").await["pending"], 3);
+    assert_eq!(person.items("/v1/sites?q=BARENSEE").await.len(), 1, "what was made offline is found at once");
+
+    let person = person.reopens().await;
+    assert_eq!(person.get("/app/sync").await["pending"], 3, "the outbox survives");
+    assert_eq!(person.get(&device).await["note"], "behind the door");
+    world.network.restore();
+    person.sync_now().await;
+    let sync = person.synced().await;
+    assert_eq!(sync["attention"], 0);
+    let staff = tenant.viewer().await;
+    let there = staff.get(&device).await.succeeded();
+    assert_eq!((&there["serial"], &there["note"], &there["site_name"]), (&json!("OFF-1"), &json!("behind the door"), &json!("Hütte am Bärensee")));
+    let all = staff.get("/v1/devices?limit=200").await.succeeded();
+    assert_eq!(all["items"].as_array().unwrap().len(), before.len() + 1, "once, not twice");
+}
+
+async fn a_change_elsewhere_is_here_without_being_asked_for(world: World) {
+    let tenant = world.tenant("northlift");
+    let person = Person::signed_in(&folder(&world, "app"), &world.network.origin(), tenant, "technician").await;
+    let staff = tenant.operator().await;
+    let made = staff.post("/v1/sites", json!({"name": "Made elsewhere", "time_zone": "UTC"})).await.succeeded();
+    let path = format!("/v1/sites/{}", made["id"].as_str().unwrap());
+    eventually("the poke brings the site", || async { Some(person.ask("GET", &path, Value::Null).await).filter(|reply| reply.status == 200) }).await;
+}
+
+async fn a_page_of_a_captive_portal_changes_nothing(world: World) {
+    let tenant = world.tenant("northlift");
+    let middlebox = Middlebox::before(world.server.address()).await;
+    let person = Person::signed_in(&folder(&world, "app"), &middlebox.origin(), tenant, "operator").await;
+    let before = person.items("/v1/devices").await;
+    middlebox.becomes(Mood::CaptivePortal);
+    let device = format!("/v1/devices/{}", before[0]["id"].as_str().unwrap());
+    succeeded(person.ask("PATCH", &device, json!({"name": "Edited in the café"})).await);
+    let sync = person.offline().await;
+    assert!(sync["last_error"].as_str().unwrap().contains("something else than the server answered"), "{sync}");
+    let people = person.ask("GET", "/v1/people", Value::Null).await;
+    assert_eq!((people.status, people.code()), (503, Some("offline")), "what only the server knows is not invented: {}", people.body);
+    assert_eq!(person.items("/v1/devices").await.len(), before.len());
+    assert_eq!(person.get(&device).await["name"], "Edited in the café");
+    middlebox.becomes(Mood::Honest);
+    person.sync_now().await;
+    person.synced().await;
+    assert_eq!(tenant.viewer().await.get(&device).await.succeeded()["name"], "Edited in the café");
+}
+
+async fn a_pull_that_breaks_off_publishes_nothing_and_is_taken_up_again(world: World) {
+    let tenant = world.tenant("northlift");
+    let middlebox = Middlebox::before(world.server.address()).await;
+    let person = Person::signed_in(&folder(&world, "app"), &middlebox.origin(), tenant, "technician").await;
+    let before = person.items("/v1/sites?limit=200").await.len();
+    middlebox.becomes(Mood::CutsPulls(700));
+    let staff = tenant.operator().await;
+    for n in 0..60 {
+        let body = json!({"name": format!("Site {n}"), "note": format!("{n}-").repeat(300), "time_zone": "UTC"});
+        let _ = staff.post("/v1/sites", body).await.succeeded();
+    }
+    for _ in 0..5 {
+        person.sync_now().await;
+        person.offline().await;
+        assert_eq!(person.items("/v1/sites?limit=200").await.len(), before, "a part of a checkpoint is shown");
+    }
+    middlebox.becomes(Mood::Honest);
+    person.sync_now().await;
+    person.synced().await;
+    assert_eq!(person.items("/v1/sites?limit=200").await.len(), before + 60);
+}
+
+async fn an_answer_that_is_lost_makes_nothing_twice(world: World) {
+    let tenant = world.tenant("northlift");
+    let middlebox = Middlebox::before(world.server.address()).await;
+    let person = Person::signed_in(&folder(&world, "app"), &middlebox.origin(), tenant, "operator").await;
+    middlebox.becomes(Mood::SwallowsReceipts);
+    let made = succeeded(person.ask("POST", "/v1/sites", json!({"name": "Sent twice", "time_zone": "UTC"})).await);
+    let staff = tenant.viewer().await;
+    let path = format!("/v1/sites/{}", made["id"].as_str().unwrap());
+    eventually("the server has it", || async { Some(staff.get(&path).await).filter(|answer| answer.status == 200).map(drop) }).await;
+    assert_eq!(person.get("/app/sync").await["pending"], 1, "nobody told the app");
+    middlebox.becomes(Mood::Honest);
+    person.sync_now().await;
+    assert_eq!(person.synced().await["attention"], 0, "no error is shown for what was done");
+    assert_eq!(staff.get("/v1/sites?q=Sent+twice").await.succeeded()["items"].as_array().unwrap().len(), 1);
+}
+
+async fn a_clock_that_is_hours_wrong_is_measured_and_corrected(world: World) {
+    let tenant = world.tenant("northlift");
+    let ahead = 3 * 3_600_000;
+    let person = Person::with_clock(&folder(&world, "app"), &world.network.origin(), WrongClock(ahead)).await;
+    person.sign_in(tenant, "operator").await;
+    let sync = person.synced().await;
+    let skew = sync["clock_skew_ms"].as_i64().unwrap();
+    assert!((skew - ahead).abs() < 5_000, "measured {skew}");
+    assert!(sync["grants"].as_u64().unwrap() > 0, "grants are good by the server's clock");
+    let made = succeeded(person.ask("POST", "/v1/sites", json!({"name": "From the future", "time_zone": "UTC"})).await);
+    person.synced().await;
+    let there = tenant.viewer().await.get(&format!("/v1/sites/{}", made["id"].as_str().unwrap())).await.succeeded();
+    let at = there["created_at"].as_i64().unwrap();
+    let now = omniot_shared::time::Clock::now(&omniot_shared::time::SystemClock).0;
+    assert!((at - now).abs() < 60_000, "the server keeps the corrected time, {} ms off", at - now);
+}
+
+async fn killed_between_any_two_edits_the_app_has_every_one_it_called_saved(world: World) {
+    let phone = Phone::new(&world, "phone", None).await;
+    let tenant = world.tenant("northlift");
+    phone.sign_in(tenant, "operator").await;
+    phone.synced().await;
+    world.network.cut();
+    let mut saved = Vec::new();
+    for n in 0..12 {
+        let made = phone.post("/v1/sites", json!({"name": format!("Kept {n}"), "time_zone": "UTC"})).await.succeeded();
+        saved.push(made["id"].clone());
+        phone.kill().await;
+        phone.start().await;
+        assert_eq!(phone.get("/app/sync").await.succeeded()["pending"], saved.len(), "after kill number {n}");
+    }
+    world.network.restore();
+    let _ = phone.post("/app/sync/now", Value::Null).await.succeeded();
+    phone.synced().await;
+    let staff = tenant.viewer().await;
+    for id in &saved {
+        let _ = staff.get(&format!("/v1/sites/{}", id.as_str().unwrap())).await.succeeded();
+    }
+    let kept = staff.get("/v1/sites?q=Kept&limit=200").await.succeeded();
+    assert_eq!(kept["items"].as_array().unwrap().len(), saved.len());
+}
+
+on_both_engines!(
+    offline_work_survives_reopening_and_arrives_once,
+    a_change_elsewhere_is_here_without_being_asked_for,
+    a_page_of_a_captive_portal_changes_nothing,
+    a_pull_that_breaks_off_publishes_nothing_and_is_taken_up_again,
+    an_answer_that_is_lost_makes_nothing_twice,
+    a_clock_that_is_hours_wrong_is_measured_and_corrected,
+    killed_between_any_two_edits_the_app_has_every_one_it_called_saved,
+);

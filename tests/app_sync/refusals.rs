@@ -1,0 +1,123 @@
+//! Sessions that end and changes that the server does not take.
+
+use omniot_tests::{on_both_engines, world::World};
+use serde_json::{Value, json};
+
+use crate::person::{Person, folder, succeeded};
+
+async fn a_session_that_ends_keeps_the_outbox_until_the_person_signs_in_again(world: World) {
+    let tenant = world.tenant("northlift");
+    let person = Person::signed_in(&folder(&world, "app"), &world.network.origin(), tenant, "operator").await;
+    let me = person.get("/v1/me").await;
+    let owner = tenant.owner().await;
+    let _ = owner.delete(&format!("/v1/people/{}/sessions", me["person"]["id"].as_str().unwrap())).await.succeeded();
+    person.until("the app knows that the session ended", |sync| sync["state"] == "needs_sign_in").await;
+    let made = succeeded(person.ask("POST", "/v1/sites", json!({"name": "Signed out", "time_zone": "UTC"})).await);
+    let person = person.reopens().await;
+    let sync = person.until("it still needs a sign-in", |sync| sync["state"] == "needs_sign_in").await;
+    assert_eq!(sync["pending"], 1);
+    let accounts = person.items("/app/accounts").await;
+    assert_eq!((accounts.len(), &accounts[0]["state"], &accounts[0]["pending"]), (1, &json!("needs_sign_in"), &json!(1)));
+    let people = person.ask("GET", "/v1/people", Value::Null).await;
+    assert_eq!((people.status, people.code()), (401, Some("not_signed_in")));
+    person.sign_in(tenant, "operator").await;
+    person.synced().await;
+    assert_eq!(person.items("/app/accounts").await.len(), 1, "the same person is the same account");
+    let _ = owner.get(&format!("/v1/sites/{}", made["id"].as_str().unwrap())).await.succeeded();
+}
+
+async fn a_refused_change_waits_for_a_person_with_both_versions(world: World) {
+    let tenant = world.tenant("northlift");
+    let person = Person::signed_in(&folder(&world, "app"), &world.network.origin(), tenant, "technician").await;
+    let device = person.items("/v1/devices").await[0].clone();
+    let path = format!("/v1/devices/{}", device["id"].as_str().unwrap());
+    world.network.cut();
+    person.offline().await;
+    succeeded(person.ask("PATCH", &path, json!({"name": "My name for it"})).await);
+    succeeded(person.ask("PATCH", &format!("/v1/devices/{}", person.items("/v1/devices").await[1]["id"].as_str().unwrap()), json!({"note": "fine"})).await);
+    let _ = tenant.operator().await.post(&format!("{path}/retire"), json!({"reason": "broken"})).await.succeeded();
+    world.network.restore();
+    person.sync_now().await;
+    let sync = person.synced().await;
+    assert_eq!(sync["attention"], 1, "one is refused, the other went on: {sync}");
+    let items = person.items("/app/sync/attention").await;
+    let item = &items[0];
+    assert_eq!((&item["kind"], &item["code"], &item["target"]["id"]), (&json!("device.update"), &json!("state_conflict"), &device["id"]));
+    assert!(!item["detail"].as_str().unwrap().is_empty(), "it says why: {item}");
+    assert_eq!(item["mine"], json!({"name": "My name for it"}));
+    assert_eq!((&item["theirs"]["state"], &item["theirs"]["name"]), (&json!("retired"), &device["name"]));
+    assert_eq!(person.get(&path).await["name"], device["name"], "what was refused is not shown as if it stood");
+
+    let intent = item["intent_id"].as_str().unwrap();
+    let again = person.ask("POST", &format!("/app/sync/attention/{intent}/retry"), Value::Null).await;
+    assert_eq!((again.status, again.code()), (409, Some("state_conflict")), "refused again, at once");
+    assert_eq!(person.items("/app/sync/attention").await.len(), 1);
+    let gone = person.ask("DELETE", &format!("/app/sync/attention/{intent}"), Value::Null).await;
+    assert_eq!(gone.status, 204);
+    assert_eq!(person.get("/app/sync").await["attention"], 0);
+    let twice = person.ask("DELETE", &format!("/app/sync/attention/{intent}"), Value::Null).await;
+    assert_eq!(twice.status, 404);
+}
+
+async fn what_the_rules_refuse_is_refused_here_in_the_server_s_words(world: World) {
+    let tenant = world.tenant("northlift");
+    let person = Person::signed_in(&folder(&world, "app"), &world.network.origin(), tenant, "technician").await;
+    let server = tenant.technician().await;
+    let model = person.items("/v1/models").await[0]["id"].clone();
+    let device = |name: &str| json!({"serial": "X-1", "name": name, "model_id": model});
+    for (path, body) in [
+        ("/v1/sites", json!({"name": "No right", "time_zone": "UTC"})),
+        ("/v1/devices", device("")),
+        ("/v1/devices", device(&"x".repeat(121))),
+        ("/v1/devices", json!({"serial": "X-1", "name": "x", "model_id": "mod_0198c0f2a7b87e0e9c1d2e3f4a5b6c7d"})),
+        ("/v1/devices", json!({"serial": "X-1", "name": "x", "model_id": model, "tenant": "verdant"})),
+        ("/v1/devices", json!({"serial": 7, "name": "x", "model_id": model})),
+        ("/v1/devices", json!({"name": "x", "model_id": model})),
+        ("/v1/devices/dev_0198c0f2a7b87e0e9c1d2e3f4a5b6c7d/retire", json!({})),
+    ] {
+        let there = server.post(path, body.clone()).await;
+        let here = person.ask("POST", path, body.clone()).await;
+        let of = |body: &Value| (body.pointer("/error/code").cloned(), body.pointer("/error/field").cloned());
+        assert_eq!((here.status, of(&here.body)), (there.status.as_u16(), of(&there.body)), "POST {path} {body}: {} / {}", here.body, there.body);
+    }
+    for path in ["/v1/devices?limit=0", "/v1/devices?cursor=%3Chtml%3E", "/v1/devices?state=melted", "/v1/devices/nonsense", "/v1/sites/sit_0198c0f2a7b87e0e9c1d2e3f4a5b6c7d", "/v1/devices?colour=red"] {
+        let there = server.get(path).await;
+        let here = person.ask("GET", path, Value::Null).await;
+        assert_eq!((here.status, here.code()), (there.status.as_u16(), there.code()), "GET {path}");
+    }
+    assert_eq!(person.get("/app/sync").await["pending"], 0, "nothing of it is in the outbox");
+}
+
+async fn local_answers_have_the_server_s_shapes(world: World) {
+    let tenant = world.tenant("northlift");
+    let person = Person::signed_in(&folder(&world, "app"), &world.network.origin(), tenant, "operator").await;
+    let server = tenant.operator().await;
+    let device = person.items("/v1/devices").await[0]["id"].as_str().unwrap().to_owned();
+    let site = person.items("/v1/sites").await[0]["id"].as_str().unwrap().to_owned();
+    for path in [
+        "/v1/me".to_owned(),
+        "/v1/roles".to_owned(),
+        "/v1/sites".to_owned(),
+        "/v1/models".to_owned(),
+        "/v1/devices?limit=200".to_owned(),
+        "/v1/devices?limit=3&q=1".to_owned(),
+        format!("/v1/devices?site_id={site}"),
+        "/v1/attempts".to_owned(),
+        format!("/v1/sites/{site}"),
+        format!("/v1/devices/{device}"),
+        format!("/v1/devices/{device}/attempts"),
+    ] {
+        let (here, there) = (person.get(&path).await, server.get(&path).await.succeeded());
+        assert_eq!(here, there, "{path}");
+    }
+    let first = server.get("/v1/devices?limit=5").await.succeeded();
+    let next = format!("/v1/devices?limit=5&cursor={}", first["next"].as_str().unwrap());
+    assert_eq!(person.get(&next).await, server.get(&next).await.succeeded(), "a page goes on where the server would");
+}
+
+on_both_engines!(
+    a_session_that_ends_keeps_the_outbox_until_the_person_signs_in_again,
+    a_refused_change_waits_for_a_person_with_both_versions,
+    what_the_rules_refuse_is_refused_here_in_the_server_s_words,
+    local_answers_have_the_server_s_shapes,
+);
