@@ -12,6 +12,8 @@ mod pull;
 mod push;
 pub mod store;
 mod stream;
+#[cfg(test)]
+mod tests;
 mod trail;
 
 use utoipa_axum::{router::OpenApiRouter, routes};

@@ -19,6 +19,8 @@ pub mod rules;
 #[cfg(test)]
 mod seeded;
 pub mod server;
+#[cfg(test)]
+mod sim;
 pub mod wire;
 
 pub use checksum::Checksum;

@@ -1,18 +1,47 @@
 //! Bugs on purpose, to see that the tests of the invariants bite. Compiled into tests only.
+//!
+//! To add one: a variant, its place in the code or the simulated server, its line in
+//! `sim::each_seeded_bug_is_caught`.
 
 use std::cell::Cell;
 
-/// A bug that the simulation must catch.
+/// A bug that the simulation must catch, with the invariant of SYNC.md that it breaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Bug {
-    /// The cursor is committed before the rows it stands for.
+    /// 1: a pull does not say what is gone.
+    TombstonesForgotten,
+    /// 1: the checksum is not compared, and a frame of rows gets lost.
+    ChecksumNotCompared,
+    /// 2: "later" is taken for a last word.
+    LaterIsFinal,
+    /// 3: a receipt is stored, its effect is not.
+    ReceiptWithoutEffect,
+    /// 3: a number that has a receipt is carried out again.
+    ReplayRunsAgain,
+    /// 4: a push is carried out in the order of the clients' clocks.
+    OrderedByClock,
+    /// 5: a refused intent stops all that come after it.
+    RefusedStopsAll,
+    /// 6: the cursor is committed before the rows it stands for.
     CursorBeforeRows,
-    /// A rebase no longer shows what is accepted and not yet pulled.
+    /// 6: what was received is shown before its checkpoint.
+    StagedIsShown,
+    /// 7: the answer to an older pull is published after a newer one.
+    OlderPullWins,
+    /// 8: a rebase no longer shows what is accepted and not yet pulled.
     RebaseForgetsAccepted,
+    /// 8: a rebase does not run the intents again that were never sent.
+    RebaseForgetsPending,
 }
 
 thread_local! {
     static BUG: Cell<Option<Bug>> = const { Cell::new(None) };
+    static COMMIT: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Switches a bug on, or all off, in this thread.
+pub fn set(bug: Option<Bug>) {
+    BUG.with(|cell| cell.set(bug));
 }
 
 /// Whether that bug is switched on in this thread.
@@ -21,4 +50,11 @@ pub fn is(bug: Bug) -> bool {
 }
 
 /// Commits the transaction under way, early.
-pub fn commit_here() {}
+pub fn commit_here() {
+    COMMIT.with(|cell| cell.set(true));
+}
+
+/// Whether the transaction under way shall be committed early; asks once.
+pub fn takes_commit() -> bool {
+    COMMIT.with(|cell| cell.replace(false))
+}

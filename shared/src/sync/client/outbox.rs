@@ -1,5 +1,7 @@
 //! Pushing the outbox, and what receipts do to it.
 
+#[cfg(test)]
+use crate::sync::seeded::{Bug, is};
 use super::{Entry, KEEP_ACKNOWLEDGED_MS, Meta, Recorded, Replica, State, rebase, record};
 use crate::{
     ids::{ClientId, IntentId},
@@ -100,6 +102,8 @@ fn take_receipt<R: Replica>(replica: &mut R, receipt: &Receipt, taken: &mut Take
     }
     entry.state = match &receipt.outcome {
         Outcome::Later(_) if entry.state != State::Waiting || receipt.n != entry.intent.n => return Ok(()),
+        #[cfg(test)]
+        Outcome::Later(_) if is(Bug::LaterIsFinal) => State::Done { receipt: Some(receipt.clone()), at: Millis(0) },
         Outcome::Later(refusal) => {
             taken.deferred += 1;
             State::Deferred(refusal.clone())

@@ -5,6 +5,8 @@
 
 use std::collections::HashMap;
 
+#[cfg(test)]
+use crate::sync::seeded::{Bug, commit_here, is};
 use super::{Delta, KEEP_ACKNOWLEDGED_MS, Meta, Replica, StagedMeta, rebase};
 use crate::{
     sync::{
@@ -16,7 +18,7 @@ use crate::{
 };
 
 /// After so many changes in memory they go to disk.
-pub const STAGE_AT: usize = 20_000;
+pub const STAGE_AT: usize = if cfg!(test) { 3 } else { 20_000 };
 /// How many staged changes are read back at once.
 const CHUNK: usize = 5_000;
 
@@ -122,6 +124,10 @@ impl Pull {
 
     /// Whether the replica still stands where this pull began (a faster one may have published).
     fn still_fits(&self, meta: &Meta) -> bool {
+        #[cfg(test)]
+        if is(Bug::OlderPullWins) {
+            return true;
+        }
         let (epoch, seq) = meta.staged.map_or((meta.epoch, meta.cursor), |staged| (staged.epoch, staged.cursor));
         let asked = self.request.cursors.first().map(|cursor| cursor.seq);
         meta.staged == self.resumes && epoch == self.request.epoch && (epoch == 0 || asked == Some(seq))
@@ -151,6 +157,10 @@ pub fn stage<R: Replica>(replica: &mut R, pull: &mut Pull) -> Result<bool, R::Er
         replica.clear_staged()?;
     }
     replica.stage(&pull.deltas)?;
+    #[cfg(test)]
+    if is(Bug::StagedIsShown) {
+        pull.deltas.iter().try_for_each(|delta| lay(replica, delta))?;
+    }
     let staged = StagedMeta { epoch: begin.epoch, cursor: pull.reached, fresh: pull.is_fresh(&begin) };
     meta.staged = Some(staged);
     replica.save_meta(&meta)?;
@@ -199,6 +209,8 @@ pub fn publish<R: Replica>(replica: &mut R, pull: Pull, checkpoint: &Checkpoint,
     }
     let ours = checksum_after(replica, &meta, &pull, &begin)?;
     meta.staged = None;
+    #[cfg(test)]
+    let ours = if is(Bug::ChecksumNotCompared) { checkpoint.checksum } else { ours };
     if ours != checkpoint.checksum {
         replica.clear_staged()?;
         meta.epoch = 0;
@@ -206,12 +218,12 @@ pub fn publish<R: Replica>(replica: &mut R, pull: Pull, checkpoint: &Checkpoint,
         return Ok(Published::Mismatch { ours, theirs: checkpoint.checksum });
     }
     #[cfg(test)]
-    if crate::sync::seeded::is(crate::sync::seeded::Bug::CursorBeforeRows) {
+    if is(Bug::CursorBeforeRows) {
         meta.cursor = checkpoint.seq;
         meta.epoch = begin.epoch;
         meta.checksum = ours;
         replica.save_meta(&meta)?;
-        crate::sync::seeded::commit_here();
+        commit_here();
     }
     rebase::lay_bare(replica)?;
     if pull.is_fresh(&begin) {

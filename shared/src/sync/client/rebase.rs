@@ -1,6 +1,8 @@
 //! Server rows underneath, pending intents on top (SYNC.md 1.2 *Rebase*).
 
 use super::{Meta, Replica, State};
+#[cfg(test)]
+use crate::sync::seeded::{Bug, is};
 use crate::sync::{
     intent::Intent,
     receipt::Refusal,
@@ -56,7 +58,7 @@ fn restore<R: Replica>(replica: &mut R, key: RowKey, under: Option<&SyncedRow>) 
 pub(super) fn show_again<R: Replica>(replica: &mut R, meta: &Meta) -> Result<(), R::Error> {
     for entry in replica.outbox()? {
         #[cfg(test)]
-        if crate::sync::seeded::is(crate::sync::seeded::Bug::RebaseForgetsAccepted) && matches!(entry.state, State::Accepted(_)) {
+        if is(Bug::RebaseForgetsAccepted) && matches!(entry.state, State::Accepted(_)) || is(Bug::RebaseForgetsPending) && entry.state == State::Waiting {
             continue;
         }
         if entry.state.is_shown() {

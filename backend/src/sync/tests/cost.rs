@@ -1,0 +1,1 @@
+//! What a push and a pull cost, in statements.

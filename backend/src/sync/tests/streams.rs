@@ -1,0 +1,91 @@
+//! Pokes: at once, together, and cut when access ends.
+
+use std::time::Duration;
+
+use axum::body::BodyDataStream;
+use futures::StreamExt as _;
+use tokio::time::timeout;
+use tower::ServiceExt as _;
+
+use super::*;
+
+/// An open stream.
+struct Ear(BodyDataStream);
+
+impl Ear {
+    async fn of(app: &App, actor: &Actor) -> Self {
+        let request = axum::http::Request::get("/v1/sync/stream").header("authorization", format!("Bearer {}", actor.token)).body(axum::body::Body::empty()).expect("a request");
+        let response = crate::build(app.state.clone()).oneshot(request).await.expect("a response");
+        assert_eq!(response.status(), 200);
+        Self(response.into_body().into_data_stream())
+    }
+
+    /// The next piece of the stream; `None` at its end.
+    async fn hear(&mut self) -> Option<String> {
+        let piece = timeout(Duration::from_secs(1), self.0.next()).await.expect("something within a second")?;
+        Some(String::from_utf8(piece.expect("a piece").to_vec()).expect("text"))
+    }
+
+    async fn is_silent(&mut self) -> bool {
+        timeout(Duration::from_millis(100), self.0.next()).await.is_err()
+    }
+}
+
+#[tokio::test]
+async fn a_change_by_anybody_in_the_tenant_is_poked_once_with_its_sequence() {
+    for app in App::both().await {
+        let (tenant, other) = (app.tenant("acme").await, app.tenant("globex").await);
+        let (mut a, b) = (Tablet::of(&tenant, Role::Admin).await, Tablet::of(&tenant, Role::Viewer).await);
+        let mut ear = Ear::of(&app, &b.actor).await;
+        assert_eq!(ear.hear().await.as_deref(), Some("event: changed\ndata: {\"seq\":0}\n\n"), "at once where the server stands");
+        for n in 0..30 {
+            a.new_site(&format!("site {n}"));
+        }
+        a.push().await;
+        assert_eq!(ear.hear().await.as_deref(), Some("event: changed\ndata: {\"seq\":30}\n\n"), "one poke for a whole push");
+        a.actor.post("/v1/sites", json!({"name": "by REST", "time_zone": "UTC"})).await.expect(201);
+        assert_eq!(ear.hear().await.as_deref(), Some("event: changed\ndata: {\"seq\":31}\n\n"));
+        let mut theirs = Tablet::of(&other, Role::Admin).await;
+        theirs.new_site("elsewhere");
+        theirs.push().await;
+        assert!(ear.is_silent().await, "another tenant's changes are not heard");
+    }
+}
+
+#[tokio::test]
+async fn a_stream_ends_within_a_second_when_its_person_is_removed_or_signs_out() {
+    for app in App::both().await {
+        let tenant = app.tenant("acme").await;
+        let owner = tenant.person(Role::Owner).await;
+        let (removed, signed_out, stays) = (tenant.person(Role::Viewer).await, tenant.person(Role::Viewer).await, tenant.person(Role::Viewer).await);
+        let (mut one, mut two, mut three) = (Ear::of(&app, &removed).await, Ear::of(&app, &signed_out).await, Ear::of(&app, &stays).await);
+        for ear in [&mut one, &mut two, &mut three] {
+            ear.hear().await.expect("the first poke");
+        }
+        owner.delete(&format!("/v1/people/{}", removed.id)).await.expect(204);
+        assert_eq!(one.hear().await.as_deref(), Some("event: closed\ndata: {\"code\":\"not_signed_in\"}\n\n"));
+        assert_eq!(one.hear().await, None);
+        signed_out.delete("/v1/sessions/current").await.expect(204);
+        assert_eq!(two.hear().await.as_deref(), Some("event: closed\ndata: {\"code\":\"not_signed_in\"}\n\n"));
+        assert_eq!(two.hear().await, None);
+        assert!(three.is_silent().await, "whoever may stay, stays");
+    }
+}
+
+#[tokio::test]
+async fn streams_and_calls_of_a_suspended_tenant_are_refused_at_once_and_nobody_else_notices() {
+    for app in App::both().await {
+        let (acme, globex) = (app.tenant("acme").await, app.tenant("globex").await);
+        let (a, g) = (acme.person(Role::Admin).await, globex.person(Role::Admin).await);
+        let (mut ear, mut other) = (Ear::of(&app, &a).await, Ear::of(&app, &g).await);
+        ear.hear().await.expect("the first poke");
+        other.hear().await.expect("the first poke");
+        app.operator().await.post(&format!("/v1/operator/tenants/{}/suspend", acme.id), json!({"reason": "unpaid"})).await;
+        assert_eq!(ear.hear().await.as_deref(), Some("event: closed\ndata: {\"code\":\"tenant_suspended\"}\n\n"));
+        assert_eq!(ear.hear().await, None);
+        let client: ClientId = app.state.new_id();
+        assert_eq!(a.post("/v1/sync/pull", json!(from_nothing(client))).await.refusal(), (403, "tenant_suspended".into()));
+        assert_eq!(a.post("/v1/sync/push", json!(push_of(&app, client, vec![]))).await.refusal(), (403, "tenant_suspended".into()));
+        assert!(other.is_silent().await);
+    }
+}

@@ -1,0 +1,179 @@
+//! The invariants 1–8 of SYNC.md section 2, by number.
+
+use std::collections::{BTreeMap, HashMap};
+
+use super::{tablet::Tablet, world::World};
+use crate::{
+    ids::{ClientId, IntentId},
+    sync::{
+        client::{Entry, Replica as _, State},
+        receipt::{Outcome, Receipt},
+        rows::{RowKey, RowSet, Seq, SyncedRow},
+        rules::{self, RowChange},
+    },
+};
+
+/// Those that hold in every state.
+pub fn hold(world: &World) {
+    assert!(world.has_model());
+    for (n, tablet) in world.tablets.iter().enumerate() {
+        no_intent_is_lost(world, tablet, n);
+        views_are_whole(world, tablet, n);
+        own_writes_are_read(tablet, n);
+    }
+    receipts_stand_for_effects(world);
+    order_is_kept(world);
+}
+
+/// Those that hold once the network is well, outboxes are pushed and all have pulled.
+pub fn hold_at_rest(world: &mut World) {
+    clients_converge(world);
+    outboxes_are_drained(world);
+    replays_change_nothing(world);
+    pull_waits_for_nothing(world);
+}
+
+/// 1 Convergence: rows and checksum of every client are the server's.
+fn clients_converge(world: &World) {
+    for (n, tablet) in world.tablets.iter().enumerate() {
+        let rows: BTreeMap<RowKey, SyncedRow> = tablet.store.rows().map(|synced| (synced.row.key(), synced.clone())).collect();
+        assert_eq!(rows, world.server.rows, "1: tablet {n} and the server differ");
+        assert_eq!(tablet.meta().checksum, world.server.checksum, "1: the checksum of tablet {n} differs");
+        assert_eq!(tablet.mismatches, 0, "1: tablet {n} converged only by pulling everything anew");
+    }
+}
+
+/// 2 No lost intent: recorded once, it is in the outbox, under attention, or has its one final receipt.
+fn no_intent_is_lost(world: &World, tablet: &Tablet, n: usize) {
+    let entries: HashMap<IntentId, &Entry> = tablet.store.entries().map(|entry| (entry.intent.id, entry)).collect();
+    assert_eq!(entries.len(), tablet.recorded.len(), "2: tablet {n} keeps every intent once");
+    for id in &tablet.recorded {
+        let Some(entry) = entries.get(id) else { panic!("2: tablet {n} lost {id}") };
+        let said = match &entry.state {
+            State::Waiting | State::Deferred(_) | State::Done { receipt: None, .. } => continue,
+            State::Accepted(receipt) | State::Attention(receipt) | State::Done { receipt: Some(receipt), .. } => receipt,
+        };
+        let kept = world.server.finals.get(id).map(|receipt| &receipt.outcome);
+        assert_eq!(kept, Some(&said.outcome), "2: tablet {n} holds the server's one final word about {id}");
+        assert_eq!(said.outcome.is_accepted(), !matches!(entry.state, State::Attention(_)), "2: refused means attention");
+    }
+}
+
+/// 3 Exactly once, first half: an accepted creation has its row, or a tombstone of it.
+fn receipts_stand_for_effects(world: &World) {
+    let server = &world.server;
+    for intent in world.pushed.iter().flat_map(|push| &push.intents) {
+        let Some(Receipt { outcome: Outcome::Applied, seq, .. }) = server.finals.get(&intent.id) else { continue };
+        if intent.change.creates() {
+            let key = intent.change.target(server.tenant);
+            let was_there = server.history.range(..=*seq).next_back().is_some_and(|(_, rows)| rows.contains_key(&key));
+            assert!(was_there, "3: {} was accepted at {seq:?} and has no effect", intent.id);
+        }
+    }
+}
+
+/// 3 Exactly once, second half: replaying every push there ever was leaves the server as it is.
+fn replays_change_nothing(world: &mut World) {
+    for push in &world.pushed {
+        let mut after = world.server.clone();
+        if after.push(push).is_ok() {
+            assert!(after == world.server, "3: a replayed push changed the server: {push:?}");
+        }
+    }
+}
+
+/// 4 Order: effects in the client's order; children never before their parents.
+fn order_is_kept(world: &World) {
+    let mut last: HashMap<ClientId, Seq> = HashMap::new();
+    for ((client, n), receipt) in &world.server.receipts {
+        let is_first_word = world.server.finals.get(&receipt.intent_id).is_some_and(|word| word.n == *n);
+        let before = last.entry(*client).or_default();
+        if is_first_word {
+            assert!(receipt.seq >= *before, "4: {client} {n} took effect at {:?}, an earlier one at {before:?}", receipt.seq);
+            *before = receipt.seq;
+        }
+    }
+    for intent in world.pushed.iter().flat_map(|push| &push.intents) {
+        let Some(child) = world.server.finals.get(&intent.id).filter(|child| child.outcome.is_accepted()) else { continue };
+        for parent in &intent.depends_on {
+            let parent = world.server.finals.get(parent);
+            assert!(parent.is_some_and(|parent| parent.outcome.is_accepted() && parent.seq <= child.seq), "4: {} came before its parent", intent.id);
+        }
+    }
+}
+
+/// 5 No wedge, first half: after a bounded number of tries every intent has its last word.
+fn outboxes_are_drained(world: &World) {
+    for (n, tablet) in world.tablets.iter().enumerate() {
+        let stuck: Vec<_> = tablet.store.entries().filter(|entry| entry.state.is_pending()).map(|entry| (entry.intent.n, entry.state.name())).collect();
+        assert!(stuck.is_empty(), "5: tablet {n} is stuck with {stuck:?}");
+    }
+}
+
+/// 5 No wedge, second half: a pull goes through whatever is in the outbox.
+fn pull_waits_for_nothing(world: &mut World) {
+    use super::world::{Edit, Event};
+    for tablet in 0..world.tablets.len() {
+        world.step(Event::Edit { tablet: u8::try_from(tablet).unwrap(), edit: Edit::CreateSite });
+        world.step(Event::Staff(Edit::CreateSite));
+        world.pull_alone(tablet);
+        assert_eq!(world.cursor(tablet), world.server.seq, "5: tablet {tablet} pulls with a full outbox");
+        hold(world);
+    }
+}
+
+/// 6 Atomic view and 7 monotonic: beneath the pending intents lie the server's rows of exactly one
+/// moment, that of the cursor; the cursor only rises (a lower one would name other rows).
+fn views_are_whole(world: &World, tablet: &Tablet, n: usize) {
+    let meta = tablet.meta();
+    let under = server_rows(tablet);
+    let Some((_, then)) = world.server.history.range(..=meta.cursor).next_back() else { panic!("6: the cursor of tablet {n} lies before time") };
+    assert_eq!(&under, then, "6: tablet {n} shows the rows of {:?}", meta.cursor);
+    let high = world.highest_cursor(n, meta.cursor);
+    assert!(meta.cursor >= high, "7: the cursor of tablet {n} fell from {high:?} to {:?}", meta.cursor);
+    for entry in tablet.store.entries() {
+        let is_settled = !entry.state.is_pending();
+        assert!(is_settled || !world.was_settled(entry.intent.id), "7: {} was synced and is pending again", entry.intent.id);
+        if is_settled {
+            world.note_settled(entry.intent.id);
+        }
+    }
+}
+
+/// The rows without the pending intents on top.
+fn server_rows(tablet: &Tablet) -> BTreeMap<RowKey, SyncedRow> {
+    let mut rows: BTreeMap<RowKey, SyncedRow> = tablet.store.rows().map(|synced| (synced.row.key(), synced.clone())).collect();
+    for (key, under) in tablet.store.preimages().unwrap_or_else(|never| match never {}) {
+        match under {
+            Some(row) => rows.insert(key, row),
+            None => rows.remove(&key),
+        };
+    }
+    rows
+}
+
+/// 8 Read your writes: what is shown is the server's rows with, in their order, all intents that
+/// were not refused and not yet brought back by a pull.
+fn own_writes_are_read(tablet: &Tablet, n: usize) {
+    let meta = tablet.meta();
+    let under = server_rows(tablet);
+    let mut expected: RowSet = under.into_iter().map(|(key, synced)| (key, synced.row)).collect();
+    for entry in tablet.store.entries() {
+        let still_mine = match &entry.state {
+            State::Waiting | State::Deferred(_) => true,
+            State::Accepted(receipt) | State::Done { receipt: Some(receipt), .. } => receipt.seq > meta.cursor,
+            State::Attention(_) | State::Done { receipt: None, .. } => false,
+        };
+        if !still_mine {
+            continue;
+        }
+        for change in rules::apply(&entry.intent.change, &meta.actor(entry.intent.at), &expected).unwrap_or_default() {
+            match change {
+                RowChange::Put(row) => expected.insert(row.key(), row),
+                RowChange::Remove(key) => expected.remove(&key),
+            };
+        }
+    }
+    let shown: RowSet = tablet.store.rows().map(|synced| (synced.row.key(), synced.row.clone())).collect();
+    assert!(shown == expected, "8: tablet {n} does not show its own writes\n shown {shown:#?}\n expected {expected:#?}");
+}

@@ -1,0 +1,206 @@
+//! The server in memory: the same decisions as the real one, kept in maps.
+
+use std::collections::{BTreeMap, HashMap};
+
+use crate::{
+    ids::{ClientId, IntentId, PersonId, TenantId},
+    roles::Role,
+    sync::{
+        checksum::Checksum,
+        intent::{Change, Intent},
+        policy::{Edit, Stamps, stamped},
+        receipt::{Code, Outcome, Receipt, Refusal},
+        rows::{RowKey, RowSet, Scope, Seq, SyncedRow},
+        rules::{Actor, RowChange, Who},
+        seeded::{self, Bug},
+        server::{Arrival, arrival, corrected, decide, held_by_parent},
+        wire::{Begin, Checkpoint, Departure, Frame, Gone, PullRequest, PushRequest, PushResponse},
+    },
+    time::Millis,
+};
+
+/// How many rows a frame holds here: few, so that there are places to cut.
+const ROWS_PER_FRAME: usize = 2;
+
+/// Why a push as a whole is not taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NotTaken {
+    Gap,
+    Forked,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Server {
+    pub tenant: TenantId,
+    pub now: Millis,
+    pub seq: Seq,
+    pub rows: BTreeMap<RowKey, SyncedRow>,
+    stamps: HashMap<RowKey, Stamps>,
+    gone: BTreeMap<RowKey, Gone>,
+    pub checksum: Checksum,
+    last_n: HashMap<ClientId, u64>,
+    pub receipts: BTreeMap<(ClientId, u64), Receipt>,
+    pub finals: HashMap<IntentId, Receipt>,
+    pub roles: HashMap<PersonId, Role>,
+    people: HashMap<ClientId, PersonId>,
+    /// What the rows were at each sequence.
+    pub history: BTreeMap<Seq, BTreeMap<RowKey, SyncedRow>>,
+    /// The kinds of change that this version does not know yet.
+    pub unknown: Option<&'static str>,
+}
+
+impl Server {
+    pub fn new(tenant: TenantId) -> Self {
+        Self {
+            tenant,
+            now: Millis(1_000_000),
+            seq: Seq(0),
+            rows: BTreeMap::new(),
+            stamps: HashMap::new(),
+            gone: BTreeMap::new(),
+            checksum: Checksum::default(),
+            last_n: HashMap::new(),
+            receipts: BTreeMap::new(),
+            finals: HashMap::new(),
+            roles: HashMap::new(),
+            people: HashMap::new(),
+            history: BTreeMap::from([(Seq(0), BTreeMap::new())]),
+            unknown: None,
+        }
+    }
+
+    pub fn admit(&mut self, person: PersonId, role: Role, client: ClientId) {
+        self.roles.insert(person, role);
+        self.people.insert(client, person);
+    }
+
+    /// A change by somebody who is online.
+    pub fn edit(&mut self, change: &Change) {
+        let actor = Actor { tenant: self.tenant, who: Who::System, now: self.now };
+        let edit = Edit { base: None, at: self.now, by: None };
+        if let Ok(changes) = crate::sync::apply(change, &actor, &self.row_set()) {
+            self.write(changes, &edit);
+        }
+    }
+
+    pub fn erase(&mut self, key: RowKey) {
+        let edit = Edit { base: None, at: self.now, by: None };
+        if self.rows.contains_key(&key) {
+            self.write(vec![RowChange::Remove(key)], &edit);
+        }
+    }
+
+    pub fn row_set(&self) -> RowSet {
+        self.rows.iter().map(|(key, synced)| (*key, synced.row.clone())).collect()
+    }
+
+    fn write(&mut self, changes: Vec<RowChange>, edit: &Edit) {
+        for change in changes {
+            self.seq = Seq(self.seq.0 + 1);
+            let key = change.key();
+            let old = self.rows.remove(&key);
+            if let Some(old) = &old {
+                self.checksum.remove(key, old.seq);
+            }
+            match change {
+                RowChange::Put(row) => {
+                    let stamps = self.stamps.remove(&key).unwrap_or_default();
+                    self.stamps.insert(key, stamped(stamps, old.as_ref().map(|old| &old.row), &row, edit, self.seq));
+                    self.checksum.add(key, self.seq);
+                    self.gone.remove(&key);
+                    self.rows.insert(key, SyncedRow { seq: self.seq, row });
+                }
+                RowChange::Remove(key) => drop(self.gone.insert(key, Gone { table: key.table, id: key.id, seq: self.seq, why: Departure::Deleted })),
+            }
+        }
+        self.history.insert(self.seq, self.rows.clone());
+    }
+
+    /// All of a push or nothing of it.
+    pub fn push(&mut self, push: &PushRequest) -> Result<PushResponse, NotTaken> {
+        let mut intents: Vec<&Intent> = push.intents.iter().collect();
+        if seeded::is(Bug::OrderedByClock) {
+            intents.sort_by_key(|intent| intent.at);
+        }
+        let before = self.last_n.get(&push.client_id).copied().unwrap_or(0);
+        if let (Some(first), false) = (push.intents.first(), seeded::is(Bug::ReplayRunsAgain))
+            && matches!(arrival(before, first.n), Arrival::Gap { .. })
+        {
+            return Err(NotTaken::Gap);
+        }
+        let mut receipts = vec![];
+        for intent in intents {
+            if arrival(before, intent.n) == Arrival::Replay && !seeded::is(Bug::ReplayRunsAgain) {
+                let stored = self.receipts.get(&(push.client_id, intent.n)).filter(|stored| stored.intent_id == intent.id);
+                receipts.push(stored.ok_or(NotTaken::Forked)?.clone());
+                continue;
+            }
+            let receipt = self.carry_out(push, intent);
+            if seeded::is(Bug::RefusedStopsAll) && receipt.outcome.refusal().is_some() {
+                break;
+            }
+            self.last_n.insert(push.client_id, intent.n);
+            self.receipts.insert((push.client_id, intent.n), receipt.clone());
+            if receipt.outcome.is_final() && !self.finals.contains_key(&intent.id) {
+                self.finals.insert(intent.id, receipt.clone());
+            }
+            receipts.push(receipt);
+        }
+        let last_n = self.last_n.get(&push.client_id).copied().unwrap_or(0);
+        let skew_ms = push.now.since(self.now);
+        Ok(PushResponse { epoch: 1, seq: self.seq, last_n, server_time: self.now, skew_ms, receipts })
+    }
+
+    fn carry_out(&mut self, push: &PushRequest, intent: &Intent) -> Receipt {
+        let receipt = |seq, outcome| Receipt { n: intent.n, intent_id: intent.id, seq, outcome };
+        if let Some(before) = self.finals.get(&intent.id).filter(|_| !seeded::is(Bug::ReplayRunsAgain)) {
+            return receipt(before.seq, before.outcome.clone());
+        }
+        if let Some(held) = held_by_parent(&intent.depends_on, |id| self.outcome_of(id)) {
+            return receipt(self.seq, held);
+        }
+        if self.unknown == Some(intent.change.kind()) {
+            return receipt(self.seq, Outcome::Later(Refusal::new(Code::NeedsNewerServer, "")));
+        }
+        let at = corrected(intent.at, push.now.since(self.now), self.now);
+        let Some((person, role)) = self.people.get(&push.client_id).and_then(|id| Some((*id, *self.roles.get(id)?))) else {
+            return receipt(self.seq, Outcome::Refused(Refusal::new(Code::NotAllowed, "")));
+        };
+        let actor = Actor { tenant: self.tenant, who: Who::Person { id: person, role }, now: at };
+        let edit = Edit { base: Some(intent.base.unwrap_or_default()), at, by: Some(push.client_id) };
+        let stamps = self.stamps.get(&intent.change.target(self.tenant)).cloned().unwrap_or_default();
+        let decision = decide(intent.change.clone(), &edit, &actor, &self.row_set(), &stamps);
+        if !seeded::is(Bug::ReceiptWithoutEffect) {
+            self.write(decision.changes, &edit);
+        }
+        receipt(self.seq, decision.outcome)
+    }
+
+    /// The last word about an intent, or that it was put off.
+    fn outcome_of(&self, id: IntentId) -> Option<&Outcome> {
+        let put_off = || self.receipts.values().rev().find(|receipt| receipt.intent_id == id);
+        self.finals.get(&id).or_else(put_off).map(|receipt| &receipt.outcome)
+    }
+
+    pub fn pull(&self, request: &PullRequest) -> Vec<Frame> {
+        let cursor = request.cursors.first().map_or(Seq(0), |cursor| cursor.seq);
+        let useful = request.epoch == 1 && cursor > Seq(0) && cursor <= self.seq;
+        let from = if useful { cursor } else { Seq(0) };
+        let begin = Begin { scope: Scope::Tenant, epoch: 1, from, to: self.seq, fresh: !useful, server_time: self.now };
+        let mut frames = vec![Frame::Begin(begin)];
+        let mut deltas: BTreeMap<Seq, Result<SyncedRow, Gone>> = self.rows.values().map(|row| (row.seq, Ok(row.clone()))).collect();
+        if useful && !seeded::is(Bug::TombstonesForgotten) {
+            deltas.extend(self.gone.values().map(|gone| (gone.seq, Err(*gone))));
+        }
+        for (_, delta) in deltas.range(Seq(from.0 + 1)..) {
+            match (frames.last_mut(), delta) {
+                (Some(Frame::Rows(rows)), Ok(row)) if rows.len() < ROWS_PER_FRAME => rows.push(row.clone()),
+                (Some(Frame::Gone(gone)), Err(one)) if gone.len() < ROWS_PER_FRAME => gone.push(*one),
+                (_, Ok(row)) => frames.push(Frame::Rows(vec![row.clone()])),
+                (_, Err(one)) => frames.push(Frame::Gone(vec![*one])),
+            }
+        }
+        frames.push(Frame::Checkpoint(Checkpoint { scope: Scope::Tenant, seq: self.seq, checksum: self.checksum }));
+        frames
+    }
+}
