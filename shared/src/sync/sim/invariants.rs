@@ -27,8 +27,8 @@ pub fn hold(world: &World) {
 
 /// Those that hold once the network is well, outboxes are pushed and all have pulled.
 pub fn hold_at_rest(world: &mut World) {
-    clients_converge(world);
     outboxes_are_drained(world);
+    clients_converge(world);
     replays_change_nothing(world);
     pull_waits_for_nothing(world);
 }
