@@ -59,7 +59,7 @@ action-saved = Saved.
 action-edit = Edit
 action-more = Actions
 
-field-show = Show { $field }
+field-show = Show what I type
 
 value-yes = Yes
 value-no = No

@@ -1,0 +1,154 @@
+import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
+import { mkdtempSync, readFileSync } from 'node:fs';
+import { createServer, connect, type Server, type Socket, type AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { type Browser, expect, type Page } from '@playwright/test';
+import { person } from './actors';
+
+const BIN = process.env.OMNIOT_BIN ?? join(import.meta.dirname, '../../target/debug');
+const SERVER = new URL(process.env.OMNIOT_E2E_URL ?? 'http://127.0.0.1:8080');
+
+/** The text of a virtual device's label. */
+export function label(serial: string): string {
+  const lines = readFileSync(process.env.OMNIOT_E2E_LABELS ?? 'labels.txt', 'utf8').split('\n');
+  const found = lines.map((line) => line.split('\t')).find(([name]) => name === serial)?.[1];
+  if (!found) throw new Error(`no virtual device ${serial}`);
+  return found;
+}
+
+/** The secret on a virtual device's label. */
+export function secret(serial: string): string {
+  return (JSON.parse(label(serial)) as { pop: string }).pop;
+}
+
+/** The way from the phone to the server, which can be cut. */
+class Way {
+  private readonly sockets = new Set<Socket>();
+  private cutNow = false;
+  private constructor(private readonly server: Server) {}
+
+  static open(): Promise<Way> {
+    return new Promise((resolve) => {
+      const server = createServer((near) => way.carry(near));
+      const way = new Way(server);
+      server.listen(0, '127.0.0.1', () => resolve(way));
+    });
+  }
+
+  get origin(): string {
+    return `http://127.0.0.1:${(this.server.address() as AddressInfo).port}`;
+  }
+
+  cut(): void {
+    this.cutNow = true;
+    for (const socket of this.sockets) socket.destroy();
+  }
+
+  restore(): void {
+    this.cutNow = false;
+  }
+
+  close(): void {
+    this.cut();
+    this.server.close();
+  }
+
+  private carry(near: Socket): void {
+    if (this.cutNow) {
+      near.destroy();
+      return;
+    }
+    const far = connect(Number(SERVER.port), SERVER.hostname);
+    for (const [one, other] of [[near, far], [far, near]] as const) {
+      this.sockets.add(one);
+      one.pipe(other);
+      one.on('error', () => other.destroy());
+      one.on('close', () => this.sockets.delete(one));
+    }
+  }
+}
+
+interface Answer {
+  status: number;
+  body: unknown;
+}
+
+/** A technician's phone: the real client core in its own process, behind the pages in Chromium. */
+export class Phone {
+  private core: ChildProcessWithoutNullStreams | undefined;
+  private readonly waiting: ((answer: Answer) => void)[] = [];
+  private readonly data = mkdtempSync(join(tmpdir(), 'omniot-phone-'));
+
+  private constructor(
+    readonly way: Way,
+    readonly page: Page
+  ) {}
+
+  static async open(browser: Browser): Promise<Phone> {
+    const context = await browser.newContext({ viewport: { width: 390, height: 844 } });
+    const phone = new Phone(await Way.open(), await context.newPage());
+    phone.start();
+    await context.exposeFunction('omniotDoor', (method: string, path: string, body: unknown) => phone.request(method, path, body));
+    await context.addInitScript(() => {
+      const door = (window as unknown as { omniotDoor: (method: string, path: string, body: unknown) => Promise<unknown> }).omniotDoor;
+      Object.assign(window, {
+        __TAURI_INTERNALS__: {
+          transformCallback: () => 1,
+          unregisterCallback: () => undefined,
+          invoke: (command: string, given: { method: string; path: string; body: unknown }) => (command === 'request' ? door(given.method, given.path, given.body) : Promise.resolve(1))
+        }
+      });
+    });
+    return phone;
+  }
+
+  /** Starts the core; after `kill` on the same data. */
+  start(): void {
+    const env = { ...process.env, OMNIOT_APP_DATA: this.data, OMNIOT_SERVER: this.way.origin, OMNIOT_VIRTUAL_RADIO: process.env.OMNIOT_E2E_RADIO };
+    this.core = spawn(join(BIN, 'omniot-app-under-test'), { env });
+    createInterface(this.core.stdout).on('line', (line) => this.waiting.shift()?.(JSON.parse(line) as Answer));
+  }
+
+  /** `kill -9`. */
+  async kill(): Promise<void> {
+    const core = this.core;
+    const gone = new Promise((resolve) => core?.once('exit', resolve));
+    core?.kill('SIGKILL');
+    await gone;
+    for (const answer of this.waiting.splice(0)) answer({ status: 503, body: { error: { code: 'offline', detail: 'the app was killed' } } });
+  }
+
+  request(method: string, path: string, body: unknown): Promise<Answer> {
+    return new Promise((resolve) => {
+      this.waiting.push(resolve);
+      this.core?.stdin.write(`${JSON.stringify({ method, path, body })}\n`);
+    });
+  }
+
+  async signIn(of = 'northlift'): Promise<void> {
+    const who = person('technician', of);
+    await this.page.goto(`${SERVER.origin}/sign-in`);
+    await expect(this.page.getByLabel('Server')).toHaveValue(this.way.origin);
+    await this.page.getByLabel('Organization').fill(of);
+    await this.page.getByLabel('E-mail').fill(who.email);
+    await this.page.getByLabel('Password', { exact: true }).fill(who.password);
+    await this.page.getByRole('button', { name: 'Sign in' }).click();
+    await expect(this.page.getByRole('heading', { level: 1, name: 'Devices' })).toBeVisible();
+    await this.synced();
+  }
+
+  /** Waits until everything is synchronized. */
+  async synced(): Promise<void> {
+    const sync = this.page.getByTestId('sync');
+    await expect(sync).toHaveAttribute('data-state', 'synced', { timeout: 45_000 });
+    await expect(sync).toHaveAttribute('data-pending', '0', { timeout: 45_000 });
+  }
+
+  async close(): Promise<void> {
+    await this.kill();
+    this.way.close();
+    await this.page.context().close();
+  }
+}
