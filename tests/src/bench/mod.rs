@@ -6,6 +6,7 @@
 
 #![allow(clippy::expect_used, clippy::unwrap_used, clippy::print_stdout, reason = "a measurement that cannot be made says so and stops")]
 
+pub mod first_sync;
 pub mod load;
 pub mod provision;
 pub mod scoped_read;
