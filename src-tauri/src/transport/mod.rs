@@ -166,7 +166,6 @@ impl Server {
     }
 
     /// A request to this server, to be sent with [`Self::open`]; counts what it sends.
-    #[must_use]
     pub fn request(&self, method: Method, path: &str, body: Option<Vec<u8>>) -> RequestBuilder {
         let request = self.http.request(method, format!("{}{path}", self.origin));
         match body {
