@@ -171,11 +171,19 @@ async fn act(commissioning: &Commissioning, action: &str, body: Option<Value>) -
         }
         _ => return Err(Reply::not_found()),
     };
-    let sender = commissioning.current().as_ref().map(|current| current.commands.clone());
-    match sender {
-        Some(sender) if sender.send(command).await.is_ok() => Ok(current(commissioning)),
-        _ => Err(Reply::error(409, "state_conflict", "the commission is over")),
-    }
+    // The decision counts from here on: a second one meets a commission that runs.
+    let accepted = commissioning.current().as_ref().is_some_and(|current| {
+        current.board.change(|draft| {
+            let waits = (draft.state, draft.step) == (state, step);
+            let sent = waits && current.commands.try_send(command).is_ok();
+            if sent {
+                draft.state = State::Running;
+                draft.failure = None;
+            }
+            sent
+        })
+    });
+    if accepted { Ok(current(commissioning)) } else { Err(Reply::error(409, "state_conflict", "the commission is over, or works already")) }
 }
 
 fn shown(commissioning: &Commissioning) -> Option<(State, Step)> {

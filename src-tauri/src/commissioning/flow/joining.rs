@@ -66,7 +66,12 @@ impl Run {
     }
 
     /// Lets the device join. A device that holds older credentials is reset first and gets them again.
+    ///
+    /// When the answer to an earlier Apply was lost, the device is asked what it does first.
     pub(super) async fn apply(&mut self) -> Result<Next, Trouble> {
+        if std::mem::replace(&mut self.apply_sent, true) && self.is_joining().await? {
+            return Ok(Next::Done);
+        }
         match config::read_apply(&self.talking()?.ask(CONFIG, &config::apply()).await?) {
             Ok(()) => return Ok(Next::Done),
             Err(EspError::Status(Status::InternalError)) => {}
@@ -78,6 +83,15 @@ impl Run {
         match config::read_apply(&self.talking()?.ask(CONFIG, &config::apply()).await?) {
             Err(EspError::Status(_)) => Err(Trouble::Failed(Cause::ApplyRefused)),
             other => Ok(other.map(|()| Next::Done)?),
+        }
+    }
+
+    /// Whether the device does something about the network it has.
+    async fn is_joining(&mut self) -> Result<bool, Trouble> {
+        match config::read_status(&self.talking()?.ask(CONFIG, &config::status()).await?) {
+            Ok(Joining::Idle) => Ok(false),
+            Ok(_) | Err(EspError::FalseSuccess) => Ok(true),
+            Err(other) => Err(other.into()),
         }
     }
 
@@ -105,7 +119,8 @@ impl Run {
         sleep(self.means.pace.join_first).await;
         let mut lies = 0;
         loop {
-            let reply = match self.talking()?.ask(CONFIG, &config::status()).await {
+            let Some(talk) = self.talk.as_mut() else { return Ok(self.probably_joined()) };
+            let reply = match talk.ask(CONFIG, &config::status()).await {
                 Ok(reply) => reply,
                 // Apply was acknowledged: a device that leaves now has most probably joined.
                 Err(Trouble::Broken(Cause::LinkLost)) => return Ok(self.probably_joined()),
@@ -116,13 +131,12 @@ impl Run {
                 Ok(Joining::WrongPassphrase) => return Ok(self.back(Step::SetNetwork, Cause::WrongPassword)),
                 Ok(Joining::NotFound) => return Ok(self.back(Step::ScanNetworks, Cause::NetworkNotFound)),
                 Ok(Joining::Connecting(_) | Joining::Idle) => lies = 0,
-                Ok(Joining::Connected { .. }) | Err(EspError::FalseSuccess) => {
-                    lies += 1;
-                    if lies >= FALSE_SUCCESSES {
-                        return Err(Trouble::Failed(Cause::FalseSuccess));
-                    }
+                // It decrypted, so both sides are in step: the device itself says nonsense.
+                Ok(Joining::Connected { .. }) | Err(EspError::FalseSuccess | EspError::Unreadable) if lies + 1 == FALSE_SUCCESSES => {
+                    return Err(Trouble::Failed(Cause::FalseSuccess));
                 }
-                Err(other) => return Err(other.into()),
+                Err(_) if lies + 1 == FALSE_SUCCESSES => return Err(Trouble::Failed(Cause::InvalidReply)),
+                Ok(Joining::Connected { .. }) | Err(_) => lies += 1,
             }
             sleep(self.means.pace.join_poll).await;
         }

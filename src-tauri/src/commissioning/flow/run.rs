@@ -108,6 +108,8 @@ pub struct Run {
     pub(super) identity: Option<Identity>,
     pub(super) network: Option<Network>,
     pub(super) needs_reset: bool,
+    /// Whether the device may already be joining `network`.
+    pub(super) apply_sent: bool,
     reached: Step,
     reconnects: u8,
 }
@@ -131,6 +133,7 @@ impl Run {
             identity: None,
             network: None,
             needs_reset: false,
+            apply_sent: false,
             reached: Step::Connect,
             reconnects: 0,
         }
@@ -163,6 +166,7 @@ impl Run {
                 Ok(Next::Back(to, _)) => {
                     self.reached = to;
                     self.network = None;
+                    self.apply_sent = false;
                     step = to;
                 }
                 Err(Trouble::Broken(_)) if step != Step::Connect && self.reconnects < RECONNECTS => {
@@ -170,8 +174,8 @@ impl Run {
                     self.hang_up().await;
                     step = Step::Connect;
                 }
-                // Apply was acknowledged and the device is silent now: it has most probably joined.
-                Err(Trouble::Failed(Cause::NotAdvertising | Cause::ConnectFailed)) if step == Step::Connect && self.reached == Step::Join => step = Step::Join,
+                // Apply was sent and the device is silent now: it has most probably joined.
+                Err(Trouble::Failed(Cause::NotAdvertising | Cause::ConnectFailed)) if step == Step::Connect && self.apply_sent => step = Step::Join,
                 Err(trouble) => match self.stuck(step, trouble.cause()).await {
                     Ok(again) => step = again,
                     Err(end) => return end,
@@ -329,6 +333,7 @@ impl Run {
             Some(Command::Network(network)) => {
                 self.reconnects = 0;
                 self.network = Some(network);
+                self.apply_sent = false;
                 self.needs_reset = step >= Step::Apply;
                 Ok(if self.can_talk() { Step::SetNetwork } else { self.again_at(Step::SetNetwork) })
             }
@@ -387,14 +392,8 @@ impl Run {
                 }
             }
         };
-        let command = timeout(self.means.pace.idle, waiting).await.ok().flatten();
-        if command.is_some() {
-            self.board.change(|draft| {
-                draft.state = State::Running;
-                draft.failure = None;
-            });
-        }
-        command
+        // Whoever sent it has set the state to running.
+        timeout(self.means.pace.idle, waiting).await.ok().flatten()
     }
 
     /// Keeps the state over a crash.

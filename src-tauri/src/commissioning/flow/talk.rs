@@ -7,7 +7,10 @@
 
 use std::{sync::Arc, time::Duration};
 
-use omniot_shared::claim::chunk::{self, Assembler};
+use omniot_shared::claim::{
+    chunk::{self, Assembler},
+    messages::Chunk,
+};
 use prost::Message;
 use tokio::time::timeout;
 use uuid::Uuid;
@@ -104,7 +107,7 @@ impl Talk {
         let mut first = None;
         for (at, piece) in chunk::chunks(&bytes).enumerate() {
             let reply = self.ask(endpoint, &piece.encode_to_vec()).await?;
-            let reply = chunk::read_chunk(&reply).map_err(|_| INVALID)?;
+            let reply = piece_of(&reply)?;
             if at + 1 == count {
                 first = Some(reply);
             } else if !reply.payload.is_empty() || reply.offset as usize != piece.offset as usize + piece.payload.len() {
@@ -113,14 +116,16 @@ impl Talk {
         }
         let mut assembler = Assembler::default();
         let mut next = first.ok_or(INVALID)?;
+        if next == Chunk::default() {
+            return M::decode(&[][..]).map_err(|_| INVALID);
+        }
         loop {
             if let Some(whole) = assembler.take(&next).map_err(|_| INVALID)? {
                 return M::decode(&*whole).map_err(|_| INVALID);
             }
-            let more = chunk::chunk_at(&[], 0);
-            let wanted = omniot_shared::claim::messages::Chunk { offset: assembler.reached(), total: next.total, ..more };
+            let wanted = Chunk { offset: assembler.reached(), total: next.total, payload: Vec::new() };
             let reply = self.ask(endpoint, &wanted.encode_to_vec()).await?;
-            next = chunk::read_chunk(&reply).map_err(|_| INVALID)?;
+            next = piece_of(&reply)?;
         }
     }
 
@@ -131,6 +136,11 @@ impl Talk {
     async fn within<T>(&self, operation: impl Future<Output = Result<T, RadioError>>) -> Result<T, RadioError> {
         timeout(self.operation, operation).await.unwrap_or(Err(RadioError::Timeout))
     }
+}
+
+/// One chunk. An empty one is a whole message of no bytes: a reply that is only the status OK.
+fn piece_of(reply: &[u8]) -> Result<Chunk, Trouble> {
+    if reply.is_empty() { Ok(Chunk::default()) } else { chunk::read_chunk(reply).map_err(|_| INVALID) }
 }
 
 const INVALID: Trouble = Trouble::Broken(Cause::InvalidReply);

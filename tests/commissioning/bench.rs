@@ -1,0 +1,165 @@
+//! A bench: virtual devices behind the real socket, the app's real engine, and a desk that
+//! remembers over the engine's death.
+
+use std::{sync::Arc, time::Duration};
+
+use omniot_app::{
+    Reply,
+    commissioning::{Commissioning, Settings, api, esp::level::Mode, flow::pace::Pace, radio},
+    events::Events,
+};
+use omniot_shared::{entities::Security, ids::SiteId, time::SystemClock};
+use omniot_tests::virtual_device::{
+    carrier::{self, Control},
+    fleet::{Fleet, FleetFile, Plan},
+    spec::Spec,
+    timing::Timing,
+};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::net::TcpListener;
+use uuid::Uuid;
+
+use crate::ledger::{Ledger, Office};
+
+pub const SITE: SiteId = SiteId(Uuid::from_u128(7));
+pub const SSID: &str = "Plant-Floor";
+pub const PASSPHRASE: &str = "press-on-2026";
+
+/// Everything on one table.
+pub struct Bench {
+    pub fleet: Arc<Fleet>,
+    pub ledger: Arc<Ledger>,
+    pub app: Arc<Commissioning>,
+    pub pace: Pace,
+    address: String,
+    mode: Mode,
+    _state: TempDir,
+}
+
+/// Deadlines for tests; the order of their lengths is the real one.
+pub fn quick() -> Pace {
+    let ms = Duration::from_millis;
+    Pace {
+        find: ms(3000),
+        connect: ms(1000),
+        connect_again: vec![ms(20), ms(60), ms(150)],
+        discover: ms(3000),
+        exchange: ms(3000),
+        handshake: ms(8000),
+        scan: ms(3000),
+        scan_poll: ms(20),
+        join: ms(2500),
+        join_first: ms(30),
+        join_poll: ms(30),
+        cloud: ms(300),
+        cloud_poll: ms(40),
+        operation: ms(2000),
+        idle: ms(20_000),
+    }
+}
+
+/// An ordinary device with that protection.
+pub fn device(serial: &str, security: Security) -> Spec {
+    Spec { security, ..Spec::ordinary(serial) }
+}
+
+impl Bench {
+    /// These devices, and a pack of ten grants.
+    pub async fn with(devices: Vec<Spec>) -> Self {
+        Self::at_pace(devices, quick(), Mode::Field).await
+    }
+
+    pub async fn at_pace(devices: Vec<Spec>, pace: Pace, mode: Mode) -> Self {
+        let state = tempfile::tempdir().unwrap();
+        let file = FleetFile { networks: Vec::new(), devices };
+        let plan = Plan { file, seed: 1, state_dir: state.path().to_owned(), timing: Timing::FAST, fault_rate: 0 };
+        let fleet = Arc::new(Fleet::build(plan).unwrap());
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        tokio::spawn(carrier::serve(listener, Arc::clone(&fleet), Control::Allowed));
+        let ledger = Arc::new(Ledger::new(SITE));
+        let app = open(&address, &ledger, &pace, mode);
+        app.start().await;
+        Self { fleet, ledger, app, pace, address, mode, _state: state }
+    }
+
+    /// The app dies, and starts again: only what the desk stored is left.
+    pub async fn kill_and_start(&mut self) {
+        self.app.close().await;
+        self.app = open(&self.address, &self.ledger, &self.pace, self.mode);
+        self.app.start().await;
+    }
+
+    pub async fn ask(&self, method: &str, path: &str, body: Value) -> Reply {
+        api::handle(&self.app, method, path, "", (!body.is_null()).then_some(body)).await
+    }
+
+    /// The QR text of a device.
+    pub fn label(&self, serial: &str) -> String {
+        self.fleet.labels().into_iter().find(|(of, _)| of == serial).unwrap().1
+    }
+
+    /// Begins with the label of a device.
+    pub async fn begin(&self, serial: &str) -> Value {
+        let begun = self.ask("POST", "/app/commissions", json!({"label": self.label(serial), "site_id": SITE})).await;
+        assert_eq!(begun.status, 201, "{}", begun.body);
+        begun.body
+    }
+
+    pub async fn current(&self) -> Value {
+        self.ask("GET", "/app/commissions/current", Value::Null).await.body
+    }
+
+    /// Does one action of the current commission.
+    pub async fn act(&self, action: &str, body: Value) -> Reply {
+        let id = self.current().await["id"].as_str().unwrap().to_owned();
+        self.ask("POST", &format!("/app/commissions/{id}/{action}"), body).await
+    }
+
+    pub async fn join(&self, ssid: &str, passphrase: &str) {
+        let done = self.act("network", json!({"ssid": ssid, "passphrase": passphrase, "remember": false})).await;
+        assert_eq!(done.status, 200, "{}", done.body);
+    }
+
+    /// Waits for a state; any other state that waits for somebody is an error.
+    pub async fn until(&self, state: &str) -> Value {
+        let wanted = async {
+            loop {
+                let now = self.current().await;
+                match now["state"].as_str().unwrap() {
+                    seen if seen == state => return now,
+                    "running" => tokio::time::sleep(Duration::from_millis(5)).await,
+                    other => panic!("{other} instead of {state}: {now:#}"),
+                }
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(30), wanted).await.unwrap_or_else(|_| panic!("never {state}"))
+    }
+
+    /// Waits for a failure with that cause.
+    pub async fn until_failed(&self, cause: &str) -> Value {
+        let now = self.until("failed").await;
+        assert_eq!(now["failure"]["cause"], cause, "{now:#}");
+        now
+    }
+
+    /// The usual way from the label to the end.
+    pub async fn commission(&self, serial: &str) -> Value {
+        self.begin(serial).await;
+        self.until("needs_network").await;
+        self.join(SSID, PASSPHRASE).await;
+        self.until("succeeded").await
+    }
+
+    /// Faults of a device, from now on.
+    pub fn faults(&self, serial: &str, set: impl FnOnce(&mut omniot_tests::virtual_device::faults::Faults)) {
+        set(&mut self.fleet.named(serial)[0].device().faults);
+    }
+}
+
+fn open(address: &str, ledger: &Arc<Ledger>, pace: &Pace, mode: Mode) -> Arc<Commissioning> {
+    let radio = radio::open(&omniot_app::RadioChoice::Virtual(address.to_owned()));
+    let settings = Settings { mode, pace: pace.clone(), ..Settings::new("0.1.0-test") };
+    Commissioning::new(radio, Arc::new(Office(Arc::clone(ledger))), Events::default(), Arc::new(SystemClock), settings)
+}

@@ -1,0 +1,93 @@
+//! Whose device it is, and where a grant goes.
+
+use omniot_shared::entities::{AttemptOutcome, Security};
+use omniot_tests::virtual_device::{faults::PowerLoss, spec::Spec};
+use serde_json::Value;
+
+use crate::{
+    bench::{Bench, PASSPHRASE, SSID, device},
+    ledger::Place,
+};
+
+#[tokio::test]
+async fn another_tenants_device_is_refused_with_that_reason_and_no_grant_leaves() {
+    let owned_by = Some("11".repeat(32));
+    let bench = Bench::with(vec![Spec { owned_by, ..device("OM-0001", Security::Sec2Patch1) }]).await;
+    bench.begin("OM-0001").await;
+    let now = bench.until_failed("owned_by_another").await;
+    assert_eq!(now["failure"]["retriable"], false);
+    let attempt = bench.ledger.attempt();
+    assert_eq!((attempt.outcome, attempt.cause.as_deref(), attempt.grant_id), (AttemptOutcome::Failed, Some("owned_by_another"), None));
+    assert!(attempt.identity_verified, "it was the right device, of the wrong owner");
+    assert_eq!(bench.ledger.count(|place| *place == Place::Free), 10);
+    assert!(bench.ledger.books().devices.is_empty());
+}
+
+#[tokio::test]
+async fn our_own_device_is_claimed_again_with_a_new_epoch() {
+    let mut bench = Bench::with(vec![device("OM-0001", Security::Sec2Patch1)]).await;
+    bench.commission("OM-0001").await;
+    {
+        let slot = bench.fleet.named("OM-0001")[0];
+        let now = slot.now();
+        slot.device().press_button(now);
+    }
+    bench.kill_and_start().await;
+    bench.commission("OM-0001").await;
+    let epochs: Vec<_> = bench.ledger.books().attempts.iter().map(|attempt| attempt.epoch).collect();
+    assert_eq!(epochs, [Some(1), Some(2)]);
+    assert_eq!(bench.ledger.count(|place| *place == Place::Spent), 2);
+}
+
+#[tokio::test]
+async fn power_lost_in_the_middle_of_a_claim_leaves_one_owner_and_one_grant() {
+    for (loss, epoch) in [(PowerLoss::BeforeStore, 1), (PowerLoss::Torn, 1), (PowerLoss::AfterStore, 1)] {
+        let bench = Bench::with(vec![device("OM-0001", Security::Sec2Patch1)]).await;
+        bench.faults("OM-0001", |faults| faults.power_loss = Some(loss));
+        bench.begin("OM-0001").await;
+        bench.until("needs_network").await;
+        bench.join(SSID, PASSPHRASE).await;
+        bench.until("succeeded").await;
+        let attempt = bench.ledger.attempt();
+        assert_eq!(attempt.epoch, Some(epoch), "{loss:?}: the same claim again is the same claim");
+        assert_eq!(attempt.steps.iter().filter(|row| row.step == "claim").count(), 2, "{loss:?}");
+        assert_eq!(bench.ledger.count(|place| *place == Place::Free), 9, "{loss:?}: one grant, once");
+    }
+}
+
+#[tokio::test]
+async fn without_a_grant_the_technician_is_told_and_goes_on_when_there_is_one() {
+    let bench = Bench::with(vec![device("OM-0001", Security::Sec2Patch1)]).await;
+    let pack = std::mem::take(&mut bench.ledger.books().grants);
+    bench.begin("OM-0001").await;
+    let now = bench.until_failed("no_grant").await;
+    assert_eq!(now["failure"]["retriable"], true);
+    bench.ledger.books().grants = pack;
+    bench.act("retry", Value::Null).await;
+    tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    bench.until("needs_network").await;
+}
+
+#[tokio::test]
+async fn a_grant_that_was_sent_is_kept_for_its_device_and_no_other() {
+    let bench = Bench::with(vec![device("OM-0001", Security::Sec2Patch1), device("OM-0002", Security::Sec2Patch1)]).await;
+    // Everything from the claim's last write on is lost: the device has the grant, we have no receipt.
+    bench.faults("OM-0001", |faults| faults.power_loss = Some(PowerLoss::AfterStore));
+    bench.begin("OM-0001").await;
+    loop {
+        let sent = bench.ledger.count(|place| matches!(place, Place::Sent { .. }));
+        if sent == 1 {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+    }
+    bench.act("cancel", Value::Null).await;
+    assert_eq!(bench.ledger.attempt().outcome, AttemptOutcome::Cancelled);
+    bench.commission("OM-0002").await;
+    let (first, second) = {
+        let books = bench.ledger.books();
+        (books.attempts[0].grant_id, books.attempts[1].grant_id)
+    };
+    assert!(first.is_some() && first != second, "another device gets another grant");
+    assert_eq!(bench.ledger.count(|place| *place == Place::Free), 8);
+}

@@ -1,0 +1,137 @@
+//! Links that drop, devices that are silent, and whatever else the air does.
+
+use std::time::Duration;
+
+use omniot_app::commissioning::esp::level::Mode;
+use omniot_shared::entities::{AttemptOutcome, Security};
+use omniot_tests::virtual_device::spec::{Spec, Stack};
+use serde_json::Value;
+
+use crate::{
+    bench::{Bench, PASSPHRASE, SSID, device, quick},
+    ledger::Place,
+};
+
+/// Drives to the end, whatever waits; `None` when it stays failed.
+async fn to_the_end(bench: &Bench) -> Option<Value> {
+    let mut retries = 0;
+    loop {
+        let now = bench.current().await;
+        match now["state"].as_str().unwrap() {
+            "running" => tokio::time::sleep(Duration::from_millis(2)).await,
+            "needs_network" => {
+                let _ = bench.act("network", serde_json::json!({"ssid": SSID, "passphrase": PASSPHRASE})).await;
+            }
+            "needs_pop" => {
+                let pop = bench.fleet.slots[0].device().factory().pop.clone();
+                let _ = bench.act("pop", serde_json::json!({"pop": pop})).await;
+            }
+            "failed" if retries < 3 && now["failure"]["retriable"] == true => {
+                retries += 1;
+                let _ = bench.act("retry", Value::Null).await;
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+            "succeeded" => return Some(now),
+            _ => return None,
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_link_that_drops_at_any_operation_is_taken_up_again() {
+    for at in 1..=44 {
+        let bench = Bench::with(vec![device("OM-0001", Security::Sec1)]).await;
+        bench.faults("OM-0001", |faults| faults.drop_at = Some(at));
+        bench.begin("OM-0001").await;
+        let ended = tokio::time::timeout(Duration::from_secs(20), to_the_end(&bench)).await;
+        let ended = ended.unwrap_or_else(|_| panic!("dropped at {at}: never ended"));
+        assert!(ended.is_some(), "dropped at {at}: {:#}", bench.current().await);
+        let attempt = bench.ledger.attempt();
+        assert_eq!(attempt.epoch, Some(1), "dropped at {at}: claimed once");
+        assert_eq!(bench.ledger.count(|place| *place == Place::Free), 9, "dropped at {at}: one grant");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_att_error_at_any_operation_is_survived_or_named() {
+    for stack in [Stack::Nimble, Stack::Bluedroid] {
+        for at in 1..=34 {
+            let bench = Bench::with(vec![Spec { stack, ..device("OM-0001", Security::Sec1) }]).await;
+            bench.faults("OM-0001", |faults| faults.att_error_at = Some(at));
+            bench.begin("OM-0001").await;
+            let ended = tokio::time::timeout(Duration::from_secs(20), to_the_end(&bench)).await;
+            let ended = ended.unwrap_or_else(|_| panic!("error at {at}: never ended"));
+            assert!(ended.is_some(), "error at {at}: {:#}", bench.current().await);
+            assert_eq!(bench.ledger.attempt().epoch, Some(1), "error at {at}: claimed once");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_silent_device_meets_the_deadline_of_the_step() {
+    let pace = omniot_app::commissioning::flow::pace::Pace { discover: Duration::from_millis(200), exchange: Duration::from_millis(200), operation: Duration::from_millis(100), ..quick() };
+    let bench = Bench::at_pace(vec![device("OM-0001", Security::Sec2Patch1)], pace, Mode::Field).await;
+    bench.faults("OM-0001", |faults| faults.silent = true);
+    bench.begin("OM-0001").await;
+    let now = bench.until_failed("no_answer").await;
+    assert_eq!(now["failure"]["retriable"], true);
+    bench.faults("OM-0001", |faults| faults.silent = false);
+    bench.act("retry", Value::Null).await;
+    tokio::time::sleep(Duration::from_millis(20)).await;
+    bench.until("needs_network").await;
+}
+
+#[tokio::test]
+async fn a_device_that_is_not_there_is_said_to_be_not_advertising() {
+    let pace = omniot_app::commissioning::flow::pace::Pace { find: Duration::from_millis(200), ..quick() };
+    let bench = Bench::at_pace(vec![device("OM-0001", Security::Sec2Patch1)], pace, Mode::Field).await;
+    let label = bench.label("OM-0001").replace("OM-0001", "OM-0009");
+    bench.ask("POST", "/app/commissions", serde_json::json!({"label": label, "site_id": crate::bench::SITE})).await;
+    bench.until_failed("not_advertising").await;
+}
+
+#[tokio::test]
+async fn a_radio_that_is_not_there_has_its_own_cause() {
+    use omniot_app::{
+        RadioChoice,
+        commissioning::{Commissioning, Settings, api, radio},
+        events::Events,
+    };
+    use std::sync::Arc;
+    let ledger = Arc::new(crate::ledger::Ledger::new(crate::bench::SITE));
+    for choice in [RadioChoice::None, RadioChoice::Virtual("127.0.0.1:1".into())] {
+        let office = Arc::new(crate::ledger::Office(Arc::clone(&ledger)));
+        let app = Commissioning::new(radio::open(&choice), office, Events::default(), Arc::new(omniot_shared::time::SystemClock), Settings { pace: quick(), ..Settings::new("0") });
+        let scanned = api::handle(&app, "POST", "/app/radio/scan", "", None).await;
+        assert_eq!((scanned.status, scanned.code()), (409, Some("adapter_absent")));
+        let status = serde_json::to_value(app.radio_status().await).unwrap();
+        assert_eq!(status["state"], "absent");
+        let begun = api::handle(&app, "POST", "/app/commissions", "", Some(serde_json::json!({"address": "X", "site_id": crate::bench::SITE}))).await;
+        assert_eq!(begun.status, 201);
+        let failed = tokio::time::timeout(Duration::from_secs(5), async {
+            loop {
+                let now = api::handle(&app, "GET", "/app/commissions/current", "", None).await.body;
+                if now["state"] == "failed" {
+                    return now;
+                }
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        });
+        assert_eq!(failed.await.unwrap()["failure"]["cause"], "adapter_absent");
+    }
+}
+
+#[tokio::test]
+async fn a_full_disk_is_named_and_goes_on_when_there_is_room() {
+    let bench = Bench::with(vec![device("OM-0001", Security::Sec2Patch1)]).await;
+    bench.begin("OM-0001").await;
+    bench.until("needs_network").await;
+    bench.ledger.books().full_disk = true;
+    bench.join(SSID, PASSPHRASE).await;
+    bench.until_failed("store_failed").await;
+    bench.ledger.books().full_disk = false;
+    bench.act("retry", Value::Null).await;
+    tokio::time::sleep(Duration::from_millis(20)).await;
+    bench.until("succeeded").await;
+    assert_eq!(bench.ledger.attempt().outcome, AttemptOutcome::Succeeded);
+}

@@ -1,0 +1,96 @@
+//! The app dies in the middle.
+
+use std::time::Duration;
+
+use omniot_shared::entities::{AttemptOutcome, Security, StepOutcome};
+use serde_json::{Value, json};
+
+use crate::{
+    bench::{Bench, PASSPHRASE, SITE, SSID, device},
+    ledger::Place,
+};
+
+#[tokio::test]
+async fn a_killed_commission_becomes_one_interrupted_attempt_exactly_once() {
+    let mut bench = Bench::with(vec![device("OM-0001", Security::Sec2Patch1)]).await;
+    bench.begin("OM-0001").await;
+    bench.until("needs_network").await;
+    bench.kill_and_start().await;
+    let attempt = bench.ledger.attempt();
+    assert_eq!((attempt.outcome, attempt.cause.as_deref()), (AttemptOutcome::Interrupted, Some("interrupted")));
+    assert_eq!(attempt.epoch, Some(1), "it had been claimed, and the record says so");
+    let left = bench.ask("GET", "/app/commissions/unfinished", Value::Null).await.body;
+    assert_eq!((&left["items"][0]["state"], &left["items"][0]["attempt_id"]), (&json!("interrupted"), &json!(attempt.id)));
+    bench.kill_and_start().await;
+    assert_eq!(bench.ledger.books().attempts.len(), 1, "the second start records nothing more");
+    let left = bench.ask("GET", "/app/commissions/unfinished", Value::Null).await.body;
+    assert_eq!(left["items"], json!([]));
+}
+
+#[tokio::test]
+async fn after_a_kill_at_any_moment_the_device_can_be_commissioned_and_no_grant_serves_two() {
+    for wait in [0, 5, 10, 20, 30, 45, 60, 80, 100] {
+        let mut bench = Bench::with(vec![device("OM-0001", Security::Sec2Patch1), device("OM-0002", Security::Sec2Patch1)]).await;
+        bench.begin("OM-0001").await;
+        tokio::time::sleep(Duration::from_millis(wait)).await;
+        let step = bench.current().await["step"].clone();
+        bench.kill_and_start().await;
+        bench.commission("OM-0002").await;
+        bench.commission("OM-0001").await;
+        let books = bench.ledger.books();
+        let outcomes: Vec<_> = books.attempts.iter().map(|attempt| attempt.outcome).collect();
+        assert_eq!(outcomes.iter().filter(|outcome| **outcome == AttemptOutcome::Succeeded).count(), 2, "killed at {step}");
+        assert!(outcomes.len() <= 3, "killed at {step}: {outcomes:?}");
+        let of = |serial: &str| -> Vec<_> {
+            let mine = books.attempts.iter().filter(|attempt| attempt.serial.as_deref() == Some(serial));
+            mine.filter_map(|attempt| attempt.grant_id).collect()
+        };
+        assert!(of("OM-0001").iter().all(|grant| !of("OM-0002").contains(grant)), "killed at {step}: a grant served two devices");
+    }
+}
+
+#[tokio::test]
+async fn a_kill_in_the_middle_of_a_step_is_a_row_of_the_record() {
+    let mut bench = Bench::with(vec![device("OM-0001", Security::Sec2Patch1)]).await;
+    bench.faults("OM-0001", |faults| faults.silent = true);
+    bench.begin("OM-0001").await;
+    while bench.current().await["step"] != "version" {
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+    tokio::time::sleep(Duration::from_millis(20)).await;
+    bench.kill_and_start().await;
+    let attempt = bench.ledger.attempt();
+    let last = attempt.steps.last().unwrap();
+    assert_eq!((last.step.as_str(), last.outcome), ("version", StepOutcome::Interrupted));
+    assert_eq!(bench.ledger.count(|place| *place == Place::Free), 10, "no grant was in play");
+}
+
+#[tokio::test]
+async fn a_failure_that_nobody_came_back_to_is_recorded_as_that_failure() {
+    let mut bench = Bench::with(vec![device("OM-0001", Security::Sec2Patch1)]).await;
+    bench.begin("OM-0001").await;
+    bench.until("needs_network").await;
+    bench.join("Legacy-AP", "legacy-2009").await;
+    bench.until_failed("join_timeout").await;
+    bench.kill_and_start().await;
+    let attempt = bench.ledger.attempt();
+    assert_eq!((attempt.outcome, attempt.cause.as_deref()), (AttemptOutcome::Failed, Some("join_timeout")));
+}
+
+#[tokio::test]
+async fn a_cancelled_commission_gives_its_device_free_and_is_recorded() {
+    let bench = Bench::with(vec![device("OM-0001", Security::Sec2Patch1)]).await;
+    bench.begin("OM-0001").await;
+    bench.until("needs_network").await;
+    let busy = bench.ask("POST", "/app/commissions", json!({"label": bench.label("OM-0001"), "site_id": SITE})).await;
+    assert_eq!((busy.status, busy.code()), (409, Some("state_conflict")), "one at a time");
+    assert_eq!(bench.act("cancel", Value::Null).await.body["state"], "cancelled");
+    assert_eq!(bench.ledger.attempt().outcome, AttemptOutcome::Cancelled);
+    assert_eq!(bench.act("cancel", Value::Null).await.status, 409, "twice is not cancelled twice");
+    assert!(!bench.fleet.slots[0].device().linked(), "the device is free");
+    bench.begin("OM-0001").await;
+    bench.until("needs_network").await;
+    bench.join(SSID, PASSPHRASE).await;
+    bench.until("succeeded").await;
+    assert_eq!(bench.ledger.books().attempts.len(), 2);
+}

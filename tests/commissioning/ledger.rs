@@ -1,0 +1,188 @@
+//! A desk in memory that survives the engine: what a store does, without a store.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, MutexGuard},
+};
+
+use async_trait::async_trait;
+use ed25519_dalek::SigningKey;
+use omniot_app::commissioning::flow::desk::{CommissionedDevice, Desk, DeskError, Desks, GrantFate, TakenGrant, Technician, Unfinished};
+use omniot_shared::{
+    claim::{Grant, PublicKey, SignedGrant},
+    entities::{Attempt, Device, DeviceModel},
+    ids::{AttemptId, ClientId, GrantId, PersonId, SiteId, TenantId, normal_serial},
+    time::Millis,
+};
+use uuid::Uuid;
+
+pub const TENANT: TenantId = TenantId(Uuid::from_u128(100));
+
+/// How far a grant has gone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Place {
+    Free,
+    Kept { serial: String, site: SiteId, nonce: [u8; 16] },
+    Sent { serial: String, site: SiteId, nonce: [u8; 16] },
+    Spent,
+}
+
+#[derive(Default)]
+pub struct Books {
+    pub grants: BTreeMap<GrantId, (SignedGrant, Place)>,
+    pub unfinished: BTreeMap<AttemptId, String>,
+    /// Everything that was ever stored, for the canary.
+    pub written: Vec<String>,
+    pub attempts: Vec<Attempt>,
+    pub devices: Vec<CommissionedDevice>,
+    pub known: Vec<Device>,
+    pub models: Vec<DeviceModel>,
+    pub online: bool,
+    pub full_disk: bool,
+}
+
+pub struct Ledger {
+    site: SiteId,
+    books: Mutex<Books>,
+}
+
+/// The tenant's claim key.
+pub fn claim_key() -> SigningKey {
+    SigningKey::from_bytes(&[42; 32])
+}
+
+impl Ledger {
+    /// With ten grants.
+    pub fn new(site: SiteId) -> Self {
+        let mut books = Books::default();
+        for number in 1..=10 {
+            let id = GrantId(Uuid::from_u128(number));
+            let grant = Grant {
+                tenant: TENANT,
+                id,
+                technician: PersonId(Uuid::from_u128(200)),
+                client: ClientId(Uuid::from_u128(300)),
+                not_before: Millis(0),
+                not_after: Millis(i64::MAX),
+                backend_url: "http://127.0.0.1:9".into(),
+                trust_anchor: Vec::new(),
+                sites: Vec::new(),
+                claim_key: PublicKey::of(&claim_key()),
+            };
+            books.grants.insert(id, (grant.sign(&claim_key()), Place::Free));
+        }
+        Self { site, books: Mutex::new(books) }
+    }
+
+    pub fn books(&self) -> MutexGuard<'_, Books> {
+        self.books.lock().unwrap()
+    }
+
+    /// How many grants are in that place.
+    pub fn count(&self, is: impl Fn(&Place) -> bool) -> usize {
+        self.books().grants.values().filter(|(_, place)| is(place)).count()
+    }
+
+    /// The one attempt.
+    pub fn attempt(&self) -> Attempt {
+        let books = self.books();
+        assert_eq!(books.attempts.len(), 1, "{:#?}", books.attempts);
+        books.attempts[0].clone()
+    }
+
+    fn write(&self) -> Result<MutexGuard<'_, Books>, DeskError> {
+        let books = self.books();
+        if books.full_disk { Err(DeskError::Store("the disk is full".into())) } else { Ok(books) }
+    }
+}
+
+#[async_trait]
+impl Desk for Ledger {
+    async fn technician(&self) -> Result<Technician, DeskError> {
+        Ok(Technician { tenant: TENANT, person: PersonId(Uuid::from_u128(200)), name: "Tess".into(), client: ClientId(Uuid::from_u128(300)) })
+    }
+
+    async fn device_by_serial(&self, serial: &str) -> Result<Option<Device>, DeskError> {
+        Ok(self.books().known.iter().find(|device| device.serial == normal_serial(serial)).cloned())
+    }
+
+    async fn model_by_sku(&self, sku: &str) -> Result<Option<DeviceModel>, DeskError> {
+        Ok(self.books().models.iter().find(|model| model.sku == sku).cloned())
+    }
+
+    async fn model_of(&self, device: &Device) -> Result<Option<DeviceModel>, DeskError> {
+        Ok(self.books().models.iter().find(|model| model.id == device.model_id).cloned())
+    }
+
+    async fn has_site(&self, site: SiteId) -> Result<bool, DeskError> {
+        Ok(site == self.site)
+    }
+
+    async fn take_grant(&self, site: SiteId, serial: &str, nonce: [u8; 16], _now: Millis) -> Result<TakenGrant, DeskError> {
+        let mut books = self.write()?;
+        for (id, (grant, place)) in &books.grants {
+            if let Place::Kept { serial: of, site: at, nonce } | Place::Sent { serial: of, site: at, nonce } = place
+                && (of.as_str(), *at) == (serial, site)
+            {
+                return Ok(TakenGrant { id: *id, grant: grant.clone(), nonce: *nonce });
+            }
+        }
+        let free = books.grants.iter_mut().find(|(_, (_, place))| *place == Place::Free);
+        let (id, (grant, place)) = free.ok_or(DeskError::NoGrant)?;
+        *place = Place::Kept { serial: serial.into(), site, nonce };
+        Ok(TakenGrant { id: *id, grant: grant.clone(), nonce })
+    }
+
+    async fn settle_grant(&self, grant: GrantId, fate: GrantFate) -> Result<(), DeskError> {
+        let mut books = self.write()?;
+        if let Some((_, place)) = books.grants.get_mut(&grant) {
+            *place = match (place.clone(), fate) {
+                (_, GrantFate::Spent) => Place::Spent,
+                (Place::Kept { serial, site, nonce }, GrantFate::Sent) => Place::Sent { serial, site, nonce },
+                (Place::Kept { .. }, GrantFate::Unsent) => Place::Free,
+                (other, _) => other,
+            };
+        }
+        Ok(())
+    }
+
+    async fn is_online(&self) -> bool {
+        self.books().online
+    }
+
+    async fn save_commission(&self, state: &Unfinished) -> Result<(), DeskError> {
+        let mut books = self.write()?;
+        books.written.push(state.json.clone());
+        books.unfinished.insert(state.id, state.json.clone());
+        Ok(())
+    }
+
+    async fn load_unfinished(&self) -> Result<Vec<Unfinished>, DeskError> {
+        Ok(self.books().unfinished.iter().map(|(id, json)| Unfinished { id: *id, json: json.clone() }).collect())
+    }
+
+    async fn record(&self, attempt: &Attempt, device: Option<&CommissionedDevice>) -> Result<(), DeskError> {
+        let mut books = self.write()?;
+        books.written.push(serde_json::to_string(attempt).unwrap());
+        books.unfinished.remove(&attempt.id);
+        if !books.attempts.iter().any(|known| known.id == attempt.id) {
+            books.attempts.push(attempt.clone());
+            books.devices.extend(device.cloned());
+        }
+        Ok(())
+    }
+}
+
+/// Hands out the one ledger.
+pub struct Office(pub Arc<Ledger>);
+
+#[async_trait]
+impl Desks for Office {
+    async fn active(&self) -> Result<Arc<dyn Desk>, DeskError> {
+        Ok(Arc::<Ledger>::clone(&self.0))
+    }
+
+    async fn all(&self) -> Vec<Arc<dyn Desk>> {
+        vec![Arc::<Ledger>::clone(&self.0)]
+    }
+}

@@ -1,0 +1,17 @@
+//! Whole commissions: the app's engine and client against virtual devices over the virtual
+//! radio's socket, with real cryptography on both sides and faults on demand.
+//!
+//! Deliberately not here: the server and the store (the journeys have them).
+
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod bench;
+mod canary;
+mod claims;
+mod faults;
+mod happy;
+mod kills;
+mod ledger;
+mod nearby;
+mod networks;
+mod proofs;

@@ -1,0 +1,133 @@
+//! Networks that do not work at first.
+
+use omniot_shared::entities::{AttemptOutcome, Security};
+use omniot_tests::virtual_device::faults::FalseSuccess;
+use serde_json::{Value, json};
+
+use crate::bench::{Bench, PASSPHRASE, SSID, device};
+
+async fn waiting_for_a_network() -> Bench {
+    let bench = Bench::with(vec![device("OM-0001", Security::Sec2Patch1)]).await;
+    bench.begin("OM-0001").await;
+    bench.until("needs_network").await;
+    bench
+}
+
+fn times(bench: &Bench, step: &str) -> usize {
+    bench.ledger.attempt().steps.iter().filter(|row| row.step == step).count()
+}
+
+#[tokio::test]
+async fn a_wrong_password_goes_back_to_the_password_on_the_same_link() {
+    for security in [Security::Sec2Patch1, Security::Sec1] {
+        let bench = Bench::with(vec![device("OM-0001", security)]).await;
+        bench.begin("OM-0001").await;
+        bench.until("needs_network").await;
+        for wrong in ["wrong-password", "wrong-again"] {
+            bench.join(SSID, wrong).await;
+            let asked = bench.until("needs_network").await;
+            assert_eq!(asked["failure"], json!({"cause": "wrong_password", "step": "join", "retriable": true}));
+        }
+        bench.join(SSID, PASSPHRASE).await;
+        let done = bench.until("succeeded").await;
+        assert_eq!(done["failure"], Value::Null);
+        assert_eq!((times(&bench, "connect"), times(&bench, "join"), times(&bench, "claim")), (1, 3, 1), "one link, one claim, three tries");
+        let causes: Vec<_> = bench.ledger.attempt().steps.into_iter().filter_map(|row| row.cause).collect();
+        assert_eq!(causes.iter().filter(|cause| *cause == "wrong_password").count(), 2, "the recorder keeps both");
+    }
+}
+
+#[tokio::test]
+async fn a_network_that_is_not_there_is_looked_for_again() {
+    let bench = waiting_for_a_network().await;
+    bench.join("Nowhere", "long enough").await;
+    let asked = bench.until("needs_network").await;
+    assert_eq!(asked["failure"]["cause"], "network_not_found");
+    assert!(!asked["networks"].as_array().unwrap().is_empty(), "with a fresh list");
+    bench.join(SSID, PASSPHRASE).await;
+    bench.until("succeeded").await;
+    assert_eq!((times(&bench, "connect"), times(&bench, "scan_networks")), (1, 2));
+}
+
+#[tokio::test]
+async fn the_technician_may_scan_again() {
+    let bench = waiting_for_a_network().await;
+    assert_eq!(bench.act("retry", Value::Null).await.status, 200);
+    tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    bench.until("needs_network").await;
+    bench.join(SSID, PASSPHRASE).await;
+    bench.until("succeeded").await;
+    assert_eq!(times(&bench, "scan_networks"), 2);
+}
+
+#[tokio::test]
+async fn a_network_that_never_lets_it_in_has_a_deadline_and_another_may_be_given() {
+    let bench = waiting_for_a_network().await;
+    bench.join("Legacy-AP", "legacy-2009").await;
+    let now = bench.until_failed("join_timeout").await;
+    assert_eq!(now["failure"]["retriable"], true);
+    assert!(bench.ledger.books().attempts.is_empty(), "it is not over yet");
+    bench.join(SSID, PASSPHRASE).await;
+    let now = loop {
+        let now = bench.current().await;
+        if now["state"] != "running" {
+            break now;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    };
+    assert!(now["state"] == "succeeded" || now["failure"]["cause"] == "apply_refused", "{now:#}");
+}
+
+#[tokio::test]
+async fn a_success_that_shows_no_network_is_none() {
+    for lie in [FalseSuccess::Empty, FalseSuccess::Truncated] {
+        let bench = waiting_for_a_network().await;
+        bench.faults("OM-0001", |faults| faults.false_success = Some(lie));
+        bench.join(SSID, PASSPHRASE).await;
+        let now = bench.until("failed").await;
+        let cause = now["failure"]["cause"].as_str().unwrap().to_owned();
+        assert!(["false_success", "invalid_reply"].contains(&cause.as_str()), "{now:#}");
+        bench.act("cancel", Value::Null).await;
+        let attempt = bench.ledger.attempt();
+        assert_eq!((attempt.outcome, attempt.cause), (AttemptOutcome::Failed, Some(cause)), "what failed is on record, not that it was cancelled");
+    }
+}
+
+#[tokio::test]
+async fn passphrases_that_cannot_be_right_are_not_sent() {
+    let bench = waiting_for_a_network().await;
+    for (ssid, passphrase, field) in [
+        (SSID, "short", "passphrase"),
+        (SSID, "", "passphrase"),
+        (SSID, &"x".repeat(64), "passphrase"),
+        ("", "long enough", "ssid"),
+        (&"n".repeat(33), "long enough", "ssid"),
+    ] {
+        let answer = bench.act("network", json!({"ssid": ssid, "passphrase": passphrase})).await;
+        assert_eq!((answer.status, &answer.body["error"]["field"]), (422, &json!(field)), "{ssid:?} {passphrase:?}");
+    }
+    bench.join(SSID, PASSPHRASE).await;
+    bench.until("succeeded").await;
+}
+
+#[tokio::test]
+async fn a_link_that_drops_after_apply_is_probably_fine() {
+    let bench = waiting_for_a_network().await;
+    bench.faults("OM-0001", |faults| faults.drop_at = None);
+    bench.join(SSID, PASSPHRASE).await;
+    loop {
+        let now = bench.current().await;
+        if now["step"] == "join" {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+    }
+    {
+        let slot = bench.fleet.named("OM-0001")[0];
+        slot.device().disconnect();
+        slot.link_ended();
+    }
+    let done = bench.until("succeeded").await;
+    assert_eq!((&done["steps"][10]["state"], &done["steps"][10]["cause"]), (&json!("skipped"), &json!("join_unconfirmed")), "{done:#}");
+    assert_eq!(done["warnings"], json!(["join_unconfirmed"]));
+}

@@ -1,0 +1,157 @@
+//! Proof of possession and level of security.
+
+use omniot_shared::{
+    entities::{Device, DeviceModel, DeviceState, Security},
+    ids::{DeviceId, ModelId},
+    time::Millis,
+};
+use omniot_tests::virtual_device::spec::{Spec, Stack};
+use serde_json::json;
+use uuid::Uuid;
+
+use crate::{
+    bench::{Bench, PASSPHRASE, SITE, SSID, device, quick},
+    ledger::{Place, TENANT},
+};
+
+async fn begin_with(bench: &Bench, pop: &str) {
+    let body = json!({"label": bench.label("OM-0001"), "pop": pop, "site_id": SITE});
+    assert_eq!(bench.ask("POST", "/app/commissions", body).await.status, 201);
+}
+
+#[tokio::test]
+async fn a_wrong_pop_is_asked_for_again_and_the_right_one_goes_on() {
+    for (security, stack) in [
+        (Security::Sec2Patch1, Stack::Nimble),
+        (Security::Sec2Patch1, Stack::Bluedroid),
+        (Security::Sec1, Stack::Nimble),
+        (Security::Sec1, Stack::Bluedroid),
+    ] {
+        let bench = Bench::with(vec![Spec { stack, ..device("OM-0001", security) }]).await;
+        begin_with(&bench, "not-the-secret").await;
+        let asked = bench.until("needs_pop").await;
+        assert_eq!(asked["failure"], json!({"cause": "wrong_pop", "step": "handshake", "retriable": true}), "{security:?} {stack:?}");
+        let right = bench.fleet.slots[0].device().factory().pop.clone();
+        bench.act("pop", json!({"pop": right})).await;
+        bench.until("needs_network").await;
+        bench.join(SSID, PASSPHRASE).await;
+        bench.until("succeeded").await;
+        let tried = bench.ledger.attempt().steps.into_iter().filter(|row| row.step == "handshake").count();
+        assert_eq!(tried, 2, "both tries are recorded");
+        let connected = bench.ledger.attempt().steps.into_iter().filter(|row| row.step == "connect").count();
+        assert_eq!(connected, if stack == Stack::Nimble { 1 } else { 2 }, "the same link, when the device keeps it");
+    }
+}
+
+#[tokio::test]
+async fn the_fifth_wrong_pop_ends_the_attempt_and_the_next_must_wait() {
+    let bench = Bench::with(vec![device("OM-0001", Security::Sec2Patch1)]).await;
+    begin_with(&bench, "wrong-1").await;
+    for number in 2..=5 {
+        bench.until("needs_pop").await;
+        bench.act("pop", json!({"pop": format!("wrong-{number}")})).await;
+    }
+    bench.until_failed("too_many_wrong_pops").await;
+    bench.begin("OM-0001").await;
+    bench.until_failed("too_many_wrong_pops").await;
+    assert_eq!(bench.ledger.books().attempts.len(), 2);
+    assert_eq!(bench.ledger.count(|place| *place == Place::Free), 10);
+}
+
+#[tokio::test]
+async fn the_air_cannot_lower_the_level_of_the_label() {
+    for lower in [Security::Sec0, Security::Sec1] {
+        let bench = Bench::with(vec![device("OM-0001", Security::Sec2Patch1)]).await;
+        bench.faults("OM-0001", |faults| faults.downgrade = Some(lower));
+        bench.begin("OM-0001").await;
+        let now = bench.until_failed("downgrade_refused").await;
+        assert_eq!((&now["failure"]["step"], &now["failure"]["retriable"]), (&json!("version"), &json!(false)));
+        assert_eq!(bench.ledger.attempt().security, None, "no session began");
+    }
+}
+
+#[tokio::test]
+async fn the_models_floor_holds_where_the_label_allows_more() {
+    let bench = Bench::with(vec![device("OM-0001", Security::Sec2Patch0)]).await;
+    let model = DeviceModel { id: ModelId(Uuid::from_u128(1)), name: "Sensor".into(), sku: "OM-SENSE-1".into(), min_security: Security::Sec2Patch1, created_at: Millis(0) };
+    bench.ledger.books().models.push(model.clone());
+    bench.begin("OM-0001").await;
+    let now = bench.until_failed("downgrade_refused").await;
+    assert_eq!(now["failure"]["step"], "identity", "it is known only once the device said its model");
+    bench.ledger.books().known.push(Device {
+        id: DeviceId::for_serial(TENANT, "OM-0001"),
+        serial: "OM-0001".into(),
+        name: "One".into(),
+        model_id: model.id,
+        site_id: None,
+        note: None,
+        state: DeviceState::Planned,
+        firmware: None,
+        epoch: 0,
+        created_at: Millis(0),
+    });
+    bench.begin("OM-0001").await;
+    let now = bench.until_failed("downgrade_refused").await;
+    assert_eq!(now["failure"]["step"], "version", "a planned device is refused before the handshake");
+}
+
+#[tokio::test]
+async fn a_device_without_protection_is_for_developers_only() {
+    use omniot_app::commissioning::esp::level::Mode;
+    let bench = Bench::with(vec![device("OM-0001", Security::Sec0)]).await;
+    bench.begin("OM-0001").await;
+    bench.until_failed("unprotected").await;
+    let bench = Bench::at_pace(vec![device("OM-0001", Security::Sec0)], quick(), Mode::Developer).await;
+    let done = bench.commission("OM-0001").await;
+    assert_eq!(done["warnings"], json!(["security_none"]));
+}
+
+#[tokio::test]
+async fn a_device_with_another_key_than_its_label_is_refused() {
+    let bench = Bench::with(vec![device("OM-0001", Security::Sec2Patch1)]).await;
+    bench.faults("OM-0001", |faults| faults.wrong_key = true);
+    bench.begin("OM-0001").await;
+    let now = bench.until("failed").await;
+    let cause = now["failure"]["cause"].as_str().unwrap();
+    assert!(["identity_mismatch", "identity_invalid"].contains(&cause), "{now:#}");
+    assert_eq!(bench.ledger.count(|place| *place == Place::Free), 10, "no grant leaves for it");
+}
+
+#[tokio::test]
+async fn a_typed_claim_code_proves_the_identity_too() {
+    let bench = Bench::with(vec![device("OM-0001", Security::Sec2Patch1), device("OM-0002", Security::Sec2Patch1)]).await;
+    let read = bench.ask("POST", "/app/labels/read", json!({"text": bench.label("OM-0001")})).await;
+    let code = read.body["claim_code"].as_str().unwrap().to_owned();
+    for (at, verdict) in [(1, false), (0, true)] {
+        let (address, pop) = {
+            let device = bench.fleet.slots[at].device();
+            (device.factory().address(), device.factory().pop.clone())
+        };
+        let body = json!({"address": address, "pop": pop, "label": code, "site_id": SITE});
+        assert_eq!(bench.ask("POST", "/app/commissions", body).await.status, 201);
+        if verdict {
+            bench.until("needs_network").await;
+        } else {
+            bench.until_failed("identity_mismatch").await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_retired_device_is_left_alone() {
+    let bench = Bench::with(vec![device("OM-0001", Security::Sec2Patch1)]).await;
+    bench.ledger.books().known.push(Device {
+        id: DeviceId::for_serial(TENANT, "OM-0001"),
+        serial: "OM-0001".into(),
+        name: "One".into(),
+        model_id: ModelId(Uuid::from_u128(1)),
+        site_id: None,
+        note: None,
+        state: DeviceState::Retired,
+        firmware: None,
+        epoch: 3,
+        created_at: Millis(0),
+    });
+    bench.begin("OM-0001").await;
+    bench.until_failed("device_retired").await;
+}
