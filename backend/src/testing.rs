@@ -189,6 +189,23 @@ impl App {
         Client { app: self.clone(), token: Some(token.to_owned()) }
     }
 
+    /// The same store behind other routes.
+    pub fn with_router(&self, router: Router) -> Self {
+        Self { router, ..self.clone() }
+    }
+
+    /// The same server as it is outside development.
+    pub fn without_development(&self) -> Self {
+        let settings = Settings { mail_readable: false, ..(*self.state.settings).clone() };
+        let state = AppState { settings: Arc::new(settings), ..self.state.clone() };
+        Self { router: crate::build(state.clone()), state, ..self.clone() }
+    }
+
+    /// Somebody who calls with the token of somebody else, maybe on another server.
+    pub fn bearer_of(&self, other: &Client) -> Client {
+        Client { app: self.clone(), token: other.token.clone() }
+    }
+
     /// A signed-in platform operator.
     pub async fn operator(&self) -> Client {
         let token = self.state.chance.with(|rng| Token::mint(Kind::Operator, rng));

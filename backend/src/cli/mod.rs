@@ -5,7 +5,7 @@
 mod commands;
 mod demo;
 
-use std::{io::Write as _, net::SocketAddr, path::PathBuf, process::ExitCode, sync::Arc};
+use std::{io::{IsTerminal as _, Write as _}, net::SocketAddr, path::PathBuf, process::ExitCode, sync::Arc};
 
 use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand};
@@ -132,7 +132,7 @@ fn complain(error: &anyhow::Error) -> ExitCode {
 
 fn log(cli: &Cli) {
     let filter = tracing_subscriber::EnvFilter::try_new(&cli.log).unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
-    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(std::io::stderr().is_terminal());
     // A second subscriber in one process is a test's; the first one stays.
     let _ = if cli.log_json { lines.json().flatten_event(true).try_init() } else { lines.try_init() };
 }

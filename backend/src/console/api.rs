@@ -6,10 +6,10 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::{
-    db::{DbError, TenantAccess},
+    db::TenantAccess,
     http::{ApiError, AppState, Cursor, Json, Limit, OperatorCaller, Page, Query},
     mail,
-    tenancy::templates,
+    tenancy::{store as tenants, templates},
 };
 
 /// What a tenant can begin with.
@@ -67,10 +67,8 @@ pub(super) async fn list_mail(State(state): State<AppState>, _: OperatorCaller, 
     }
     let before = query.cursor.map(|cursor| cursor.key::<(i64, Uuid)>()).transpose()?;
     let tenant_id = query.tenant_id;
-    let mut scope = match state.db.read(&TenantAccess::for_job(tenant_id, "read_mail")).await {
-        Err(DbError::NoSuchTenant(_)) => return Err(ApiError::not_found()),
-        other => other?,
-    };
+    tenants::by_id(&mut state.db.control_read().await?, tenant_id).await?.ok_or_else(ApiError::not_found)?;
+    let mut scope = state.db.read(&TenantAccess::for_job(tenant_id, "read_mail")).await?;
     let letters = mail::list(&mut scope, before, query.limit.rows()).await?;
     let page = Page::of(letters, query.limit, |mail| (mail.created_at, mail.id.0));
     Ok(page.map(|mail| MailItem { id: mail.id, tenant_id, recipient: mail.recipient, subject: mail.subject, body: mail.body, link: mail.link, created_at: mail.created_at }))

@@ -226,3 +226,21 @@ async fn a_ticket_ends_with_the_session_the_role_and_the_tenant() {
         assert_eq!(ticket.check(&app.state).await.expect_err("over").code, "not_signed_in", "on {}", app.engine);
     }
 }
+
+#[tokio::test]
+async fn a_handler_that_panics_or_never_ends_is_answered_in_the_envelope() {
+    let app = App::sqlite().await;
+    let router = axum::Router::new()
+        .route("/boom", axum::routing::get(|| async { panic!("a bug") as &'static str }))
+        .route("/forever", axum::routing::get(std::future::pending::<&'static str>))
+        .layer(tower_http::catch_panic::CatchPanicLayer::custom(super::panicked))
+        .layer(axum::middleware::from_fn_with_state(app.state.clone(), super::surround));
+    let app = app.with_router(router);
+    let broken = app.nobody().get("/boom").await;
+    assert_eq!(broken.refusal(), refused(500, "internal"));
+    assert!(!String::from_utf8_lossy(&broken.bytes).contains("a bug"), "what broke inside stays inside");
+    tokio::time::pause();
+    let late = app.nobody().get("/forever").await;
+    assert_eq!(late.refusal(), refused(503, "timeout"));
+    assert!(late.headers.contains_key("retry-after") && late.headers.contains_key("x-request-id"));
+}
