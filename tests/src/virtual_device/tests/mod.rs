@@ -20,9 +20,8 @@ fn claim_key(n: u8) -> ed25519_dalek::SigningKey {
     ed25519_dalek::SigningKey::from_bytes(&[n; 32])
 }
 
-/// Grant `id` of tenant `n`; devices report to `backend_url`. Under TLS it brings a trust anchor as
-/// long as a real one, so that it needs several chunks.
-fn grant_for(n: u8, id: u128, backend_url: &str) -> SignedGrant {
+/// Grant `id` of tenant `n`; devices report to `backend_url` and trust that anchor.
+fn grant_for(n: u8, id: u128, backend_url: &str, trust_anchor: &[u8]) -> SignedGrant {
     let grant = Grant {
         tenant: Uuid::from_u128(n.into()).into(),
         id: Uuid::from_u128(id).into(),
@@ -31,15 +30,16 @@ fn grant_for(n: u8, id: u128, backend_url: &str) -> SignedGrant {
         not_before: Millis(0),
         not_after: Millis(i64::MAX),
         backend_url: backend_url.into(),
-        trust_anchor: if backend_url.starts_with("https") { vec![7; 900] } else { Vec::new() },
+        trust_anchor: trust_anchor.to_vec(),
         sites: Vec::new(),
         claim_key: PublicKey::of(&claim_key(n)),
     };
     grant.sign(&claim_key(n))
 }
 
+/// Any grant, as long as a real one with a trust anchor, so that it needs several chunks.
 fn grant(n: u8, id: u128) -> SignedGrant {
-    grant_for(n, id, "https://127.0.0.1:9")
+    grant_for(n, id, "https://127.0.0.1:9", &[7; 900])
 }
 
 /// A device of that make, in a folder that goes with it.

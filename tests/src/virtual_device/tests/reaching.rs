@@ -22,10 +22,10 @@ use crate::virtual_device::{
 };
 
 /// Commissions the only device of a running fleet, behind the socket's back.
-fn commission(slot: &Slot, backend: &str) {
+fn commission(slot: &Slot, backend: &str, trust_anchor: &[u8]) {
     let mut device = slot.device();
     let now = slot.now();
-    let grant = grant_for(1, 5, backend);
+    let grant = grant_for(1, 5, backend, trust_anchor);
     let mut client = Client::open(&mut device, now);
     client.claim(&grant, 1).unwrap();
     client.join("Guest", "");
@@ -58,6 +58,16 @@ struct Moody {
     beats: Arc<AtomicU32>,
 }
 
+impl Moody {
+    fn router(self) -> Router {
+        Router::new()
+            .route("/v1/device/challenge", post(challenge))
+            .route("/v1/device/claim", post(claim))
+            .route("/v1/device/heartbeat", post(heartbeat))
+            .with_state(self)
+    }
+}
+
 async fn challenge(State(moody): State<Moody>) -> impl IntoResponse {
     match moody.challenges.fetch_add(1, Ordering::SeqCst) {
         0 => (StatusCode::OK, "<html>Please sign in to the Wi-Fi</html>").into_response(),
@@ -85,16 +95,12 @@ async fn a_device_goes_on_through_an_absent_a_captive_and_a_forgetful_backend() 
     let reserved = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = reserved.local_addr().unwrap();
     drop(reserved);
-    commission(slot, &format!("http://{address}"));
+    commission(slot, &format!("http://{address}"), &[]);
     eventually("it joins its network", || slot.device().joined(slot.now())).await;
     tokio::time::sleep(Duration::from_millis(300)).await;
     assert!(slot.device().kept.credential.is_none(), "nobody is there yet");
     let moody = Moody::default();
-    let router = Router::new()
-        .route("/v1/device/challenge", post(challenge))
-        .route("/v1/device/claim", post(claim))
-        .route("/v1/device/heartbeat", post(heartbeat))
-        .with_state(moody.clone());
+    let router = moody.clone().router();
     let listener = TcpListener::bind(address).await.unwrap();
     tokio::spawn(async move { axum::serve(listener, router).await });
     eventually("it claims itself and is heard, also after its credential was forgotten", || slot.device().contact.heartbeats >= 3).await;
@@ -106,11 +112,32 @@ fn a_grants_backend_is_where_the_device_goes() {
     let bench = super::Bench::new(ordinary(Security::Sec1));
     let mut device = bench.device();
     let mut client = Client::open(&mut device, 1);
-    client.claim(&grant_for(1, 5, "https://iot.example.com"), 1).unwrap();
+    client.claim(&grant_for(1, 5, "https://iot.example.com", &[7; 900]), 1).unwrap();
     client.join("Guest", "");
     assert!(device.errand(1).is_none(), "not in a network yet");
     let errand = device.errand(5000);
     let Some(crate::virtual_device::contact::Errand::Claim { backend, tenant, epoch }) = errand else { panic!("a claim is due") };
     assert_eq!((backend.url.as_str(), backend.trust_anchor.len(), epoch), ("https://iot.example.com", 900, 1));
     assert_eq!(tenant, omniot_shared::ids::TenantId(uuid::Uuid::from_u128(1)).to_string());
+}
+
+#[tokio::test]
+async fn a_device_trusts_the_anchor_of_its_grant_and_no_other() {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let (cert, key) = (include_bytes!("../../../vectors/tls/server.pem"), include_bytes!("../../../vectors/tls/server.key"));
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.set_nonblocking(true).unwrap();
+    let backend = format!("https://{}", listener.local_addr().unwrap());
+    let moody = Moody::default();
+    let config = axum_server::tls_rustls::RustlsConfig::from_pem(cert.to_vec(), key.to_vec()).await.unwrap();
+    let served = axum_server::from_tcp_rustls(listener, config).unwrap().serve(moody.clone().router().into_make_service());
+    tokio::spawn(served);
+    let (strict, _dir, _radio) = fleet().await;
+    commission(&strict.slots[0], &backend, include_bytes!("../../../vectors/tls/other.der"));
+    eventually("it joins", || strict.slots[0].device().joined(strict.slots[0].now())).await;
+    tokio::time::sleep(Duration::from_millis(600)).await;
+    assert_eq!(moody.challenges.load(Ordering::SeqCst), 0, "a stranger's certificate is not spoken to");
+    let (fleet, _other_dir, _other_radio) = fleet().await;
+    commission(&fleet.slots[0], &backend, include_bytes!("../../../vectors/tls/ca.der"));
+    eventually("it is heard over TLS", || fleet.slots[0].device().contact.heartbeats >= 1).await;
 }
