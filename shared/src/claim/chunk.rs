@@ -19,7 +19,7 @@ pub enum ChunkError {
     /// Not a `Chunk` message.
     #[error("not a chunk")]
     Malformed,
-    /// `total` is 0 or above [`MESSAGE_LIMIT`], or the chunk itself is too long.
+    /// `total` is above [`MESSAGE_LIMIT`], or the chunk itself is too long.
     #[error("the message or the chunk is too long")]
     TooLong,
     /// It does not begin where the one before ended, or its `total` differs.
@@ -50,8 +50,12 @@ pub fn read_chunk(bytes: &[u8]) -> Result<Chunk, ChunkError> {
     }
     let chunk = Chunk::decode(bytes).map_err(|_| ChunkError::Malformed)?;
     let total = usize::try_from(chunk.total).unwrap_or(usize::MAX);
-    if total == 0 || total > MESSAGE_LIMIT {
+    if total > MESSAGE_LIMIT {
         return Err(ChunkError::TooLong);
+    }
+    // A message whose fields all have their defaults is empty on the wire, e.g. the reply "shown".
+    if total == 0 && (chunk.offset != 0 || !chunk.payload.is_empty()) {
+        return Err(ChunkError::Malformed);
     }
     Ok(chunk)
 }
@@ -73,6 +77,9 @@ impl Assembler {
         if chunk.offset == 0 {
             self.held.clear();
             self.total = chunk.total;
+        }
+        if chunk.offset == 0 && chunk.total == 0 && chunk.payload.is_empty() {
+            return Ok(Some(Vec::new()));
         }
         let reached = self.held.len() + chunk.payload.len();
         let whole = usize::try_from(self.total).unwrap_or(usize::MAX);
@@ -134,6 +141,15 @@ mod tests {
                 let _ = assembler.take(&Chunk { offset, total, payload: vec![1; length] });
                 prop_assert!(usize::try_from(assembler.reached()).unwrap() <= MESSAGE_LIMIT);
             }
+        }
+    }
+
+    #[test]
+    fn an_empty_message_is_one_chunk_and_nothing_else_may_claim_to_be_empty() {
+        let empty = chunk_at(&[], 0);
+        assert_eq!(Assembler::default().take(&read_chunk(&empty.encode_to_vec()).unwrap()), Ok(Some(Vec::new())));
+        for wrong in [Chunk { offset: 5, ..empty.clone() }, Chunk { payload: vec![1], ..empty }] {
+            assert_eq!(read_chunk(&wrong.encode_to_vec()), Err(ChunkError::Malformed));
         }
     }
 
