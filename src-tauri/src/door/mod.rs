@@ -21,6 +21,8 @@ mod path;
 mod proxy;
 mod reads;
 mod reply;
+#[cfg(test)]
+mod tests;
 mod writes;
 
 use path::Path;

@@ -121,6 +121,16 @@ impl Store {
         self.reserve.refill();
     }
 
+    /// Makes the disk as full as a test needs it.
+    #[cfg(test)]
+    pub fn limit_pages(&self, pages: i64) {
+        let writers = self.writers();
+        for connection in [&writers.local, &writers.pulled] {
+            let now: i64 = connection.query_row(&format!("pragma max_page_count = {pages}"), [], |row| row.get(0)).expect("a pragma");
+            assert!(now >= pages, "{now}");
+        }
+    }
+
     fn writers(&self) -> MutexGuard<'_, Writers> {
         self.writers.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -116,7 +116,7 @@ fn a_full_disk_is_one_clear_error_and_the_reserve_serves_local_edits_first() {
     if let Row::Site(site) = &mut big.row {
         site.note = Some("x".repeat(1_000_000));
     }
-    limit_pages(&store, 40);
+    store.limit_pages(40);
     let pulled = store.apply(|db| rows::put(db, &big));
     assert!(matches!(pulled, Err(StoreError::DiskFull)), "{pulled:?}");
     assert!(reserve.exists(), "pulled rows do not get the reserved room");
@@ -124,18 +124,10 @@ fn a_full_disk_is_one_clear_error_and_the_reserve_serves_local_edits_first() {
     assert!(matches!(edited, Err(StoreError::DiskFull)), "{edited:?}");
     assert!(!reserve.exists(), "a local edit gets the reserved room");
     assert_eq!(store.read(|db| rows::get(db, big.row.key())).unwrap(), None, "nothing is half done");
-    limit_pages(&store, 1_000_000);
+    store.limit_pages(1_000_000);
     store.edit(|db| rows::put(db, &big)).unwrap();
     store.settle();
     assert!(reserve.exists(), "the room is taken again when there is some");
-}
-
-fn limit_pages(store: &Store, pages: i64) {
-    let writers = store.writers();
-    for connection in [&writers.local, &writers.pulled] {
-        let now: i64 = connection.query_row(&format!("pragma max_page_count = {pages}"), [], |row| row.get(0)).unwrap();
-        assert_eq!(now, pages);
-    }
 }
 
 #[test]
