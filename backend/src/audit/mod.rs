@@ -14,7 +14,7 @@ mod tests;
 pub use api::{Actor, AuditEntry, Change, Target};
 pub use chain::{Broken, Verdict, verify};
 pub use entry::{Author, Entry};
-pub use store::append;
+pub use store::{append, append_all};
 
 use utoipa_axum::{router::OpenApiRouter, routes};
 

@@ -1,16 +1,13 @@
 //! The SQL of the audit log.
 
 use omniot_shared::{fold::fold, time::Millis};
+use sqlx::AssertSqlSafe;
 use uuid::Uuid;
 
 use super::{Author, Change, Entry, chain::Link};
-use crate::db::{DbError, Scope};
+use crate::db::{DbError, Query, Scope};
 
-const NUMBER: &str = "update tenant_clock set audit_n = audit_n + 1 where tenant_id = $1 returning audit_n, audit_head";
-const INSERT: &str = "
-    insert into audit (tenant_id, n, at, actor_kind, actor_id, actor_name, acting_as, action, target_kind, target_id, target_name,
-                       detail, before_hash, after_hash, request_id, hash, search_text)
-    values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)";
+const NUMBER: &str = "update tenant_clock set audit_n = audit_n + $2 where tenant_id = $1 returning audit_n, audit_head";
 const MOVE_HEAD: &str = "update tenant_clock set audit_head = $2 where tenant_id = $1";
 const HEAD: &str = "select audit_n, audit_head from tenant_clock where tenant_id = $1";
 const LIST: &str = "
@@ -31,12 +28,37 @@ const LINKS: &str = "
            detail, before_hash, after_hash, request_id, hash
     from audit where tenant_id = $1 and n > $2 order by n limit $3";
 
+/// Entries written by one statement; a push of hundreds takes few.
+const SIZES: [usize; 4] = [64, 16, 4, 1];
+/// Parameters of an entry, the tenant aside.
+const WIDTH: usize = 16;
+
 /// Appends one entry in the transaction that makes the change.
 ///
 /// # Errors
 /// Whatever the store says.
 pub async fn append(scope: &mut Scope, author: &Author, at: Millis, request_id: Option<&str>, entry: Entry) -> Result<(), DbError> {
-    let (n, head): (i64, Option<Vec<u8>>) = scope.query(NUMBER).one().await?;
+    append_all(scope, author, at, request_id, vec![entry]).await
+}
+
+/// Appends entries of one author, in order, in the transaction that makes the changes.
+///
+/// # Errors
+/// Whatever the store says.
+pub async fn append_all(scope: &mut Scope, author: &Author, at: Millis, request_id: Option<&str>, entries: Vec<Entry>) -> Result<(), DbError> {
+    let Some(count) = i64::try_from(entries.len()).ok().filter(|count| *count > 0) else { return Ok(()) };
+    let (last, head): (i64, Option<Vec<u8>>) = scope.query(NUMBER).bind(count).one().await?;
+    let (tenant, mut head, mut links) = (Uuid::from(scope.tenant()), head.unwrap_or_default(), Vec::with_capacity(entries.len()));
+    for (n, entry) in (last - count + 1..).zip(entries) {
+        let link = link(tenant, &head, n, author, at, request_id, entry);
+        head.clone_from(&link.hash);
+        links.push(link);
+    }
+    insert(scope, links).await?;
+    scope.query(MOVE_HEAD).bind(head).execute().await.map(drop)
+}
+
+fn link(tenant: Uuid, head: &[u8], n: i64, author: &Author, at: Millis, request_id: Option<&str>, entry: Entry) -> Link {
     let (target_kind, target_id, target_name) = entry.target;
     let mut link = Link {
         n,
@@ -55,16 +77,35 @@ pub async fn append(scope: &mut Scope, author: &Author, at: Millis, request_id: 
         request_id: request_id.map(str::to_owned),
         hash: Vec::new(),
     };
-    link.hash = link.expected(Uuid::from(scope.tenant()), head.as_deref().unwrap_or_default()).to_vec();
-    let hash = link.hash.clone();
-    insert(scope, link).await?;
-    scope.query(MOVE_HEAD).bind(hash).execute().await.map(drop)
+    link.hash = link.expected(tenant, head).to_vec();
+    link
 }
 
-async fn insert(scope: &mut Scope, link: Link) -> Result<(), DbError> {
+async fn insert(scope: &mut Scope, links: Vec<Link>) -> Result<(), DbError> {
+    let mut links = links.into_iter().peekable();
+    while links.peek().is_some() {
+        let size = SIZES.into_iter().find(|size| *size <= links.len()).unwrap_or(1);
+        let mut query = scope.query(AssertSqlSafe(insert_of(size)));
+        for link in links.by_ref().take(size) {
+            query = bind(query, link);
+        }
+        query.execute().await?;
+    }
+    Ok(())
+}
+
+fn insert_of(count: usize) -> String {
+    let row = |row: usize| (2 + row * WIDTH..2 + (row + 1) * WIDTH).map(|n| format!(", ${n}")).collect::<String>();
+    let rows: Vec<String> = (0..count).map(|n| format!("($1{})", row(n))).collect();
+    format!(
+        "insert into audit (tenant_id, n, at, actor_kind, actor_id, actor_name, acting_as, action, target_kind, target_id, target_name, detail, before_hash, after_hash, request_id, hash, search_text) values {}",
+        rows.join(", ")
+    )
+}
+
+fn bind(query: Query<'_>, link: Link) -> Query<'_> {
     let search = fold(&format!("{} {} {}", link.actor_name, link.target_name.as_deref().unwrap_or_default(), link.action));
-    scope
-        .query(INSERT)
+    query
         .bind(link.n)
         .bind(link.at)
         .bind(link.actor_kind)
@@ -81,9 +122,6 @@ async fn insert(scope: &mut Scope, link: Link) -> Result<(), DbError> {
         .bind(link.request_id)
         .bind(link.hash)
         .bind(search)
-        .execute()
-        .await
-        .map(drop)
 }
 
 /// Which entries to list.

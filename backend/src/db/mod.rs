@@ -47,6 +47,8 @@ use omniot_shared::ids::TenantId;
 pub use access::TenantAccess;
 pub use bus::{Bus, Event};
 pub use error::DbError;
+#[cfg(test)]
+pub use query::STATEMENTS;
 pub use query::{Query, Row};
 pub use scope::{Control, Scope};
 pub use sqlite::{Layout, SqliteConfig};

@@ -30,6 +30,12 @@ impl Tx {
     }
 }
 
+#[cfg(test)]
+thread_local! {
+    /// Statements made in this thread, for tests that say what something costs.
+    pub static STATEMENTS: std::cell::Cell<u32> = const { std::cell::Cell::new(0) };
+}
+
 /// A statement and its values; made by `Scope::query` and `Control::query`.
 #[must_use = "a query does nothing until it is run"]
 pub struct Query<'t> {
@@ -60,6 +66,8 @@ impl<'t> Query<'t> {
     pub(super) fn new(tx: &'t mut Tx, sql: SqlStr, values: Vec<Value>) -> Self {
         #[cfg(feature = "seeded-leaks")]
         let sql = crate::leaks::broken(sql);
+        #[cfg(test)]
+        STATEMENTS.with(|count| count.set(count.get() + 1));
         Self { tx, sql, values }
     }
 

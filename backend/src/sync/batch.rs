@@ -117,9 +117,7 @@ impl Batch {
         let mut checksum = store::checksum(scope, SCOPE).await?;
         self.write_rows(scope, &mut checksum).await?;
         store::save_checksum(scope, SCOPE, checksum).await?;
-        for entry in self.entries {
-            audit::append(scope, author, at, request_id, entry).await?;
-        }
+        audit::append_all(scope, author, at, request_id, self.entries).await?;
         scope.notify(Event::Changed { seq: self.last.0 });
         Ok(self.last)
     }

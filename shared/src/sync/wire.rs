@@ -112,6 +112,7 @@ pub struct PullRequest {
 
 /// How far a client has come in one scope.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[schema(as = SyncCursor)]
 pub struct Cursor {
     /// Which.
     pub scope: Scope,

@@ -166,6 +166,37 @@ async fn an_old_copy_is_told_by_the_greeting() {
 }
 
 #[tokio::test]
+async fn a_server_that_lost_its_latest_past_gets_it_again() {
+    for app in App::both().await {
+        let tenant = app.tenant("acme").await;
+        let mut a = Tablet::of(&tenant, Role::Admin).await;
+        let site = a.new_site("one");
+        a.new_site("two");
+        a.sync().await;
+        let mut scope = tenant.db_write().await;
+        for sql in [
+            "delete from receipt where tenant_id = $1",
+            "delete from sync_client where tenant_id = $1",
+            "delete from site where tenant_id = $1",
+            "delete from sync_scope where tenant_id = $1",
+            "update tenant_clock set seq = 0 where tenant_id = $1",
+        ] {
+            scope.query(sql).execute().await.expect("a backup of before");
+        }
+        scope.commit().await.expect("a commit");
+        a.rename(site, "uno");
+        let body = json!({"protocol": 1, "schema": 1, "client_id": a.meta().client_id, "app_version": "0.1.0", "now": app.state.now()});
+        let hello = serde_json::from_value(a.actor.post("/v1/sync/hello", body).await.expect(200)).expect("a hello");
+        assert_eq!(client::greet(&mut a.store, &hello).expect("memory never fails"), Greeting::Restored);
+        client::restored(&mut a.store, app.state.new_id()).expect("memory never fails");
+        assert_eq!(a.site(site).expect("it is still shown").name, "uno");
+        a.sync().await;
+        assert_eq!(sites(&a.actor).await, ["two", "uno"], "what was acknowledged and what was pending");
+        db_checksum_holds(&tenant).await;
+    }
+}
+
+#[tokio::test]
 async fn an_intent_is_known_by_its_id_under_whatever_number_it_comes() {
     for app in App::both().await {
         let tenant = app.tenant("acme").await;

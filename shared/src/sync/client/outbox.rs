@@ -27,7 +27,8 @@ pub enum Greeting {
     Restored,
 }
 
-/// Reads a `hello` and keeps the measured skew.
+/// Reads a `hello` and keeps the measured skew. Call it before the round's first push: an answer
+/// that is older than receipts already taken would look like a server that forgot them.
 ///
 /// # Errors
 /// Whatever the store says; roll back.
@@ -36,7 +37,10 @@ pub fn greet<R: Replica>(replica: &mut R, hello: &HelloResponse) -> Result<Greet
     meta.skew_ms = hello.skew_ms;
     replica.save_meta(&meta)?;
     let back_in_time = meta.epoch != 0 && (meta.epoch != hello.epoch || hello.seq < meta.cursor);
-    Ok(if back_in_time {
+    // The first number without a receipt: the server must have answered all before it.
+    let unanswered = replica.waiting(1)?.first().map_or(meta.next_n, |entry| entry.intent.n);
+    let has_forgotten = hello.last_n.saturating_add(1) < unanswered;
+    Ok(if back_in_time || has_forgotten {
         Greeting::Restored
     } else if hello.last_n >= meta.next_n {
         Greeting::Forked

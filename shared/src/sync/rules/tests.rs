@@ -197,6 +197,14 @@ fn an_attempt_survives_whatever_became_of_its_device() {
 }
 
 #[test]
+fn an_attempt_with_odd_names_and_a_clock_set_back_is_still_evidence() {
+    let odd = Attempt { network_name: Some("Caf\u{e9}\u{7}\t".into()), started_at: Millis(9), ended_at: Millis(-5), ..attempt(AttemptOutcome::Failed, None) };
+    assert!(apply(&Change::AttemptRecord(Box::new(odd.clone())), &actor(Role::Technician), &rows(base())).is_ok());
+    let zero = Attempt { network_name: Some("a\0b".into()), ..odd };
+    assert_eq!(refusal(Change::AttemptRecord(Box::new(zero)), &actor(Role::Technician), &rows(base())), field("network_name"));
+}
+
+#[test]
 fn an_attempt_is_never_altered() {
     let first = attempt(AttemptOutcome::Failed, None);
     let there = rows(base().into_iter().chain([Row::from(Box::new(first.clone()))]));

@@ -38,6 +38,16 @@ pub fn block(field: &str, value: Option<&str>, max: usize) -> Result<Option<Stri
     within(field, text, max).map(Some)
 }
 
+/// A text that a machine reported, e.g. the name of a network, kept as it came: only what no store
+/// can hold, and what is too long, is refused.
+pub fn evidence(field: &str, value: Option<&str>, max: usize) -> Result<(), Refusal> {
+    let Some(text) = value else { return Ok(()) };
+    if text.contains('\0') {
+        return Err(Refusal::field(field, "has a zero character"));
+    }
+    within(field, text, max).map(drop)
+}
+
 /// A patch of a text that must be there.
 pub fn patched_line(field: &str, patch: &Patch<String>, old: &str, max: usize) -> Result<String, Refusal> {
     match patch {
