@@ -146,3 +146,61 @@ fn a_tenant_is_made_from_the_command_line_with_an_invitation() {
         assert!(run(command, folder.path()).status.success(), "{command:?}");
     }
 }
+
+/// Sends a request by hand and gives the stream to read on.
+fn ask(port: u16, head: &str, body: &str) -> BufReader<TcpStream> {
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).expect("a connection");
+    stream.set_read_timeout(Some(Duration::from_secs(10))).expect("a deadline");
+    write!(stream, "{head}\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}", body.len()).expect("sent");
+    BufReader::new(stream)
+}
+
+fn read_until(stream: &mut BufReader<TcpStream>, wanted: &str) -> String {
+    let mut heard = String::new();
+    while !heard.contains(wanted) {
+        let mut line = String::new();
+        assert!(stream.read_line(&mut line).is_ok_and(|bytes| bytes > 0), "the stream ended before {wanted}: {heard}");
+        heard.push_str(&line);
+    }
+    heard
+}
+
+#[test]
+fn a_tenant_suspended_by_another_process_loses_its_open_streams_within_seconds() {
+    let folder = tempfile::tempdir().expect("a folder");
+    assert!(run(&["demo", "--json"], folder.path()).status.success());
+    let server = Server::start(folder.path(), &[]);
+    let body = r#"{"tenant":"northlift","email":"technician@northlift.example","password":"seven green kettles","client":"app"}"#;
+    let signed_in = read_until(&mut ask(server.public, "POST /v1/sessions HTTP/1.1\r\nconnection: close", body), "\"token\":");
+    let token = signed_in.split("\"token\":\"").nth(1).and_then(|rest| rest.split('"').next()).expect("a token").to_owned();
+    let mut stream = ask(server.public, &format!("GET /v1/sync/stream HTTP/1.1\r\nauthorization: Bearer {token}"), "");
+    read_until(&mut stream, "event: changed");
+    assert!(run(&["tenant", "suspend", "northlift", "--reason", "unpaid"], folder.path()).status.success());
+    let began = Instant::now();
+    let last = read_until(&mut stream, "tenant_suspended");
+    assert!(last.contains("event: closed") && began.elapsed() < Duration::from_secs(3), "after {:?}: {last}", began.elapsed());
+}
+
+#[test]
+fn tls_is_spoken_with_a_certificate_and_then_nothing_else() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let tls = |file: &str| format!("{}/tests/tls/{file}.pem", env!("CARGO_MANIFEST_DIR"));
+    let server = Server::start(folder.path(), &["--tls-cert", &tls("cert"), "--tls-key", &tls("key")]);
+    use rustls::pki_types::{CertificateDer, ServerName, pem::PemObject as _};
+    let mut roots = rustls::RootCertStore::empty();
+    roots.add(CertificateDer::from_pem_file(tls("cert")).expect("a certificate")).expect("a root");
+    let config = rustls::ClientConfig::builder_with_provider(std::sync::Arc::new(rustls::crypto::ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .expect("versions")
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    let name = ServerName::try_from("localhost").expect("a name");
+    let client = rustls::ClientConnection::new(std::sync::Arc::new(config), name).expect("a client");
+    let mut stream = rustls::StreamOwned::new(client, TcpStream::connect(("127.0.0.1", server.public)).expect("a connection"));
+    stream.write_all(b"GET /v1/nothing HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").expect("sent");
+    let mut answer = String::new();
+    let _ = stream.read_to_string(&mut answer);
+    assert!(answer.starts_with("HTTP/1.1 404") && answer.contains("strict-transport-security"), "{answer}");
+    let plain = get(server.public, "/v1/nothing");
+    assert!(plain.is_none_or(|answer| !answer.starts_with("HTTP/1.1 2") && !answer.contains("not_found")), "plain HTTP gets no answer");
+}

@@ -29,7 +29,14 @@ const BACKLOG: usize = 64;
 /// The events of all tenants, one channel each.
 #[derive(Debug, Clone, Default)]
 pub struct Bus {
-    channels: Arc<Mutex<HashMap<TenantId, broadcast::Sender<Event>>>>,
+    channels: Arc<Mutex<HashMap<TenantId, Channel>>>,
+}
+
+/// The streams of one tenant, and the highest sequence they were told.
+#[derive(Debug)]
+struct Channel {
+    sender: broadcast::Sender<Event>,
+    told: i64,
 }
 
 impl Bus {
@@ -37,7 +44,25 @@ impl Bus {
     #[must_use]
     pub fn subscribe(&self, tenant: TenantId) -> broadcast::Receiver<Event> {
         let mut channels = self.channels.lock().unwrap_or_else(PoisonError::into_inner);
-        channels.entry(tenant).or_insert_with(|| broadcast::channel(BACKLOG).0).subscribe()
+        channels.entry(tenant).or_insert_with(|| Channel { sender: broadcast::channel(BACKLOG).0, told: 0 }).sender.subscribe()
+    }
+
+    /// The tenants that somebody listens to.
+    #[must_use]
+    pub fn watched(&self) -> Vec<TenantId> {
+        let channels = self.channels.lock().unwrap_or_else(PoisonError::into_inner);
+        channels.iter().filter(|(_, channel)| channel.sender.receiver_count() > 0).map(|(tenant, _)| *tenant).collect()
+    }
+
+    /// Tells what another process committed; a change that the streams know of already is not repeated.
+    pub(crate) fn relay(&self, tenant: TenantId, event: Event) {
+        if let Event::Changed { seq } = event {
+            let channels = self.channels.lock().unwrap_or_else(PoisonError::into_inner);
+            if channels.get(&tenant).is_none_or(|channel| channel.told >= seq) {
+                return;
+            }
+        }
+        self.publish(tenant, &[event]);
     }
 
     /// Tells the streams of `tenant`; a tenant nobody listens to costs nothing.
@@ -46,13 +71,16 @@ impl Bus {
             return;
         }
         let mut channels = self.channels.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(channel) = channels.get(&tenant) {
-            if channel.receiver_count() == 0 {
+        if let Some(channel) = channels.get_mut(&tenant) {
+            if channel.sender.receiver_count() == 0 {
                 channels.remove(&tenant);
                 return;
             }
             for event in events {
-                let _ = channel.send(*event);
+                if let Event::Changed { seq } = event {
+                    channel.told = channel.told.max(*seq);
+                }
+                let _ = channel.sender.send(*event);
             }
         }
     }

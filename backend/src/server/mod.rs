@@ -4,6 +4,7 @@
 
 mod internal;
 mod ui;
+mod watch;
 
 use std::{
     net::{SocketAddr, TcpListener},
@@ -102,6 +103,7 @@ pub async fn serve(state: AppState, listening: Listening) -> Result<(), ServeErr
     let handle = Handle::new();
     let inner = axum_server::from_tcp(internal)?.handle(handle.clone()).serve(internal::router(state.clone(), metrics).into_make_service());
     let inner = tokio::spawn(inner);
+    let watch = tokio::spawn(watch::others(state.clone()));
     let stopping = handle.clone();
     tokio::spawn(async move {
         signalled().await;
@@ -111,6 +113,7 @@ pub async fn serve(state: AppState, listening: Listening) -> Result<(), ServeErr
     tracing::info!(address = %listening.public, internal = %listening.internal, tls = tls.is_some(), "listening");
     outer(public, tls, handle, router).await?;
     inner.await.map_err(std::io::Error::other)??;
+    watch.abort();
     state.db.close().await;
     Ok(())
 }

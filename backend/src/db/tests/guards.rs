@@ -31,7 +31,7 @@ fn a_right_to_a_scope_is_made_only_where_the_list_says() {
         ("TenantAccess::for_request", &["http/caller.rs"]),
         ("TenantAccess::for_device", &["commissioning/"]),
         ("TenantAccess::for_door", &["identity/visitor.rs", "tenancy/api.rs", "commissioning/"]),
-        ("TenantAccess::for_job", &["tenancy/provision.rs", "console/api.rs", "console/tenants.rs", "cli/", "db/mod.rs"]),
+        ("TenantAccess::for_job", &["tenancy/provision.rs", "console/api.rs", "console/tenants.rs", "cli/", "server/watch.rs", "db/mod.rs"]),
     ];
     for (path, text) in sources().iter().filter(|(path, _)| !is_test(path)) {
         for (maker, places) in allowed {
