@@ -153,7 +153,24 @@ async fn killed_between_any_two_edits_the_app_has_every_one_it_called_saved(worl
     assert_eq!(kept["items"].as_array().unwrap().len(), saved.len());
 }
 
+async fn a_copied_data_folder_is_noticed_and_loses_nothing(world: World) {
+    let tenant = world.tenant("northlift");
+    let (one, two) = (folder(&world, "one"), folder(&world, "two"));
+    let person = Person::signed_in(&one, &world.network.origin(), tenant, "operator").await;
+    person.close().await;
+    assert!(std::process::Command::new("cp").arg("-r").args([&one, &two]).status().unwrap().success());
+    for (data, name) in [(&one, "From the first"), (&two, "From the copy")] {
+        let person = Person::with_app(data, &world.network.origin()).await;
+        succeeded(person.ask("POST", "/v1/sites", json!({"name": name, "time_zone": "UTC"})).await);
+        assert_eq!(person.synced().await["attention"], 0);
+        person.close().await;
+    }
+    let sites = tenant.viewer().await.get("/v1/sites?q=From+the").await.succeeded();
+    assert_eq!(sites["items"].as_array().unwrap().len(), 2, "{sites}");
+}
+
 on_both_engines!(
+    a_copied_data_folder_is_noticed_and_loses_nothing,
     offline_work_survives_reopening_and_arrives_once,
     a_change_elsewhere_is_here_without_being_asked_for,
     a_page_of_a_captive_portal_changes_nothing,

@@ -56,6 +56,11 @@ impl Person {
         succeeded(self.ask("POST", "/app/accounts", body).await)
     }
 
+    /// Closes the app.
+    pub async fn close(self) {
+        self.app.close().await;
+    }
+
     /// Closes the app and opens it again.
     pub async fn reopens(self) -> Self {
         self.app.close().await;

@@ -17,7 +17,7 @@ use super::{Account, Accounts};
 use crate::{
     commissioning::flow::desk::{CommissionedDevice, Desk, DeskError, Desks, GrantFate, TakenGrant, Technician, Unfinished},
     store::{StoreError, commissions, grants, lists, on_worker, rows},
-    sync::{self, status::State},
+    sync,
 };
 
 #[async_trait]
@@ -80,7 +80,7 @@ impl Desk for Account {
     }
 
     async fn is_online(&self) -> bool {
-        matches!(self.status.now().state, State::Synced | State::Syncing)
+        self.status.now().is_online()
     }
 
     async fn save_commission(&self, state: &Unfinished) -> Result<(), DeskError> {

@@ -43,6 +43,8 @@ pub struct Accounts {
     registry: Mutex<Registry>,
     open: Mutex<BTreeMap<AccountId, Arc<Account>>>,
     around: Surroundings,
+    /// Held while an account comes or goes, so that no replica is opened twice.
+    moving: tokio::sync::Mutex<()>,
 }
 
 /// Body of `POST /app/accounts`.
@@ -79,6 +81,7 @@ impl Accounts {
             registry: Mutex::new(registry),
             open: Mutex::default(),
             around,
+            moving: tokio::sync::Mutex::default(),
         });
         for card in cards {
             let token = accounts.vault.get(card.id.as_str());
@@ -130,6 +133,7 @@ impl Accounts {
         }
         let session: Session = serde_json::from_value(answer.body)
             .map_err(|error| Reply::error(502, "unexpected_answer", &format!("the server's answer to the sign-in cannot be read: {error}")))?;
+        let _moving = self.moving.lock().await;
         let account = self.keep(&origin, session).await.map_err(|error| error.reply())?;
         self.around.events.tell(Event::Accounts);
         Ok(Reply::created(self.item(&account).await?))
@@ -152,6 +156,7 @@ impl Accounts {
     /// # Errors
     /// `changes_pending` (409) when something has not reached the server and `discard` is not wished.
     pub async fn sign_out(&self, id: &str, discard: bool) -> Result<Reply, Reply> {
+        let _moving = self.moving.lock().await;
         let account = self.find(id).ok_or_else(Reply::not_found)?;
         let waiting = unsent(&account).await?;
         if waiting > 0 && !discard {

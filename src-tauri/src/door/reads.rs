@@ -134,6 +134,9 @@ pub async fn device(account: &Account, id: DeviceId) -> Result<Reply, Reply> {
 }
 
 async fn contact(account: &Account, id: DeviceId) -> Option<Contact> {
+    if !account.status.now().is_online() {
+        return None;
+    }
     let server = account.server().ok()?;
     let path = format!("/v1/devices/{id}");
     let asked = server.fetch(Method::GET, &path, None);

@@ -149,7 +149,11 @@ impl Driver {
         loop {
             tokio::select! {
                 () = self.account.wake.notified() => return,
-                () = tokio::time::sleep_until(over) => return,
+                () = tokio::time::sleep_until(over) => {
+                    // Now and then: another role, another brand, a clock that was set.
+                    self.greeted = false;
+                    return;
+                }
                 poke = next(&mut self.pokes) => match poke {
                     Some(poke) if round::knows(&self.account, poke.seq).await => {}
                     Some(_) => return tokio::time::sleep(COALESCE).await,

@@ -54,7 +54,9 @@ pub async fn fill(account: &Account, server: &Server) -> Result<(), Failure> {
     let body = json!({"client_id": account.client(), "count": FULL - free});
     let pack: Pack = server.fetch(Method::POST, "/v1/grants/pack", Some(&body)).await?;
     let read: Option<Vec<_>> = pack.grants.iter().map(|text| read(text)).collect();
-    let read = read.ok_or(Failure::Trouble(Trouble::Offline(Unreachable::SomebodyElse)))?;
+    let mut read = read.ok_or(Failure::Trouble(Trouble::Offline(Unreachable::SomebodyElse)))?;
+    let tenant = account.me().tenant.id;
+    read.retain(|(grant, _)| grant.tenant == tenant);
     on(account, move |store| store.edit(|db| grants::add(db, &read))).await
 }
 

@@ -24,6 +24,8 @@ use crate::{
 
 /// A pull that is overtaken or does not fit is begun anew so often within one round.
 const PULLS: usize = 3;
+/// After a pull of more changes the log is moved into the main file.
+const LARGE: usize = 10_000;
 
 /// Introduces the replica and the server to each other.
 ///
@@ -154,7 +156,7 @@ async fn pull_once(account: &Account, server: &Server) -> Result<bool, Failure> 
                         })
                     })
                     .await?;
-                    return Ok(take_note(account, published));
+                    return take_note(account, published).await;
                 }
                 Step::Drop(_) => {
                     on(account, |store| store.apply(|db| client::drop_scope(&mut Open(db)))).await?;
@@ -176,22 +178,26 @@ async fn stage(account: &Account, mut pull: Pull) -> Result<Option<Pull>, Failur
 }
 
 /// What publishing came to. `false` when the pull must be done again.
-fn take_note(account: &Account, published: Published) -> bool {
+async fn take_note(account: &Account, published: Published) -> Result<bool, Failure> {
     match published {
         Published::Now { changes, .. } => {
             if changes > 0 {
                 tell_data(account);
             }
-            if changes > 10_000 {
-                account.store.settle();
+            if changes > LARGE {
+                on(account, |store| {
+                    store.settle();
+                    Ok(())
+                })
+                .await?;
             }
-            true
+            Ok(true)
         }
         Published::Mismatch { ours, theirs } => {
             tracing::error!(?ours, ?theirs, "the replica is not what the server holds; it is pulled anew");
-            false
+            Ok(false)
         }
-        Published::Overtaken => false,
+        Published::Overtaken => Ok(false),
     }
 }
 

@@ -42,6 +42,14 @@ pub struct Status {
     pub last_error: Option<String>,
 }
 
+impl Status {
+    /// Whether the server was in reach at the last attempt.
+    #[must_use]
+    pub const fn is_online(&self) -> bool {
+        matches!(self.state, State::Synced | State::Syncing)
+    }
+}
+
 /// The status of one account, watched by whoever listens to events.
 pub struct Watched {
     status: Mutex<Status>,
