@@ -5,8 +5,8 @@ export default defineConfig({
   testDir: 'e2e',
   outputDir: '../tests/output/browser',
   workers: 1,
-  timeout: 60_000,
-  expect: { timeout: 10_000 },
+  timeout: 120_000,
+  expect: { timeout: 20_000 },
   reporter: [['list']],
   forbidOnly: !!process.env.CI,
   use: {

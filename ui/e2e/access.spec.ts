@@ -50,7 +50,7 @@ for (const look of LOOKS) {
     });
 
     test('axe finds nothing on the pages of a tenant', async ({ page }) => {
-      test.setTimeout(120_000);
+      test.setTimeout(300_000);
       await signIn(page, 'owner');
       await sweep(page, INSIDE);
       expect(await page.evaluate(() => [document.documentElement.dir, document.documentElement.dataset.scheme])).toEqual([look.locale === 'en' ? 'ltr' : 'rtl', look.scheme]);

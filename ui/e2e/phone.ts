@@ -7,7 +7,7 @@ import { createInterface } from 'node:readline';
 import { type Browser, expect, type Page } from '@playwright/test';
 import { person } from './actors';
 
-const BIN = process.env.OMNIOT_BIN ?? join(import.meta.dirname, '../../target/debug');
+const BIN = join(process.env.CARGO_TARGET_DIR ?? join(import.meta.dirname, '../../target'), 'debug');
 const SERVER = new URL(process.env.OMNIOT_E2E_URL ?? 'http://127.0.0.1:8080');
 
 /** The text of a virtual device's label. */

@@ -36,6 +36,7 @@ commission-stop-text = The attempt is recorded as stopped. The device can be sta
 commission-now = { $step }…
 commission-next = Next device
 commission-open-device = Open device
+commission-no-grants = There is no permission left on this machine to claim devices. Go online for a moment, then it fetches new ones.
 commission-done-here = { $count ->
     [one] { $count } device done. On to the next one.
    *[other] { $count } devices done. On to the next one.

@@ -20,6 +20,7 @@ sync-state = State
 sync-last = Last complete sync
 sync-never = Not yet
 sync-waiting = Waiting to be sent
+sync-grants = Devices you can claim offline
 sync-traffic = Traffic
 sync-bytes = { $received } bytes received, { $sent } sent
 sync-now = Sync now

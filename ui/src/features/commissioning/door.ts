@@ -59,7 +59,7 @@ export const ENDED: CommissionState[] = ['succeeded', 'cancelled', 'interrupted'
 
 /** The radio of this app. */
 export function createHostInfo() {
-  return createQuery(() => ({ queryKey: ['app', 'link', 'host'], queryFn: () => door<HostInfo>('GET', '/app/host'), enabled: host().has('radio'), refetchInterval: 5_000 }));
+  return createQuery(() => ({ queryKey: ['app', 'host'], queryFn: () => door<HostInfo>('GET', '/app/host'), enabled: host().has('radio'), refetchInterval: 5_000 }));
 }
 
 /** Devices in range, read again on each change. */

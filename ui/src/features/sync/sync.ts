@@ -14,6 +14,8 @@ export interface Sync {
   bytes_in: number;
   bytes_out: number;
   last_error: string | null;
+  /** How many devices can still be claimed without a network. */
+  grants?: number;
 }
 
 /** A change that the server did not take as it was. */
