@@ -1870,7 +1870,7 @@ export interface components {
             /** @description The replica. */
             client_id: components["schemas"]["ClientId"];
             /** @description How far the client has come in each scope it holds. */
-            cursors: components["schemas"]["Cursor"][];
+            cursors: components["schemas"]["SyncCursor"][];
             /**
              * Format: int64
              * @description The epoch the cursors belong to; 0 before the first pull.
@@ -2085,6 +2085,13 @@ export interface components {
         SuspendBody: {
             /** @description 1–400 characters. */
             reason: string;
+        };
+        /** @description How far a client has come in one scope. */
+        SyncCursor: {
+            /** @description Which. */
+            scope: components["schemas"]["Scope"];
+            /** @description Every change up to here was received (published or staged). 0 = nothing. */
+            seq: components["schemas"]["Seq"];
         };
         /** @description What a tenant can begin with. */
         TemplateItem: {
