@@ -66,6 +66,8 @@ pub(super) async fn fetch_grants(mut caller: Caller<need::DeviceCommission>, Sta
     for _ in 0..missing {
         let grant = new_grant(&caller, &state, &key, body.client_id);
         let signed = grant.sign(key.signing());
+        // What a device could not read must not leave the server: a public URL or trust anchor that is too long or odd.
+        signed.read().map_err(|error| ApiError::internal(&format!("a grant of this server cannot be read: {error}")))?;
         grants::insert(caller.scope(), &grant, &person.name, &signed, now).await?;
     }
     let pack = grants::outstanding(caller.scope(), person.id, body.client_id, now).await?;
@@ -101,7 +103,7 @@ fn new_grant(caller: &Caller<need::DeviceCommission>, state: &AppState, key: &Cl
         not_before: caller.now(),
         not_after: caller.now().plus(GRANT_MS),
         backend_url: state.settings.public_url.clone(),
-        trust_anchor: Vec::new(),
+        trust_anchor: state.settings.trust_anchor.clone(),
         sites: Vec::new(),
         claim_key: key.public(),
     }

@@ -80,7 +80,7 @@ pub struct Identity {
 /// `omniot-ident`, request: show yourself (blink).
 #[derive(Clone, PartialEq, Eq, prost::Message)]
 pub struct IdentifyRequest {
-    /// 0 stops; at most 60.
+    /// 1–60; asking again replaces what is left.
     #[prost(uint32, tag = "1")]
     pub seconds: u32,
 }

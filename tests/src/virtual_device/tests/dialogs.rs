@@ -4,7 +4,11 @@ use omniot_app::commissioning::esp::{
     endpoints::Endpoints,
     level::{self, Mode, PopSource},
 };
-use omniot_shared::{entities::Security, label};
+use omniot_shared::{
+    claim::messages::{IdentifyReply, IdentifyRequest, Status},
+    entities::Security,
+    label,
+};
 
 use super::{Bench, Client, ordinary};
 use crate::virtual_device::{
@@ -107,6 +111,20 @@ fn the_label_names_the_device_as_it_advertises_and_proves_itself() {
     let pinned = label.pinned.unwrap();
     let identity = Client::open(&mut device, 1).identity();
     assert_eq!((identity.serial.as_str(), identity.public_key.fingerprint()), (pinned.serial.as_str(), pinned.key));
+}
+
+#[test]
+fn a_device_shows_itself_and_says_so_with_an_empty_reply() {
+    for security in LEVELS {
+        let bench = Bench::new(ordinary(security));
+        let mut device = bench.device();
+        let mut client = Client::open(&mut device, 1);
+        let reply: IdentifyReply = client.message(Endpoint::Identify, &IdentifyRequest { seconds: 30 }).unwrap();
+        assert_eq!(reply.status(), Status::Ok, "{security:?}");
+        assert!(client.device.blinks(30_000) && !client.device.blinks(30_001));
+        let reply: IdentifyReply = client.message(Endpoint::Identify, &IdentifyRequest { seconds: 61 }).unwrap();
+        assert_eq!(reply.status(), Status::Malformed, "{security:?}");
+    }
 }
 
 #[test]
