@@ -132,6 +132,8 @@ impl Nearby {
         };
         if wanted {
             let _ = self.listen().await;
+        } else {
+            self.quiet().await;
         }
     }
 
@@ -157,7 +159,11 @@ impl Nearby {
                 }
             }
         };
-        Ok(timeout(limit, waiting).await.ok())
+        let found = timeout(limit, waiting).await.ok();
+        if found.is_none() && !self.held().wanted {
+            self.quiet().await;
+        }
+        Ok(found)
     }
 
     /// Everything fresh, strongest first.

@@ -283,7 +283,8 @@ impl Draft {
             id: self.id,
             device_id: self.device_id(),
             serial: self.serial.clone(),
-            site_id: Some(self.site_id),
+            // Nil only in what is left of a state that could not be read.
+            site_id: (!self.site_id.0.is_nil()).then_some(self.site_id),
             technician_id: self.technician_id,
             technician_name: self.technician_name.clone(),
             client_id: self.client_id,

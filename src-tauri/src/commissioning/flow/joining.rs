@@ -122,6 +122,7 @@ impl Run {
             let Some(talk) = self.talk.as_mut() else { return Ok(self.probably_joined()) };
             let reply = match talk.ask(CONFIG, &config::status()).await {
                 Ok(reply) => reply,
+                Err(Trouble::Broken(Cause::LinkLost)) if lies > 0 => return Err(Trouble::Failed(Cause::FalseSuccess)),
                 // Apply was acknowledged: a device that leaves now has most probably joined.
                 Err(Trouble::Broken(Cause::LinkLost)) => return Ok(self.probably_joined()),
                 Err(other) => return Err(other),
@@ -148,16 +149,21 @@ impl Run {
     }
 
     fn joined(&mut self) -> Next {
+        self.remember();
+        Next::Done
+    }
+
+    /// A network that is wrong after all is forgotten at the next device's first failure.
+    fn remember(&mut self) {
         let (tenant, site) = self.board.read(|draft| (draft.tenant, draft.site_id));
         if let Some(network) = self.network.take() {
             self.means.networks.worked(tenant, site, network);
         }
-        Next::Done
     }
 
     fn probably_joined(&mut self) -> Next {
         let cause = Cause::JoinUnconfirmed;
-        self.network = None;
+        self.remember();
         self.board.change(|draft| draft.warn(cause.code()));
         Next::Skipped(Some(cause))
     }
