@@ -15,7 +15,7 @@ test('somebody is invited, joins, changes role and is removed, and each step bit
   const operator = await somebody(browser);
   await signInOperator(operator);
   await operator.getByRole('link', { name: 'Mail' }).click();
-  await operator.getByLabel('Tenant').selectOption({ label: 'Northlift Elevators' });
+  await operator.getByRole('combobox', { name: 'Tenant' }).selectOption({ label: 'Northlift Elevators' });
   const letter = operator.getByRole('region').filter({ hasText: email });
   const link = await letter.getByRole('link').first().getAttribute('href');
   expect(link).toMatch(/\/invitation#token=omi_/);
