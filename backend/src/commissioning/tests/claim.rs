@@ -179,10 +179,8 @@ async fn a_retired_device_stays_retired() {
     for app in App::both().await {
         let (tenant, technician, mut device) = claimed(&app, "acme", "OM-1").await;
         let answer = post(&app, device.claim(&tenant).await).await.expect(200);
-        tenant.person(Role::Admin).await.post(&format!("/v1/devices/{}/retire", answer["device_id"].as_str().unwrap()), json!({ "reason": "scrapped" })).await;
-        let mut scope = tenant.db_write().await;
-        scope.query("update device set state = 'retired' where tenant_id = $1").execute().await.unwrap();
-        scope.commit().await.unwrap();
+        let retire = format!("/v1/devices/{}/retire", answer["device_id"].as_str().unwrap());
+        tenant.person(Role::Admin).await.post(&retire, json!({ "reason": "scrapped" })).await.expect(200);
         assert_eq!(post(&app, device.claim(&tenant).await).await.refusal(), (409, "device_retired".into()));
         device.take(&pack(&technician, 6, 1).await[0], None);
         assert_eq!(post(&app, device.claim(&tenant).await).await.refusal(), (409, "device_retired".into()));
@@ -199,13 +197,15 @@ async fn a_suspended_tenants_devices_are_refused_with_that_word() {
         waiting.take(&pack(&technician, 6, 1).await[0], None);
         let answer = post(&app, device.claim(&tenant).await).await.expect(200);
         let operator = app.operator().await;
-        operator.post(&format!("/v1/operator/tenants/{}/suspend", tenant.id), json!({ "reason": "unpaid" })).await;
-        let mut scope = tenant.db_write().await;
-        scope.query("update tenant set status = 'suspended' where tenant_id = $1").execute().await.unwrap();
-        scope.commit().await.unwrap();
-        assert_eq!(post(&app, waiting.claim(&tenant).await).await.refusal(), (403, "tenant_suspended".into()));
-        let heartbeat = app.bearer(answer["credential"].as_str().unwrap()).post("/v1/device/heartbeat", json!({ "readings": {} })).await;
-        assert_eq!(heartbeat.refusal(), (403, "tenant_suspended".into()));
+        operator.post(&format!("/v1/operator/tenants/{}/suspend", tenant.id), json!({ "reason": "unpaid" })).await.expect(200);
+        let bound = app.bearer(answer["credential"].as_str().unwrap());
+        for body in [waiting.claim(&tenant).await, device.claim(&tenant).await] {
+            assert_eq!(post(&app, body).await.refusal(), (403, "tenant_suspended".into()));
+        }
+        assert_eq!(bound.post("/v1/device/heartbeat", json!({ "readings": {} })).await.refusal(), (403, "tenant_suspended".into()));
+        operator.post(&format!("/v1/operator/tenants/{}/resume", tenant.id), json!({})).await.expect(200);
+        post(&app, waiting.claim(&tenant).await).await.expect(200);
+        bound.post("/v1/device/heartbeat", json!({ "readings": {} })).await.expect(200);
     }
 }
 
@@ -260,9 +260,13 @@ async fn forged_borrowed_and_unreadable_parts_are_refused_and_write_nothing() {
             let reply = post(&app, body).await;
             assert_eq!(reply.refusal(), (refusal.0, refusal.1.to_owned()), "{what} on {}", app.engine);
         }
-        for (what, body) in [("no JSON", "{"), ("not an object", "[]")] {
-            let request = axum::http::Request::post("/v1/device/claim").header("content-type", "application/json").body(body.into()).unwrap();
-            assert!((400..=422).contains(&app.send(request).await.status), "{what}");
+        for (what, kind, body, refusal) in [
+            ("no JSON", "application/json", "{", (400, "malformed_json")),
+            ("not an object", "application/json", "[]", (422, "invalid_field")),
+            ("a form", "text/plain", "grant=1", (415, "unsupported_media_type")),
+        ] {
+            let request = axum::http::Request::post("/v1/device/claim").header("content-type", kind).body(body.into()).unwrap();
+            assert_eq!(app.send(request).await.refusal(), (refusal.0, refusal.1.to_owned()), "{what}");
         }
         let devices: Vec<(i64,)> = tenant.db_write().await.query("select epoch from device where tenant_id = $1").all().await.unwrap();
         assert!(devices.is_empty(), "nothing was written");
