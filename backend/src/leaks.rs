@@ -33,17 +33,29 @@ pub enum Leak {
     PullIgnoresScope = 4,
     /// A route reads a tenant that the request names, without asking who calls.
     RouteWithoutCaller = 5,
+    /// Lists of people forget the tenant.
+    People = 6,
+    /// Lists of attempts forget the tenant.
+    Attempts = 7,
+    /// Lists of claim grants forget the tenant.
+    Grants = 8,
 }
 
 impl Leak {
     /// Those that live in the code; all of them.
-    pub const ALL: [Self; 5] = [Self::DroppedPredicate, Self::ForeignReference, Self::CountAcross, Self::PullIgnoresScope, Self::RouteWithoutCaller];
+    pub const ALL: [Self; 8] = [
+        Self::DroppedPredicate, Self::ForeignReference, Self::CountAcross, Self::PullIgnoresScope, Self::RouteWithoutCaller,
+        Self::People, Self::Attempts, Self::Grants,
+    ];
 
     /// Whether the statement is one that this leak breaks.
     fn breaks(self, sql: &str) -> bool {
         let has = |part: &str| sql.contains(part);
         match self {
             Self::DroppedPredicate => has("from device d") || has("from device\n") || has("from device "),
+            Self::People => has("from person"),
+            Self::Attempts => has("from attempt"),
+            Self::Grants => has("from claim_grant"),
             Self::ForeignReference => has("from site"),
             Self::CountAcross => has("count("),
             Self::PullIgnoresScope => has("seq >"),
@@ -79,8 +91,8 @@ pub(crate) fn broken(sql: SqlStr) -> SqlStr {
 /// Every comparison with the tenant becomes true of any row; `$1` stays in use.
 fn without_tenant(sql: &str) -> String {
     let mut broken = sql.to_owned();
-    for name in ["d.tenant_id", "s.tenant_id", "m.tenant_id", "a.tenant_id", "tenant_id"] {
-        broken = broken.replace(&format!("{name} = $1"), &format!("coalesce({name}, $1) is not null"));
+    for name in ["d.tenant_id", "s.tenant_id", "m.tenant_id", "a.tenant_id", "p.tenant_id", "g.tenant_id", " tenant_id"] {
+        broken = broken.replace(&format!("{name} = $1"), &format!(" coalesce({name}, $1) is not null"));
     }
     broken
 }

@@ -6,6 +6,7 @@ use axum::http::Method;
 use omniot_backend::testing::{App, Client, Reply};
 use omniot_shared::{roles::Role, sync::frame};
 use serde_json::json;
+use uuid::Uuid;
 
 use super::{
     estate::{CANARY, Estate, OWN, set_suspended},
@@ -25,7 +26,15 @@ pub struct Line {
 }
 
 /// Who calls, in the order of the matrix.
-pub const CALLERS: [&str; 5] = ["anonymous", "other tenant", "viewer", "technician", "suspended"];
+pub const CALLERS: [&str; 7] = ["anonymous", "other tenant", "other device", "viewer", "technician", "device", "suspended"];
+
+/// Operations that answer somebody who is not signed in with something other than 401
+/// `not_signed_in`: what comes before signing in, and what proves itself otherwise.
+/// This list may only shrink.
+pub const PUBLIC: [&str; 9] = [
+    "accept_invitation", "claim_device", "complete_password_reset", "create_device_challenge", "create_operator_session", "create_session",
+    "find_tenant_card", "lookup_invitation", "request_password_reset",
+];
 
 /// Something that crossed the boundary.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -87,17 +96,22 @@ pub async fn attack(app: &App) -> (Vec<Line>, Vec<Finding>) {
         let (viewer, technician) = (victim.person(Role::Viewer).await, victim.person(Role::Technician).await);
         let mut cells = Vec::new();
         let rival = thief.person(Role::Owner).await;
-        let callers: [(&str, &Client); 4] = [("anonymous", &app.nobody()), ("other tenant", &rival), ("viewer", &viewer), ("technician", &technician)];
-        for (who, client) in callers {
+        let callers: [&Client; 6] = [&app.nobody(), &rival, &thief.device_caller, &viewer, &technician, &victim.device_caller];
+        for (who, client) in CALLERS.into_iter().zip(callers) {
             let reply = call(client, &method, &aim()).await;
-            if let Some(reply) = reply.as_ref().filter(|_| who == "anonymous" || who == "other tenant") {
+            let outside = matches!(who, "anonymous" | "other tenant" | "other device");
+            if let Some(reply) = reply.as_ref().filter(|_| outside && operation != "find_tenant_card") {
                 look_for_canary(&operation, who, reply, &mut findings);
             }
             cells.push(cell(reply.as_ref()));
         }
+        if cells[0] != "401 not_signed_in" && !PUBLIC.contains(&operation.as_str()) {
+            findings.push(Finding(format!("{operation}: anybody is answered {}", cells[0])));
+        }
         let owner = victim.person(Role::Owner).await;
         set_suspended(&operator, &victim.tenant, true).await;
-        cells.push(cell(call(&owner, &method, &aim()).await.as_ref()));
+        let suspended = if operation == "record_heartbeat" { &victim.device_caller } else { &*owner };
+        cells.push(cell(call(suspended, &method, &aim()).await.as_ref()));
         set_suspended(&operator, &victim.tenant, false).await;
         lines.push(Line { operation, cells });
     }
@@ -128,8 +142,10 @@ async fn probe(victim: &Estate, thief: &Estate, operator: &Client, findings: &mu
 }
 
 /// Only the probes that need no operation's sample, in two fresh tenants.
-pub async fn pulls_and_lists(app: &App) -> Vec<Finding> {
-    let (victim, thief) = (Estate::build(app, "quarry", CANARY).await, Estate::build(app, "hunter", OWN).await);
+pub async fn probes(app: &App) -> Vec<Finding> {
+    let once = Uuid::now_v7().simple();
+    let victim = Estate::build(app, &format!("q{once}"), CANARY).await;
+    let thief = Estate::build(app, &format!("h{once}"), OWN).await;
     let mut findings = Vec::new();
     probe(&victim, &thief, &app.operator().await, &mut findings).await;
     findings
@@ -145,12 +161,12 @@ pub async fn leaks(app: &App) -> Vec<Finding> {
 pub fn matrix(lines: &[Line]) -> String {
     let mut table = format!("{:<28}", "");
     for caller in CALLERS {
-        table.push_str(&format!("{caller:<24}"));
+        table.push_str(&format!("{caller:<23}"));
     }
     for line in lines {
         table = format!("{}\n{:<28}", table.trim_end(), line.operation);
         for cell in &line.cells {
-            table.push_str(&format!("{cell:<24}"));
+            table.push_str(&format!("{cell:<23}"));
         }
     }
     format!("{}\n", table.trim_end())

@@ -1,8 +1,11 @@
 //! The tenant under attack and the tenant that attacks.
 
-use omniot_backend::testing::{Actor, App, Client, Tenant};
+use omniot_backend::{
+    identity::tokens::{Kind, Token},
+    testing::{Actor, App, Client, Tenant},
+};
 use omniot_shared::{
-    ids::{ClientId, DeviceId},
+    ids::{ClientId, DeviceId, GrantId},
     roles::Role,
 };
 use serde_json::{Value, json};
@@ -36,6 +39,8 @@ pub struct Estate {
     pub grant: String,
     /// A replica.
     pub client: String,
+    /// The device, calling with its credential.
+    pub device_caller: Client,
     /// The word in all its texts.
     pub word: &'static str,
 }
@@ -53,13 +58,18 @@ impl Estate {
         let model = id(&owner.post("/v1/models", json!({"name": format!("Sensor {word}"), "sku": "OM-SENSE-1", "min_security": "sec2_patch1"})).await.expect(201));
         let device = id(&owner.post("/v1/devices", json!({"serial": "OM-X0001", "name": format!("Door {word}"), "model_id": model, "site_id": site, "note": word})).await.expect(201));
         let admin = tenant.person(Role::Admin).await;
+        for who in [&owner, &admin] {
+            owner.patch(&format!("/v1/people/{}", who.id), json!({"name": format!("Person {word}")})).await.expect(200);
+        }
         let session = admin.get("/v1/sessions").await.expect(200)["items"][0]["id"].as_str().expect("the admin's session").to_owned();
         let invitation = id(&owner.post("/v1/invitations", json!({"email": format!("{word}@example.org"), "role": "viewer"})).await.expect(201));
         let client = ClientId(Uuid::from_u128(u128::from(name.len() as u64) << 64 | 7)).to_string();
         owner.post("/v1/grants/pack", json!({"client_id": client, "count": 1})).await.expect(200);
         let grant = id(&owner.get("/v1/grants").await.expect(200)["items"][0]);
+        record_attempt(&owner, &client, &device, &site, word).await;
+        let device_caller = db_bind(app, &tenant, &device, &grant).await;
         let person = admin.id.to_string();
-        Self { tenant, owner, site, model, device, person, session, invitation, grant, client, word }
+        Self { tenant, owner, site, model, device, person, session, invitation, grant, client, device_caller, word }
     }
 
     /// The id that the device of the same serial has in another tenant.
@@ -72,6 +82,28 @@ impl Estate {
     pub async fn person(&self, role: Role) -> Actor {
         self.tenant.person(role).await
     }
+}
+
+/// An attempt to commission the device, pushed as the app does.
+async fn record_attempt(owner: &Actor, client: &str, device: &str, site: &str, word: &str) {
+    let attempt = json!({"id": format!("att_{}", Uuid::now_v7().simple()), "device_id": device, "serial": "OM-X0001", "site_id": site,
+        "technician_id": owner.id, "technician_name": format!("Person {word}"), "client_id": client, "app_version": "1", "os": "test", "radio": "virtual",
+        "protocol": null, "security": null, "firmware": null, "identity_verified": false, "rssi": null, "mtu": null, "steps": [], "grant_id": null,
+        "receipt": null, "epoch": null, "network_name": word, "outcome": "failed", "cause": "out_of_range", "started_at": 1, "ended_at": 2});
+    let intent = json!({"client_id": client, "n": 1, "id": format!("int_{}", Uuid::now_v7().simple()), "at": 2, "base": null, "change": {"kind": "attempt.record", "body": attempt}});
+    let answer = owner.post("/v1/sync/push", json!({"schema": 1, "client_id": client, "now": 2, "intents": [intent]})).await.expect(200);
+    assert_eq!(answer["receipts"][0]["outcome"]["kind"], "applied", "the attempt arrives: {answer}");
+}
+
+/// Gives the device a credential behind the API's back; how it earns one is `commissioning`'s to test.
+async fn db_bind(app: &App, tenant: &Tenant, device: &str, grant: &str) -> Client {
+    let (device, grant): (DeviceId, GrantId) = (device.parse().expect("an id"), grant.parse().expect("an id"));
+    let token = app.state.chance.with(|rng| Token::mint(Kind::Device(tenant.id, device), rng));
+    let mut scope = tenant.db_write().await;
+    scope.query("insert into device_binding (tenant_id, device_id, public_key, hardware_id, grant_id, epoch, resets, credential_hash, bound_at, last_seen_at) values ($1, $2, $3, 'hw', $4, 1, 0, $3, 1, 1)")
+        .bind(device).bind(token.hash().bytes()).bind(grant).execute().await.expect("a binding");
+    scope.commit().await.expect("a commit");
+    app.bearer(token.reveal())
 }
 
 /// Suspends or resumes a tenant as the operator does.

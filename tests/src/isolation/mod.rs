@@ -13,5 +13,5 @@ pub mod attack;
 pub mod estate;
 pub mod samples;
 
-pub use attack::{Finding, Line, attack, leaks, matrix, pulls_and_lists};
+pub use attack::{CALLERS, Finding, Line, PUBLIC, attack, leaks, matrix, probes};
 pub use estate::Estate;

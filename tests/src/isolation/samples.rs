@@ -26,16 +26,16 @@ fn with(path: impl Into<String>, body: Value) -> Sample {
 /// The request for an operation; `None` when nobody has written one yet, which fails the matrix.
 #[must_use]
 pub fn sample(operation: &str, at: &Estate) -> Option<Sample> {
-    let Estate { site, model, device, person, session, invitation, grant, client, word, tenant, .. } = at;
+    let Estate { site, model, device, person, session, invitation, grant, client, word, tenant, owner, .. } = at;
     let replica = ClientId(Uuid::now_v7()).to_string();
     let push = json!({"schema": 1, "client_id": replica, "now": 0, "intents": [
         {"client_id": replica, "n": 1, "id": "int_00000000000000000000000000000001", "at": 0, "base": null,
          "change": {"kind": "device.update", "body": {"id": device, "patch": {"name": "stolen"}}}}]});
     Some(match operation {
         // Before signing in
-        "find_tenant_card" => no_body("/v1/tenant-card?name=nobody"),
-        "create_session" => with("/v1/sessions", json!({"tenant": "nobody", "email": "x@example.org", "password": "wrong horse battery", "client": "app"})),
-        "request_password_reset" => with("/v1/password-resets", json!({"tenant": "nobody", "email": "x@example.org"})),
+        "find_tenant_card" => no_body("/v1/tenant-card?name=acme"),
+        "create_session" => with("/v1/sessions", json!({"tenant": "acme", "email": owner.email, "password": "wrong horse battery", "client": "app"})),
+        "request_password_reset" => with("/v1/password-resets", json!({"tenant": "acme", "email": owner.email})),
         "complete_password_reset" => with("/v1/password-resets/complete", json!({"token": "omr_forged", "password": "a long enough one"})),
         "lookup_invitation" => with("/v1/invitations/lookup", json!({"token": "omi_forged"})),
         "accept_invitation" => with("/v1/invitations/accept", json!({"token": "omi_forged", "name": "X", "password": "a long enough one"})),
@@ -94,6 +94,8 @@ pub fn sample(operation: &str, at: &Estate) -> Option<Sample> {
         "suspend_tenant" => with(format!("/v1/operator/tenants/{}/suspend", tenant.id), json!({"reason": "attack"})),
         "resume_tenant" => with(format!("/v1/operator/tenants/{}/resume", tenant.id), json!({})),
         "list_mail" => no_body(format!("/v1/operator/mail?tenant_id={}", tenant.id)),
+        // Only there while its leak is planted
+        "read_leaked" => no_body(format!("/v1/leaked?tenant={}", tenant.id)),
         _ => return None,
     })
 }
