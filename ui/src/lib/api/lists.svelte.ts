@@ -1,4 +1,4 @@
-import { createInfiniteQuery } from '@tanstack/svelte-query';
+import { createInfiniteQuery, keepPreviousData } from '@tanstack/svelte-query';
 import { Problem } from './problem';
 import type { Page } from './types';
 
@@ -23,6 +23,8 @@ export function createList<T>(key: () => unknown[], load: LoadPage<T>, every: nu
     queryFn: ({ pageParam }) => load(pageParam),
     initialPageParam: undefined as string | undefined,
     getNextPageParam: (page: Page<T>) => page.next ?? undefined,
+    // Rows stay where they are until those of another filter have come: nothing jumps away from under a click.
+    placeholderData: keepPreviousData,
     refetchInterval: every
   }));
   return {
