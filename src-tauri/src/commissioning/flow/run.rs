@@ -334,6 +334,8 @@ impl Run {
                 self.reconnects = 0;
                 self.network = Some(network);
                 self.apply_sent = false;
+                // Another network is set and applied again, however far the first one got.
+                self.reached = Step::SetNetwork;
                 self.needs_reset = step >= Step::Apply;
                 Ok(if self.can_talk() { Step::SetNetwork } else { self.again_at(Step::SetNetwork) })
             }
