@@ -59,6 +59,30 @@ async fn a_refused_change_waits_for_a_person_with_both_versions(world: World) {
     assert_eq!(twice.status, 404);
 }
 
+async fn a_suspended_tenant_s_work_waits_and_arrives_once_it_is_resumed(world: World) {
+    let tenant = world.tenant("northlift");
+    let person = Person::signed_in(&folder(&world, "app"), &world.network.origin(), tenant, "operator").await;
+    let platform = world.operator().await;
+    let tenants = platform.all("/v1/operator/tenants").await;
+    let id = tenants.iter().find(|row| row["name"] == "northlift").expect("the operator sees the tenant")["id"].as_str().unwrap().to_owned();
+    let _ = platform.post(&format!("/v1/operator/tenants/{id}/suspend"), json!({"reason": "unpaid"})).await.succeeded();
+    person.until("the app knows that the tenant is suspended", |sync| sync["state"] == "suspended").await;
+    let made = succeeded(person.ask("POST", "/v1/sites", json!({"name": "While suspended", "time_zone": "UTC"})).await);
+    let people = person.ask("GET", "/v1/people", Value::Null).await;
+    assert_eq!((people.status, people.code()), (403, Some("tenant_suspended")));
+    person.sync_now().await;
+    let person = person.reopens().await;
+    let sync = person.until("it is still suspended", |sync| sync["state"] == "suspended").await;
+    assert_eq!((&sync["pending"], &sync["attention"]), (&json!(1), &json!(0)), "the outbox is kept");
+    let _ = platform.post(&format!("/v1/operator/tenants/{id}/resume"), json!({})).await.succeeded();
+    person.sync_now().await;
+    assert_eq!(person.synced().await["attention"], 0);
+    let staff = tenant.viewer().await;
+    let _ = staff.get(&format!("/v1/sites/{}", made["id"].as_str().unwrap())).await.succeeded();
+    let all = staff.get("/v1/sites?q=While+suspended").await.succeeded();
+    assert_eq!(all["items"].as_array().unwrap().len(), 1, "once: {all}");
+}
+
 async fn what_the_rules_refuse_is_refused_here_in_the_server_s_words(world: World) {
     let tenant = world.tenant("northlift");
     let person = Person::signed_in(&folder(&world, "app"), &world.network.origin(), tenant, "technician").await;
@@ -116,6 +140,7 @@ async fn local_answers_have_the_server_s_shapes(world: World) {
 }
 
 on_both_engines!(
+    a_suspended_tenant_s_work_waits_and_arrives_once_it_is_resumed,
     a_session_that_ends_keeps_the_outbox_until_the_person_signs_in_again,
     a_refused_change_waits_for_a_person_with_both_versions,
     what_the_rules_refuse_is_refused_here_in_the_server_s_words,

@@ -31,6 +31,8 @@ mod pack;
 mod pokes;
 mod round;
 pub mod status;
+#[cfg(test)]
+mod tests;
 
 pub use attention::attention;
 pub use driver::run;

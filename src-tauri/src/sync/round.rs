@@ -101,6 +101,11 @@ async fn push(account: &Account, server: &Server) -> Result<bool, Failure> {
             rename(account, Rename::Fork).await?;
             return Ok(true);
         }
+        // The server has forgotten numbers it had given receipts for: everything it may have lost is sent again.
+        Err(Trouble::Refused { code, .. }) if code == "sequence_gap" => {
+            rename(account, Rename::Restore).await?;
+            return Ok(true);
+        }
         answer => answer?,
     };
     account.status.change(|status| status.clock_skew_ms = Some(answer.skew_ms));
