@@ -17,8 +17,10 @@ test.afterAll(async () => {
 const card = (page: Page) => page.getByTestId('commission');
 const reached = (page: Page, state: string) => expect(card(page)).toHaveAttribute('data-state', state, { timeout: 60_000 });
 
+/** Axe finds nothing, and nothing is wider than a small phone. */
 async function accessible(page: Page) {
   const { violations } = await new AxeBuilder({ page }).analyze();
+  expect(await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth)).toBe(0);
   expect(violations.map(({ id, nodes }) => `${id} at ${nodes[0]?.target.join(' ')}`)).toEqual([]);
 }
 
@@ -138,4 +140,21 @@ test('a change that the server does not take waits for its author, who lets it g
   await page.getByRole('dialog').getByRole('button', { name: 'Discard my change' }).click();
   await expect(page.getByText('Nothing needs your attention')).toBeVisible();
   await staff.context().close();
+});
+
+test('two organizations stand side by side, and leaving one keeps the other', async () => {
+  const { page } = phone;
+  await phone.signIn('verdant', '/sign-in?add=1');
+  await expect(page.getByRole('link', { name: 'Verdant Cold Chain' }).last()).toBeVisible();
+  await page.goto('/accounts');
+  const accounts = page.getByRole('main').getByRole('listitem');
+  await expect(accounts).toHaveCount(2);
+  await accessible(page);
+  await page.getByRole('button', { name: 'Switch to Northlift Elevators' }).click();
+  await expect(page.getByRole('link', { name: 'Northlift Elevators' }).last()).toBeVisible();
+  await page.goto('/accounts');
+  await page.getByRole('button', { name: 'Sign out of Verdant Cold Chain' }).click();
+  await accessible(page);
+  await page.getByRole('dialog').getByRole('button', { name: 'Sign out' }).click();
+  await expect(accounts).toHaveCount(1);
 });

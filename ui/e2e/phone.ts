@@ -87,7 +87,7 @@ export class Phone {
   ) {}
 
   static async open(browser: Browser): Promise<Phone> {
-    const context = await browser.newContext({ viewport: { width: 390, height: 844 } });
+    const context = await browser.newContext({ viewport: { width: 360, height: 740 } });
     const phone = new Phone(await Way.open(), await context.newPage());
     phone.start();
     await context.exposeFunction('omniotDoor', (method: string, path: string, body: unknown) => phone.request(method, path, body));
@@ -127,9 +127,9 @@ export class Phone {
     });
   }
 
-  async signIn(of = 'northlift'): Promise<void> {
+  async signIn(of = 'northlift', at = '/sign-in'): Promise<void> {
     const who = person('technician', of);
-    await this.page.goto(`${SERVER.origin}/sign-in`);
+    await this.page.goto(SERVER.origin + at);
     await expect(this.page.getByLabel('Server')).toHaveValue(this.way.origin);
     await this.page.getByLabel('Organization').fill(of);
     await this.page.getByLabel('E-mail').fill(who.email);

@@ -37,6 +37,10 @@ error-timeout = The server took too long. Try again.
 
 error-changes-pending = Some changes have not reached the server. Wait until they have, or say that they may be thrown away.
 error-unexpected-answer = The server's answer cannot be read. Is the server older or newer than this app?
+error-disk-full = The storage of this machine is full. Nothing was saved: free some space, then do it again before you leave.
+error-store-damaged = The app's data on this machine is damaged, or was written by a newer app. Update the app; if it stays, call support before you sign out.
+error-closing = The app is closing. Open it again; what was saved is still there.
+error-sequence-gap = The app and the server have counted changes differently. It sends them again by itself.
 error-app-not-opened = The app could not open its data. Restart it; if it stays, call support.
 
 error-label-empty = Paste what the QR code says, or type the claim code.

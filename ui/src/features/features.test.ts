@@ -63,5 +63,5 @@ it('a refused change stands beside what the server has', () => {
 });
 
 it('details of an entry read as lines', () => {
-  expect(detailLines({ role: { from: 'viewer', to: 'admin' }, reason: null })).toEqual(['role: viewer → admin', 'reason: –']);
+  expect(detailLines({ role: { from: 'viewer', to: 'admin' }, fields: ['name', 'note'], reason: null })).toEqual(['role: viewer → admin', 'fields: name, note']);
 });

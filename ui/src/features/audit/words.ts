@@ -15,11 +15,13 @@ export function partyWords(party: Party): string {
 export function detailLines(detail: unknown): string[] {
   if (detail === null || detail === undefined) return [];
   if (typeof detail !== 'object') return [String(detail)];
-  return Object.entries(detail as Record<string, unknown>).map(([field, value]) => t('change-field', { field: field.replaceAll('_', ' '), value: plain(value) }));
+  const told = Object.entries(detail as Record<string, unknown>).filter(([, value]) => value !== null);
+  return told.map(([field, value]) => t('change-field', { field: field.replaceAll('_', ' '), value: plain(value) }));
 }
 
 function plain(value: unknown): string {
   if (value === null || value === undefined) return t('value-none');
+  if (Array.isArray(value)) return value.map(plain).join(', ');
   if (isChange(value)) return t('change-from-to', { from: plain(value.from), to: plain(value.to) });
   return typeof value === 'object' ? JSON.stringify(value) : String(value);
 }

@@ -48,7 +48,8 @@ export function createAttention() {
   return createQuery(() => ({
     queryKey: ATTENTION,
     queryFn: () => door<{ items: Attention[] }>('GET', '/app/sync/attention'),
-    enabled: host().has('sync')
+    enabled: host().has('sync'),
+    refetchInterval: 5_000
   }));
 }
 

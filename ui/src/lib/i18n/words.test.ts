@@ -44,6 +44,7 @@ describe('words', () => {
     expect(missing('cause-', causes())).toEqual([]);
     expect(missing('next-', causes())).toEqual([]);
     expect(missing('error-', errorCodes())).toEqual([]);
+    expect(missing('error-', doorCodes())).toEqual([]);
     expect(missing('permission-', permissions())).toEqual([]);
   });
 
@@ -84,9 +85,26 @@ function errorCodes(): string[] {
   const table = page.slice(page.indexOf('## Error codes'), page.indexOf('## Operations'));
   // What a device is told about its claim reaches no person through a page.
   const people = table.replaceAll(/of a device's claim:[^|]*/g, '');
-  const found = [...people.matchAll(/`([a-z_]+)`/g)].map((match) => match[1] as string).filter((code) => code !== 'field' && code !== 'retry');
+  const found = [...people.matchAll(/`([a-z_]+)`/g)].map((match) => match[1] as string).filter((code) => !['field', 'detail'].includes(code));
   expect(found.length).toBeGreaterThan(20);
   return found;
+}
+
+/** The codes that the app's own door adds. */
+function doorCodes(): string[] {
+  const rust = rustFiles(join(ROOT, '../../src-tauri/src')).map((path) => readFileSync(path, 'utf8')).join('\n');
+  const patterns = [/\(\s*[45]\d\d,\s*"([a-z_]+)"/g, /Reply::invalid\(\s*"([a-z_]+)"/g, /InvalidLabel::\w+(?:\(_\))? => "([a-z_]+)"/g];
+  const found = patterns.flatMap((pattern) => [...rust.matchAll(pattern)].map((match) => match[1] as string));
+  expect(found).toEqual(expect.arrayContaining(['disk_full', 'label_unreadable', 'changes_pending', 'invalid_field']));
+  return [...new Set(found)];
+}
+
+function rustFiles(folder: string): string[] {
+  return readdirSync(folder).flatMap((name) => {
+    const path = join(folder, name);
+    if (statSync(path).isDirectory()) return rustFiles(path);
+    return name.endsWith('.rs') && !name.includes('tests') ? [path] : [];
+  });
 }
 
 /** The permissions of the golden matrix. */
