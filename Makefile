@@ -1,11 +1,12 @@
 # Two commands: `make run` and `make test`. Each is a short script in scripts/.
 
-.PHONY: help run test bench reset screenshots
+.PHONY: sim help run test bench reset screenshots
 
 help:
 	@echo 'make run [HEADLESS=1]  build and start the whole platform with demo tenants (data in ./data)'
 	@echo 'make test              everything that CI runs'
 	@echo 'make bench             the measurements of docs/PERFORMANCE.md'
+	@echo 'make sim [N= SEED=]    searches N schedules for one that breaks sync'
 	@echo 'make screenshots       the pictures of the README, from the real thing'
 	@echo 'make reset             forget ./data'
 
@@ -17,6 +18,12 @@ test:
 
 bench:
 	@scripts/bench
+
+# Searches for schedules that break sync: make sim N=100000 SEED=1
+N ?= 10000
+SEED ?= 1
+sim:
+	@OMNIOT_SIM_SCHEDULES=$(N) OMNIOT_SIM_SEED=$(SEED) cargo test --release -p omniot-shared --lib as_many_schedules_pass
 
 screenshots:
 	@scripts/screenshots
