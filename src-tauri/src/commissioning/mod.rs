@@ -28,8 +28,6 @@ pub mod flow;
 pub mod nearby;
 pub mod radio;
 mod recovery;
-#[cfg(test)]
-mod tests;
 
 use esp::level::Mode;
 use flow::{

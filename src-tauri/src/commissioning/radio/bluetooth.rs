@@ -161,3 +161,27 @@ async fn advert(peripheral: &Peripheral) -> Option<Advert> {
         service_data: heard.service_data.into_iter().collect(),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_machine_with_or_without_bluetooth_says_so_in_time() {
+        let limit = Duration::from_secs(20);
+        let adapters = tokio::time::timeout(limit, Bluetooth::adapters()).await.expect("the list must not hang");
+        assert!(matches!(adapters, Ok(_) | Err(RadioError::AdapterAbsent | RadioError::NoPermission)), "{adapters:?}");
+        let radio = Bluetooth::new();
+        let state = tokio::time::timeout(limit, radio.state()).await.expect("the state must not hang");
+        let scan = tokio::time::timeout(limit, radio.scan()).await.expect("the scan must not hang").map(drop);
+        match state {
+            RadioState::Ready => assert_eq!(scan, Ok(())),
+            RadioState::Off => assert_eq!(scan, Err(RadioError::AdapterOff)),
+            RadioState::NoPermission => assert_eq!(scan, Err(RadioError::NoPermission)),
+            RadioState::Absent => assert_eq!(scan, Err(RadioError::AdapterAbsent)),
+        }
+        assert_eq!(radio.stop_scan().await, Ok(()), "stopping what does not run is fine");
+    }
+}

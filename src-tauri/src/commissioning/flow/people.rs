@@ -1,0 +1,118 @@
+//! Where a commission waits for a person: what they must give, and what they decide after a failure.
+//!
+//! Deliberately not here: the page (`api`), which sends the decisions.
+
+use omniot_shared::{entities::Security, label::Pop};
+use tokio::time::timeout;
+
+use super::{
+    board::Command,
+    causes::{Cause, Remedy},
+    draft::State,
+    run::{End, Run},
+    secrets::Network,
+    step::Step,
+};
+
+impl Run {
+    /// Asks for what a step needs from a person.
+    pub(super) async fn prepare(&mut self, step: Step) -> Result<Step, End> {
+        let pop_wanted = self.pop.is_none() && !self.no_pop && self.level.is_some_and(|level| level != Security::Sec0);
+        if step == Step::Handshake && pop_wanted {
+            let Some(Command::Pop(pop)) = self.pause(State::NeedsPop, step).await else { return Err(self.abandoned()) };
+            self.take_pop(pop);
+        }
+        if step == Step::SetNetwork && self.network.is_none() {
+            self.network = self.remembered();
+        }
+        if step == Step::SetNetwork && self.network.is_none() {
+            match self.pause(State::NeedsNetwork, step).await {
+                Some(Command::Network(network)) => self.network = Some(network),
+                Some(Command::Retry) => return Ok(if self.can_talk() { Step::ScanNetworks } else { self.again_at(Step::ScanNetworks) }),
+                _ => return Err(self.abandoned()),
+            }
+        }
+        Ok(step)
+    }
+
+    fn take_pop(&mut self, pop: Pop) {
+        self.pop = Some(pop);
+        self.pop_typed = true;
+    }
+
+    /// The remembered network of this site, when the device sees it.
+    fn remembered(&self) -> Option<Network> {
+        let (tenant, site, networks) = self.board.read(|draft| (draft.tenant, draft.site_id, draft.networks.clone()));
+        let network = self.means.networks.of(tenant, site)?;
+        if networks.iter().any(|seen| seen.raw == network.ssid) {
+            return Some(network);
+        }
+        self.board.change(|draft| draft.warn("network_unseen"));
+        None
+    }
+
+    /// A step failed and a new link does not help, or has not.
+    pub(super) async fn stuck(&mut self, step: Step, cause: Cause) -> Result<Step, End> {
+        if cause.remedy() != Remedy::Retry {
+            return Err(End::Failed(cause));
+        }
+        if cause == Cause::WrongPop {
+            let Some(Command::Pop(pop)) = self.pause(State::NeedsPop, step).await else { return Err(End::Failed(cause)) };
+            self.take_pop(pop);
+            self.reconnects = 0;
+            return Ok(if self.has_link() { Step::Handshake } else { Step::Connect });
+        }
+        if cause == Cause::NetworkRefused {
+            self.network = None;
+            return Ok(Step::SetNetwork);
+        }
+        match self.pause(State::Failed, step).await {
+            Some(Command::Retry) => {
+                self.reconnects = 0;
+                self.needs_reset &= cause != Cause::ResetUnsupported;
+                Ok(if step > Step::Handshake && self.can_talk() { step } else { self.again_at(step) })
+            }
+            Some(Command::Network(network)) => {
+                self.reconnects = 0;
+                self.network = Some(network);
+                self.apply_sent = false;
+                // Another network is set and applied again, however far the first one got.
+                self.reached = Step::SetNetwork;
+                self.needs_reset = step >= Step::Apply;
+                Ok(if self.can_talk() { Step::SetNetwork } else { self.again_at(Step::SetNetwork) })
+            }
+            _ => Err(End::Failed(cause)),
+        }
+    }
+
+    /// Nobody came back.
+    fn abandoned(&self) -> End {
+        let shown = self.board.read(|draft| draft.failure.as_ref().and_then(|failure| Cause::of_code(&failure.cause)));
+        shown.map_or(End::Cancelled, End::Failed)
+    }
+
+    /// Waits for a decision that fits; `None` when nobody comes back.
+    pub(super) async fn pause(&mut self, state: State, step: Step) -> Option<Command> {
+        self.board.change(|draft| {
+            draft.state = state;
+            draft.step = step;
+        });
+        let _ = self.save().await;
+        let waiting = async {
+            loop {
+                let command = self.commands.recv().await?;
+                let fits = match (&command, state) {
+                    (Command::Pop(_), State::NeedsPop) | (Command::Confirm(_), State::NeedsConfirm) | (Command::Network(_), State::NeedsNetwork) => true,
+                    (Command::Network(_), State::Failed) => step >= Step::SetNetwork,
+                    (Command::Retry, State::NeedsNetwork | State::NeedsConfirm | State::Failed) => true,
+                    _ => false,
+                };
+                if fits {
+                    return Some(command);
+                }
+            }
+        };
+        // Whoever sent it has set the state to running.
+        timeout(self.means.pace.idle, waiting).await.ok().flatten()
+    }
+}

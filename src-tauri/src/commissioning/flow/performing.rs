@@ -1,0 +1,101 @@
+//! One step from its beginning to its row: stored before it begins, ended by its deadline at the
+//! latest, recorded.
+//!
+//! Deliberately not here: which step comes next, and the work of the steps.
+
+use omniot_shared::entities::StepOutcome;
+use tokio::time::{Instant, timeout};
+
+use super::{
+    board::{Command, Confirmation},
+    causes::Cause,
+    draft::State,
+    run::{Next, Run},
+    step::Step,
+    trouble::Trouble,
+};
+
+impl Run {
+    /// One step: kept before it begins, recorded when it ends.
+    pub(super) async fn perform(&mut self, step: Step) -> Result<Next, Trouble> {
+        let now = self.means.clock.now();
+        self.board.change(|draft| {
+            draft.state = State::Running;
+            draft.begin(step, now);
+        });
+        let began = Instant::now();
+        let result = match self.save().await {
+            Ok(()) => self.work(step).await,
+            Err(trouble) => Err(trouble),
+        };
+        let duration = u32::try_from(began.elapsed().as_millis()).unwrap_or(u32::MAX);
+        let (outcome, cause) = match result {
+            Ok(Next::Done) => (StepOutcome::Done, None),
+            Ok(Next::Skipped(cause)) => (StepOutcome::Skipped, cause),
+            Ok(Next::Back(_, cause)) => (StepOutcome::Failed, Some(cause)),
+            Err(trouble) => (StepOutcome::Failed, Some(trouble.cause())),
+        };
+        self.board.change(|draft| {
+            if outcome == StepOutcome::Failed
+                && let Some(cause) = cause
+            {
+                draft.fail(cause);
+            } else if draft.failure.as_ref().is_some_and(|failure| failure.step <= step) {
+                draft.failure = None;
+            }
+            draft.end(outcome, cause, duration);
+        });
+        tracing::info!(attempt.id = %self.board.read(|draft| draft.id), step = step.name(), ?outcome, cause = cause.map(Cause::code), duration_ms = duration, "commissioning step ended");
+        result
+    }
+
+    async fn work(&mut self, step: Step) -> Result<Next, Trouble> {
+        let limit = self.means.pace.deadline(step);
+        let done = timeout(limit, async {
+            match step {
+                Step::Connect => self.connect().await,
+                Step::Discover => self.discover().await,
+                Step::Version => self.version().await,
+                Step::Handshake => self.handshake().await,
+                Step::Identity => self.prove_identity().await,
+                Step::Identify => self.identify().await,
+                Step::Claim => self.claim().await,
+                Step::ScanNetworks => self.scan_networks().await,
+                Step::SetNetwork => self.set_network().await,
+                Step::Apply => self.apply().await,
+                Step::Join => self.join().await,
+                Step::Cloud => self.cloud().await,
+            }
+        });
+        let done = match (done.await, step) {
+            (Ok(done), _) => done?,
+            (Err(_), Step::Join) => return Err(Trouble::Failed(Cause::JoinTimeout)),
+            (Err(_), Step::Cloud) => Next::Skipped(Some(Cause::NotYetSeen)),
+            (Err(_), _) => return Err(Trouble::Broken(Cause::NoAnswer)),
+        };
+        if step == Step::Identify && done == Next::Done {
+            return self.confirmed().await;
+        }
+        Ok(done)
+    }
+
+    /// Waits for the technician to see the device.
+    async fn confirmed(&mut self) -> Result<Next, Trouble> {
+        loop {
+            match self.pause(State::NeedsConfirm, Step::Identify).await {
+                Some(Command::Confirm(Confirmation::Right)) => return Ok(Next::Done),
+                Some(Command::Retry) => {
+                    let _ = self.identify().await?;
+                }
+                _ => return Err(Trouble::Failed(Cause::WrongDevice)),
+            }
+        }
+    }
+
+    /// Keeps the state over a crash.
+    pub(super) async fn save(&self) -> Result<(), Trouble> {
+        let now = self.means.clock.now();
+        let kept = self.board.change(|draft| draft.kept(now)).ok_or(Trouble::Failed(Cause::StoreFailed))?;
+        Ok(self.desk.save_commission(&kept).await?)
+    }
+}
