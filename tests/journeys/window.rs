@@ -26,9 +26,8 @@ impl Technician<'_> {
             self.window.fill(field, text).await;
         }
         self.window.press("Sign in").await;
-        self.window.reads("Northlift").await;
         eventually("the window is synchronized and equipped to go offline", || async {
-            let sync = self.window.door("GET", "/app/sync").await;
+            let sync = self.window.door("GET", "/app/sync").await?;
             (sync["state"] == "synced" && sync["grants"].as_u64() > Some(0)).then_some(())
         })
         .await;
@@ -36,7 +35,9 @@ impl Technician<'_> {
 
     async fn goes_to_commission(&self) {
         self.window.press_at("nav a[href='/commission']").await;
-        eventually("a site can be chosen", || async { (self.window.script("return document.querySelector('select[name=site]')?.options.length ?? 0", json!([])).await.as_u64() > Some(1)).then_some(()) }).await;
+        // Other pages have a list of sites, too.
+        let sites = "return document.querySelector('h1')?.innerText === 'Commission' ? document.querySelector('select[name=site]')?.options.length ?? 0 : 0";
+        eventually("a site can be chosen", || async { (self.window.script(sites, json!([])).await.as_u64() > Some(1)).then_some(()) }).await;
         self.window.script("const list = document.querySelector('select[name=site]'); list.selectedIndex = 1; list.dispatchEvent(new Event('change', {bubbles: true}));", json!([])).await;
     }
 
@@ -53,10 +54,12 @@ impl Technician<'_> {
                     let label: Value = serde_json::from_str(self.fleet.label(serial)).expect("a label is JSON");
                     self.window.fill("pop", label["pop"].as_str().expect("a label has a PoP")).await;
                     self.window.press("Continue").await;
+                    self.leaves("needs_pop").await;
                     None
                 }
                 "needs_confirm" => {
                     self.window.press("Yes, it blinks").await;
+                    self.leaves("needs_confirm").await;
                     None
                 }
                 "" | "running" => None,
@@ -70,6 +73,12 @@ impl Technician<'_> {
         self.window.press_at(&format!("input[name=ssid][value='{}']", NETWORK.0)).await;
         self.window.fill("passphrase", passphrase).await;
         self.window.press("Join network").await;
+        self.leaves("needs_network").await;
+    }
+
+    /// Waits until the page has taken over that the question is answered.
+    async fn leaves(&self, question: &str) {
+        eventually(&format!("the commission leaves {question}"), || async { (self.state().await != question).then_some(()) }).await;
     }
 
     async fn reaches(&self, wanted: &str) {
