@@ -96,7 +96,7 @@ impl Tablet {
 
     pub fn decide_attention(&mut self, new: IntentId, now: Millis) {
         let Some(entry) = self.store.entries().find(|entry| entry.state.name() == "attention").cloned() else { return };
-        if new.0.as_u128() % 2 == 0 {
+        if new.0.as_u128().is_multiple_of(2) {
             self.transact(|tx| client::discard(tx, entry.intent.id, now));
         } else if let Some(Some(Ok(_))) = self.transact(|tx| client::retry(tx, entry.intent.id, new, now)) {
             self.recorded.push(new);

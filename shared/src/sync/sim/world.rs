@@ -35,7 +35,7 @@ pub enum Edit {
     RenameSite(u8),
     NoteSite(u8),
     CreateDevice { serial: u8, site: u8 },
-    EditDevice { serial: u8, site: u8 },
+    ChangeDevice { serial: u8, site: u8 },
     RetireDevice(u8),
     Attempt { serial: u8, site: u8, epoch: u8, succeeded: bool },
 }
@@ -68,7 +68,7 @@ fn edit() -> impl Strategy<Value = Edit> {
         4 => any::<u8>().prop_map(Edit::RenameSite),
         2 => any::<u8>().prop_map(Edit::NoteSite),
         3 => (0u8..4, any::<u8>()).prop_map(|(serial, site)| Edit::CreateDevice { serial, site }),
-        3 => (0u8..4, any::<u8>()).prop_map(|(serial, site)| Edit::EditDevice { serial, site }),
+        3 => (0u8..4, any::<u8>()).prop_map(|(serial, site)| Edit::ChangeDevice { serial, site }),
         1 => (0u8..4).prop_map(Edit::RetireDevice),
         3 => (0u8..4, any::<u8>(), 1u8..4, any::<bool>()).prop_map(|(serial, site, epoch, succeeded)| Edit::Attempt { serial, site, epoch, succeeded }),
     ]
@@ -162,13 +162,13 @@ impl World {
             }
             Edit::RenameSite(n) => Change::SiteUpdate(SiteUpdate { id: self.site(n), patch: SitePatch { name: Patch::Set(format!("name {label}")), ..SitePatch::default() } }),
             Edit::NoteSite(n) => {
-                let note = if label % 3 == 0 { Patch::Clear } else { Patch::Set(format!("note {label}")) };
+                let note = if label.is_multiple_of(3) { Patch::Clear } else { Patch::Set(format!("note {label}")) };
                 Change::SiteUpdate(SiteUpdate { id: self.site(n), patch: SitePatch { note, name: Patch::Set(format!("name {label}")), ..SitePatch::default() } })
             }
             Edit::CreateDevice { serial: n, site } => {
                 Change::DeviceCreate(NewDevice { serial: serial(n), name: format!("device {label}"), model_id: self.model, site_id: Some(self.site(site)), note: None })
             }
-            Edit::EditDevice { serial: n, site } => {
+            Edit::ChangeDevice { serial: n, site } => {
                 let patch = DevicePatch { name: Patch::Set(format!("device {label}")), site_id: Patch::Set(self.site(site)), ..DevicePatch::default() };
                 Change::DeviceUpdate(DeviceUpdate { id: device(n), patch })
             }
