@@ -22,6 +22,12 @@ export function forget(queries: QueryClient): void {
   queries.clear();
 }
 
+/** Reads everything again as somebody else: the pages that are open too. */
+export async function startOver(queries: QueryClient): Promise<void> {
+  queries.removeQueries({ type: 'inactive' });
+  await queries.resetQueries();
+}
+
 /** Where sign-in may lead afterwards: only to paths of our own. */
 export function safeNext(next: string | null): string {
   return next && /^\/(?![/\\])/.test(next) && !next.startsWith('/sign-in') ? next : '/devices';
