@@ -44,11 +44,18 @@ fn free_port() -> u16 {
 
 impl Server {
     fn start(data: &Path, more: &[&str]) -> Self {
+        Self::start_with(data, |arguments, data| {
+            let mut command = omniot(arguments, data);
+            command.args(more);
+            command
+        })
+    }
+
+    fn start_with(data: &Path, command: impl FnOnce(&[&str], &Path) -> Command) -> Self {
         let (public, internal) = (free_port(), free_port());
         let (listen, internal_listen) = (format!("127.0.0.1:{public}"), format!("127.0.0.1:{internal}"));
-        let mut arguments = vec!["serve", "--listen", &listen, "--internal-listen", &internal_listen];
-        arguments.extend(more);
-        let child = omniot(&arguments, data).stderr(Stdio::piped()).spawn().expect("it starts");
+        let arguments = ["serve", "--listen", &listen, "--internal-listen", &internal_listen];
+        let child = command(&arguments, data).stderr(Stdio::piped()).spawn().expect("it starts");
         let mut server = Self { child, public, internal };
         let deadline = Instant::now() + Duration::from_secs(20);
         while get(server.internal, "/readyz").is_none_or(|answer| !answer.starts_with("HTTP/1.1 200")) {
@@ -134,6 +141,106 @@ fn the_demo_is_made_once_and_its_server_answers_and_stops_on_a_signal() {
     assert!(spanned, "each request is logged with its id: {lines:?}");
 }
 
+/// Signs in and gives the token.
+fn sign_in(port: u16, tenant: &str, role: &str) -> String {
+    let body = format!(r#"{{"tenant":"{tenant}","email":"{role}@{tenant}.example","password":"seven green kettles","client":"app"}}"#);
+    let signed_in = read_until(&mut ask(port, "POST /v1/sessions HTTP/1.1\r\nconnection: close", &body), "\"token\":");
+    signed_in.split("\"token\":\"").nth(1).and_then(|rest| rest.split('"').next()).expect("a token").to_owned()
+}
+
+fn terminate(server: &Server) {
+    assert!(Command::new("kill").args(["-TERM", &server.child.id().to_string()]).status().expect("a signal").success());
+}
+
+/// What the server logged until its end.
+fn log_of(server: &mut Server) -> Vec<String> {
+    BufReader::new(server.child.stderr.take().expect("a log")).lines().map_while(Result::ok).collect()
+}
+
+#[test]
+fn a_signal_lets_a_request_in_flight_finish_and_ends_streams() {
+    let folder = tempfile::tempdir().expect("a folder");
+    assert!(run(&["demo", "--json"], folder.path()).status.success());
+    let mut server = Server::start(folder.path(), &[]);
+    let owner = sign_in(server.public, "northlift", "owner");
+    let technician = sign_in(server.public, "northlift", "technician");
+    let mut stream = ask(server.public, &format!("GET /v1/sync/stream HTTP/1.1\r\nauthorization: Bearer {owner}"), "");
+    read_until(&mut stream, "event: changed");
+    read_until(&mut ask(server.public, &format!("GET /v1/audit HTTP/1.1\r\nauthorization: Bearer {technician}"), ""), "403 Forbidden");
+    let body = r#"{"name":"Last hall","time_zone":"UTC"}"#;
+    let mut slow = TcpStream::connect(("127.0.0.1", server.public)).expect("a connection");
+    write!(slow, "POST /v1/sites HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {owner}\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{}", body.len(), &body[..10]).expect("half");
+    std::thread::sleep(Duration::from_millis(200));
+    let began = Instant::now();
+    terminate(&server);
+    std::thread::sleep(Duration::from_millis(300));
+    assert!(matches!(server.child.try_wait(), Ok(None)), "it waits for the request");
+    slow.write_all(&body.as_bytes()[10..]).expect("the other half");
+    read_until(&mut BufReader::new(slow), "HTTP/1.1 201");
+    let log = log_of(&mut server);
+    assert!(server.child.wait().expect("it ends").success() && began.elapsed() < Duration::from_secs(8), "after {:?}: {log:?}", began.elapsed());
+    for (status, code) in [("201", "POST"), ("403", "GET")] {
+        let line = log.iter().find(|line| line.contains(&format!("status={status}")) && line.contains(&format!("method={code}"))).unwrap_or_else(|| panic!("a line with {status}: {log:?}"));
+        assert!(line.contains("tenant.id=ten_") && line.contains("actor.id=per_") && line.contains("request.id="), "{line}");
+    }
+}
+
+/// A command as somebody whom file permissions stop: the superuser becomes `nobody`.
+fn as_somebody(arguments: &[&str], data: &Path) -> Command {
+    let root = Command::new("id").arg("-u").output().is_ok_and(|output| output.stdout == b"0\n");
+    if !root {
+        return omniot(arguments, data);
+    }
+    let mut command = Command::new("setpriv");
+    // Beside the data, where nobody may go; the build may lie in a private folder.
+    command.args(["--reuid=nobody", "--regid=nogroup", "--clear-groups"]).arg(data.with_file_name("omniot"));
+    command.args(arguments).env_clear().env("OMNIOT_DATA", data).env("PATH", "/usr/bin:/bin");
+    command
+}
+
+fn set_modes(path: &Path, file: u32, folder: u32) {
+    use std::os::unix::fs::PermissionsExt as _;
+    let set = |path: &Path, mode| std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).expect("a mode");
+    set(path, 0o755);
+    for entry in std::fs::read_dir(path).expect("a folder") {
+        let inner = entry.expect("an entry").path();
+        if inner.is_dir() { set_modes(&inner, file, folder) } else { set(&inner, file) }
+    }
+    set(path, folder);
+}
+
+#[test]
+fn a_data_folder_that_cannot_be_written_is_said_at_the_start_and_loses_nothing_while_running() {
+    let outer = tempfile::Builder::new().prefix("omniot-").tempdir_in("/tmp").expect("a folder");
+    let data = outer.path().join("data");
+    std::fs::create_dir(&data).expect("a folder");
+    let copied = std::fs::copy(env!("CARGO_BIN_EXE_omniot"), outer.path().join("omniot"));
+    copied.expect("the binary, where nobody may go");
+    set_modes(outer.path(), 0o755, 0o777);
+    assert!(as_somebody(&["demo", "--json"], &data).status().expect("it runs").success());
+    set_modes(&data, 0o444, 0o555);
+    let refused = as_somebody(&["serve", "--listen", "127.0.0.1:1"], &data).output().expect("it runs");
+    let said = String::from_utf8_lossy(&refused.stderr).trim().to_owned();
+    let wanted = format!("omniot: the data folder {} cannot be used: this user may not write there; make it writable for this user, or choose another with --data", data.display());
+    assert_eq!(said, wanted);
+
+    set_modes(&data, 0o666, 0o777);
+    let server = Server::start_with(&data, as_somebody);
+    let owner = sign_in(server.public, "northlift", "owner");
+    let site = |token: &str| read_until(&mut ask(server.public, &format!("POST /v1/sites HTTP/1.1\r\nconnection: close\r\nauthorization: Bearer {token}"), r#"{"name":"Hall","time_zone":"UTC"}"#), "}");
+    set_modes(&data, 0o444, 0o555);
+    let body = r#"{"tenant":"verdant","email":"owner@verdant.example","password":"seven green kettles","client":"app"}"#;
+    let refused = read_until(&mut ask(server.public, "POST /v1/sessions HTTP/1.1\r\nconnection: close", body), "}}");
+    assert!(refused.starts_with("HTTP/1.1 503") && refused.contains("not_ready") && refused.contains("retry-after"), "{refused}");
+    let ready = get(server.internal, "/readyz").expect("an answer");
+    assert!(ready.starts_with("HTTP/1.1 503"), "{ready}");
+    set_modes(&data, 0o666, 0o777);
+    sign_in(server.public, "verdant", "owner");
+    assert!(site(&owner).starts_with("HTTP/1.1 201"), "what was open goes on");
+    let ready = get(server.internal, "/readyz").expect("an answer");
+    assert!(ready.starts_with("HTTP/1.1 200"), "{ready}");
+}
+
 #[test]
 fn a_tenant_is_made_from_the_command_line_with_an_invitation() {
     let folder = tempfile::tempdir().expect("a folder");
@@ -170,9 +277,7 @@ fn a_tenant_suspended_by_another_process_loses_its_open_streams_within_seconds()
     let folder = tempfile::tempdir().expect("a folder");
     assert!(run(&["demo", "--json"], folder.path()).status.success());
     let server = Server::start(folder.path(), &[]);
-    let body = r#"{"tenant":"northlift","email":"technician@northlift.example","password":"seven green kettles","client":"app"}"#;
-    let signed_in = read_until(&mut ask(server.public, "POST /v1/sessions HTTP/1.1\r\nconnection: close", body), "\"token\":");
-    let token = signed_in.split("\"token\":\"").nth(1).and_then(|rest| rest.split('"').next()).expect("a token").to_owned();
+    let token = sign_in(server.public, "northlift", "technician");
     let mut stream = ask(server.public, &format!("GET /v1/sync/stream HTTP/1.1\r\nauthorization: Bearer {token}"), "");
     read_until(&mut stream, "event: changed");
     assert!(run(&["tenant", "suspend", "northlift", "--reason", "unpaid"], folder.path()).status.success());

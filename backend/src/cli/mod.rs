@@ -12,7 +12,7 @@ use clap::{Args, Parser, Subcommand};
 use omniot_shared::time::SystemClock;
 
 use crate::{
-    db::{Db, SqliteConfig, postgres},
+    db::{Db, DbError, SqliteConfig, postgres},
     http::{AppState, Chance, Settings},
     identity::{passwords::{PasswordConfig, Passwords}, throttle::Counters},
     server::{self, Listening},
@@ -177,7 +177,7 @@ async fn serve(args: ServeArgs) -> anyhow::Result<()> {
 async fn open(store: &Store, settings: Settings) -> anyhow::Result<AppState> {
     let db = match &store.database_url {
         Some(url) => Db::postgres(url).await.context("the database cannot be used")?,
-        None => Db::sqlite(SqliteConfig::new(&store.data)).await.with_context(|| format!("the data folder {} cannot be used", store.data.display()))?,
+        None => Db::sqlite(SqliteConfig::new(&store.data)).await.map_err(|error| data_folder(&store.data, error))?,
     };
     Ok(AppState {
         bus: db.bus().clone(),
@@ -188,6 +188,18 @@ async fn open(store: &Store, settings: Settings) -> anyhow::Result<AppState> {
         passwords: Arc::new(Passwords::new(PasswordConfig::default())?),
         throttle: Arc::new(Counters::default()),
     })
+}
+
+/// One sentence about a data folder, with the way out.
+fn data_folder(folder: &std::path::Path, error: DbError) -> anyhow::Error {
+    let folder = folder.display();
+    let why = match error {
+        DbError::File { cause, .. } if cause.kind() == std::io::ErrorKind::PermissionDenied => "this user may not write there".to_owned(),
+        DbError::File { cause, .. } => cause.to_string(),
+        DbError::Unwritable(why) => why,
+        other => return anyhow::Error::new(other).context(format!("the data folder {folder} cannot be used")),
+    };
+    anyhow::anyhow!("the data folder {folder} cannot be used: {why}; make it writable for this user, or choose another with --data")
 }
 
 /// The first certificate of a PEM file.

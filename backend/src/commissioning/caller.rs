@@ -49,15 +49,16 @@ impl FromRequestParts<AppState> for DeviceCaller {
             Err(other) => return Err(other.into()),
         };
         let row = bindings::by_credential(&mut scope, id, &token.hash()).await?.ok_or_else(ApiError::not_signed_in)?;
+        // Before anything is refused: the log names who was.
+        let span = tracing::Span::current();
+        span.record("tenant.id", tracing::field::display(tenant));
+        span.record("actor.id", tracing::field::display(id));
         if row.status != "active" {
             return Err(ApiError::tenant_suspended());
         }
         if row.state == "retired" {
             return Err(ApiError::new(StatusCode::CONFLICT, "device_retired", "This device was retired."));
         }
-        let span = tracing::Span::current();
-        span.record("tenant.id", tracing::field::display(tenant));
-        span.record("actor.id", tracing::field::display(id));
         Ok(Self { scope, id, row, now: state.now(), request_id: RequestId::of(parts) })
     }
 }

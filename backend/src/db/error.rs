@@ -28,14 +28,17 @@ pub enum DbError {
     NoSuchTenant(TenantId),
     /// The store was written by a newer version, or a migration failed.
     #[error("the store's shape does not fit this version: {0}")]
-    Migration(#[from] sqlx::migrate::MigrateError),
+    Migration(sqlx::migrate::MigrateError),
+    /// The disk is full, read-only or failing: nothing was changed, and it may mend itself.
+    #[error("the store cannot be written: {0}")]
+    Unwritable(String),
     /// The folder or file cannot be used.
-    #[error("{path}: {source}")]
+    #[error("{path} cannot be used: {cause}")]
     File {
         /// Which one.
         path: String,
         /// What the operating system said.
-        source: std::io::Error,
+        cause: std::io::Error,
     },
     /// The server must not run on this store; one sentence says why.
     #[error("{0}")]
@@ -52,8 +55,8 @@ impl DbError {
         matches!(self, Self::Unique { .. })
     }
 
-    pub(super) fn file(path: &std::path::Path, source: std::io::Error) -> Self {
-        Self::File { path: path.display().to_string(), source }
+    pub(super) fn file(path: &std::path::Path, cause: std::io::Error) -> Self {
+        Self::File { path: path.display().to_string(), cause }
     }
 }
 
@@ -67,6 +70,7 @@ impl From<sqlx::Error> for DbError {
                 match (said.kind(), said.code().as_deref()) {
                     (sqlx::error::ErrorKind::UniqueViolation, _) => Self::Unique { what: what() },
                     (sqlx::error::ErrorKind::ForeignKeyViolation, _) => Self::Reference { what: what() },
+                    _ if is_unwritable(said.as_ref()) => Self::Unwritable(said.message().to_owned()),
                     // SQLITE_BUSY and its kinds; PostgreSQL lock_not_available, deadlock, serialization failure.
                     (_, Some("5" | "261" | "517" | "773" | "55P03" | "40P01" | "40001")) => Self::Busy,
                     _ => Self::Other(error),
@@ -74,5 +78,29 @@ impl From<sqlx::Error> for DbError {
             }
             _ => Self::Other(error),
         }
+    }
+}
+
+impl From<sqlx::migrate::MigrateError> for DbError {
+    fn from(error: sqlx::migrate::MigrateError) -> Self {
+        match error {
+            sqlx::migrate::MigrateError::Execute(inner) | sqlx::migrate::MigrateError::ExecuteMigration(inner, _) if is_passing(&inner) => inner.into(),
+            other => Self::Migration(other),
+        }
+    }
+}
+
+/// Whether an error is of the moment, not of the shape.
+fn is_passing(error: &sqlx::Error) -> bool {
+    error.as_database_error().is_some_and(|said| is_unwritable(said) || said.code().is_some_and(|code| code == "5"))
+}
+
+/// SQLite: readonly (8), input/output (10), full (13), cannot open (14), in the low byte of the
+/// extended code. PostgreSQL: disk full.
+fn is_unwritable(said: &dyn sqlx::error::DatabaseError) -> bool {
+    let code = said.code().unwrap_or_default();
+    match said.try_downcast_ref::<sqlx::sqlite::SqliteError>() {
+        Some(_) => code.parse::<i32>().is_ok_and(|code| matches!(code & 0xff, 8 | 10 | 13 | 14)),
+        None => code == "53100",
     }
 }

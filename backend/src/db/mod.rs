@@ -141,6 +141,17 @@ impl Db {
         }?))
     }
 
+    /// Whether the store can be read and written now.
+    ///
+    /// # Errors
+    /// Why not.
+    pub async fn probe(&self) -> Result<(), DbError> {
+        if let Engine::Sqlite(store) = &*self.engine {
+            store.probe()?;
+        }
+        self.control_write().await?.query("select cast(1 as bigint)").one::<(i64,)>().await.map(drop)
+    }
+
     /// Makes the place of a new tenant (a file on SQLite, nothing on PostgreSQL).
     ///
     /// # Errors

@@ -142,6 +142,12 @@ impl Store {
             match begin(&pools, write).await {
                 // Closed between the look-up and the begin, to make room: open it again.
                 Err(DbError::Other(sqlx::Error::PoolClosed)) => self.forget(tenant, &pools),
+                // A file that was opened while it could not be written stays so until it is opened again.
+                Err(error @ DbError::Unwritable(_)) => {
+                    self.tenants.lock().unwrap_or_else(PoisonError::into_inner).pop(&self.key(tenant));
+                    tokio::spawn(async move { close(&pools).await });
+                    return Err(error);
+                }
                 other => return other,
             }
         }
@@ -152,6 +158,7 @@ impl Store {
     }
 
     fn forget(&self, tenant: TenantId, closed: &Pools) {
+        let tenant = self.key(tenant);
         let mut tenants = self.tenants.lock().unwrap_or_else(PoisonError::into_inner);
         let stale = tenants.peek(&tenant).and_then(|slot| slot.get()).is_some_and(|pools| pools.read.is_closed());
         if stale && closed.read.is_closed() {
@@ -159,11 +166,16 @@ impl Store {
         }
     }
 
-    async fn pools(&self, tenant: TenantId) -> Result<Pools, DbError> {
-        let key = match self.config.layout {
+    /// Under which key a tenant's file is kept open.
+    fn key(&self, tenant: TenantId) -> TenantId {
+        match self.config.layout {
             Layout::FileEach => tenant,
             Layout::OneFile => TenantId(uuid::Uuid::nil()),
-        };
+        }
+    }
+
+    async fn pools(&self, tenant: TenantId) -> Result<Pools, DbError> {
+        let key = self.key(tenant);
         let (slot, evicted) = {
             let mut tenants = self.tenants.lock().unwrap_or_else(PoisonError::into_inner);
             match tenants.get(&key) {
@@ -192,6 +204,12 @@ impl Store {
                 Err(error)
             }
         }
+    }
+
+    /// Whether a file can be made and filled where the data is.
+    pub(super) fn probe(&self) -> Result<(), DbError> {
+        writable(&self.config.folder)?;
+        writable(&self.config.folder.join("tenants"))
     }
 
     pub(super) async fn close(&self) {
@@ -237,5 +255,5 @@ async fn close(pools: &Pools) {
 
 fn writable(folder: &Path) -> Result<(), DbError> {
     let probe = folder.join(".writable");
-    std::fs::write(&probe, b"").and_then(|()| std::fs::remove_file(&probe)).map_err(|e| DbError::file(folder, e))
+    std::fs::write(&probe, [0; 4096]).and_then(|()| std::fs::remove_file(&probe)).map_err(|e| DbError::file(folder, e))
 }

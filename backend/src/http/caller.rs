@@ -14,7 +14,7 @@ use omniot_shared::{
 };
 use uuid::Uuid;
 
-use super::{ApiError, AppState, RequestId};
+use super::{ApiError, AppState, RequestId, Ticket};
 use crate::{
     audit::{self, Author, Entry},
     db::{DbError, Scope, TenantAccess},
@@ -70,14 +70,6 @@ pub struct Session {
     pub client: String,
     /// When it ends.
     pub expires_at: Millis,
-}
-
-/// A person's right to call, to be checked again later: open streams ask it when access changed.
-#[derive(Debug, Clone)]
-pub struct Ticket {
-    tenant: TenantId,
-    hash: TokenHash,
-    permission: Option<Permission>,
 }
 
 /// A signed-in person of an active tenant who has the permission `N`, with the tenant's scope open:
@@ -154,33 +146,6 @@ impl<N: Needs> Caller<N> {
     }
 }
 
-impl Ticket {
-    /// Of a token, without a request.
-    #[cfg(test)]
-    pub fn for_test(tenant: TenantId, token: &str, permission: Permission) -> Self {
-        Self { tenant, hash: TokenHash::of(token), permission: Some(permission) }
-    }
-
-    /// Whether they still may: the session lives, the person has the permission, the tenant is active.
-    ///
-    /// # Errors
-    /// `not_signed_in`, `tenant_suspended` or `not_allowed`.
-    pub async fn check(&self, state: &AppState) -> Result<(), ApiError> {
-        self.open(state).await.map(drop)
-    }
-
-    /// A new snapshot of the tenant, if they still may.
-    ///
-    /// # Errors
-    /// Those of [`Ticket::check`].
-    pub async fn open(&self, state: &AppState) -> Result<Scope, ApiError> {
-        let access = TenantAccess::for_request(self.tenant);
-        let mut scope = open(state, &access, false).await?;
-        admit(&mut scope, &self.hash, state.now(), self.permission).await?;
-        Ok(scope)
-    }
-}
-
 impl<N: Needs> FromRequestParts<AppState> for Caller<N> {
     type Rejection = ApiError;
 
@@ -218,9 +183,11 @@ async fn call<N: Needs>(parts: &Parts, state: &AppState, write: bool) -> Result<
     let access = TenantAccess::for_request(tenant);
     let mut scope = open(state, &access, write).await?;
     let (now, hash) = (state.now(), token.hash());
-    let row = admit(&mut scope, &hash, now, N::PERMISSION).await?;
+    let row = recognise(&mut scope, &hash, now).await?;
+    // Before anything is refused: the log names who was.
     span.record("tenant.id", tracing::field::display(tenant));
     span.record("actor.id", tracing::field::display(PersonId(row.person_id)));
+    row.judge(N::PERMISSION)?;
     if now.0 - row.last_used_at >= TOUCH_MS {
         if write {
             touch(&mut scope, &row, now).await?;
@@ -228,7 +195,7 @@ async fn call<N: Needs>(parts: &Parts, state: &AppState, write: bool) -> Result<
             touch_later(state.clone(), access, row.clone(), now);
         }
     }
-    let ticket = Ticket { tenant, hash, permission: N::PERMISSION };
+    let ticket = Ticket::new(tenant, hash, N::PERMISSION, &row.role);
     let session = Session { id: SessionId(row.session_id), client: row.client, expires_at: Millis(row.expires_at) };
     let role = Role::named(&row.role).ok_or_else(|| ApiError::internal(&"a person's role is unknown"))?;
     let person = Person { id: PersonId(row.person_id), name: row.name, email: row.email, role };
@@ -253,14 +220,14 @@ fn has_csrf_header(headers: &HeaderMap) -> bool {
     headers.get("x-omniot").is_some_and(|value| value == "1")
 }
 
-async fn open(state: &AppState, access: &TenantAccess, write: bool) -> Result<Scope, ApiError> {
+pub(super) async fn open(state: &AppState, access: &TenantAccess, write: bool) -> Result<Scope, ApiError> {
     let scope = if write { state.db.write(access).await } else { state.db.read(access).await };
     // A token that names no tenant of ours is forged.
     scope.map_err(|error| if matches!(error, DbError::NoSuchTenant(_)) { ApiError::not_signed_in() } else { error.into() })
 }
 
 #[derive(Debug, Clone, sqlx::FromRow)]
-struct SessionRow {
+pub(super) struct SessionRow {
     session_id: Uuid,
     client: String,
     last_used_at: i64,
@@ -281,14 +248,25 @@ const SESSION: &str = "
 
 const TOUCH: &str = "update session set last_used_at = $3, expires_at = $4 where tenant_id = $1 and id = $2";
 
-async fn admit(scope: &mut Scope, hash: &TokenHash, now: Millis, need: Option<Permission>) -> Result<SessionRow, ApiError> {
-    let row: Option<SessionRow> = scope.query(SESSION).bind(hash.bytes()).bind(now).optional().await?;
-    let row = row.ok_or_else(ApiError::not_signed_in)?;
-    if row.status != "active" {
-        return Err(ApiError::tenant_suspended());
+/// Whose session it is.
+pub(super) async fn recognise(scope: &mut Scope, hash: &TokenHash, now: Millis) -> Result<SessionRow, ApiError> {
+    scope.query(SESSION).bind(hash.bytes()).bind(now).optional().await?.ok_or_else(ApiError::not_signed_in)
+}
+
+impl SessionRow {
+    /// Whether they may: the tenant is served and the role has the permission.
+    pub(super) fn judge(&self, need: Option<Permission>) -> Result<(), ApiError> {
+        if self.status != "active" {
+            return Err(ApiError::tenant_suspended());
+        }
+        let allowed = need.is_none_or(|permission| Role::named(&self.role).is_some_and(|role| role.may(permission)));
+        if allowed { Ok(()) } else { Err(ApiError::not_allowed()) }
     }
-    let allowed = need.is_none_or(|permission| Role::named(&row.role).is_some_and(|role| role.may(permission)));
-    if allowed { Ok(row) } else { Err(ApiError::not_allowed()) }
+
+    /// The role as it is stored.
+    pub(super) fn role(&self) -> &str {
+        &self.role
+    }
 }
 
 async fn touch(scope: &mut Scope, row: &SessionRow, now: Millis) -> Result<(), DbError> {

@@ -119,6 +119,14 @@ impl ApiError {
         Self { retry_after: Some(1), ..error }
     }
 
+    /// 503: the store cannot be written just now; logs `cause` here, once.
+    #[must_use]
+    pub fn not_ready(cause: &dyn std::fmt::Display) -> Self {
+        tracing::error!(error = %cause, "the store cannot be written");
+        let error = Self::new(StatusCode::SERVICE_UNAVAILABLE, "not_ready", "The server cannot store anything just now; nothing was changed.");
+        Self { retry_after: Some(5), ..error }
+    }
+
     /// 500: logs `cause` here, once; the client learns nothing of it.
     #[must_use]
     pub fn internal(cause: &dyn std::fmt::Display) -> Self {
@@ -133,6 +141,7 @@ impl From<DbError> for ApiError {
             DbError::NotFound => Self::not_found(),
             DbError::Unique { .. } => Self::conflict("already_exists", "There is one already."),
             DbError::Busy => Self::timeout(),
+            DbError::Unwritable(_) | DbError::File { .. } => Self::not_ready(&error),
             other => Self::internal(&other),
         }
     }

@@ -218,7 +218,7 @@ async fn a_ticket_ends_with_the_session_the_role_and_the_tenant() {
     for app in App::both().await {
         let acme = app.tenant("acme").await;
         let person = acme.person(Role::Technician).await;
-        let ticket = super::Ticket::for_test(acme.id, &person.token, omniot_shared::roles::Permission::Sync);
+        let ticket = super::Ticket::for_test(acme.id, &person.token, omniot_shared::roles::Permission::Sync, "technician");
         ticket.check(&app.state).await.expect("a technician may synchronize");
         let mut scope = app.state.db.write(&TenantAccess::for_job(acme.id, "test")).await.expect("a scope");
         scope.query("delete from session where tenant_id = $1").execute().await.expect("revoked");
@@ -243,4 +243,19 @@ async fn a_handler_that_panics_or_never_ends_is_answered_in_the_envelope() {
     let late = app.nobody().get("/forever").await;
     assert_eq!(late.refusal(), refused(503, "timeout"));
     assert!(late.headers.contains_key("retry-after") && late.headers.contains_key("x-request-id"));
+}
+
+#[tokio::test]
+async fn a_ticket_of_another_role_is_over_even_when_the_permission_stays() {
+    for app in App::both().await {
+        let acme = app.tenant("acme").await;
+        let (owner, person) = (acme.person(Role::Owner).await, acme.person(Role::Operator).await);
+        let ticket = super::Ticket::for_test(acme.id, &person.token, omniot_shared::roles::Permission::Sync, "operator");
+        let mut streams = app.state.bus.subscribe(acme.id);
+        ticket.check(&app.state).await.expect("an operator may synchronize");
+        owner.patch(&format!("/v1/people/{}", person.id), json!({"role": "viewer"})).await.expect(200);
+        assert_eq!(streams.try_recv(), Ok(crate::db::Event::AccessChanged), "open streams are told, on {}", app.engine);
+        assert_eq!(ticket.check(&app.state).await.expect_err("over").code, "not_allowed", "on {}", app.engine);
+        person.get("/v1/sites").await.expect(200);
+    }
 }

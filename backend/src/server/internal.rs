@@ -24,14 +24,10 @@ pub(super) fn router(state: AppState, metrics: Option<PrometheusHandle>) -> Rout
     Router::new().route("/healthz", get(|| async { "ok\n" })).route("/readyz", get(ready)).route("/metrics", get(render)).with_state(state)
 }
 
-/// Ready when the store answers.
+/// Ready when the store can be read and written.
 async fn ready(State(state): State<AppState>) -> Result<&'static str, (StatusCode, &'static str)> {
-    let asked = async {
-        let mut control = state.db.control_read().await?;
-        control.query("select 1").one::<(i32,)>().await
-    };
-    match asked.await {
-        Ok(_) => Ok("ready\n"),
+    match state.db.probe().await {
+        Ok(()) => Ok("ready\n"),
         Err(error) => {
             tracing::warn!(%error, "not ready");
             Err((StatusCode::SERVICE_UNAVAILABLE, "not ready\n"))

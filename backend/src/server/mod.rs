@@ -38,27 +38,27 @@ pub struct Listening {
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
     /// The port is taken or not ours to take.
-    #[error("cannot listen on {address}: {}; stop the other program or choose another address with {flag}", say(.source))]
+    #[error("cannot listen on {address}: {}; stop the other program or choose another address with {flag}", say(.cause))]
     Port {
         /// Which.
         address: SocketAddr,
         /// The flag that chooses it.
         flag: &'static str,
         /// What the operating system said.
-        source: std::io::Error,
+        cause: std::io::Error,
     },
     /// Passwords and tokens would cross a network unprotected.
     #[error("{0} is reachable from other machines and there is no certificate: give --tls-cert and --tls-key, or --allow-plain-http when something in front speaks TLS")]
     PlainHttp(SocketAddr),
     /// The certificate or key does not load.
-    #[error("the certificate {cert} with the key {key} cannot be used: {source}")]
+    #[error("the certificate {cert} with the key {key} cannot be used: {cause}")]
     Certificate {
         /// The chain's file.
         cert: String,
         /// The key's file.
         key: String,
         /// Why.
-        source: std::io::Error,
+        cause: std::io::Error,
     },
     /// The UI's folder.
     #[error(transparent)]
@@ -127,7 +127,7 @@ async fn outer(listener: TcpListener, tls: Option<RustlsConfig>, handle: Handle<
 }
 
 fn bind(address: SocketAddr, flag: &'static str) -> Result<TcpListener, ServeError> {
-    let listener = TcpListener::bind(address).map_err(|source| ServeError::Port { address, flag, source })?;
+    let listener = TcpListener::bind(address).map_err(|cause| ServeError::Port { address, flag, cause })?;
     listener.set_nonblocking(true)?;
     Ok(listener)
 }
@@ -135,7 +135,7 @@ fn bind(address: SocketAddr, flag: &'static str) -> Result<TcpListener, ServeErr
 async fn certificate(cert: &std::path::Path, key: &std::path::Path) -> Result<RustlsConfig, ServeError> {
     // Already installed is as good.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let refuse = |source| ServeError::Certificate { cert: cert.display().to_string(), key: key.display().to_string(), source };
+    let refuse = |cause| ServeError::Certificate { cert: cert.display().to_string(), key: key.display().to_string(), cause };
     RustlsConfig::from_pem_file(cert, key).await.map_err(refuse)
 }
 
