@@ -139,7 +139,11 @@ impl App {
     pub async fn close(&self) {
         self.inner.door.commissioning.close().await;
         self.inner.door.accounts.close().await;
-        drop(self.inner.lock.lock().unwrap_or_else(PoisonError::into_inner).take());
+        let lock = self.inner.lock.lock().unwrap_or_else(PoisonError::into_inner).take();
+        // Said aloud: closing the file is not enough while a process that is just being started holds a copy of it.
+        if let Some(Err(cause)) = lock.map(|file| file.unlock()) {
+            tracing::warn!(%cause, "the data folder's lock could not be given back");
+        }
     }
 }
 

@@ -1,8 +1,6 @@
 //! Staff in Chromium, through Playwright: `tests/browser/staff.mjs` looks, this starts it.
 
-use std::env;
-
-use omniot_tests::world::World;
+use omniot_tests::world::{World, did_not_run};
 use serde_json::json;
 use tokio::process::Command;
 
@@ -10,13 +8,11 @@ use tokio::process::Command;
 ///
 /// # Panics
 /// When Playwright or Chromium is missing under `CI=true`, and when somebody sees something else.
-#[allow(clippy::disallowed_methods, reason = "where Chromium is, and whether this is CI, comes from the environment")]
 pub async fn staff_look(world: &World, engine: &str, online: &[&str]) {
     let root = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
     let playwright = std::path::Path::new(root).join("ui/node_modules/@playwright/test");
     if !playwright.is_dir() {
-        assert_ne!(env::var("CI").as_deref(), Ok("true"), "Playwright is missing: run `npm --prefix ui ci`");
-        eprintln!("DID NOT RUN in Chromium: `npm --prefix ui ci` installs Playwright");
+        did_not_run("in Chromium", "Playwright is missing (`npm --prefix ui ci` installs it)");
         return;
     }
     let who = |tenant: &str| json!({"tenant": tenant, "email": world.tenant(tenant).signin("owner").email, "password": world.tenant(tenant).signin("owner").password});

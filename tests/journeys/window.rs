@@ -48,7 +48,7 @@ impl Technician<'_> {
     /// Picks the device out of those nearby and brings it to where it asks for a network or is refused.
     async fn begins(&self, serial: &str) -> String {
         self.window.press_at(&format!("[data-testid='nearby-{serial}'] button")).await;
-        eventually_within(Duration::from_secs(60), &format!("{serial} asks for a network or is refused"), || async {
+        self.window.until(Duration::from_secs(60), &format!("{serial} asks for a network or is refused"), || async {
             match self.state().await.as_str() {
                 "needs_pop" => {
                     let label: Value = serde_json::from_str(self.fleet.label(serial)).expect("a label is JSON");
@@ -72,17 +72,21 @@ impl Technician<'_> {
     async fn joins_with(&self, passphrase: &str) {
         self.window.press_at(&format!("input[name=ssid][value='{}']", NETWORK.0)).await;
         self.window.fill("passphrase", passphrase).await;
+        // Asked for each device anew, so that the story can go wrong at the second.
+        if self.window.script("return document.querySelector('[name=remember]').checked", json!([])).await == true {
+            self.window.press_at("[name=remember]").await;
+        }
         self.window.press("Join network").await;
         self.leaves("needs_network").await;
     }
 
     /// Waits until the page has taken over that the question is answered.
     async fn leaves(&self, question: &str) {
-        eventually(&format!("the commission leaves {question}"), || async { (self.state().await != question).then_some(()) }).await;
+        self.window.until(Duration::from_secs(20), &format!("the commission leaves {question}"), || async { (self.state().await != question).then_some(()) }).await;
     }
 
     async fn reaches(&self, wanted: &str) {
-        eventually_within(Duration::from_secs(60), &format!("the commission is {wanted}"), || async { (self.state().await == wanted).then_some(()) }).await;
+        self.window.until(Duration::from_secs(60), &format!("the commission is {wanted}"), || async { (self.state().await == wanted).then_some(()) }).await;
     }
 
     async fn commissions(&self, serial: &str) {
@@ -154,4 +158,25 @@ async fn a_person_works_offline_in_the_real_window(world: World) {
     browser::staff_look(&world, engine, &MINE[..3]).await;
 }
 
-on_both_engines!(a_person_works_offline_in_the_real_window);
+async fn an_invitation_link_opens_in_the_window_that_is_there(world: World) {
+    let fleet = Fleet::start(&world, &MINE[..1]).await;
+    let Some(desk) = Desk::new(&world, "desk", &fleet).await else { return };
+    let window = desk.open().await;
+    window.reads("Sign in").await;
+
+    let north = world.tenant("northlift");
+    north.admin().await.post("/v1/invitations", json!({"email": "new@northlift.example", "role": "viewer"})).await.succeeded();
+    let operator = world.operator().await;
+    let tenants = operator.all("/v1/operator/tenants").await;
+    let id = tenants.iter().find(|tenant| tenant["name"] == "northlift").and_then(|tenant| tenant["id"].as_str()).expect("the operator sees the tenant");
+    let mails = operator.all(&format!("/v1/operator/mail?tenant_id={id}")).await;
+    let mail = mails.iter().find(|mail| mail["recipient"] == "new@northlift.example").unwrap_or_else(|| panic!("the invitation is in the outbox: {mails:?}"));
+    let link = mail["link"].as_str().expect("a letter of invitation has a link");
+    let token = link.split("token=").nth(1).and_then(|rest| rest.split('&').next()).expect("the link carries a token");
+
+    desk.click_link(&format!("omniot://invitation?token={token}&server={}&tenant=northlift", world.network.origin())).await;
+    window.reads("new@northlift.example").await;
+    desk.picture("window-invitation").await;
+}
+
+on_both_engines!(a_person_works_offline_in_the_real_window, an_invitation_link_opens_in_the_window_that_is_there);

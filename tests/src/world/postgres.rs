@@ -5,6 +5,8 @@ use std::env;
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 use uuid::Uuid;
 
+use super::did_not_run;
+
 /// A fresh database: owner's URL to migrate with, app role's URL to serve with.
 pub(super) struct Database {
     pub owner_url: String,
@@ -17,8 +19,7 @@ impl Database {
     #[allow(clippy::disallowed_methods, reason = "where a test's PostgreSQL is comes from the environment")]
     pub async fn make() -> Option<Self> {
         let Ok(superuser) = env::var("OMNIOT_TEST_POSTGRES") else {
-            assert_ne!(env::var("CI").as_deref(), Ok("true"), "OMNIOT_TEST_POSTGRES is not set: run the tests through scripts/postgres");
-            eprintln!("DID NOT RUN on PostgreSQL: OMNIOT_TEST_POSTGRES is not set (scripts/postgres sets it)");
+            did_not_run("on PostgreSQL", "OMNIOT_TEST_POSTGRES is not set (scripts/postgres sets it)");
             return None;
         };
         let name = format!("omniot_{}", Uuid::now_v7().simple());

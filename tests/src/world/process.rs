@@ -3,6 +3,7 @@
 use std::{
     env,
     fs::File,
+    io::Write,
     path::{Path, PathBuf},
     process::Stdio,
     sync::atomic::{AtomicU16, Ordering},
@@ -36,6 +37,17 @@ pub fn free_port() -> u16 {
         }
     }
     panic!("no free port between 20000 and 29000");
+}
+
+/// Says that a part of a test did not run on this machine, past the capture of test output.
+///
+/// # Panics
+/// Under `CI=true`, where everything runs.
+#[allow(clippy::disallowed_methods, reason = "whether this is CI comes from the environment")]
+pub fn did_not_run(what: &str, why: &str) {
+    assert_ne!(env::var("CI").as_deref(), Ok("true"), "{what} does not run: {why}");
+    let said = std::io::stderr().write_all(format!("DID NOT RUN {what}: {why}\n").as_bytes());
+    said.expect("standard error can be written");
 }
 
 /// A running process. Dropped: killed.

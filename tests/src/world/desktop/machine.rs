@@ -7,7 +7,7 @@ use std::{
 
 use tokio::process::Command;
 
-use super::super::{Child, eventually};
+use super::super::{Child, did_not_run, eventually};
 
 /// A screen and a session bus of their own.
 pub(super) struct Machine {
@@ -23,12 +23,10 @@ fn there(program: &str) -> bool {
 }
 
 impl Machine {
-    #[allow(clippy::disallowed_methods, reason = "whether this is CI comes from the environment")]
     pub async fn start(folder: &Path) -> Option<Self> {
         let missing: Vec<&str> = ["Xvfb", "dbus-daemon", "WebKitWebDriver", "import"].into_iter().filter(|program| !there(program)).collect();
         if !missing.is_empty() {
-            assert_ne!(env::var("CI").as_deref(), Ok("true"), "{missing:?} are missing: run scripts/setup test");
-            eprintln!("DID NOT RUN in a window: {missing:?} are missing (scripts/setup test installs them)");
+            did_not_run("in a window", &format!("{missing:?} are missing (scripts/setup test installs them)"));
             return None;
         }
         std::fs::create_dir_all(folder.join("home")).expect("a home folder");

@@ -7,9 +7,12 @@ mod window;
 
 pub use window::Window;
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
-use super::{Fleet, World};
+use super::{Fleet, World, binary};
 use machine::Machine;
 
 /// A screen, a session bus and a WebDriver, with the app's data.
@@ -38,6 +41,15 @@ impl Desk {
     /// Starts the app; after [`Window::kill`] again on the same data.
     pub async fn open(&self) -> Window {
         Window::open(&self.machine, &self.settings).await
+    }
+
+    /// Starts the app a second time with a link, as the system does when one is clicked; waits until that start ends.
+    pub async fn click_link(&self, link: &str) {
+        let mut command = self.machine.command(binary("omniot-app"));
+        command.arg(link).envs(self.settings.iter().map(|(name, value)| (*name, value))).kill_on_drop(true);
+        let ended = tokio::time::timeout(Duration::from_secs(30), command.status()).await;
+        let status = ended.expect("a second start hands over and ends").expect("the app starts");
+        assert!(status.success(), "the second start ends with {status}");
     }
 
     /// A picture of the whole screen, `tests/output/<name>.png`.

@@ -2,13 +2,13 @@
 //!
 //! Fields are found by their `name`, everything else by what a person reads.
 
-use std::{fs, time::Duration};
+use std::{fs, future::Future, time::Duration};
 
 use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::{
-    super::{Child, binary, eventually, eventually_within, free_port},
+    super::{Child, binary, eventually, free_port},
     machine::Machine,
 };
 
@@ -93,13 +93,17 @@ impl Window {
 
     /// [`Self::reads`] with another deadline.
     pub async fn reads_within(&self, longest: Duration, wanted: &str) {
+        self.until(longest, &format!("the window says {wanted:?}"), || async { self.text().await.contains(wanted).then_some(()) }).await;
+    }
+
+    /// [`eventually_within`] that says what could be read instead.
+    pub async fn until<T, F: Future<Output = Option<T>>>(&self, longest: Duration, what: &str, mut ask: impl FnMut() -> F) -> T {
         let deadline = tokio::time::Instant::now() + longest;
         loop {
-            let text = self.text().await;
-            if text.contains(wanted) {
-                return;
+            if let Some(answer) = ask().await {
+                return answer;
             }
-            assert!(tokio::time::Instant::now() < deadline, "within {longest:?} the window does not say {wanted:?}; it says:\n{text}");
+            assert!(tokio::time::Instant::now() < deadline, "within {longest:?} it did not come true: {what}; the window says:\n{}", self.text().await);
             tokio::time::sleep(Duration::from_millis(200)).await;
         }
     }
@@ -111,7 +115,7 @@ impl Window {
 
     /// Presses the button or link of that name, waiting until it is there.
     pub async fn press(&self, name: &str) {
-        eventually_within(Duration::from_secs(30), &format!("{name:?} can be pressed"), || async {
+        self.until(Duration::from_secs(30), &format!("{name:?} can be pressed"), || async {
             let element = self.find(PRESSABLE, name).await?;
             element.click().await.ok()
         })
@@ -120,7 +124,7 @@ impl Window {
 
     /// Presses what the CSS selector finds, waiting until it is there. For places where a name alone is not enough.
     pub async fn press_at(&self, selector: &str) {
-        eventually_within(Duration::from_secs(30), &format!("{selector} can be pressed"), || async {
+        self.until(Duration::from_secs(30), &format!("{selector} can be pressed"), || async {
             let script = "return [...document.querySelectorAll(arguments[0])].find((e) => e.getClientRects().length > 0 && !e.disabled) ?? null;";
             self.find(script, selector).await?.click().await.ok()
         })
@@ -143,7 +147,7 @@ impl Window {
 
     /// Fills the field of that `name`, waiting until it is there.
     pub async fn fill(&self, name: &str, text: &str) {
-        eventually_within(Duration::from_secs(30), &format!("the field {name:?} can be filled"), || async {
+        self.until(Duration::from_secs(30), &format!("the field {name:?} can be filled"), || async {
             let field = self.find(FIELD, name).await?;
             field.clear().await.ok()?;
             field.write(text).await.ok()
@@ -153,7 +157,7 @@ impl Window {
 
     /// Chooses in the list of that `name` the entry that begins with `entry`.
     pub async fn choose(&self, name: &str, entry: &str) {
-        eventually_within(Duration::from_secs(30), &format!("{name:?} offers {entry:?}"), || async {
+        self.until(Duration::from_secs(30), &format!("{name:?} offers {entry:?}"), || async {
             let script = "const list = document.querySelector(`select[name=\"${arguments[0]}\"]`); \
                 const option = [...(list?.options ?? [])].find((o) => o.text.trim().startsWith(arguments[1])); \
                 if (!option) return false; list.value = option.value; list.dispatchEvent(new Event('change', {bubbles: true})); return true;";
