@@ -18,29 +18,28 @@ use rusqlite::{Connection, params};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::{load, percentile, report};
+use super::{Effort, load, percentile, report};
 
-const DEVICES: usize = 10_000;
-const ROUNDS: usize = 5;
 const PASSWORD: &str = "seven green kettles";
 
-/// 10,000 devices, five times.
-pub async fn measure(app: &App) {
-    let (full, empty) = (furnish(app, "bench-sync", DEVICES).await, furnish(app, "bench-none", 0).await);
+/// A new account's first synchronization beside the floor, and beside one of an empty tenant.
+pub async fn measure(app: &App, effort: Effort) {
+    let devices = effort.synced;
+    let (full, empty) = (furnish(app, "bench-sync", devices).await, furnish(app, "bench-none", 0).await);
     let server = format!("http://{}", load::serve(omniot_backend::build(app.state.clone())).await);
     let (mut whole, mut idle, mut floors) = (Vec::new(), Vec::new(), Vec::new());
     let packed = pull(&full.1).await;
-    for _ in 0..ROUNDS {
+    for _ in 0..effort.rounds {
         floors.push(floor(&packed));
-        whole.push(first_sync(&server, &full, DEVICES).await);
+        whole.push(first_sync(&server, &full, devices).await);
         idle.push(first_sync(&server, &empty, 0).await);
     }
     let (whole, idle, floor) = (percentile(&mut whole, 0.5), percentile(&mut idle, 0.5), percentile(&mut floors, 0.5));
     let figure = format!("{:.2} ({:.0} ms / {floor:.0} ms)", (whole - idle) / floor, whole - idle);
-    report(&format!("first sync of {DEVICES} devices end to end ÷ rusqlite floor, {}", app.engine), &figure, "≤ 2");
+    report(&format!("first sync of {devices} devices end to end ÷ rusqlite floor, {}", app.engine), &figure, "≤ 2");
     report("  with sign-in and everything else a new account needs", &format!("{whole:.0} ms, of which {idle:.0} ms"), "");
     #[allow(clippy::cast_precision_loss, reason = "bytes of a pull")]
-    report("  on the wire", &format!("{:.1} bytes a row", packed.len() as f64 / DEVICES as f64), "≤ 36");
+    report("  on the wire", &format!("{:.1} bytes a row", packed.len() as f64 / devices as f64), "≤ 36");
 }
 
 async fn furnish(app: &App, name: &str, devices: usize) -> (Tenant, Actor) {

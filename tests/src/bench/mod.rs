@@ -6,17 +6,50 @@
 
 #![allow(clippy::expect_used, clippy::unwrap_used, clippy::print_stdout, reason = "a measurement that cannot be made says so and stops")]
 
-pub mod first_sync;
-pub mod load;
-pub mod provision;
-pub mod scoped_read;
+mod first_sync;
+mod load;
+mod provision;
+mod scoped_read;
+
+use std::time::Duration;
+
+use omniot_backend::testing::App;
+
+/// How much is measured.
+#[derive(Debug, Clone, Copy)]
+pub struct Effort {
+    /// Rounds of each comparison; the medians are compared.
+    pub rounds: usize,
+    /// How long each round of a load lasts.
+    pub round: Duration,
+    /// Devices of the tenant whose lists are read.
+    pub listed: usize,
+    /// Devices of the tenant that an app fetches.
+    pub synced: usize,
+    /// Tenants that are provisioned.
+    pub tenants: usize,
+}
+
+impl Effort {
+    /// What docs/PERFORMANCE.md shows.
+    pub const FULL: Self = Self { rounds: 5, round: Duration::from_millis(1_500), listed: 1_000, synced: 10_000, tenants: 300 };
+
+    /// Enough to see that the measurements still run.
+    pub const GLANCE: Self = Self { rounds: 1, round: Duration::from_millis(50), listed: 60, synced: 600, tenants: 3 };
+}
+
+/// Everything, on one engine.
+pub async fn measure(app: &App, effort: Effort) {
+    scoped_read::measure(app, effort).await;
+    provision::measure(app, effort).await;
+    first_sync::measure(app, effort).await;
+}
 
 /// The value below which `share` (0–1) of `samples` lie.
 ///
 /// # Panics
 /// Without samples.
-#[must_use]
-pub fn percentile(samples: &mut [f64], share: f64) -> f64 {
+fn percentile(samples: &mut [f64], share: f64) -> f64 {
     assert!(!samples.is_empty(), "nothing was measured");
     samples.sort_by(f64::total_cmp);
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss, reason = "an index into a short list")]
@@ -25,6 +58,6 @@ pub fn percentile(samples: &mut [f64], share: f64) -> f64 {
 }
 
 /// One line of the report.
-pub fn report(what: &str, figure: &str, mark: &str) {
+fn report(what: &str, figure: &str, mark: &str) {
     println!("{what:<64} {figure:<30} {mark}");
 }

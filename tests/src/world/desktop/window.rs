@@ -24,6 +24,9 @@ const PRESSABLE: &str = r"
 
 const FIELD: &str = "return [...document.querySelectorAll(`[name=\"${arguments[0]}\"]`)].find((e) => e.getClientRects().length > 0 && !e.disabled) ?? null;";
 
+/// What stands in that field.
+const WRITTEN: &str = "return [...document.querySelectorAll(`[name=\"${arguments[0]}\"]`)].find((e) => e.getClientRects().length > 0 && !e.disabled)?.value ?? null;";
+
 /// The running app.
 pub struct Window {
     client: reqwest::Client,
@@ -150,7 +153,9 @@ impl Window {
         self.until(Duration::from_secs(30), &format!("the field {name:?} can be filled"), || async {
             let field = self.find(FIELD, name).await?;
             field.clear().await.ok()?;
-            field.write(text).await.ok()
+            field.write(text).await.ok()?;
+            // On a busy machine the driver loses keys now and then; a person would see that and type again.
+            (self.script(WRITTEN, json!([name])).await == text).then_some(())
         })
         .await;
     }
