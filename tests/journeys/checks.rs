@@ -2,10 +2,16 @@
 //!
 //! The story: three devices of `mine` succeeded, `theirs` was refused, the fourth was interrupted.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+};
 
-use omniot_tests::world::{Tenant, World, eventually};
-use serde_json::Value;
+use omniot_shared::{ids::ClientId, sync::frame};
+use omniot_tests::world::{Actor, Fleet, NETWORK, Tenant, World, eventually};
+use reqwest::Method;
+use serde_json::{Value, json};
+use uuid::Uuid;
 
 /// The attempts of a tenant as `serial → (outcome, cause)` lists, over all its devices.
 async fn attempts(tenant: Tenant<'_>) -> BTreeMap<String, Vec<(String, String)>> {
@@ -51,19 +57,69 @@ async fn operator_counts_online(world: &World, tenant: Tenant<'_>, online: u64) 
     .await;
 }
 
-/// Nothing of `tenant`'s devices and attempts is visible to `other`, by list, search or id.
+/// The ids of all items of a list.
+async fn ids(actor: &Actor, list: &str) -> BTreeSet<String> {
+    actor.all(list).await.into_iter().filter_map(|item| item["id"].as_str().map(str::to_owned)).collect()
+}
+
+/// Everything that a new app of this person would be sent, as text.
+async fn first_pull(actor: &Actor) -> String {
+    let body = json!({"schema": 1, "client_id": ClientId(Uuid::now_v7()), "epoch": 0, "cursors": []});
+    let answer = actor.request(Method::POST, "/v1/sync/pull").json(&body).send().await.expect("the server answers");
+    assert_eq!(answer.status(), 200, "a pull of everything");
+    let bytes = answer.bytes().await.expect("the pull is whole");
+    let text = zstd::decode_all(&bytes[frame::MAGIC.len()..]).expect("a zstd stream");
+    String::from_utf8_lossy(&text).into_owned()
+}
+
+/// Nothing of `tenant`'s is visible to `other`: not by list, search or id, not in its audit log, not in what its apps are sent.
 async fn is_invisible_to(tenant: Tenant<'_>, other: Tenant<'_>, serials: &[&str]) {
-    let stranger = other.owner().await;
-    let owner = tenant.owner().await;
+    let (owner, stranger) = (tenant.owner().await, other.owner().await);
+    let mut secrets: BTreeSet<String> = serials.iter().map(|serial| (*serial).to_owned()).collect();
     for serial in serials {
         let device = device(tenant, serial).await.unwrap_or_else(|| panic!("{} has {serial}", tenant.name()));
         let id = device["id"].as_str().expect("a device has an id");
         stranger.get(&format!("/v1/devices/{id}")).await.refused(404, "not_found");
         assert_eq!(stranger.all(&format!("/v1/devices?q={serial}")).await, Vec::<Value>::new(), "{} finds {serial}", other.name());
     }
-    let ids = |attempts: Vec<Value>| attempts.into_iter().filter_map(|attempt| attempt["id"].as_str().map(str::to_owned)).collect::<std::collections::BTreeSet<_>>();
-    let (ours, theirs) = (ids(owner.all("/v1/attempts").await), ids(stranger.all("/v1/attempts").await));
-    assert!(ours.is_disjoint(&theirs), "attempts of {} are visible to {}", tenant.name(), other.name());
+    for list in ["/v1/sites", "/v1/models", "/v1/devices", "/v1/attempts", "/v1/people", "/v1/sessions", "/v1/grants"] {
+        let (ours, theirs) = (ids(&owner, list).await, ids(&stranger, list).await);
+        assert!(ours.is_disjoint(&theirs), "{list} of {} are visible to {}", tenant.name(), other.name());
+        secrets.extend(ours);
+    }
+    assert!(!secrets.is_empty());
+    for (what, text) in [("audit log", json!(stranger.all("/v1/audit").await).to_string()), ("pull", first_pull(&stranger).await)] {
+        assert!(text.contains("OM-V"), "the {what} of {} has something in it", other.name());
+        let leaked: Vec<&String> = secrets.iter().filter(|secret| text.contains(secret.as_str())).collect();
+        assert!(leaked.is_empty(), "the {what} of {} holds {leaked:?} of {}", other.name(), tenant.name());
+    }
+}
+
+/// Neither the secrets of labels nor passphrases lie in any file of the app or the server: data, logs, journals.
+pub fn secrets_are_nowhere(world: &World, fleet: &Fleet, serials: &[&str]) {
+    let pop = |serial: &&str| serde_json::from_str::<Value>(fleet.label(serial)).expect("a label is JSON")["pop"].as_str().expect("a PoP").to_owned();
+    let mut secrets: Vec<String> = serials.iter().map(pop).collect();
+    secrets.push(NETWORK.1.to_owned());
+    let (mut folders, mut searched) = (vec![world.folder().to_owned()], 0_usize);
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).expect("a folder").flatten() {
+            let path = entry.path();
+            // The devices themselves, who print their labels and keep their network.
+            if entry.file_name().to_string_lossy().starts_with("fleet-") {
+                continue;
+            }
+            let Ok(kind) = entry.file_type() else { continue };
+            if kind.is_dir() {
+                folders.push(path);
+            } else if kind.is_file() {
+                let Ok(bytes) = fs::read(&path) else { continue };
+                searched += 1;
+                let text = String::from_utf8_lossy(&bytes);
+                assert!(!secrets.iter().any(|secret| text.contains(secret.as_str())), "{} holds a secret", path.display());
+            }
+        }
+    }
+    assert!(searched > 5, "the app's and the server's files were searched");
 }
 
 /// `omniot audit verify` finds both chains whole, and they have something in them.

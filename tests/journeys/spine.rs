@@ -61,6 +61,7 @@ async fn offline_work_arrives_once_and_only_where_it_belongs(world: World) {
     eventually_within(Duration::from_secs(60), "the app synchronizes again", || async { (phone.get("/app/sync").await.succeeded()["pending"] == 0).then_some(()) }).await;
 
     checks::story_has_arrived(&world, north, verdant, &MINE, THEIRS).await;
+    checks::secrets_are_nowhere(&world, &fleet, &[&MINE[..], &[THEIRS]].concat());
 }
 
 on_both_engines!(offline_work_arrives_once_and_only_where_it_belongs);

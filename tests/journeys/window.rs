@@ -155,6 +155,7 @@ async fn a_person_works_offline_in_the_real_window(world: World) {
     eventually_within(Duration::from_secs(60), "everything has left the window", || async { window.attribute("[data-testid=sync]", "data-pending").await.filter(|pending| pending == "0") }).await;
 
     checks::story_has_arrived(&world, north, verdant, &MINE, THEIRS).await;
+    checks::secrets_are_nowhere(&world, &fleet, &[&MINE[..], &[THEIRS]].concat());
     browser::staff_look(&world, engine, &MINE[..3]).await;
 }
 
