@@ -1,7 +1,7 @@
 // Prints who can sign in where, for `make run`.
 import { readFileSync } from 'node:fs';
 
-const [signIns, labels, address, internal] = process.argv.slice(2);
+const [signIns, labels, address, internal, data] = process.argv.slice(2);
 const { operator, tenants } = JSON.parse(readFileSync(signIns, 'utf8'));
 const devices = readFileSync(labels, 'utf8').split('\n').filter(Boolean).map((line) => line.split('\t'));
 const line = (left, right) => console.log(`  ${left.padEnd(34)}${right}`);
@@ -19,4 +19,4 @@ if (devices.length > 0) {
   for (const [serial, label] of devices) console.log(`  ${serial.padEnd(12)}${label}`);
   console.log('  Wi-Fi: Plant-Floor, press-on-2026');
 }
-console.log('\nCtrl-C stops everything. Logs and data: ./data\n');
+console.log(`\nCtrl-C stops everything. Logs and data: ${data}\n`);
