@@ -32,6 +32,20 @@ test('after signing out, the pages are closed', async ({ page }) => {
   await expect(page).toHaveURL(/\/sign-in/);
 });
 
+test('without a network nobody is told that they signed out', async ({ page, context }) => {
+  await signIn(page, 'viewer');
+  await context.setOffline(true);
+  await page.getByRole('button', { name: /^You:/ }).click();
+  await page.getByRole('menuitem', { name: 'Sign out' }).click();
+  const dialog = page.getByRole('dialog', { name: 'You are still signed in' });
+  await expect(dialog.getByRole('alert')).toContainText('There is no connection');
+  await context.setOffline(false);
+  await dialog.getByRole('button', { name: 'Try again' }).click();
+  await expect(page).toHaveURL(/\/sign-in/);
+  await page.goto('/devices');
+  await expect(page).toHaveURL(/\/sign-in/);
+});
+
 test('the session cookie is out of the reach of scripts', async ({ page, context }) => {
   await signIn(page, 'viewer');
   const cookie = (await context.cookies()).find(({ name }) => name === 'omniot_session');

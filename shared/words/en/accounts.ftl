@@ -8,8 +8,13 @@ account-use-one = Switch to { $name }
 account-remove-one = Sign out of { $name }
 account-remove-title = Sign out of { $name }?
 account-remove-text = Its data is removed from this machine. You can sign in again at any time.
+account-unsent = { $count ->
+    [one] { $count } entry is only here
+   *[other] { $count } entries are only here
+}
 account-discard = Throw away { $count ->
-    [one] { $count } change
-   *[other] { $count } changes
+    [one] { $count } entry
+   *[other] { $count } entries
 } that nobody has received
-account-discard-hint = Without this, signing out waits until they are sent.
+account-discard-some = Throw away what nobody has received
+account-discard-hint = Changes that wait, changes that were refused, and devices that were interrupted. Without this, signing out is refused.

@@ -38,6 +38,8 @@ invitation-name = Your name
 invitation-password = Choose a password
 invitation-submit = Create my account
 
+sign-out-failed = You are still signed in
+
 session-lead = Every place where you are signed in. End what you do not know.
 session-current = This one
 session-last-used = Last used

@@ -11,6 +11,8 @@ export interface Account {
   active: boolean;
   state: string;
   pending: number;
+  /** What signing out would lose: waiting, refused and unfinished work. */
+  unsent?: number;
 }
 
 export const ACCOUNTS = ['app', 'accounts'] as const;
@@ -22,6 +24,11 @@ export function createAccounts() {
     queryFn: () => door<{ items: Account[] }>('GET', '/app/accounts'),
     enabled: host().has('accounts')
   }));
+}
+
+/** How much of the account's work nobody else has. */
+export function unsentOf(account: Account): number {
+  return account.unsent ?? account.pending;
 }
 
 /** Shows another account's pages from now on. */
