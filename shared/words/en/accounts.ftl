@@ -2,6 +2,7 @@
 
 account-lead = Your accounts on this machine. Each keeps its own data.
 account-add = Add account
+account-back = Back to your accounts
 account-active = In use
 account-use = Switch
 account-use-one = Switch to { $name }

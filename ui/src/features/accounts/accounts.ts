@@ -31,6 +31,11 @@ export function unsentOf(account: Account): number {
   return account.unsent ?? account.pending;
 }
 
+/** Sign-in with everything filled in that the app knows of the account; afterwards one is back at `next`. */
+export function signInAgain(account: Account, next: string): string {
+  return `/sign-in?${new URLSearchParams({ add: '1', server: account.server, tenant: account.tenant.name, email: account.person.email, next })}`;
+}
+
 /** Shows another account's pages from now on. */
 export function activate(id: string): Promise<unknown> {
   return door('POST', `/app/accounts/${encodeURIComponent(id)}/activate`);

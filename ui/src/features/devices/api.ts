@@ -3,6 +3,8 @@ import { answer, api, type Change, type Device, type DeviceDetail, type DevicePa
 export { filled } from '$lib/api';
 
 export const DEVICES = ['devices'] as const;
+/** How often everything about one device is read again while it is looked at. */
+export const FRESH_MS = 15_000;
 export const DEVICE_STATES: DeviceState[] = ['planned', 'claimed', 'online', 'retired'];
 
 /** What a list of devices can be narrowed to; an empty text is no filter. */
