@@ -1,6 +1,7 @@
 import { createQuery } from '@tanstack/svelte-query';
 import { ended } from '$features/identity/signOut';
 import { answer, api, filled, type Mail, type OperatorMe, type Page, type Template, type TenantRow, type TenantStatus } from '$lib/api';
+import { atServer } from '$lib/host';
 
 export const OPERATOR = ['operator'] as const;
 export const TENANTS = [...OPERATOR, 'tenants'] as const;
@@ -20,9 +21,12 @@ export function createOperator() {
   return createQuery(() => ({ queryKey: [...OPERATOR, 'me'], queryFn: () => answer<OperatorMe>(api().GET('/v1/operator/me')), refetchInterval: 60_000 }));
 }
 
-/** Signs an operator in; the session is a cookie of its own beside that of a tenant's person. */
-export async function signInOperator(body: { email: string; password: string }): Promise<void> {
-  await answer(api().POST('/v1/operator/sessions', { body }));
+/**
+ * Signs an operator in: in the browser with a cookie of its own beside that of a tenant's person,
+ * in the app at the server that is named, where the core keeps the session.
+ */
+export async function signInOperator(server: string, body: { email: string; password: string }): Promise<void> {
+  await answer(api().POST('/v1/operator/sessions', { body, headers: atServer(server || null) }));
 }
 
 /** Ends the operator's session, or throws. */
