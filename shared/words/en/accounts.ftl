@@ -1,6 +1,10 @@
 ### Several accounts in one app.
 
 account-lead = Your accounts on this machine. Each keeps its own data.
+account-browser = One account in a browser
+account-browser-text = Sign out to use another one. The app holds several side by side.
+account-none = No account yet
+account-none-text = Add the first one: sign in with what your organization gave you.
 account-add = Add account
 account-back = Back to your accounts
 account-active = In use

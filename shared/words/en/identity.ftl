@@ -7,6 +7,7 @@ sign-in-server = Server
 sign-in-server-hint = The address of your OmnIoT server, for example https://iot.example.com
 sign-in-tenant = Organization
 sign-in-tenant-hint = The short name, as in your invitation.
+sign-in-tenant-none = There is no organization “{ $name }” on this server. Its short name stands in your invitation.
 sign-in-email = E-mail
 sign-in-password = Password
 sign-in-submit = Sign in
@@ -45,6 +46,20 @@ invitation-submit = Create my account
 
 sign-out-failed = You are still signed in
 
+account-me-lead = Your name, your password, and where you are signed in.
+account-me = Who you are
+account-name = Name
+account-save-name = Save name
+account-password = Password
+account-password-text = Everywhere else you are signed out when you change it.
+account-password-current = Password of now
+account-password-changed = Your password is changed. Everywhere else you are signed out.
+
+session-title = Sessions
+session-none = You are signed in nowhere else.
+session-end-one = End session: { $name }, since { $since }
+session-end-title = End this session?
+session-end-text = { $name }, signed in since { $since }, is signed out at once. Whoever uses it must sign in again.
 session-lead = Every place where you are signed in. End what you do not know.
 session-current = This one
 session-last-used = Last used
