@@ -160,7 +160,7 @@ async function plainTexts(page: Page): Promise<string[]> {
     const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
     while (walker.nextNode()) {
       const text = walker.currentNode.textContent?.trim() ?? '';
-      const own = walker.currentNode.parentElement?.closest('[data-plain], bdi, .mono, code, kbd, select, time, textarea, [dir=auto]:not(h1), script, style, [aria-hidden=true] svg');
+      const own = walker.currentNode.parentElement?.closest('[data-plain], bdi, .mono, code, kbd, select, time, textarea, [dir=auto]:not(h1), details dd, script, style, [aria-hidden=true] svg');
       if (/[a-z]{3}/i.test(text) && !text.includes('\u202e') && !own) words.push(text);
     }
     return words;

@@ -5,7 +5,7 @@ const OTHER = 'eleven quiet lanterns';
 const who = person('viewer', 'verdant');
 
 async function change(page: Page, current: string, next: string) {
-  await page.getByLabel('Password of now').fill(current);
+  await page.getByLabel('Current password').fill(current);
   await page.getByLabel('New password').fill(next);
   await page.getByRole('button', { name: 'Change password' }).click();
 }
@@ -29,8 +29,8 @@ test('a person changes the own password with the one of now, and is signed out e
   await signIn(other, 'viewer', 'verdant');
   await page.goto('/sessions');
   await change(page, 'not this one', OTHER);
-  await expect(page.getByText('This is not your password of now')).toBeVisible();
-  await expect(page.getByLabel('Password of now')).toBeFocused();
+  await expect(page.getByText('This is not your current password')).toBeVisible();
+  await expect(page.getByLabel('Current password')).toBeFocused();
   await change(page, who.password, 'short');
   await expect(page.getByText(/Please check this/)).toBeVisible();
   await expect(page.getByLabel('New password')).toBeFocused();
@@ -40,7 +40,7 @@ test('a person changes the own password with the one of now, and is signed out e
   await expect(other.getByRole('button', { name: 'Sign in' })).toBeVisible();
   await change(page, OTHER, who.password);
   await expect(page.getByText('Your password is changed').first()).toBeVisible();
-  await expect(page.getByLabel('Password of now')).toHaveValue('');
+  await expect(page.getByLabel('Current password')).toHaveValue('');
   await signIn(other, 'viewer', 'verdant');
   await other.context().close();
 });

@@ -98,7 +98,7 @@ test('how fresh things are stands there in words, on a small phone too', async (
   const indicator = page.getByTestId('sync');
   await expect(page.getByTestId('sync-short')).toHaveText('Offline · 2 pending');
   await expect(page.getByTestId('sync-short')).toBeVisible();
-  await expect(indicator).toHaveAttribute('aria-label', /Offline · synced to \w{3},? \d\d:\d\d · 2 pending/);
+  await expect(indicator).toHaveAttribute('aria-label', /Offline · synced to \w{3},? \d\d:\d\d( [AP]M)? · 2 pending/);
   await accessible(page);
   canned['GET /app/sync'] = sync({ state: 'stopped', error: { code: 'disk_full', detail: null } });
   await page.goto('/attention');

@@ -52,7 +52,7 @@ account-name = Name
 account-save-name = Save name
 account-password = Password
 account-password-text = Everywhere else you are signed out when you change it.
-account-password-current = Password of now
+account-password-current = Current password
 account-password-changed = Your password is changed. Everywhere else you are signed out.
 
 session-title = Sessions
