@@ -58,3 +58,17 @@ export async function somebody(browser: Browser): Promise<Page> {
 export function fresh(word: string): string {
   return `${word} ${Date.now().toString(36)}${Math.floor(Math.random() * 1e4)}`;
 }
+
+/** The link in the mail that invites `email` to Northlift, read as the operator would. */
+export async function invitationLink(browser: Browser, email: string): Promise<string> {
+  const operator = await somebody(browser);
+  await signInOperator(operator);
+  await operator.getByRole('link', { name: 'Mail' }).click();
+  await operator.getByRole('searchbox', { name: 'Search tenants' }).fill('northl');
+  await operator.getByRole('combobox', { name: 'Tenant' }).selectOption({ label: 'Northlift Elevators' });
+  const letter = operator.getByRole('region').filter({ hasText: email });
+  const link = await letter.getByRole('link').first().getAttribute('href');
+  await operator.context().close();
+  expect(link).toMatch(/\/invitation#token=omi_/);
+  return link ?? '';
+}

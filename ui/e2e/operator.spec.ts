@@ -40,6 +40,17 @@ test('a suspended tenant is refused at once, with its reason in words, and nobod
   await neighbour.context().close();
 });
 
+test('without a network the operator is not told that they signed out', async ({ page, context }) => {
+  await signInOperator(page);
+  await context.setOffline(true);
+  await page.getByRole('button', { name: 'Sign out' }).click();
+  const dialog = page.getByRole('dialog', { name: 'You are still signed in' });
+  await expect(dialog.getByRole('alert')).toContainText('There is no connection');
+  await context.setOffline(false);
+  await dialog.getByRole('button', { name: 'Try again' }).click();
+  await expect(page.getByRole('heading', { name: 'Operator sign-in' })).toBeVisible();
+});
+
 test("a person's session opens no page of the operator", async ({ page }) => {
   await signIn(page, 'owner');
   await page.goto('/operator/tenants');

@@ -1,5 +1,5 @@
 import { expect, test } from '@playwright/test';
-import { fresh, signIn, signInOperator, somebody } from './actors';
+import { fresh, invitationLink, signIn, somebody } from './actors';
 
 test('somebody is invited, joins, changes role and is removed, and each step bites at once', async ({ page, browser }) => {
   const email = `${fresh('new').replace(' ', '-')}@northlift.example`;
@@ -12,16 +12,9 @@ test('somebody is invited, joins, changes role and is removed, and each step bit
   await dialog.getByRole('button', { name: 'Send invitation' }).click();
   await expect(page.getByRole('region', { name: 'Open invitations' })).toContainText(email);
 
-  const operator = await somebody(browser);
-  await signInOperator(operator);
-  await operator.getByRole('link', { name: 'Mail' }).click();
-  await operator.getByRole('combobox', { name: 'Tenant' }).selectOption({ label: 'Northlift Elevators' });
-  const letter = operator.getByRole('region').filter({ hasText: email });
-  const link = await letter.getByRole('link').first().getAttribute('href');
-  expect(link).toMatch(/\/invitation#token=omi_/);
-
+  const link = await invitationLink(browser, email);
   const newcomer = await somebody(browser);
-  await newcomer.goto(link ?? '');
+  await newcomer.goto(link);
   await expect(newcomer.getByText(`with ${email}`)).toBeVisible();
   await expect(newcomer, 'the secret leaves the address bar').not.toHaveURL(/omi_/);
   await newcomer.getByLabel('Your name').fill('Nele Neu');
@@ -54,9 +47,8 @@ test('somebody is invited, joins, changes role and is removed, and each step bit
   await expect(newcomer.getByText('Your session has ended')).toBeVisible();
   await expect(newcomer.getByRole('button', { name: 'Sign in' })).toBeVisible();
 
-  await newcomer.goto(link ?? '');
+  await newcomer.goto(link);
   await expect(newcomer.getByRole('alert')).toContainText('already used');
-  await operator.context().close();
   await newcomer.context().close();
 });
 
@@ -67,6 +59,44 @@ test('the last owner stays', async ({ page }) => {
   await page.getByRole('menuitem', { name: 'Remove…' }).click();
   await page.getByRole('dialog').getByRole('button', { name: 'Remove…' }).click();
   await expect(page.getByRole('dialog').getByRole('alert')).toContainText('at least one owner');
+});
+
+test('lowering the own role asks first, and staying as one is changes nothing', async ({ page }) => {
+  await signIn(page, 'owner', 'verdant');
+  await page.goto('/people');
+  const me = page.getByRole('row', { name: /\(you\)/ });
+  await me.getByRole('button').click();
+  await page.getByRole('menuitem', { name: 'Name and role…' }).click();
+  await page.getByRole('dialog').getByLabel('Role').selectOption('viewer');
+  await page.getByRole('dialog').getByRole('button', { name: 'Save' }).click();
+  const question = page.getByRole('dialog', { name: 'Lower your own role?' });
+  await expect(question).toContainText('From Owner to Viewer');
+  await question.getByRole('button', { name: 'Lower my role' }).click();
+  await expect(question.getByRole('alert'), 'the last owner cannot').toContainText('at least one owner');
+  await question.getByRole('button', { name: 'Cancel' }).click();
+  await expect(page.getByRole('dialog').getByLabel('Role'), 'what was chosen is still there').toHaveValue('viewer');
+  await page.getByRole('dialog').getByRole('button', { name: 'Cancel' }).click();
+  await expect(me).toContainText('Owner');
+});
+
+test('a question that was cancelled has forgotten its error, and a slash in a dialog stays there', async ({ page }) => {
+  await signIn(page, 'owner', 'verdant');
+  await page.goto('/people');
+  const remove = async () => {
+    await page.getByRole('row', { name: /\(you\)/ }).getByRole('button').click();
+    await page.getByRole('menuitem', { name: 'Remove…' }).click();
+  };
+  await remove();
+  await page.getByRole('dialog').getByRole('button', { name: 'Remove…' }).click();
+  await expect(page.getByRole('dialog').getByRole('alert')).toBeVisible();
+  await page.getByRole('dialog').getByRole('button', { name: 'Cancel' }).click();
+  await expect(page.getByRole('dialog')).toHaveCount(0);
+  await remove();
+  await expect(page.getByRole('dialog')).toBeVisible();
+  await expect(page.getByRole('dialog').getByRole('alert')).toHaveCount(0);
+  await page.getByRole('dialog').getByRole('button', { name: 'Cancel' }).focus();
+  await page.keyboard.press('/');
+  await expect(page.getByRole('dialog').getByRole('button', { name: 'Cancel' })).toBeFocused();
 });
 
 test('the matrix shows what each role may do', async ({ page }) => {

@@ -23,11 +23,40 @@ test('a wrong password is told in words, and the right one leads to where one wa
   await expect(page.getByRole('heading', { level: 1, name: 'Sites' })).toBeVisible();
 });
 
+test('an organization that does not exist is told from a wrong password, and a missing network from both', async ({ page, context }) => {
+  await page.goto('/sign-in');
+  await page.getByLabel('Organization').fill('northlyft');
+  await expect(page.getByText('There is no organization “northlyft” on this server')).toBeVisible();
+  await page.getByLabel('E-mail').fill(person('viewer').email);
+  await page.getByLabel('Password', { exact: true }).fill('not this one');
+  await page.getByRole('button', { name: 'Sign in' }).click();
+  await expect(page.getByRole('alert')).toContainText('This server has no organization of that short name');
+  await expect(page.getByLabel('Organization'), 'one goes on where it was wrong').toBeFocused();
+  await context.setOffline(true);
+  await page.getByLabel('Organization').fill('northlift');
+  await expect(page.getByText('There is no connection to the server')).toBeVisible();
+  await expect(page.getByText('There is no organization')).toHaveCount(0);
+});
+
 test('after signing out, the pages are closed', async ({ page }) => {
   await signIn(page, 'viewer');
   await page.getByRole('button', { name: /^You:/ }).click();
   await page.getByRole('menuitem', { name: 'Sign out' }).click();
   await expect(page.getByRole('button', { name: 'Sign in' })).toBeVisible();
+  await page.goto('/devices');
+  await expect(page).toHaveURL(/\/sign-in/);
+});
+
+test('without a network nobody is told that they signed out', async ({ page, context }) => {
+  await signIn(page, 'viewer');
+  await context.setOffline(true);
+  await page.getByRole('button', { name: /^You:/ }).click();
+  await page.getByRole('menuitem', { name: 'Sign out' }).click();
+  const dialog = page.getByRole('dialog', { name: 'You are still signed in' });
+  await expect(dialog.getByRole('alert')).toContainText('There is no connection');
+  await context.setOffline(false);
+  await dialog.getByRole('button', { name: 'Try again' }).click();
+  await expect(page).toHaveURL(/\/sign-in/);
   await page.goto('/devices');
   await expect(page).toHaveURL(/\/sign-in/);
 });
@@ -44,12 +73,16 @@ test('a session that is ended elsewhere leads to sign-in, and says so', async ({
   const other = await (await browser.newContext()).newPage();
   await signIn(other, 'operator');
   await other.goto('/sessions');
-  const rows = other.locator('main li');
-  await expect(rows.first()).toBeVisible();
-  while ((await other.getByRole('button', { name: 'End session' }).count()) > 0) {
-    const left = await other.getByRole('button', { name: 'End session' }).count();
-    await other.getByRole('button', { name: 'End session' }).first().click();
-    await expect(other.getByRole('button', { name: 'End session' })).toHaveCount(left - 1);
+  const ends = other.getByRole('main').getByRole('button', { name: /^End session: / });
+  await expect(ends.first()).toBeVisible();
+  for (let left = await ends.count(); left > 0; left -= 1) {
+    await ends.first().click();
+    const question = other.getByRole('dialog', { name: 'End this session?' });
+    await question.getByRole('button', { name: 'Cancel' }).click();
+    await expect(ends, 'nothing ends unasked').toHaveCount(left);
+    await ends.first().click();
+    await question.getByRole('button', { name: 'End session' }).click();
+    await expect(ends).toHaveCount(left - 1);
   }
   await page.getByRole('link', { name: 'Sites' }).first().click();
   await expect(page.getByText('Your session has ended')).toBeVisible();

@@ -1,15 +1,25 @@
 ### Several accounts in one app.
 
 account-lead = Your accounts on this machine. Each keeps its own data.
+account-browser = One account in a browser
+account-browser-text = Sign out to use another one. The app holds several side by side.
+account-none = No account yet
+account-none-text = Add the first one: sign in with what your organization gave you.
 account-add = Add account
+account-back = Back to your accounts
 account-active = In use
 account-use = Switch
 account-use-one = Switch to { $name }
 account-remove-one = Sign out of { $name }
 account-remove-title = Sign out of { $name }?
 account-remove-text = Its data is removed from this machine. You can sign in again at any time.
+account-unsent = { $count ->
+    [one] { $count } entry is only here
+   *[other] { $count } entries are only here
+}
 account-discard = Throw away { $count ->
-    [one] { $count } change
-   *[other] { $count } changes
+    [one] { $count } entry
+   *[other] { $count } entries
 } that nobody has received
-account-discard-hint = Without this, signing out waits until they are sent.
+account-discard-some = Throw away what nobody has received
+account-discard-hint = Changes that wait, changes that were refused, and devices that were interrupted. Without this, signing out is refused.

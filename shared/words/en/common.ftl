@@ -4,6 +4,7 @@ action-retry = Try again
 action-close = Close
 action-load-more = Show more
 action-clear-filters = Clear filters
+action-sign-in = Sign in
 action-sign-out = Sign out
 
 field-optional = optional
@@ -11,6 +12,7 @@ field-optional = optional
 state-loading = Loading…
 state-unknown = Unknown
 value-none = –
+value-data = { $value }
 
 list-count = { $count ->
     [one] { $count } entry shown
@@ -47,7 +49,7 @@ nav-people = People
 nav-roles = Roles
 nav-audit = Audit
 nav-accounts = Accounts
-nav-sessions = My sessions
+nav-my-account = My account
 nav-preferences = Preferences
 nav-more = More
 nav-you = You: { $name }

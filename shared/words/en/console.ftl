@@ -6,6 +6,7 @@ console-tenants = Tenants
 console-mail = Mail
 console-sign-in-title = Operator sign-in
 console-sign-in-lead = For the people who run this platform.
+console-leave = Leave the console
 console-sign-out = Sign out
 
 tenant-list-lead = Every organization on this platform.
@@ -51,6 +52,7 @@ tenant-mail = Mail of this tenant
 mail-list-lead = What the platform would send. In development no mail leaves the machine; read it here.
 mail-tenant = Tenant
 mail-any-tenant = Choose a tenant
+mail-more-tenants = There are more tenants than fit here. Search for the one you want.
 mail-to = To { $recipient }
 mail-open-link = Open the link
 mail-none = No mail

@@ -14,6 +14,8 @@ error-invalid-query = This filter is not understood. Clear it and try again.
 error-bad-request = The server did not understand this request.
 error-not-signed-in = Your session has ended. Sign in again.
 error-wrong-credentials = E-mail or password is not right. Check both; after several tries you have to wait.
+error-wrong-current-password = This is not your current password.
+error-unknown-tenant = This server has no organization of that short name. Look it up in your invitation.
 error-not-allowed = Your role does not allow this. Ask an admin of your organization.
 error-tenant-suspended = Your organization is suspended. Nothing is lost; ask your provider what to do.
 error-csrf = For your safety this request was refused. Load the page again.
@@ -36,6 +38,7 @@ error-not-ready = The server is starting. Try again in a moment.
 error-timeout = The server took too long. Try again.
 
 error-changes-pending = Some changes have not reached the server. Wait until they have, or say that they may be thrown away.
+error-commission-running = A device is being commissioned with this account. Finish it or stop it first.
 error-unexpected-answer = The server's answer cannot be read. Is the server older or newer than this app?
 error-disk-full = The storage of this machine is full. Nothing was saved: free some space, then do it again before you leave.
 error-store-damaged = The app's data on this machine is damaged, or was written by a newer app. Update the app; if it stays, call support before you sign out.

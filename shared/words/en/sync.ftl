@@ -1,19 +1,31 @@
 ### How fresh the app's data is, and what needs attention.
 
 sync-synced-to = Synced to { $time }
+sync-state-synced-to = { $state } · synced to { $time }
+sync-state-never = { $state } · not synced yet
 sync-state-synced = Synced
 sync-state-syncing = Syncing…
 sync-state-offline = Offline
 sync-state-needs-sign-in = Sign in to sync
 sync-state-locked = Locked
 sync-state-suspended = Organization suspended
+sync-state-stopped = Sync has stopped
 sync-pending = { $count } pending
 sync-attention = { $count ->
     [one] { $count } needs attention
    *[other] { $count } need attention
 }
+sync-short-attention = { $count } to look at
 sync-label = Sync: { $words }
 sync-browser-offline = No connection
+
+sync-error-disk-full = The storage of this machine is full. Free some space, then sync again. Until then nothing new can be saved here.
+sync-error-store-damaged = The app's data on this machine is damaged, or was written by a newer app. Update the app; if it stays, call support before you sign out.
+sync-error-captive-portal = The network wants you to sign in to it first. Open its page in a browser, then sync again.
+sync-error-throttled = The server asked the app to wait. It goes on by itself in a while.
+sync-error-refused = The server does not accept this app's data. Update the app, then sync again; if it stays, call support before you sign out.
+sync-error-data-mismatch = What is here differed from what the server has. The app fetches everything anew; your own changes are kept.
+sync-error-other = Synchronization does not get on ({ $code }). Sync again; if it stays, tell support this word.
 
 sync-title = Synchronization
 sync-state = State
@@ -43,6 +55,10 @@ attention-retried = It is sent again.
 attention-discard = Discard my change
 attention-discard-title = Discard this change?
 attention-discard-text = What you entered is lost; what the server has stays.
+attention-evidence-discard = Discard the record
+attention-evidence-title = Discard this record for good?
+attention-evidence-text = It is the only record of what was done to the device, step by step. The device stays as it is; nobody can look up afterwards how it came to that.
+attention-evidence-discarded = The record is discarded.
 attention-discarded = Your change is discarded.
 
 intent-site-create = New site
@@ -66,4 +82,5 @@ refused-append-only = A record with this number exists with other content.
 refused-parent-refused = It depends on another change that was not taken.
 refused-parent-pending = It depends on another change that is still waiting.
 refused-malformed = The server cannot read this change. Update the app and try again.
+refused-unsent = It was not sent: it breaks a rule that the app knows too.
 refused-other = The server did not take this change ({ $code }).

@@ -6,7 +6,11 @@ import { filled, filterOf } from './devices/api';
 import { safeNext } from './identity/session';
 import { takeToken } from './identity/token';
 import { linkPath } from './shell/links';
-import { comparison } from './sync/compare';
+import { mailLink } from './console/mailLink';
+import { hostOf, originOf } from './identity/servers';
+import { comparison, targetName } from './sync/compare';
+import type { Sync } from './sync/sync';
+import { errorWords, shortWords, syncWords } from './sync/words';
 
 const device = (name: string, rssi: number, protocol: 'esp' | 'other' = 'esp') => ({ address: name, name, rssi, seen_at: 0, protocol, planned: null });
 
@@ -58,10 +62,55 @@ it('a day begins at midnight where the reader is, and a broken one nowhere', () 
   expect(dayStart('soon')).toBeUndefined();
 });
 
-it('a refused change stands beside what the server has', () => {
-  expect(comparison({ name: 'east' }, { name: 'west', note: 'x' })).toEqual([{ field: 'name', mine: 'east', theirs: 'west', differs: true }]);
+describe('a change that needs attention', () => {
+  it('stands beside what the server has, without ids and without what is empty on both sides', () => {
+    expect(comparison({ id: 'dev_1', name: 'east', note: null, address: '' }, { id: 'dev_1', name: 'west', note: null, address: null, sku: 'x' })).toEqual([{ field: 'name', mine: 'east', theirs: 'west', differs: true }]);
+  });
+
+  it('goes by a name that people know, never by an id', () => {
+    const target = { kind: 'device', id: 'dev_1', name: null };
+    expect(targetName({ target, mine: { id: 'dev_1' }, theirs: { name: 'Lift 2', serial: 'OM-N0001' } })).toBe('Lift 2');
+    expect(targetName({ target, mine: { serial: 'OM-N0001' }, theirs: null })).toBe('OM-N0001');
+    expect(targetName({ target, mine: null, theirs: null })).toBeNull();
+  });
 });
 
-it('details of an entry read as lines', () => {
-  expect(detailLines({ role: { from: 'viewer', to: 'admin' }, fields: ['name', 'note'], reason: null })).toEqual(['role: viewer → admin', 'fields: name, note']);
+it('details of an entry read as lines of words', () => {
+  expect(detailLines({ role: { from: 'viewer', to: 'admin' }, fields: ['name', 'time_zone'], overtaken: [], reason: null, strange_thing: 'x' })).toEqual(['Role: Viewer → Admin', 'Changed: Name, Time zone', 'strange thing: x']);
+});
+
+describe('the sync state in words', () => {
+  const sync: Sync = { state: 'synced', synced_at: new Date(2026, 2, 4, 14, 5).getTime(), pending: 0, attention: 0, clock_skew_ms: 0, bytes_in: 0, bytes_out: 0 };
+  const [soon, nextDay] = [new Date(2026, 2, 4, 14, 9).getTime(), new Date(2026, 2, 5, 8, 0).getTime()];
+
+  it('says since when it is offline, with the day when that is not today', () => {
+    const offline: Sync = { ...sync, state: 'offline', pending: 2 };
+    expect(syncWords(offline, soon)).toEqual(['Offline · synced to 02:05 PM', '2 pending']);
+    expect(syncWords(offline, nextDay)[0]).toBe('Offline · synced to Wed 02:05 PM');
+    expect(syncWords({ ...offline, synced_at: null }, soon)[0]).toBe('Offline · not synced yet');
+  });
+
+  it('says the most pressing where there is little room', () => {
+    expect(shortWords(sync, soon)).toBe('Synced to 02:05 PM');
+    expect(shortWords({ ...sync, pending: 3 }, soon)).toBe('3 pending');
+    expect(shortWords({ ...sync, state: 'offline', pending: 3, attention: 1 }, soon)).toBe('Offline · 1 to look at');
+  });
+
+  it('says why it stopped, and has words for what it does not know', () => {
+    expect(errorWords({ code: 'disk_full', detail: null })).toContain('Free some space');
+    expect(errorWords({ code: 'strange', detail: null })).toContain('strange');
+  });
+});
+
+it("in the window a mail's link opens our own page at the mail's server; in the browser it is an ordinary link", () => {
+  const link = 'https://iot.example/invitation#token=omi_x';
+  expect(mailLink(link, true)).toBe('/invitation?server=https%3A%2F%2Fiot.example#token=omi_x');
+  expect(mailLink(link, false)).toBe(link);
+});
+
+it('a server is what its origin says, however it is written', () => {
+  expect(originOf('https://iot.example/')).toBe(originOf('https://IOT.example'));
+  for (const none of ['', 'iot.example', 'javascript:alert(1)', 'omniot://x']) expect(originOf(none)).toBeNull();
+  expect(hostOf('https://iot.example:8443/x'), 'what looks like somebody else is told apart').toBe('iot.example:8443');
+  expect(hostOf('https://оmniot.example')).toMatch(/^xn--/);
 });

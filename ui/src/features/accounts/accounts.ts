@@ -11,6 +11,8 @@ export interface Account {
   active: boolean;
   state: string;
   pending: number;
+  /** What signing out would lose: waiting, refused and unfinished work. */
+  unsent?: number;
 }
 
 export const ACCOUNTS = ['app', 'accounts'] as const;
@@ -22,6 +24,16 @@ export function createAccounts() {
     queryFn: () => door<{ items: Account[] }>('GET', '/app/accounts'),
     enabled: host().has('accounts')
   }));
+}
+
+/** How much of the account's work nobody else has. */
+export function unsentOf(account: Account): number {
+  return account.unsent ?? account.pending;
+}
+
+/** Sign-in with everything filled in that the app knows of the account; afterwards one is back at `next`. */
+export function signInAgain(account: Account, next: string): string {
+  return `/sign-in?${new URLSearchParams({ add: '1', server: account.server, tenant: account.tenant.name, email: account.person.email, next })}`;
 }
 
 /** Shows another account's pages from now on. */

@@ -1,5 +1,4 @@
-import { filled } from '$features/devices/api';
-import { answer, api, type AuditEntry, type Page } from '$lib/api';
+import { answer, api, filled, type AuditEntry, type Page } from '$lib/api';
 
 export const AUDIT = ['audit'] as const;
 

@@ -1,4 +1,5 @@
 import type { Party } from '$lib/api';
+import { fieldWords, valueWords } from '$lib/i18n/fields';
 import { t, tOr } from '$lib/i18n/index.svelte';
 
 /** What an action such as `device.created` means, in words. */
@@ -15,17 +16,6 @@ export function partyWords(party: Party): string {
 export function detailLines(detail: unknown): string[] {
   if (detail === null || detail === undefined) return [];
   if (typeof detail !== 'object') return [String(detail)];
-  const told = Object.entries(detail as Record<string, unknown>).filter(([, value]) => value !== null);
-  return told.map(([field, value]) => t('change-field', { field: field.replaceAll('_', ' '), value: plain(value) }));
-}
-
-function plain(value: unknown): string {
-  if (value === null || value === undefined) return t('value-none');
-  if (Array.isArray(value)) return value.map(plain).join(', ');
-  if (isChange(value)) return t('change-from-to', { from: plain(value.from), to: plain(value.to) });
-  return typeof value === 'object' ? JSON.stringify(value) : String(value);
-}
-
-function isChange(value: unknown): value is { from: unknown; to: unknown } {
-  return typeof value === 'object' && value !== null && 'from' in value && 'to' in value;
+  const told = Object.entries(detail as Record<string, unknown>).filter(([, value]) => value !== null && !(Array.isArray(value) && value.length === 0));
+  return told.map(([field, value]) => t('change-field', { field: fieldWords(field), value: valueWords(field, value) }));
 }

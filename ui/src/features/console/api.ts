@@ -1,8 +1,12 @@
 import { createQuery } from '@tanstack/svelte-query';
-import { answer, api, type Mail, type OperatorMe, type Page, type Template, type TenantRow } from '$lib/api';
+import { ended } from '$features/identity/signOut';
+import { answer, api, filled, type Mail, type OperatorMe, type Page, type Template, type TenantRow, type TenantStatus } from '$lib/api';
+import { atServer } from '$lib/host';
 
 export const OPERATOR = ['operator'] as const;
 export const TENANTS = [...OPERATOR, 'tenants'] as const;
+
+export const TENANT_STATES: TenantStatus[] = ['active', 'suspended'];
 
 /** What is needed to make a tenant. */
 export interface NewTenant {
@@ -12,29 +16,27 @@ export interface NewTenant {
   owner_email: string;
 }
 
-/** A query without its empty parts. */
-function given(query: Record<string, string | undefined>): Record<string, string> {
-  return Object.fromEntries(Object.entries(query).filter((entry): entry is [string, string] => !!entry[1]));
-}
-
 /** The operator who is signed in. */
 export function createOperator() {
   return createQuery(() => ({ queryKey: [...OPERATOR, 'me'], queryFn: () => answer<OperatorMe>(api().GET('/v1/operator/me')), refetchInterval: 60_000 }));
 }
 
-/** Signs an operator in; the session is a cookie of its own beside that of a tenant's person. */
-export async function signInOperator(body: { email: string; password: string }): Promise<void> {
-  await answer(api().POST('/v1/operator/sessions', { body }));
+/**
+ * Signs an operator in: in the browser with a cookie of its own beside that of a tenant's person,
+ * in the app at the server that is named, where the core keeps the session.
+ */
+export async function signInOperator(server: string, body: { email: string; password: string }): Promise<void> {
+  await answer(api().POST('/v1/operator/sessions', { body, headers: atServer(server || null) }));
 }
 
-/** Ends the operator's session. */
+/** Ends the operator's session, or throws. */
 export async function signOutOperator(): Promise<void> {
-  await answer(api().DELETE('/v1/operator/sessions/current'));
+  await ended(answer(api().DELETE('/v1/operator/sessions/current')));
 }
 
 /** One page of tenants with their counts. */
-export function listTenants(filter: { q: string; status: string }, cursor?: string): Promise<Page<TenantRow>> {
-  return answer<Page<TenantRow>>(api().GET('/v1/operator/tenants', { params: { query: given({ ...filter, cursor }) } }));
+export function listTenants(filter: { q: string; status: TenantStatus | '' }, cursor?: string): Promise<Page<TenantRow>> {
+  return answer<Page<TenantRow>>(api().GET('/v1/operator/tenants', { params: { query: filled({ ...filter, cursor }) } }));
 }
 
 /** One tenant. */
@@ -64,5 +66,5 @@ export async function resumeTenant(id: string): Promise<void> {
 
 /** A tenant's outgoing mail, newest first. */
 export function listMail(tenant: string, cursor?: string): Promise<Page<Mail>> {
-  return answer<Page<Mail>>(api().GET('/v1/operator/mail', { params: { query: { tenant_id: tenant, ...given({ cursor }) } } }));
+  return answer<Page<Mail>>(api().GET('/v1/operator/mail', { params: { query: { tenant_id: tenant, ...filled({ cursor }) } } }));
 }

@@ -1,6 +1,10 @@
-import { answer, api, type Change, type Device, type DeviceDetail, type DevicePatch, type DeviceState, type NewDevice, type Page } from '$lib/api';
+import { answer, api, type Change, type Device, type DeviceDetail, type DevicePatch, type DeviceState, filled, type NewDevice, type Page } from '$lib/api';
+
+export { filled } from '$lib/api';
 
 export const DEVICES = ['devices'] as const;
+/** How often everything about one device is read again while it is looked at. */
+export const FRESH_MS = 15_000;
 export const DEVICE_STATES: DeviceState[] = ['planned', 'claimed', 'online', 'retired'];
 
 /** What a list of devices can be narrowed to; an empty text is no filter. */
@@ -15,11 +19,6 @@ export interface DeviceFilter {
 export function filterOf(search: URLSearchParams): DeviceFilter {
   const read = (name: string) => search.get(name) ?? '';
   return { q: read('q'), state: DEVICE_STATES.find((state) => state === read('state')) ?? '', site_id: read('site_id'), model_id: read('model_id') };
-}
-
-/** A query without its empty parts. */
-export function filled<T extends object>(query: T): { [K in keyof T]?: Exclude<T[K], '' | null | undefined> } {
-  return Object.fromEntries(Object.entries(query).filter(([, value]) => value !== '' && value !== undefined && value !== null)) as { [K in keyof T]?: Exclude<T[K], '' | null | undefined> };
 }
 
 /** One page of devices. */

@@ -2,6 +2,7 @@ import { createQuery, type QueryClient } from '@tanstack/svelte-query';
 import { answer, api, type Me } from '$lib/api';
 
 export const ME = ['me'] as const;
+export const SESSIONS = ['sessions'] as const;
 
 /** Who is signed in. Read again now and then, because a role can change under a session. */
 export function createMe() {

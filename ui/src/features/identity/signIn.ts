@@ -1,4 +1,4 @@
-import { answer, api, door, type TenantCard } from '$lib/api';
+import { answer, api, asProblem, door, Problem, type TenantCard } from '$lib/api';
 import { atServer, host } from '$lib/host';
 
 /** What somebody types to sign in. */
@@ -19,12 +19,27 @@ export async function signIn(given: Credentials): Promise<void> {
   }
 }
 
-/** The tenant of that short name, or the one of this host name; null when there is none. */
-export async function findTenant(name: string | null, server: string | null = null): Promise<TenantCard | null> {
+/** What a server says of a tenant's short name: its card, that there is none, or nothing at all. */
+export type Found = TenantCard | 'none' | 'offline' | 'unclear';
+
+/** The tenant of that short name, or the one of this host name. */
+export async function findTenant(name: string | null, server: string | null = null): Promise<Found> {
   try {
     return await answer<TenantCard>(api().GET('/v1/tenant-card', { params: { query: name ? { name } : {} }, headers: atServer(server) }));
-  } catch {
-    return null;
+  } catch (thrown) {
+    const { code } = asProblem(thrown);
+    return code === 'not_found' ? 'none' : code === 'offline' ? 'offline' : 'unclear';
+  }
+}
+
+/** Signs in; where the organization does not exist, that is what is wrong, and no secret: anybody may ask for its card. */
+export async function signInKnowing(given: Credentials): Promise<void> {
+  try {
+    await signIn(given);
+  } catch (thrown) {
+    const problem = asProblem(thrown);
+    const missing = problem.code === 'wrong_credentials' && (await findTenant(given.tenant, given.server || null)) === 'none';
+    throw missing ? new Problem('unknown_tenant', problem.status, '', 'tenant') : problem;
   }
 }
 

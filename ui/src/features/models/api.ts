@@ -1,5 +1,4 @@
-import { filled } from '$features/devices/api';
-import { answer, api, type DeviceModel, type NewModel, type Page, type Security } from '$lib/api';
+import { answer, api, filled, type DeviceModel, type NewModel, type Page, type Security } from '$lib/api';
 
 export { MODELS } from './names';
 /** What a model may ask of the radio session, strongest first. */

@@ -1,5 +1,4 @@
-import { filled } from '$features/devices/api';
-import { answer, api, type Invitation, type Page, type Person, type RoleName, type RoleRow, type Session } from '$lib/api';
+import { answer, api, filled, type Invitation, type Page, type Person, type RoleName, type RoleRow, type Session } from '$lib/api';
 
 export { PEOPLE } from './names';
 export const INVITATIONS = ['invitations'] as const;

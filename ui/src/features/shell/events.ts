@@ -1,12 +1,10 @@
 import type { QueryClient } from '@tanstack/svelte-query';
 import { goto } from '$app/navigation';
-import { door } from '$lib/api';
 import { host } from '$lib/host';
 import { linkPath } from './links';
 
 /** Reads again what the host says has changed; the only listener of the event channel for shared state. */
 export function followHost(queries: QueryClient): () => void {
-  void openFirstLink();
   return host().listen((event) => {
     if (event.type === 'link') {
       follow(event.url);
@@ -21,11 +19,4 @@ export function followHost(queries: QueryClient): () => void {
 function follow(link: string): void {
   const path = linkPath(link);
   if (path) void goto(path);
-}
-
-/** The link that the app was started with; the app hands it out once. */
-async function openFirstLink(): Promise<void> {
-  if (!host().has('accounts')) return;
-  const taken = await door<{ url: string | null } | null>('POST', '/app/link/take').catch(() => null);
-  if (taken?.url) follow(taken.url);
 }

@@ -1,5 +1,4 @@
-import { filled } from '$features/devices/api';
-import { answer, api, type NewSite, type Page, type Site } from '$lib/api';
+import { answer, api, filled, type NewSite, type Page, type Site } from '$lib/api';
 
 export { SITES } from './names';
 

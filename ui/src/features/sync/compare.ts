@@ -3,30 +3,31 @@ import type { Attention } from './sync';
 /** One field of a change beside what stands on the server. */
 export interface Row {
   field: string;
-  mine: string | null;
-  theirs: string | null;
+  mine: unknown;
+  theirs: unknown;
   differs: boolean;
 }
 
 type Fields = Record<string, unknown> | null;
 
-function words(value: unknown): string | null {
-  if (value === null || value === undefined) return null;
-  return typeof value === 'object' ? JSON.stringify(value) : String(value);
-}
+/** What only tells things apart, and what every row has by itself. */
+const UNTOLD = ['id', 'created_at', 'epoch', 'last_seen_at'];
+const empty = (value: unknown) => value === null || value === undefined || value === '';
 
-/** The fields that the change names, beside the server's values. */
+/** The fields that the change names, beside the server's values; what is empty on both sides is left out. */
 export function comparison(mine: Fields, theirs: Fields): Row[] {
-  const fields = mine && Object.keys(mine).length > 0 ? Object.keys(mine) : Object.keys(theirs ?? {});
-  return fields.map((field) => {
-    const [left, right] = [words(mine?.[field]), words(theirs?.[field])];
-    return { field: field.replaceAll('_', ' '), mine: left, theirs: right, differs: left !== right };
-  });
+  const named = Object.keys(mine ?? {}).filter((field) => !UNTOLD.includes(field));
+  const fields = named.length > 0 ? named : Object.keys(theirs ?? {}).filter((field) => !UNTOLD.includes(field));
+  return fields
+    .map((field) => {
+      const [left, right] = [mine?.[field], theirs?.[field]];
+      return { field, mine: left, theirs: right, differs: !(empty(left) && empty(right)) && JSON.stringify(left) !== JSON.stringify(right) };
+    })
+    .filter((row) => !(empty(row.mine) && empty(row.theirs)));
 }
 
-/** What the change was about. */
-export function targetName(target: Attention['target']): string {
-  if (target === null) return '';
-  if (typeof target === 'string') return target;
-  return target.name ?? target.id ?? '';
+/** What the change was about, by a name that people know; null when it has none. */
+export function targetName({ target, mine, theirs }: Pick<Attention, 'target' | 'mine' | 'theirs'>): string | null {
+  const names = [target?.name, mine?.['name'], theirs?.['name'], mine?.['serial'], theirs?.['serial']];
+  return names.find((name): name is string => typeof name === 'string' && name !== '') ?? null;
 }

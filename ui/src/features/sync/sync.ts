@@ -2,7 +2,7 @@ import { createQuery } from '@tanstack/svelte-query';
 import { door } from '$lib/api';
 import { host } from '$lib/host';
 
-export type SyncState = 'synced' | 'syncing' | 'offline' | 'needs_sign_in' | 'locked' | 'suspended';
+export type SyncState = 'synced' | 'syncing' | 'offline' | 'needs_sign_in' | 'locked' | 'suspended' | 'stopped';
 
 /** What the app's core says about its replica (`GET /app/sync`). */
 export interface Sync {
@@ -13,7 +13,8 @@ export interface Sync {
   clock_skew_ms: number | null;
   bytes_in: number;
   bytes_out: number;
-  last_error: string | null;
+  /** Why it does not get on; `stopped` never gets on by itself. */
+  error?: { code: string; detail: string | null } | null;
   /** How many devices can still be claimed without a network. */
   grants?: number;
 }
@@ -22,10 +23,12 @@ export interface Sync {
 export interface Attention {
   intent_id: string;
   kind: string;
-  target: { kind?: string; id?: string; name?: string | null } | string | null;
+  target: { kind?: string; id?: string; name?: string | null } | null;
   at: number;
-  code: string;
+  code: string | null;
   detail: string | null;
+  /** The record of an attempt: whoever discards it loses the evidence of what was done. */
+  evidence?: boolean;
   mine: Record<string, unknown> | null;
   theirs: Record<string, unknown> | null;
 }

@@ -9,6 +9,7 @@ import { asProblem, Problem, problemOf } from './problem';
 import type { paths } from './schema';
 
 export { asProblem, Problem, problemOf } from './problem';
+export { filled } from './query';
 export type * from './types';
 
 let client: Client<paths> | undefined;

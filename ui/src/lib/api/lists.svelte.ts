@@ -16,8 +16,28 @@ export interface List<T> {
   retry(): void;
 }
 
-/** A keyset list that keeps itself fresh. `key` is what the list depends on. */
-export function createList<T>(key: () => unknown[], load: LoadPage<T>, every: number | false = false): List<T> {
+/** What tells the rows of a list apart. */
+export type Identified = { id: string } | { n: number };
+
+const keyOf = (row: Identified) => ('id' in row ? row.id : row.n);
+
+/**
+ * The rows of all pages, each once. Pages are read one after the other: a row that was renamed in between stands on two
+ * of them, and the page that was read last is right.
+ */
+export function distinct<T extends Identified>(pages: Page<T>[]): T[] {
+  const rows = new Map<string | number, T>();
+  for (const row of pages.flatMap((page) => page.items)) {
+    rows.delete(keyOf(row));
+    rows.set(keyOf(row), row);
+  }
+  return [...rows.values()];
+}
+
+const EVERY_MS = 30_000;
+
+/** A keyset list that keeps itself fresh while it is looked at. `key` is what the list depends on. */
+export function createList<T extends Identified>(key: () => unknown[], load: LoadPage<T>, every = EVERY_MS): List<T> {
   const query = createInfiniteQuery(() => ({
     queryKey: key(),
     queryFn: ({ pageParam }) => load(pageParam),
@@ -27,9 +47,10 @@ export function createList<T>(key: () => unknown[], load: LoadPage<T>, every: nu
     placeholderData: keepPreviousData,
     refetchInterval: every
   }));
+  const rows = $derived(distinct(query.data?.pages ?? []));
   return {
     get rows() {
-      return query.data?.pages.flatMap((page) => page.items) ?? [];
+      return rows;
     },
     get waiting() {
       return query.isPending;

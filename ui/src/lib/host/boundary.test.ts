@@ -1,5 +1,5 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs';
-import { join, relative } from 'node:path';
+import { dirname, join, relative } from 'node:path';
 import { expect, it } from 'vitest';
 
 const ROOT = join(import.meta.dirname, '../..');
@@ -37,6 +37,55 @@ it('lets parts know no feature, and features no route', () => {
   expect(knows('lib/', /from '\$features/)).toEqual([]);
   expect(knows('features/', /from '.*routes\//)).toEqual([]);
 });
+
+/** What a feature lets other features use of it; everything else of it is its own. */
+const DOORS: Record<string, string[]> = {
+  accounts: ['accounts'],
+  audit: ['ChangeLine.svelte'],
+  commissioning: ['AttemptRecord.svelte', 'attempts'],
+  console: [],
+  devices: ['api', 'StateBadge.svelte'],
+  identity: ['session', 'SessionLine.svelte', 'signIn', 'SignInFrame.svelte', 'signOut', 'whoami.svelte'],
+  models: ['names'],
+  people: ['names'],
+  shell: [],
+  sites: ['names', 'SiteChoice.svelte'],
+  sync: ['sync', 'SyncIndicator.svelte', 'words']
+};
+
+it('lets a feature use of another only what that one offers', () => {
+  const features = sources.filter(({ path }) => path.startsWith('features/'));
+  const used = features.flatMap(({ path, text }) => [...text.matchAll(/from '\$features\/([a-z]+)\/([^']+)'/g)].map((match) => ({ path, feature: match[1] ?? '', file: match[2] ?? '' })));
+  expect(used.length).toBeGreaterThan(20);
+  expect(used.filter(({ feature, file }) => !DOORS[feature]?.includes(file)).map(({ path, feature, file }) => `${path}: ${feature}/${file}`)).toEqual([]);
+  expect(features.filter(({ text }) => /from '\.\.\//.test(text)).map(({ path }) => path), 'a feature is named, never climbed into').toEqual([]);
+  expect([...new Set(features.map(({ path }) => path.split('/')[1]))].filter((feature) => feature && !feature.includes('.') && !(feature in DOORS)), 'every feature stands in the table').toEqual([]);
+});
+
+it('knows no two files that need each other', () => {
+  const all = new Set(sources.map(({ path }) => path));
+  const needs = new Map(sources.map(({ path, text }) => [path, imports(path, text).filter((file) => all.has(file))]));
+  expect(needs.get('features/shell/Shell.svelte'), 'the guard follows imports').toContain('features/sync/SyncIndicator.svelte');
+  const done = new Set<string>();
+  const circle = (path: string, way: string[]): string[] | null => {
+    if (way.includes(path)) return [...way.slice(way.indexOf(path)), path];
+    if (done.has(path)) return null;
+    for (const next of needs.get(path) ?? []) {
+      const found = circle(next, [...way, path]);
+      if (found) return found;
+    }
+    done.add(path);
+    return null;
+  };
+  expect([...all].map((path) => circle(path, [])).find((found) => found !== null) ?? null).toBeNull();
+});
+
+/** The files that a file imports at run time, as paths of this table. */
+function imports(path: string, text: string): string[] {
+  const named = [...text.matchAll(/(?:import|export) (?!type)[^;]*? from '([^']+)'/g)].map((match) => match[1] ?? '');
+  const bases = named.flatMap((name) => (name.startsWith('$features/') ? [`features/${name.slice(10)}`] : name.startsWith('$lib/') ? [`lib/${name.slice(5)}`] : name.startsWith('.') ? [join(dirname(path), name)] : []));
+  return bases.flatMap((base) => [base, `${base}.ts`, `${base}/index.ts`, `${base}/index.svelte.ts`]);
+}
 
 it('writes no words for people outside of the Fluent files', () => {
   const offences = sources

@@ -2,7 +2,7 @@
 export const SERVER_HEADER = 'x-omniot-server';
 
 /** What a host can do beyond requests; asked for by name, never by platform. */
-export type Capability = 'radio' | 'accounts' | 'sync';
+export type Capability = 'radio' | 'accounts' | 'sync' | 'operator';
 
 /** The host says that something changed; the listener reads it again. */
 export type HostEvent =

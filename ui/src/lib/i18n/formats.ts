@@ -40,6 +40,14 @@ export function clock(at: number, locale: string): string {
   return new Intl.DateTimeFormat(locale, { hour: '2-digit', minute: '2-digit' }).format(at);
 }
 
+/** Hours and minutes; with the day when that is not today. */
+export function dayClock(at: number, now: number, locale: string): string {
+  const today = new Date(at).toDateString() === new Date(now).toDateString();
+  if (today) return clock(at, locale);
+  const near = Math.abs(now - at) < 6 * 86_400_000;
+  return new Intl.DateTimeFormat(locale, { ...(near ? { weekday: 'short' } : { day: 'numeric', month: 'short' }), hour: '2-digit', minute: '2-digit' }).format(at);
+}
+
 /** A duration, short: `840 ms`, `3.2 s`, `2 min`. */
 export function duration(ms: number, locale: string): string {
   const unit = (value: number, name: string, digits: number) =>

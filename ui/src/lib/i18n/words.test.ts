@@ -6,7 +6,7 @@ import { bundleOf, format, LOCALES } from './words';
 
 const ROOT = join(import.meta.dirname, '../..');
 /** Families of keys that are put together from a code; each of them falls back to words for the unknown. */
-const OPEN = ['error-', 'cause-', 'next-', 'warning-', 'refused-', 'intent-', 'action-of-', 'party-', 'permission-', 'security-', 'radio-', 'step-'];
+const OPEN = ['error-', 'cause-', 'next-', 'warning-', 'refused-', 'intent-', 'action-of-', 'party-', 'permission-', 'security-', 'radio-', 'step-', 'sync-error-', 'field-of-', 'reading-'];
 
 function sources(folder: string): string[] {
   return readdirSync(folder).flatMap((name) => {
@@ -49,7 +49,7 @@ describe('words', () => {
   });
 
   it('gives every family that takes unknown codes a fallback', () => {
-    const fallbacks = ['error-unknown', 'cause-unknown', 'next-unknown', 'warning-other', 'refused-other', 'intent-other', 'action-of-other', 'party-other', 'permission-other', 'state-unknown', 'step-unknown'];
+    const fallbacks = ['error-unknown', 'cause-unknown', 'next-unknown', 'warning-other', 'refused-other', 'intent-other', 'action-of-other', 'party-other', 'permission-other', 'state-unknown', 'step-unknown', 'sync-error-other', 'field-of-other', 'reading-other', 'value-data'];
     expect(fallbacks.filter((key) => !known.includes(key))).toEqual([]);
     expect(OPEN.filter((family) => !families.includes(family))).toEqual([]);
   });

@@ -1,3 +1,4 @@
+import { tick } from 'svelte';
 import { asProblem, type Problem } from '$lib/api';
 import { problemWords } from '$lib/i18n/problems';
 
@@ -28,12 +29,16 @@ export function createForm(fields: string[] | (() => string[]), send: () => Prom
     async submit(event) {
       event?.preventDefault();
       if (busy) return;
+      const form = event?.currentTarget instanceof HTMLFormElement ? event.currentTarget : null;
       busy = true;
       problem = null;
       try {
         await send();
       } catch (thrown) {
         problem = asProblem(thrown);
+        await tick();
+        // One goes on typing where it was wrong; everything else is said where it stands.
+        form?.querySelector<HTMLElement>('[aria-invalid="true"]')?.focus();
       } finally {
         busy = false;
       }

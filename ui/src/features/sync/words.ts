@@ -1,0 +1,49 @@
+import { dayClock } from '$lib/i18n/formats';
+import { locale, t, tOr } from '$lib/i18n/index.svelte';
+import type { Sync } from './sync';
+
+/** How synchronization stands, in words. */
+export function stateWords(state: string): string {
+  return tOr(`sync-state-${state.replaceAll('_', '-')}`, 'state-unknown');
+}
+
+/** Why it does not get on, and what to do about it. */
+export function errorWords(error: { code: string; detail: string | null }): string {
+  return tOr(`sync-error-${error.code.replaceAll('_', '-')}`, 'sync-error-other', { code: error.code });
+}
+
+/** Whether what is shown is as fresh as it can be. */
+export function isCalm(sync: Sync): boolean {
+  return sync.state === 'synced' || sync.state === 'syncing';
+}
+
+/** Everything at a glance: how fresh, what waits, what needs somebody. */
+export function syncWords(sync: Sync, now: number): string[] {
+  return [freshness(sync, now), ...counts(sync)];
+}
+
+/** The same where there is room for a few words only: the most pressing of it. */
+export function shortWords(sync: Sync, now: number): string {
+  const pressing = sync.attention > 0 ? [t('sync-short-attention', { count: sync.attention })] : sync.pending > 0 ? [t('sync-pending', { count: sync.pending })] : [];
+  if (!isCalm(sync)) return [stateWords(sync.state), ...pressing].join(' · ');
+  return pressing[0] ?? freshness(sync, now);
+}
+
+/** What is worth saying aloud; that a minute has passed is not. */
+export function spokenWords(sync: Sync): string {
+  return [isCalm(sync) ? t('sync-state-synced') : stateWords(sync.state), ...counts(sync)].join(' · ');
+}
+
+function freshness(sync: Sync, now: number): string {
+  const state = stateWords(sync.state);
+  if (sync.synced_at === null) return isCalm(sync) ? state : t('sync-state-never', { state });
+  const time = dayClock(sync.synced_at, now, locale());
+  return isCalm(sync) ? t('sync-synced-to', { time }) : t('sync-state-synced-to', { state, time });
+}
+
+function counts(sync: Sync): string[] {
+  const parts: string[] = [];
+  if (sync.pending > 0) parts.push(t('sync-pending', { count: sync.pending }));
+  if (sync.attention > 0) parts.push(t('sync-attention', { count: sync.attention }));
+  return parts;
+}
