@@ -35,10 +35,9 @@ impl Technician<'_> {
 
     async fn goes_to_commission(&self) {
         self.window.press_at("nav a[href='/commission']").await;
-        // Other pages have a list of sites, too.
-        let sites = "return document.querySelector('h1')?.innerText === 'Commission' ? document.querySelector('select[name=site]')?.options.length ?? 0 : 0";
-        eventually("a site can be chosen", || async { (self.window.script(sites, json!([])).await.as_u64() > Some(1)).then_some(()) }).await;
-        self.window.script("const list = document.querySelector('select[name=site]'); list.selectedIndex = 1; list.dispatchEvent(new Event('change', {bubbles: true}));", json!([])).await;
+        eventually("the page is there", || async { (self.window.script("return document.querySelector('h1')?.innerText", json!([])).await == "Commission").then_some(()) }).await;
+        self.window.press_at("input[name=site]").await;
+        self.window.press_at(".combobox-item:not([data-disabled])").await;
     }
 
     async fn state(&self) -> String {
@@ -70,7 +69,7 @@ impl Technician<'_> {
     }
 
     async fn joins_with(&self, passphrase: &str) {
-        self.window.press_at(&format!("input[name=ssid][value='{}']", NETWORK.0)).await;
+        self.window.press_at(&format!("[data-ssid='{}'] input", NETWORK.0)).await;
         self.window.fill("passphrase", passphrase).await;
         // Asked for each device anew, so that the story can go wrong at the second.
         if self.window.script("return document.querySelector('[name=remember]').checked", json!([])).await == true {

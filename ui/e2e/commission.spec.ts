@@ -1,10 +1,10 @@
 import AxeBuilder from '@axe-core/playwright';
 import { expect, type Page, test } from '@playwright/test';
 import { signIn } from './actors';
-import { label, Phone, secret } from './phone';
+import { claimCode, label, Phone, secret, toDevices } from './phone';
 
 test.describe.configure({ mode: 'serial' });
-test.setTimeout(180_000);
+test.setTimeout(240_000);
 
 let phone: Phone;
 test.beforeAll(async ({ browser }) => {
@@ -22,6 +22,14 @@ async function accessible(page: Page) {
   const { violations } = await new AxeBuilder({ page }).analyze();
   expect(await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth)).toBe(0);
   expect(violations.map(({ id, nodes }) => `${id} at ${nodes[0]?.target.join(' ')}`)).toEqual([]);
+}
+
+/** Chooses a site by typing a part of its name. */
+async function chooseSite(page: Page) {
+  await page.getByRole('combobox', { name: 'Site' }).fill('tower');
+  await expect(page.getByRole('option')).toHaveCount(1);
+  await page.keyboard.press('Enter');
+  await expect(page.getByRole('combobox', { name: 'Site' })).toHaveValue('North tower');
 }
 
 async function begin(page: Page, serial: string) {
@@ -44,7 +52,7 @@ test('a technician signs in once, and the network goes', async () => {
 
 test('without a network a device is commissioned, after a wrong password too', async () => {
   const { page } = phone;
-  await page.getByLabel('Site').selectOption({ index: 1 });
+  await chooseSite(page);
   await expect(page.getByTestId('nearby-OM-N0002')).toBeVisible({ timeout: 20_000 });
   await begin(page, 'OM-N0002');
   await reached(page, 'needs_network');
@@ -52,12 +60,14 @@ test('without a network a device is commissioned, after a wrong password too', a
   await page.getByRole('radio', { name: /Plant-Floor/ }).check();
   await page.getByLabel('Network password').fill('short');
   await page.getByRole('button', { name: 'Join network' }).click();
-  await expect(page.getByText('at least 8 characters')).toBeVisible();
+  await expect(page.getByText('at least 8 characters').last()).toBeVisible();
+  await expect(page.getByLabel('Network password'), 'the field that is wrong').toBeFocused();
   await page.getByLabel('Network password').fill('not the password');
   await page.getByRole('button', { name: 'Join network' }).click();
   await expect(page.getByTestId('failure')).toContainText('The network password is wrong', { timeout: 60_000 });
   await expect(page.getByTestId('failure')).toContainText('nothing has to be reset');
   await page.getByLabel('Network password').fill('press-on-2026');
+  await page.getByLabel('Use for the next devices too').uncheck();
   await page.getByRole('button', { name: 'Join network' }).click();
   await reached(page, 'succeeded');
   await expect(page.getByText('It belongs to your organization')).toBeVisible();
@@ -65,6 +75,7 @@ test('without a network a device is commissioned, after a wrong password too', a
   await accessible(page);
   await page.getByRole('button', { name: 'Next device' }).click();
   await expect(page.getByText('1 device done.')).toBeVisible();
+  await expect(page.getByLabel('QR text or claim code'), 'a hand scanner types the next label at once').toBeFocused();
 });
 
 test('a device of another organization is refused, and the page says whose it is not', async () => {
@@ -75,6 +86,82 @@ test('a device of another organization is refused, and the page says whose it is
   await expect(page.getByTestId('failure')).toContainText('Ask that organization to release it');
   await expect(page.getByRole('button', { name: 'Try again' })).toHaveCount(0);
   await page.getByRole('button', { name: 'Next device' }).click();
+  await expect(page.getByLabel('QR text or claim code')).toBeFocused();
+  await page.reload();
+  await expect(page.getByTestId('nearby-OM-V0002'), 'what was left does not come back').toBeVisible({ timeout: 20_000 });
+  await expect(card(page)).toHaveCount(0);
+});
+
+test('a claim code names no device: it is picked from the list, and the code proves that it is the one', async () => {
+  const { page } = phone;
+  await page.getByLabel('QR text or claim code').fill('no such code');
+  await page.getByLabel('QR text or claim code').press('Enter');
+  await expect(page.getByLabel('QR text or claim code'), 'the field that is wrong').toBeFocused();
+  await expect(page.getByRole('alert').filter({ hasText: 'no label of a device' })).toBeAttached();
+  await page.getByLabel('QR text or claim code').fill(claimCode('OM-N0001'));
+  await page.getByLabel('QR text or claim code').press('Enter');
+  await expect(page.getByText('The code does not say which device it is')).toBeVisible();
+  await expect(page.getByRole('button', { name: 'Commission', exact: true }), 'nothing to send yet').toHaveCount(0);
+  await accessible(page);
+  await page.getByTestId('nearby-OM-N0001').getByRole('button', { name: /^Commission/ }).click();
+  await reached(page, 'needs_pop');
+  await page.getByLabel('Proof of possession').fill(secret('OM-N0001'));
+  await page.getByRole('button', { name: 'Continue' }).click();
+  await reached(page, 'needs_network');
+  await expect(page.getByText('Blink', { exact: true }).locator('..'), 'the code has proven it').toContainText('not needed');
+});
+
+test('a network that the device does not see keeps its name over the failure, and another one can be chosen', async () => {
+  const { page } = phone;
+  await page.getByRole('radio', { name: 'Another network' }).check();
+  await page.getByLabel('Network name').fill('Cellar');
+  await page.getByLabel('Network password').fill('down the stairs');
+  await page.getByRole('button', { name: 'Join network' }).click();
+  await expect(page.getByTestId('failure')).toContainText('The device does not see this network', { timeout: 60_000 });
+  await expect(page.getByRole('radio', { name: 'Another network' })).toBeChecked();
+  await expect(page.getByLabel('Network name')).toHaveValue('Cellar');
+  await page.getByRole('radio', { name: /Legacy-AP/ }).check();
+  await page.getByLabel('Network password').fill('legacy-2009');
+  await page.getByRole('button', { name: 'Join network' }).click();
+  await expect(card(page)).toHaveAttribute('data-state', 'failed', { timeout: 120_000 });
+  await expect(page.getByTestId('failure')).toContainText('does not get through');
+  await expect(page.getByRole('button', { name: 'Try again' })).toBeVisible();
+  await expect(page.getByRole('radio', { name: /Legacy-AP/ }), 'the one that failed').toBeChecked();
+  await accessible(page);
+  await page.getByRole('radio', { name: /Plant-Floor/ }).check();
+  await page.getByLabel('Network password').fill('press-on-2026');
+  await page.getByLabel('Use for the next devices too').uncheck();
+  await page.getByRole('button', { name: 'Join network' }).click();
+  await reached(page, 'succeeded');
+  await page.getByRole('button', { name: 'Next device' }).click();
+});
+
+test('networks that read alike stand apart, one that needs a user account cannot be chosen, and a page that breaks lets go', async () => {
+  const { page } = phone;
+  const alike = ['YQ', 'Yg'].map((id) => ({ id, ssid: 'Caf\ufffd', rssi: -40, auth: 'wpa2' }));
+  const others = [{ id: 'c3RhZmY', ssid: 'Staff', rssi: -30, auth: 'wpa2_enterprise' }, { id: 'b2xk', ssid: 'Old', rssi: -50, auth: 'wep' }];
+  let networks: unknown = [...alike, ...others];
+  phone.twist = ({ body }, _, path) => {
+    const current = body as { state?: string } | null;
+    if (path.startsWith('/app/commissions') && current?.state === 'needs_network') Object.assign(current, { networks, claimed: false, warnings: ['not_claimed'] });
+  };
+  await begin(page, 'OM-N0004');
+  await reached(page, 'needs_network');
+  await expect(page.getByText('it will not belong to your organization'), 'said before the password is given').toBeVisible();
+  await expect(page.getByRole('radio', { name: /Caf/ })).toHaveCount(2);
+  await expect(page.getByRole('radio', { name: /Staff Needs a user account/ })).toBeDisabled();
+  await page.getByRole('radio', { name: /Old WEP/ }).check();
+  await page.getByLabel('Network password').fill('1234');
+  await page.getByRole('button', { name: 'Join network' }).click();
+  await expect(page.getByText('5 to 26 characters').last()).toBeVisible();
+  await expect(page.getByLabel('Network password')).toBeFocused();
+  await accessible(page);
+  networks = null;
+  await expect(page.getByText('This page cannot show how the device is doing.')).toBeVisible();
+  await accessible(page);
+  await page.getByRole('button', { name: 'Stop it and pick a device' }).click();
+  phone.twist = undefined;
+  await expect(page.getByTestId('nearby')).toBeVisible();
 });
 
 test('without its label a device asks for its secret and blinks; killed there, the app knows what it left', async () => {
@@ -89,12 +176,66 @@ test('without its label a device asks for its secret and blinks; killed there, t
   await page.getByRole('button', { name: 'Continue' }).click();
   await reached(page, 'needs_confirm');
   await accessible(page);
+  await page.getByRole('button', { name: 'Blink again' }).click();
+  await reached(page, 'needs_confirm');
+  await page.getByRole('button', { name: 'No', exact: true }).click();
+  await expect(page.getByText('Was it another device, or none?')).toBeVisible();
+  await accessible(page);
+  await page.getByRole('button', { name: 'Pick another device' }).click();
+  await expect(page.getByTestId('nearby-OM-N0003')).toBeVisible({ timeout: 20_000 });
+  await page.getByTestId('nearby-OM-N0003').getByRole('button', { name: /^Commission/ }).click();
+  await reached(page, 'needs_pop');
+  await page.getByLabel('Proof of possession').fill(secret('OM-N0003'));
+  await page.getByRole('button', { name: 'Continue' }).click();
+  await reached(page, 'needs_confirm');
   await phone.kill();
   phone.start();
   await page.reload();
   await expect(page.getByText('One device was interrupted')).toBeVisible({ timeout: 20_000 });
   await expect(page.getByText(/stopped at “Blink”/)).toBeVisible();
   await accessible(page);
+  await page.getByRole('button', { name: /^Dismiss/ }).click();
+  await expect(page.getByText('One device was interrupted')).toHaveCount(0);
+  await page.reload();
+  await expect(page.getByTestId('nearby')).toBeVisible({ timeout: 20_000 });
+  await expect(page.getByText('One device was interrupted')).toHaveCount(0);
+});
+
+test('a site that cannot be read, or none at all, leads on', async () => {
+  const { page } = phone;
+  const sites = (change: object) => (phone.twist = (answer, _, path) => void (path.startsWith('/v1/sites') && Object.assign(answer, change)));
+  sites({ status: 500, body: { error: { code: 'internal', detail: '' } } });
+  await page.reload();
+  await expect(page.getByText('The server made a mistake')).toBeVisible();
+  await accessible(page);
+  sites({ status: 200, body: { items: [], next: null } });
+  await page.getByRole('button', { name: 'Try again' }).click();
+  await expect(page.getByText('Ask an admin of your organization to add the first one.')).toBeVisible();
+  await accessible(page);
+  phone.twist = undefined;
+  await page.reload();
+  await expect(page.getByRole('combobox', { name: 'Site' }), 'the one used before').toHaveValue('North tower');
+});
+
+test('a device of another kind is shown and cannot be started', async () => {
+  const { page } = phone;
+  const lamp = { address: 'C0:FF:EE:00:00:01', name: 'Lamp', rssi: -20, seen_at: 0, protocol: 'improv', planned: null };
+  phone.twist = ({ body }, _, path) => {
+    if (path === '/app/radio/nearby') (body as { items: unknown[] }).items.push(lamp);
+  };
+  await expect(page.getByTestId('nearby-Lamp')).toContainText('Not supported yet');
+  await expect(page.getByTestId('nearby-Lamp').getByRole('button')).toHaveCount(0);
+  phone.twist = undefined;
+});
+
+test('when nothing can be heard for long, the page says what to look at', async () => {
+  const { page } = phone;
+  await toDevices('*', 'power_off');
+  await expect(page.getByText('No device can be heard yet')).toBeVisible({ timeout: 60_000 });
+  await accessible(page);
+  await toDevices('*', 'power_on');
+  await expect(page.getByTestId('nearby-OM-V0001')).toBeVisible({ timeout: 20_000 });
+  await expect(page.getByText('No device can be heard yet')).toHaveCount(0);
 });
 
 test('back online everything is sent, and staff see the attempts', async ({ browser }) => {
@@ -150,8 +291,10 @@ test('two organizations stand side by side, and leaving one keeps the other', as
   const accounts = page.getByRole('main').getByRole('listitem');
   await expect(accounts).toHaveCount(2);
   await accessible(page);
+  await page.evaluate(() => localStorage.setItem('omniot.commission.ssid', 'Plant-Floor'));
   await page.getByRole('button', { name: 'Switch to Northlift Elevators' }).click();
   await expect(page.getByRole('link', { name: 'Northlift Elevators' }).last()).toBeVisible();
+  expect(await page.evaluate(() => Object.keys(localStorage).filter((key) => key.startsWith('omniot.commission.'))), 'where the one before worked is forgotten').toEqual([]);
   await page.goto('/accounts');
   await page.getByRole('button', { name: 'Sign out of Verdant Cold Chain' }).click();
   await accessible(page);

@@ -23,6 +23,11 @@ export function secret(serial: string): string {
   return (JSON.parse(label(serial)) as { pop: string }).pop;
 }
 
+/** The claim code on a virtual device's label, as somebody types it. */
+export function claimCode(serial: string): string {
+  return (JSON.parse(label(serial)) as { o: { c: string } }).o.c;
+}
+
 /** The way from the phone to the server, which can be cut. */
 class Way {
   private readonly sockets = new Set<Socket>();
@@ -75,10 +80,40 @@ interface Answer {
   body: unknown;
 }
 
+/** How a phone, or another machine of a technician, looks. */
+export interface Look {
+  width: number;
+  height: number;
+  scheme?: 'light' | 'dark';
+  locale?: 'en' | 'ar-XB';
+}
+
+/** Changes what the core answered, for what no virtual device does. */
+export type Twist = (answer: Answer, method: string, path: string) => unknown;
+
+/** Does something to virtual devices (docs/COMMISSIONING.md); `*` means all. */
+export function toDevices(device: string, act: string, more: object = {}): Promise<void> {
+  const [hostname, port] = (process.env.OMNIOT_E2E_RADIO ?? '127.0.0.1:7070').split(':');
+  return new Promise((resolve, reject) => {
+    const socket = connect(Number(port), hostname);
+    socket.on('error', reject);
+    createInterface(socket).on('line', (line) => {
+      const answer = JSON.parse(line) as { id?: number };
+      if (answer.id !== 1) return;
+      socket.destroy();
+      if ('err' in answer) reject(new Error(line));
+      else resolve();
+    });
+    socket.write(`${JSON.stringify({ id: 1, op: 'control', device, do: act, ...more })}\n`);
+  });
+}
+
 /** A technician's phone: the real client core in its own process, behind the pages in Chromium. */
 export class Phone {
   private core: ChildProcessWithoutNullStreams | undefined;
   private readonly waiting: ((answer: Answer) => void)[] = [];
+  /** Set while an answer of the core is to be changed. */
+  twist: Twist | undefined;
   private readonly data = mkdtempSync(join(tmpdir(), 'omniot-phone-'));
 
   private constructor(
@@ -86,8 +121,8 @@ export class Phone {
     readonly page: Page
   ) {}
 
-  static async open(browser: Browser): Promise<Phone> {
-    const context = await browser.newContext({ viewport: { width: 360, height: 740 } });
+  static async open(browser: Browser, look: Look = { width: 360, height: 740 }): Promise<Phone> {
+    const context = await browser.newContext({ viewport: { width: look.width, height: look.height }, colorScheme: look.scheme ?? 'light' });
     const phone = new Phone(await Way.open(), await context.newPage());
     phone.start();
     await context.exposeFunction('omniotDoor', (method: string, path: string, body: unknown) => phone.request(method, path, body));
@@ -120,11 +155,19 @@ export class Phone {
     for (const answer of this.waiting.splice(0)) answer({ status: 503, body: { error: { code: 'offline', detail: 'the app was killed' } } });
   }
 
-  request(method: string, path: string, body: unknown): Promise<Answer> {
-    return new Promise((resolve) => {
+  async request(method: string, path: string, body: unknown): Promise<Answer> {
+    const answer = await new Promise<Answer>((resolve) => {
       this.waiting.push(resolve);
       this.core?.stdin.write(`${JSON.stringify({ method, path, body })}\n`);
     });
+    this.twist?.(answer, method, path);
+    return answer;
+  }
+
+  /** Everything is in this language from the next page on. */
+  async speak(locale: 'en' | 'ar-XB'): Promise<void> {
+    await this.page.evaluate((chosen) => localStorage.setItem('omniot.locale', chosen), locale);
+    await this.page.reload();
   }
 
   async signIn(of = 'northlift', at = '/sign-in'): Promise<void> {

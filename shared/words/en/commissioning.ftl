@@ -3,7 +3,6 @@
 commission-lead = Bring devices to life, one after the other. It works without a network.
 commission-where = Where are you?
 commission-where-hint = Devices are bound to this site.
-commission-choose-site = Choose a site
 commission-site-first = Choose the site first; then pick a device.
 commission-label = From its label
 commission-label-text = QR text or claim code
@@ -17,6 +16,7 @@ commission-pop-later = You will be asked
 commission-pop-hint = The secret printed on the device's label. It stays on this machine.
 commission-pop-submit = Continue
 commission-in-range = In range.
+commission-code-only = The code does not say which device it is. Pick it below; whether it is the right one is checked by itself.
 commission-not-in-range = Not seen yet. Is it powered, and are you close?
 commission-name-hint = What people on site call it.
 commission-nearby = Nearby
@@ -26,13 +26,19 @@ commission-nearby-count = { $count ->
    *[other] { $count } devices nearby
 }
 commission-looking = Looking for devices…
-commission-unprotected = Unprotected
-commission-unknown-kind = Not one of ours
+commission-silence = No device can be heard yet
+commission-silence-text = Does it have power? Is it in setup mode? Most devices enter it when they are switched off and on. Go within a few metres of it.
+commission-unsupported = Not supported yet
+commission-not-ready = Not in setup mode
 commission-start = Commission
 commission-start-one = Commission { $name }
 commission-stop = Stop
 commission-stop-title = Stop this device?
-commission-stop-text = The attempt is recorded as stopped. The device can be started again at any time.
+commission-stop-text = The attempt is recorded as stopped. { $changed ->
+    [network] The device already has the network and may go on joining by itself.
+    [owner] The device may belong to your organization already; that stays. It can be started again.
+   *[nothing] Nothing on the device has been changed. It can be started again.
+}
 commission-now = { $step }…
 commission-next = Next device
 commission-open-device = Open device
@@ -50,24 +56,45 @@ commission-state-succeeded = Done
 commission-state-cancelled = Stopped
 commission-state-interrupted = Interrupted
 commission-succeeded = Done
-commission-succeeded-text = It belongs to your organization and has joined its network. The record is kept and syncs by itself.
+commission-succeeded-text = { $claimed ->
+    [no] It does not belong to your organization: it offers no way to claim it.
+   *[yes] It belongs to your organization.
+} { $joined ->
+    [probably] It has probably joined its network.
+   *[yes] It has joined its network.
+} The record is kept and syncs by itself.
+commission-joined = Joined; not seen by the platform yet
+commission-joined-text = { $joined ->
+    [probably] It has probably joined its network.
+   *[yes] It has joined its network.
+} You need not wait: the platform notices it by itself.
+commission-broken-text = This page cannot show how the device is doing. The work goes on in the app.
+commission-broken-leave = Stop it and pick a device
 commission-cancelled = Stopped
-commission-cancelled-text = The attempt is recorded. The device can be started again at any time.
+commission-cancelled-text = The attempt is recorded. What the device has taken so far stays on it.
 commission-interrupted = Interrupted
 commission-blink = The device blinks now. Is it the one in front of you?
 commission-blink-yes = Yes, it blinks
-commission-blink-no = No, another one
+commission-blink-no = No
+commission-blink-again = Blink again
+commission-blink-doubt = Was it another device, or none? Look once more, or pick another one.
+commission-blink-leave = Pick another device
 
 network-choose = Networks that the device sees
+network-choose-anew = Or choose another network
 network-open = Open
+network-wep = WEP: old and weak
+network-enterprise = Needs a user account
 network-hidden = Another network
 network-name = Network name
 network-name-hint = Exactly as it is written, capitals included. Most devices know 2.4 GHz networks only.
 network-password = Network password
+network-password-none = Leave it empty for an open network.
 network-passphrase-short = A network password has at least 8 characters.
 network-passphrase-long = A network password has at most 63 characters.
+network-passphrase-wep = A WEP key has 5 to 26 characters.
 network-remember = Use for the next devices too
-network-remember-hint = Kept in this app's vault, never sent to the server.
+network-remember-hint = Kept in memory until the app closes, never sent to the server.
 network-join = Join network
 network-again = Look again
 
@@ -76,6 +103,7 @@ unfinished-title = { $count ->
    *[other] { $count } devices were interrupted
 }
 unfinished-step = stopped at “{ $step }”
+unfinished-dismiss-one = Dismiss { $name }
 unfinished-text = What was done is recorded. Start the device again; it goes on from a safe point.
 
 needs-app-title = Commissioning needs the OmnIoT app
@@ -119,6 +147,7 @@ warning-security-repeated-nonce = This device has an older firmware with a weakn
 warning-security-weak-pop = The secret of this device is short. It could be guessed by somebody nearby.
 warning-security-no-pop = This device asks for no secret. Anybody nearby could have set it up.
 warning-security-none = This device speaks without encryption.
+warning-not-claimed = This device cannot be claimed: it will not belong to your organization. Give it a network only if you trust it.
 warning-network-unseen = The device does not see the network that you used before.
 warning-join-unconfirmed = The connection closed while it joined. It has probably worked; it shows as online once the platform has seen it.
 warning-not-recorded = The record could not be saved yet. Do not leave before it is.

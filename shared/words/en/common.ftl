@@ -18,6 +18,7 @@ list-count = { $count ->
     [one] { $count } entry shown
    *[other] { $count } entries shown
 }
+choice-more = There are more. Type to find them.
 list-nothing-found = Nothing matches
 list-nothing-found-text = Try fewer words or clear a filter.
 

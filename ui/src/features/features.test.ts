@@ -1,7 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { dayStart } from './audit/api';
 import { detailLines } from './audit/words';
-import { matching, passphraseFault, sorted } from './commissioning/nearby';
+import { canChooseAnew, type Commission, isJoined, stopKind } from './commissioning/door';
+import { matching, namesDevice, sorted } from './commissioning/nearby';
+import { ANOTHER, keyOf, passphraseFault, proposal } from './commissioning/networks';
 import { filled, filterOf } from './devices/api';
 import { safeNext } from './identity/session';
 import { takeToken } from './identity/token';
@@ -11,6 +13,7 @@ import { hostOf, originOf } from './identity/servers';
 import { comparison, targetName } from './sync/compare';
 import type { Sync } from './sync/sync';
 import { errorWords, shortWords, syncWords } from './sync/words';
+import { bundleOf, format } from '$lib/i18n/words';
 
 const device = (name: string, rssi: number, protocol: 'esp' | 'other' = 'esp') => ({ address: name, name, rssi, seen_at: 0, protocol, planned: null });
 
@@ -23,6 +26,41 @@ describe('nearby devices', () => {
     const label = { name: 'OM-N0001', serial: 'OM-N0001', security: null, username: null, has_pop: true, claim_code: null };
     expect(matching([device('OM-N0002', -40), device('OM-N0001', -80)], label)?.name).toBe('OM-N0001');
     expect(matching([device('OM-N0002', -40)], label)).toBeNull();
+    expect(namesDevice(label)).toBe(true);
+    expect(namesDevice({ ...label, name: null, serial: null, claim_code: 'ABCD' }), 'a claim code names none').toBe(false);
+  });
+});
+
+describe('a commission', () => {
+  const steps = ['connect', 'claim', 'set_network', 'apply', 'join', 'cloud'].map((step) => ({ step, state: 'todo' as const, started_at: null, duration_ms: null, cause: null }));
+  const at = (step: string, more: Partial<Commission> = {}): Commission => ({
+    id: 'att_1', device: null, address: null, state: 'running', step, steps, networks: [], network_name: null, claimed: false, failure: null, warnings: [], attempt_id: null, ...more
+  });
+
+  it('says truly what a device keeps when it is stopped', () => {
+    expect(stopKind(at('connect'))).toBe('nothing');
+    expect(stopKind(at('claim')), 'the answer may be under way').toBe('owner');
+    expect(stopKind(at('connect', { claimed: true })), 'on a new link').toBe('owner');
+    expect(stopKind(at('join'))).toBe('network');
+  });
+
+  it('takes another network when the last one was the trouble, and only then', () => {
+    const failed = (step: string, retriable = true) => at(step, { state: 'failed', failure: { cause: 'join_timeout', step, retriable } });
+    for (const step of ['set_network', 'apply', 'join']) expect(canChooseAnew(failed(step))).toBe(true);
+    expect(canChooseAnew(failed('claim'))).toBe(false);
+    expect(canChooseAnew(failed('join', false)), 'it is over').toBe(false);
+  });
+
+  it('is not said to be ours when it is not', () => {
+    const words = (claimed: string, joined: string) => format(bundleOf('en'), 'commission-succeeded-text', { claimed, joined });
+    expect(words('yes', 'yes')).toBe('It belongs to your organization. It has joined its network. The record is kept and syncs by itself.');
+    expect(words('no', 'yes')).toContain('It does not belong to your organization');
+    expect(words('yes', 'probably')).toContain('It has probably joined');
+  });
+
+  it('needs nobody any more once it only waits to be seen', () => {
+    expect(isJoined(at('cloud'))).toBe(true);
+    expect(isJoined(at('join'))).toBe(false);
   });
 });
 
@@ -33,6 +71,27 @@ it('a passphrase that the device would refuse is noticed before it is sent', () 
   expect(passphraseFault('', 'open')).toBeNull();
   expect(passphraseFault('', null), 'a hidden network may be open').toBeNull();
   expect(passphraseFault('12345', 'wep')).toBeNull();
+  expect(passphraseFault('1234', 'wep'), 'not the words for WPA').toBe('passphrase-wep');
+});
+
+describe('the network that is proposed', () => {
+  const network = (ssid: string, rssi: number, auth = 'wpa2', id = `id-${ssid}`) => ({ id, ssid, rssi, auth });
+  const seen = [network('Far', -80), network('Staff', -30, 'wpa2_enterprise'), network('Near', -40)];
+
+  it('is the one tried last, also when the device does not see it', () => {
+    expect(proposal(seen, 'Far', 'Near')).toEqual({ key: 'id-Far', name: '' });
+    expect(proposal(seen, 'Cellar', 'Near')).toEqual({ key: ANOTHER, name: 'Cellar' });
+  });
+
+  it('else the one of the device before, else the strongest that a passphrase opens', () => {
+    expect(proposal(seen, null, 'Far').key).toBe('id-Far');
+    expect(proposal(seen, null, 'Elsewhere').key).toBe('id-Near');
+    expect(proposal([network('Staff', -30, 'wpa2_enterprise')], null, 'Staff').key).toBe(ANOTHER);
+  });
+
+  it('has a key of its own also when two read alike', () => {
+    expect(keyOf(network('Caf\ufffd', -40, 'wpa2', 'Q2Fm_w'))).not.toBe(keyOf(network('Caf\ufffd', -40, 'wpa2', 'Q2Fm_g')));
+  });
 });
 
 it('after sign-in one lands on paths of ours only', () => {

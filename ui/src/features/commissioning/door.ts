@@ -33,6 +33,8 @@ export type CommissionState = 'running' | 'needs_pop' | 'needs_network' | 'needs
 
 /** One network that the device sees. */
 export interface Network {
+  /** Its name's bytes, URL-safe; two networks may read alike. */
+  id?: string;
   ssid: string;
   rssi: number;
   auth: string;
@@ -47,6 +49,10 @@ export interface Commission {
   step: string | null;
   steps: { step: string; state: StepState; started_at: number | null; duration_ms: number | null; cause: string | null }[];
   networks: Network[];
+  /** The network that was tried last, also one that the device does not see. */
+  network_name: string | null;
+  /** Whether the device took our grant. */
+  claimed?: boolean;
   failure: { cause: string; step: string | null; retriable: boolean } | null;
   warnings: string[];
   attempt_id: string | null;
@@ -54,8 +60,28 @@ export interface Commission {
 
 export const COMMISSION = ['app', 'commission'] as const;
 export const NEARBY = ['app', 'nearby'] as const;
-/** States that nothing leads out of. */
-export const ENDED: CommissionState[] = ['succeeded', 'cancelled', 'interrupted'];
+/** States in which nothing is under way. */
+const ENDED: CommissionState[] = ['failed', 'succeeded', 'cancelled', 'interrupted'];
+
+/** Whether the commission came to an end, a good one or not. */
+export const isOver = ({ state }: Commission): boolean => ENDED.includes(state);
+
+/** Whether the device has joined and only the platform's nod is missing; that comes without the technician. */
+export const isJoined = ({ state, step }: Commission): boolean => state === 'running' && step === 'cloud';
+
+const position = ({ steps }: Commission, name: string) => steps.findIndex(({ step }) => step === name);
+
+/** What a device may keep of an attempt that is stopped now: nothing, its owner, or its network too. */
+export function stopKind(commission: Commission): 'nothing' | 'owner' | 'network' {
+  const at = position(commission, commission.step ?? '');
+  if (at >= position(commission, 'apply')) return 'network';
+  return commission.claimed === true || at >= position(commission, 'claim') ? 'owner' : 'nothing';
+}
+
+/** Whether another network can be chosen after a failure. */
+export function canChooseAnew({ state, failure }: Commission): boolean {
+  return state === 'failed' && failure !== null && failure.retriable && ['set_network', 'apply', 'join'].includes(failure.step ?? '');
+}
 
 /** The radio of this app. */
 export function createHostInfo() {
@@ -92,8 +118,26 @@ export interface Start {
 export const startCommission = (body: Start) => door<Commission>('POST', '/app/commissions', body);
 
 const act = (id: string, action: string, body?: unknown) => door<Commission>('POST', `/app/commissions/${encodeURIComponent(id)}/${action}`, body);
-export const giveNetwork = (id: string, body: { ssid: string; passphrase: string; remember: boolean }) => act(id, 'network', body);
+/** A network from the device's list by its `network_id`, any other by its name. */
+export type GivenNetwork = ({ network_id: string } | { ssid: string }) & { passphrase: string; remember: boolean };
+
+export const giveNetwork = (id: string, body: GivenNetwork) => act(id, 'network', body);
 export const givePop = (id: string, pop: string) => act(id, 'pop', { pop });
 export const confirmIdentity = (id: string, confirmed: boolean) => act(id, 'identify', { confirmed });
 export const retryCommission = (id: string) => act(id, 'retry');
 export const cancelCommission = (id: string) => act(id, 'cancel');
+
+/** Leaves a commission that is over or needs nobody any more. A failure that might be mended is given up first. */
+export async function leaveCommission(commission: Commission): Promise<void> {
+  if (commission.state === 'failed' && commission.failure?.retriable) await cancelCommission(commission.id);
+  await door('DELETE', '/app/commissions/current');
+}
+
+/** Stops a commission wherever it is, and leaves it. */
+export async function abandonCommission({ id }: Commission): Promise<void> {
+  await cancelCommission(id).catch(() => undefined);
+  await door('DELETE', '/app/commissions/current');
+}
+
+/** Takes an interrupted one off the list; its record stays. */
+export const dismissUnfinished = (id: string) => door('DELETE', `/app/commissions/unfinished/${encodeURIComponent(id)}`);

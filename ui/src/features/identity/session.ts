@@ -1,4 +1,5 @@
 import { createQuery, type QueryClient } from '@tanstack/svelte-query';
+import { forgetChoices } from '$features/commissioning/api';
 import { answer, api, type Me } from '$lib/api';
 
 export const ME = ['me'] as const;
@@ -20,11 +21,13 @@ export function may(me: Me | undefined, permission: string): boolean {
 
 /** Forgets everything that was read as somebody. */
 export function forget(queries: QueryClient): void {
+  forgetChoices();
   queries.clear();
 }
 
 /** Reads everything again as somebody else: the pages that are open too. */
 export async function startOver(queries: QueryClient): Promise<void> {
+  forgetChoices();
   queries.removeQueries({ type: 'inactive' });
   await queries.resetQueries();
 }
