@@ -6,15 +6,32 @@ use serde_json::Value;
 
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 
-/// The crates of this workspace that `package` depends on, in any way.
-fn known_to(package: &str) -> BTreeSet<String> {
+/// What cargo knows of this workspace.
+fn workspace() -> Value {
     let output = Command::new(env!("CARGO")).args(["metadata", "--format-version=1", "--no-deps", "--offline"]).current_dir(ROOT).output().expect("cargo runs");
     assert!(output.status.success(), "cargo metadata: {}", String::from_utf8_lossy(&output.stderr));
-    let metadata: Value = serde_json::from_slice(&output.stdout).expect("cargo metadata is JSON");
+    serde_json::from_slice(&output.stdout).expect("cargo metadata is JSON")
+}
+
+/// The crates of this workspace that `package` depends on, in any way.
+fn known_to(package: &str) -> BTreeSet<String> {
+    let metadata = workspace();
     let packages = metadata["packages"].as_array().expect("packages");
     let package = packages.iter().find(|each| each["name"] == package).unwrap_or_else(|| panic!("the workspace has {package}"));
     let names = package["dependencies"].as_array().expect("dependencies").iter().filter_map(|dependency| dependency["name"].as_str());
     names.filter(|name| name.starts_with("omniot-")).map(str::to_owned).collect()
+}
+
+/// `cargo build` unites the features of all it builds: with the tests among them, the server would
+/// come out with the leaks that they plant.
+#[test]
+fn a_plain_build_makes_a_server_without_seeded_leaks() {
+    let metadata = workspace();
+    let built = metadata["workspace_default_members"].as_array().expect("default members");
+    let tests = built.iter().filter_map(Value::as_str).filter(|id| id.contains("omniot-tests") || id.contains("/tests#"));
+    assert_eq!(tests.count(), 0, "the tests are not built by default: {built:?}");
+    let server = metadata["packages"].as_array().expect("packages").iter().find(|each| each["name"] == "omniot-backend").expect("the server");
+    assert_eq!(server["features"]["default"].as_array().map(Vec::len), None, "the server has no features by default");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Seeded leaks: ways to break the tenant boundary on purpose, so that tests can show that a guard
 //! catches each. Compiled only with the feature `seeded-leaks`, off unless a test plants one, and
-//! never part of a server that is released.
+//! without effect in an optimized build: never part of a server that is released.
 //!
 //! Most are one mechanism: the statement that is about to run loses its tenant predicate.
 //! Deliberately not here: row-level security switched off (the test does that to the database itself).
@@ -39,19 +39,27 @@ pub enum Leak {
     Attempts = 7,
     /// Lists of claim grants forget the tenant.
     Grants = 8,
+    /// A change of the tenant's own row changes every tenant's.
+    UpdateAcross = 9,
+    /// What is deleted here is deleted in every tenant.
+    DeleteAcross = 10,
 }
 
 impl Leak {
     /// Those that live in the code; all of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 10] = [
         Self::DroppedPredicate, Self::ForeignReference, Self::CountAcross, Self::PullIgnoresScope, Self::RouteWithoutCaller,
-        Self::People, Self::Attempts, Self::Grants,
+        Self::People, Self::Attempts, Self::Grants, Self::UpdateAcross, Self::DeleteAcross,
     ];
 
     /// Whether the statement is one that this leak breaks.
     fn breaks(self, sql: &str) -> bool {
-        let has = |part: &str| sql.contains(part);
+        let (has, begins) = (|part: &str| sql.contains(part), |word: &str| sql.trim_start().starts_with(word));
+        let reads = begins("select") || begins("with");
         match self {
+            Self::UpdateAcross => begins("update tenant "),
+            Self::DeleteAcross => begins("delete from sign_in_throttle"),
+            _ if !reads => false,
             Self::DroppedPredicate => has("from device d") || has("from device\n") || has("from device "),
             Self::People => has("from person"),
             Self::Attempts => has("from attempt"),
@@ -74,6 +82,9 @@ pub fn plant(leak: Option<Leak>) {
 /// The leak that is planted.
 #[must_use]
 pub fn planted() -> Option<Leak> {
+    if !cfg!(debug_assertions) {
+        return None;
+    }
     let planted = PLANTED.load(Ordering::SeqCst);
     Leak::ALL.into_iter().find(|leak| *leak as u8 == planted)
 }
@@ -82,7 +93,7 @@ pub fn planted() -> Option<Leak> {
 pub(crate) fn broken(sql: SqlStr) -> SqlStr {
     let Some(leak) = planted() else { return sql };
     let text = sql.as_str();
-    if !text.trim_start().starts_with("select") && !text.trim_start().starts_with("with") || !leak.breaks(text) {
+    if !leak.breaks(text) {
         return sql;
     }
     AssertSqlSafe(without_tenant(text)).into_sql_str()

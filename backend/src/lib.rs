@@ -8,6 +8,7 @@ pub mod cli;
 pub mod commissioning;
 pub mod console;
 pub mod db;
+mod description;
 pub mod devices;
 pub mod http;
 pub mod identity;
@@ -57,12 +58,18 @@ fn features() -> OpenApiRouter<AppState> {
 /// The description of the API, OpenAPI 3.1.
 #[must_use]
 pub fn description() -> utoipa::openapi::OpenApi {
-    features().into_openapi()
+    described(features().into_openapi())
+}
+
+fn described(mut description: utoipa::openapi::OpenApi) -> utoipa::openapi::OpenApi {
+    utoipa::Modify::modify(&description::Common, &mut description);
+    description
 }
 
 /// The whole API, ready to serve or to call in a test.
 pub fn build(state: AppState) -> Router {
     let (router, description) = features().split_for_parts();
+    let description = described(description);
     let router = router
         .route("/v1/openapi.json", get(move || std::future::ready(axum::Json(description.clone()))))
         .method_not_allowed_fallback(|| async { ApiError::new(axum::http::StatusCode::METHOD_NOT_ALLOWED, "bad_request", "This path takes other methods.") });

@@ -15,6 +15,8 @@ const fn proof(leak: Leak) -> &'static str {
         Leak::ForeignReference => "a device was placed at another tenant's site",
         Leak::CountAcross => "the operator's count of devices",
         Leak::PullIgnoresScope => "pull_changes: other tenant's replica received the canary",
+        Leak::UpdateAcross => "the probes: the victim's rows changed in tenant",
+        Leak::DeleteAcross => "the probes: the victim's rows changed in sign_in_throttle",
         Leak::RouteWithoutCaller => "read_leaked: anybody is answered 200",
     }
 }
@@ -41,7 +43,7 @@ async fn every_seeded_leak_is_caught() {
 /// the attack sees the leak, and a server would not even start.
 async fn row_level_security_holds_and_its_absence_shows() {
     for app in App::both().await.into_iter().filter(|app| app.engine == "postgres") {
-        for leak in [Leak::DroppedPredicate, Leak::People, Leak::Attempts, Leak::Grants, Leak::PullIgnoresScope, Leak::ForeignReference] {
+        for leak in [Leak::DroppedPredicate, Leak::People, Leak::Attempts, Leak::Grants, Leak::PullIgnoresScope, Leak::ForeignReference, Leak::UpdateAcross, Leak::DeleteAcross] {
             leaks::plant(Some(leak));
             assert_eq!(isolation::probes(&app).await, [], "row-level security holds against {leak:?}");
         }

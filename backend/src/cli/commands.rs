@@ -1,18 +1,18 @@
-//! Tenants, audit and operators from the command line.
+//! Tenants, people, audit and operators from the command line.
 
 use std::process::ExitCode;
 
-use anyhow::{Context as _, anyhow, bail};
+use anyhow::{Context as _, anyhow};
 use clap::Subcommand;
-use omniot_shared::fold::{fold, like_pattern};
+use omniot_shared::fold::like_pattern;
 
 use super::{Store, say};
 use crate::{
     audit::{self, Author, Broken},
-    console::store as operators,
+    console::operators,
     db::TenantAccess,
     http::{ApiError, AppState},
-    mail, tenancy,
+    identity, mail, sync, tenancy,
 };
 
 #[derive(Debug, Subcommand)]
@@ -58,6 +58,26 @@ pub(super) enum Tenant {
         #[command(flatten)]
         store: Store,
     },
+    /// Say that a tenant's data was put back from a backup: apps then give again what it does not hold.
+    Restored {
+        /// Short name.
+        name: String,
+        #[command(flatten)]
+        store: Store,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Person {
+    /// Print a link with which a person sets a new password; earlier ones are dead.
+    ResetLink {
+        /// The tenant's short name.
+        tenant: String,
+        /// Their address.
+        email: String,
+        #[command(flatten)]
+        store: Store,
+    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -83,6 +103,28 @@ pub(super) enum Operator {
         /// Their password; better given by the environment than on the command line.
         #[arg(long, env = "OMNIOT_OPERATOR_PASSWORD", hide_env_values = true)]
         password: String,
+        #[command(flatten)]
+        store: Store,
+    },
+    /// List the operators: address, name.
+    List {
+        #[command(flatten)]
+        store: Store,
+    },
+    /// Set an operator's password and end their sessions.
+    Password {
+        /// Their address.
+        email: String,
+        /// The new one; better given by the environment than on the command line.
+        #[arg(long, env = "OMNIOT_OPERATOR_PASSWORD", hide_env_values = true)]
+        password: String,
+        #[command(flatten)]
+        store: Store,
+    },
+    /// Remove an operator and end their sessions; never the last one.
+    Remove {
+        /// Their address.
+        email: String,
         #[command(flatten)]
         store: Store,
     },
@@ -117,6 +159,14 @@ pub(super) async fn tenant(command: Tenant) -> anyhow::Result<()> {
             let state = store.open().await?;
             let id = named(&state, &name).await?.id;
             tenancy::resume(&state, &author, None, id).await.map_err(plainly)?;
+        }
+        Tenant::Restored { name, store } => {
+            let state = store.open().await?;
+            let id = named(&state, &name).await?.id;
+            let mut scope = state.db.write(&TenantAccess::for_job(id, "restored")).await?;
+            let epoch = sync::restored(&mut scope, &state, &author).await?;
+            scope.commit().await?;
+            say(&format!("{name}: epoch {epoch}"))?;
         }
     }
     Ok(())
@@ -156,25 +206,34 @@ pub(super) async fn audit(command: Audit) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::FAILURE)
 }
 
+pub(super) async fn person(command: Person) -> anyhow::Result<()> {
+    let Person::ResetLink { tenant, email, store } = command;
+    let state = store.open().await?;
+    let id = named(&state, &tenant).await?.id;
+    let mut scope = state.db.write(&TenantAccess::for_job(id, "reset_link")).await?;
+    let link = identity::link_for(&mut scope, &state, &Author::system("command line"), &email).await.map_err(|error| match error {
+        identity::IdentityError::NotFound => anyhow!("nobody of {tenant} has the address {email}"),
+        other => anyhow!(other),
+    })?;
+    scope.commit().await?;
+    Ok(say(&link)?)
+}
+
 pub(super) async fn operator(command: Operator) -> anyhow::Result<()> {
-    let Operator::Create { email, name, password, store } = command;
-    if password.chars().count() < 10 {
-        bail!("an operator's password has at least 10 characters");
+    match command {
+        Operator::Create { email, name, password, store } => add_operator(&store.open().await?, &email, &name, &password).await?,
+        Operator::List { store } => {
+            for operator in operators::list(&store.open().await?).await? {
+                say(&format!("{:<40} {}", operator.email, operator.name))?;
+            }
+        }
+        Operator::Password { email, password, store } => operators::set_password(&store.open().await?, &email, &password).await?,
+        Operator::Remove { email, store } => operators::remove(&store.open().await?, &email).await?,
     }
-    add_operator(&store.open().await?, &email, &name, &password).await
+    Ok(())
 }
 
 /// Adds an operator; refuses an address that is taken.
 pub(super) async fn add_operator(state: &AppState, email: &str, name: &str, password: &str) -> anyhow::Result<()> {
-    let operator = operators::Operator { id: state.new_id(), email: fold(email), name: name.trim().to_owned() };
-    if !operator.email.contains('@') || operator.name.is_empty() {
-        bail!("an operator has an e-mail address and a name");
-    }
-    let hash = state.passwords.hash(password).await?;
-    let mut control = state.db.control_write().await?;
-    match operators::insert(&mut control, &operator, &hash, state.now()).await {
-        Err(error) if error.is_unique() => bail!("there is an operator with the address {} already", operator.email),
-        other => other?,
-    }
-    Ok(control.commit().await?)
+    Ok(operators::add(state, email, name, password).await?)
 }

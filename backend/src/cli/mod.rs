@@ -41,6 +41,9 @@ enum Command {
     /// Make, list, suspend and resume tenants.
     #[command(subcommand)]
     Tenant(commands::Tenant),
+    /// The people of a tenant.
+    #[command(subcommand)]
+    Person(commands::Person),
     /// The audit log.
     #[command(subcommand)]
     Audit(commands::Audit),
@@ -145,6 +148,7 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
             postgres::migrate(&args.owner_url, &role).await.context("the database was not migrated")?;
         }
         Command::Tenant(command) => commands::tenant(command).await?,
+        Command::Person(command) => commands::person(command).await?,
         Command::Audit(command) => return commands::audit(command).await,
         Command::Operator(command) => commands::operator(command).await?,
         Command::Demo(args) => demo::demo(args).await?,

@@ -43,12 +43,10 @@ impl FromRequestParts<AppState> for DeviceCaller {
         let text = parts.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok()).and_then(|text| text.strip_prefix("Bearer "));
         let token = text.and_then(Token::parse).ok_or_else(ApiError::not_signed_in)?;
         let Kind::Device(tenant, id) = token.kind else { return Err(ApiError::not_signed_in()) };
-        let mut scope = match state.db.write(&TenantAccess::for_device(tenant)).await {
-            Ok(scope) => scope,
-            Err(DbError::NoSuchTenant(_)) => return Err(ApiError::not_signed_in()),
-            Err(other) => return Err(other.into()),
-        };
-        let row = bindings::by_credential(&mut scope, id, &token.hash()).await?.ok_or_else(ApiError::not_signed_in)?;
+        let access = TenantAccess::for_device(tenant);
+        // On a snapshot first: who only made a credential up never takes the tenant's one writer.
+        known(state.db.read(&access).await, id, &token).await?;
+        let (scope, row) = known(state.db.write(&access).await, id, &token).await?;
         // Before anything is refused: the log names who was.
         let span = tracing::Span::current();
         span.record("tenant.id", tracing::field::display(tenant));
@@ -61,4 +59,11 @@ impl FromRequestParts<AppState> for DeviceCaller {
         }
         Ok(Self { scope, id, row, now: state.now(), request_id: RequestId::of(parts) })
     }
+}
+
+/// The device with that credential, in a scope of the tenant that the credential names.
+async fn known(scope: Result<Scope, DbError>, id: DeviceId, token: &Token) -> Result<(Scope, Credentialed), ApiError> {
+    let mut scope = scope.map_err(|error| if matches!(error, DbError::NoSuchTenant(_)) { ApiError::not_signed_in() } else { error.into() })?;
+    let row = bindings::by_credential(&mut scope, id, &token.hash()).await?.ok_or_else(ApiError::not_signed_in)?;
+    Ok((scope, row))
 }

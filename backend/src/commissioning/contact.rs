@@ -133,7 +133,6 @@ pub(super) async fn claim_device(State(state): State<AppState>, request_id: Requ
     let mut scope = open(state.db.write(&access).await)?;
     let now = state.now();
     let (key, contact) = prove(&mut scope, &parts, now).await?;
-    tracing::Span::current().record("tenant.id", tracing::field::display(tenant));
     let arrival = Arrival { contact, key, now, request_id };
     let claimed = arrival.settle(&mut scope, &state).await?;
     scope.commit().await?;
@@ -157,6 +156,10 @@ async fn prove(scope: &mut Scope, parts: &Parts, now: Millis) -> Result<(ClaimKe
     if contact.grant.tenant != scope.tenant() {
         return Err(Refusal::BadSignature.into());
     }
+    // Proven, and before anything is refused: the log names who was.
+    let span = tracing::Span::current();
+    span.record("tenant.id", tracing::field::display(scope.tenant()));
+    span.record("actor.id", tracing::field::display(DeviceId::for_serial(scope.tenant(), &contact.identity.serial)));
     if !owner.active {
         return Err(ApiError::tenant_suspended().into());
     }

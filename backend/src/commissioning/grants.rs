@@ -27,6 +27,8 @@ use crate::{
 
 /// The most grants that one person's replica may hold.
 pub(super) const PACK_LIMIT: u32 = 100;
+/// A grant that ends sooner is not counted in a pack: it would be over before it is used.
+const SOON_OVER_MS: i64 = 24 * 3_600_000;
 /// How long a grant is good.
 pub(super) const GRANT_MS: i64 = 14 * 24 * 3_600_000;
 
@@ -36,7 +38,7 @@ pub(super) const GRANT_MS: i64 = 14 * 24 * 3_600_000;
 pub(super) struct PackRequest {
     /// The replica that will use them.
     client_id: ClientId,
-    /// 1–100, those it has already included.
+    /// 1–100, those it has already included, as far as they are good for another day.
     #[schema(minimum = 1, maximum = 100)]
     count: u32,
 }
@@ -52,7 +54,7 @@ pub(super) struct Pack {
     server_time: Millis,
 }
 
-/// Fetch claim grants to commission offline. Tops the caller's grants for this replica up to `count` and answers all of them.
+/// Fetch claim grants to commission offline. Tops the caller's grants for this replica that are good for another day up to `count`, and answers all that can be used.
 #[utoipa::path(post, path = "/v1/grants/pack", operation_id = "fetch_grants", tag = "commissioning", request_body = PackRequest,
     responses((status = 200, body = Pack), (status = 422, body = crate::http::ErrorBody)))]
 pub(super) async fn fetch_grants(mut caller: Caller<need::DeviceCommission>, State(state): State<AppState>, Json(body): Json<PackRequest>) -> Result<Json<Pack>, CommissioningError> {
@@ -61,7 +63,7 @@ pub(super) async fn fetch_grants(mut caller: Caller<need::DeviceCommission>, Sta
     }
     let key = claim_key(&mut caller, &state).await?;
     let (person, now) = (caller.person().clone(), caller.now());
-    let held = grants::outstanding(caller.scope(), person.id, body.client_id, now).await?.len();
+    let held = grants::outstanding(caller.scope(), person.id, body.client_id, now.plus(SOON_OVER_MS)).await?.len();
     let missing = usize::try_from(body.count).unwrap_or(0).saturating_sub(held);
     for _ in 0..missing {
         let grant = new_grant(&caller, &state, &key, body.client_id);

@@ -67,6 +67,7 @@ pub(super) async fn list_mail(State(state): State<AppState>, _: OperatorCaller, 
     }
     let before = query.cursor.map(|cursor| cursor.key::<(i64, Uuid)>()).transpose()?;
     let tenant_id = query.tenant_id;
+    tracing::Span::current().record("tenant.id", tracing::field::display(tenant_id));
     tenants::by_id(&mut state.db.control_read().await?, tenant_id).await?.ok_or_else(ApiError::not_found)?;
     let mut scope = state.db.read(&TenantAccess::for_job(tenant_id, "read_mail")).await?;
     let letters = mail::list(&mut scope, before, query.limit.rows()).await?;

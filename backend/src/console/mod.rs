@@ -5,6 +5,7 @@
 //! time-boxed and asked for).
 
 mod api;
+pub mod operators;
 mod sign_in;
 pub mod store;
 mod tenants;

@@ -1,6 +1,8 @@
 //! How an operator signs in and out.
 
-use axum::extract::State;
+use std::net::IpAddr;
+
+use axum::{extract::State, http::StatusCode};
 use axum_extra::extract::cookie::{Cookie, CookieJar, SameSite};
 use omniot_shared::{fold::fold, ids::{OperatorId, SessionId}};
 use serde::{Deserialize, Serialize};
@@ -8,7 +10,11 @@ use serde::{Deserialize, Serialize};
 use super::store;
 use crate::{
     http::{ApiError, AppState, ClientAddress, Created, Json, NoContent, OPERATOR_COOKIE, OperatorCaller},
-    identity::{throttle::{ACCOUNT, ADDRESS}, tokens::{Kind, Token}},
+    identity::{
+        network, rules,
+        throttle::{ADDRESS, RetryAfter, Subjects},
+        tokens::{Kind, Token},
+    },
 };
 
 /// Where the session's token goes.
@@ -58,28 +64,48 @@ pub(super) async fn create_operator_session(
     jar: CookieJar,
     Json(body): Json<OperatorSignIn>,
 ) -> Result<(CookieJar, Created<OperatorSession>), ApiError> {
-    let (now, email) = (state.now(), fold(&body.email));
-    let keys = [format!("operator:{email}"), format!("operator_from:{}", address.map_or_else(String::new, |address| address.to_string()))];
-    for (key, patience) in keys.iter().zip([&ACCOUNT, &ADDRESS]) {
-        state.throttle.admit(patience, key, now).map_err(|wait| ApiError::throttled(wait.seconds()))?;
-    }
-    let known = store::by_email(&mut state.db.control_read().await?, &email).await?;
-    let right = state.passwords.verify(&body.password, known.as_ref().map(|(_, hash)| hash.as_str())).await.map_err(|error| ApiError::internal(&error))?;
-    let Some((operator, _)) = known.filter(|_| right) else {
-        return Err(ApiError::new(axum::http::StatusCode::UNAUTHORIZED, "wrong_credentials", "The address or the password is wrong."));
-    };
-    for key in &keys {
-        state.throttle.succeeded(key);
-    }
-    let token = state.chance.with(|rng| Token::mint(Kind::Operator, rng));
-    let mut control = state.db.control_write().await?;
-    store::begin(&mut control, operator.id, state.new_id::<SessionId>(), token.hash(), address, now).await?;
-    control.commit().await?;
-    let me = OperatorMe { id: operator.id, name: operator.name, email: operator.email };
+    let done = sign_in(&state, address, &body.email, &body.password).await;
+    let outcome = done.as_ref().map_or_else(|error| error.code, |_| "succeeded");
+    metrics::counter!("omniot_operator_sign_ins_total", "outcome" => outcome).increment(1);
+    tracing::info!(outcome, "an operator's sign-in");
+    let (token, me) = done?;
     Ok(match body.client {
         Client::App => (jar, Created(OperatorSession { token: Some(token.reveal().to_owned()), me })),
         Client::Web => (jar.add(cookie(&state, token.reveal().to_owned())), Created(OperatorSession { token: None, me })),
     })
+}
+
+/// Counts the address, then the account, then checks the password: an address that has to wait
+/// counts on nobody's account.
+async fn sign_in(state: &AppState, address: Option<IpAddr>, email: &str, password: &str) -> Result<(Token, OperatorMe), ApiError> {
+    let (now, network) = (state.now(), network(address));
+    let email = rules::typed_email(email).map(|email| fold(&email)).map_err(|why| ApiError::invalid_field("email", format!("email {why}")))?;
+    let (address_key, subjects) = (format!("operator_from:{network}"), Subjects::of(&email, &network));
+    state.throttle.admit(&ADDRESS, &address_key, now).map_err(throttled)?;
+    let mut control = state.db.control_write().await?;
+    store::admit(&mut control, &subjects, now).await?.map_err(throttled)?;
+    let known = store::by_email(&mut control, &email).await?;
+    control.commit().await?;
+    let right = state.passwords.verify(password, known.as_ref().map(|(_, hash)| hash.as_str())).await.map_err(|error| ApiError::internal(&error))?;
+    let known = known.map(|(operator, hash)| {
+        tracing::Span::current().record("actor.id", tracing::field::display(operator.id));
+        (operator, hash)
+    });
+    let wrong = || ApiError::new(StatusCode::UNAUTHORIZED, "wrong_credentials", "The address or the password is wrong.");
+    let (operator, hash) = known.filter(|_| right).ok_or_else(wrong)?;
+    let token = state.chance.with(|rng| Token::mint(Kind::Operator, rng));
+    let mut control = state.db.control_write().await?;
+    // The password may have been changed, or the operator removed, while it was being checked.
+    store::by_email(&mut control, &email).await?.filter(|(still, now)| still.id == operator.id && *now == hash).ok_or_else(wrong)?;
+    store::welcome(&mut control, &subjects).await?;
+    store::begin(&mut control, operator.id, state.new_id::<SessionId>(), token.hash(), address, now).await?;
+    control.commit().await?;
+    state.throttle.succeeded(&address_key);
+    Ok((token, OperatorMe { id: operator.id, name: operator.name, email: operator.email }))
+}
+
+fn throttled(wait: RetryAfter) -> ApiError {
+    ApiError::throttled(wait.seconds())
 }
 
 fn cookie(state: &AppState, value: String) -> Cookie<'static> {

@@ -8,7 +8,10 @@ use uuid::Uuid;
 use crate::{
     db::{Control, DbError, Scope},
     http::OPERATOR_SESSION_MS,
-    identity::tokens::TokenHash,
+    identity::{
+        throttle::{ACCOUNT, ANYWHERE, History, Patience, RetryAfter, Subjects, Verdict},
+        tokens::TokenHash,
+    },
 };
 
 /// An operator.
@@ -56,6 +59,77 @@ pub(super) async fn begin(control: &mut Control, operator: OperatorId, session: 
 
 pub(super) async fn end(control: &mut Control, session: SessionId) -> Result<(), DbError> {
     control.query(END).bind(session).execute().await.map(drop)
+}
+
+const COUNTED: &str = "select failures, last_at from control_throttle where subject = $1";
+const COUNT: &str = "
+    insert into control_throttle (subject, failures, last_at) values ($1, $2, $3)
+    on conflict (subject) do update set failures = excluded.failures, last_at = excluded.last_at";
+const FORGET_OLD: &str = "delete from control_throttle where last_at < $1";
+const FORGET: &str = "delete from control_throttle where subject = $1";
+const FORGIVE: &str = "update control_throttle set failures = failures - 1 where subject = $1 and failures > 0";
+/// Longer than any [`Patience`] remembers.
+const FORGOTTEN_MS: i64 = 86_400_000;
+
+/// Decides about a sign-in and counts it; commit to make the count stick.
+pub(super) async fn admit(control: &mut Control, subjects: &Subjects, now: Millis) -> Result<Result<(), RetryAfter>, DbError> {
+    control.query(FORGET_OLD).bind(now.plus(-FORGOTTEN_MS)).execute().await?;
+    for (patience, subject) in [(&ACCOUNT, &subjects.here), (&ANYWHERE, &subjects.account)] {
+        if let Err(wait) = admit_one(control, patience, subject, now).await? {
+            return Ok(Err(wait));
+        }
+    }
+    Ok(Ok(()))
+}
+
+async fn admit_one(control: &mut Control, patience: &Patience, subject: &str, now: Millis) -> Result<Result<(), RetryAfter>, DbError> {
+    let row: Option<(i64, i64)> = control.query(COUNTED).bind(subject).optional().await?;
+    let history = row.map_or_else(History::default, |(failures, at)| History { failures: u32::try_from(failures).unwrap_or(u32::MAX), last_at: Millis(at) });
+    match patience.admit(history, now) {
+        Verdict::Wait { retry_after_ms } => Ok(Err(RetryAfter(retry_after_ms))),
+        Verdict::Admit(counted) => {
+            control.query(COUNT).bind(subject).bind(counted.failures).bind(counted.last_at).execute().await?;
+            Ok(Ok(()))
+        }
+    }
+}
+
+/// The right password was given: what was counted from there is forgotten, this try is taken back.
+pub(super) async fn welcome(control: &mut Control, subjects: &Subjects) -> Result<(), DbError> {
+    control.query(FORGET).bind(&subjects.here).execute().await?;
+    control.query(FORGIVE).bind(&subjects.account).execute().await.map(drop)
+}
+
+const ALL: &str = "select id, email, name from control_operator order by email";
+const SET_PASSWORD: &str = "update control_operator set password_hash = $2 where id = $1";
+const END_ALL: &str = "delete from control_operator_session where operator_id = $1";
+const REMOVE: &str = "delete from control_operator where id = $1";
+
+/// All operators, by address.
+///
+/// # Errors
+/// Whatever the store says.
+pub async fn all(control: &mut Control) -> Result<Vec<Operator>, DbError> {
+    let rows: Vec<(Uuid, String, String)> = control.query(ALL).all().await?;
+    Ok(rows.into_iter().map(|(id, email, name)| Operator { id: OperatorId(id), email, name }).collect())
+}
+
+/// Writes the password's hash and ends the operator's sessions.
+///
+/// # Errors
+/// Whatever the store says.
+pub async fn set_password(control: &mut Control, id: OperatorId, hash: &str) -> Result<(), DbError> {
+    control.query(SET_PASSWORD).bind(id).bind(hash).execute().await?;
+    control.query(END_ALL).bind(id).execute().await.map(drop)
+}
+
+/// Removes an operator; their sessions go with them.
+///
+/// # Errors
+/// Whatever the store says.
+pub async fn remove(control: &mut Control, id: OperatorId) -> Result<(), DbError> {
+    control.query(END_ALL).bind(id).execute().await?;
+    control.query(REMOVE).bind(id).execute().await.map(drop)
 }
 
 const COUNTS: &str = "

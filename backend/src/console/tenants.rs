@@ -60,18 +60,22 @@ pub(super) struct SuspendBody {
 
 async fn item(state: &AppState, tenant: Tenant) -> Result<TenantItem, ApiError> {
     let mut scope = state.db.read(&TenantAccess::for_job(tenant.id, "count")).await?;
-    let own = tenants::own(&mut scope).await?;
+    let (display_name, status) = tenants::standing(&mut scope).await?;
     let counts = store::counts(&mut scope).await?;
-    Ok(TenantItem { id: tenant.id, name: tenant.name, display_name: own.display_name, status: own.status, created_at: tenant.created_at, counts })
+    Ok(TenantItem { id: tenant.id, name: tenant.name, display_name, status, created_at: tenant.created_at, counts })
 }
 
-/// List the tenants by name, with counts.
+/// Each item opens its tenant's store, so a page must stay well below the stores that are kept open.
+const AT_ONCE: u16 = 50;
+
+/// List the tenants by name, with counts; at most 50 at once.
 #[utoipa::path(get, path = "/v1/operator/tenants", operation_id = "list_tenants", tag = "operator", params(TenantsQuery), responses((status = 200, body = Page<TenantItem>)))]
 pub(super) async fn list_tenants(State(state): State<AppState>, _: OperatorCaller, Query(query): Query<TenantsQuery>) -> Result<Page<TenantItem>, ApiError> {
+    let limit = query.limit.at_most(AT_ONCE);
     let after = query.cursor.map(|cursor| cursor.key()).transpose()?;
-    let wanted = tenants::Wanted { pattern: query.q.as_deref().and_then(like_pattern), status: query.status, after, rows: query.limit.rows() };
+    let wanted = tenants::Wanted { pattern: query.q.as_deref().and_then(like_pattern), status: query.status, after, rows: limit.rows() };
     let mut control = state.db.control_read().await?;
-    let page = Page::of(tenants::list(&mut control, &wanted).await?, query.limit, |tenant| tenant.name.clone());
+    let page = Page::of(tenants::list(&mut control, &wanted).await?, limit, |tenant| tenant.name.clone());
     drop(control);
     let mut items = Vec::with_capacity(page.items.len());
     for tenant in page.items {
@@ -80,7 +84,13 @@ pub(super) async fn list_tenants(State(state): State<AppState>, _: OperatorCalle
     Ok(Page { items, next: page.next })
 }
 
+/// What an operator does to a tenant stands on its log line.
+fn on_the_line(id: TenantId) {
+    tracing::Span::current().record("tenant.id", tracing::field::display(id));
+}
+
 async fn find(state: &AppState, id: TenantId) -> Result<Tenant, ApiError> {
+    on_the_line(id);
     tenants::by_id(&mut state.db.control_read().await?, id).await?.ok_or_else(ApiError::not_found)
 }
 
@@ -96,12 +106,14 @@ pub(super) async fn get_tenant(State(state): State<AppState>, _: OperatorCaller,
 pub(super) async fn create_tenant(State(state): State<AppState>, operator: OperatorCaller, Json(body): Json<NewTenantBody>) -> Result<Created<TenantItem>, ApiError> {
     let new = NewTenant { name: body.name, display_name: body.display_name, template: body.template };
     let tenant = tenancy::provision_with_owner(&state, &operator.author(), Some(operator.request_id.as_str()), new, &body.owner_email).await?;
+    on_the_line(tenant.id);
     item(&state, tenant).await.map(Created)
 }
 
 /// Suspend a tenant: every session, device and stream of it is refused from now on.
 #[utoipa::path(post, path = "/v1/operator/tenants/{id}/suspend", operation_id = "suspend_tenant", tag = "operator", params(("id" = TenantId, Path)), request_body = SuspendBody, responses((status = 200, body = TenantItem)))]
 pub(super) async fn suspend_tenant(State(state): State<AppState>, operator: OperatorCaller, Path(id): Path<TenantId>, Json(body): Json<SuspendBody>) -> Result<Json<TenantItem>, ApiError> {
+    on_the_line(id);
     let reason = body.reason.trim();
     if !(1..=400).contains(&reason.chars().count()) {
         return Err(ApiError::invalid_field("reason", "1 to 400 characters"));
@@ -113,6 +125,7 @@ pub(super) async fn suspend_tenant(State(state): State<AppState>, operator: Oper
 /// Serve a suspended tenant again.
 #[utoipa::path(post, path = "/v1/operator/tenants/{id}/resume", operation_id = "resume_tenant", tag = "operator", params(("id" = TenantId, Path)), responses((status = 200, body = TenantItem)))]
 pub(super) async fn resume_tenant(State(state): State<AppState>, operator: OperatorCaller, Path(id): Path<TenantId>) -> Result<Json<TenantItem>, ApiError> {
+    on_the_line(id);
     let tenant = tenancy::resume(&state, &operator.author(), Some(operator.request_id.as_str()), id).await?;
     item(&state, tenant).await.map(Json)
 }

@@ -184,3 +184,55 @@ async fn nobody_but_an_operator_reaches_the_console() {
     assert_eq!(operator.post(&suspend, json!({"reason": " "})).await.refusal(), (422, "invalid_field".to_owned()));
     assert_eq!(operator.post("/v1/operator/tenants/ten_00000000000000000000000000000001/suspend", json!({"reason": "x"})).await.refusal(), (404, "not_found".to_owned()));
 }
+
+#[tokio::test]
+async fn failures_of_an_operator_s_sign_in_survive_a_restart() {
+    for app in App::both().await {
+        db_operator(&app).await;
+        for _ in 0..5 {
+            app.nobody().post("/v1/operator/sessions", sign_in("olga@omniot.example", "wrong")).await;
+        }
+        let state = crate::http::AppState { throttle: std::sync::Arc::default(), ..app.state.clone() };
+        let restarted = app.with_router(crate::build(state));
+        assert_eq!(restarted.nobody().post("/v1/operator/sessions", sign_in("olga@omniot.example", PASSWORD)).await.refusal(), (429, "throttled".to_owned()), "{}", app.engine);
+        app.pass(30_000);
+        restarted.nobody().post("/v1/operator/sessions", sign_in("olga@omniot.example", PASSWORD)).await.expect(201);
+    }
+}
+
+#[tokio::test]
+async fn an_address_that_waits_counts_on_nobody_s_account() {
+    let app = App::sqlite().await;
+    db_operator(&app).await;
+    for n in 0..50 {
+        app.nobody().post("/v1/operator/sessions", sign_in(&format!("p{n}@omniot.example"), "wrong")).await;
+    }
+    for _ in 0..6 {
+        assert_eq!(app.nobody().post("/v1/operator/sessions", sign_in("olga@omniot.example", "wrong")).await.refusal().0, 429);
+    }
+    let mut control = app.state.db.control_read().await.expect("control");
+    let subject = crate::identity::throttle::Subjects::of("olga@omniot.example", "unknown").account;
+    let counted: Option<(i64,)> = control.query("select failures from control_throttle where subject = $1").bind(subject).optional().await.expect("it reads");
+    assert_eq!(counted, None);
+    let long = app.nobody().post("/v1/operator/sessions", sign_in(&"a".repeat(255), "wrong")).await;
+    assert_eq!(long.refusal(), (422, "invalid_field".to_owned()));
+}
+
+#[tokio::test]
+async fn operators_are_listed_given_new_passwords_and_removed_but_never_the_last() {
+    use super::operators::{self, OperatorError};
+    let app = App::sqlite().await;
+    db_operator(&app).await;
+    let session = app.nobody().post("/v1/operator/sessions", sign_in("olga@omniot.example", PASSWORD)).await.expect(201);
+    let olga = app.bearer(session["token"].as_str().expect("a token"));
+    operators::set_password(&app.state, "OLGA@omniot.example", "quite another one").await.expect("set");
+    assert_eq!(olga.get("/v1/operator/me").await.refusal().0, 401, "her sessions ended");
+    app.nobody().post("/v1/operator/sessions", sign_in("olga@omniot.example", "quite another one")).await.expect(201);
+    assert!(matches!(operators::set_password(&app.state, "nobody@x.example", "quite another one").await, Err(OperatorError::Unknown(_))));
+    assert!(matches!(operators::remove(&app.state, "olga@omniot.example").await, Err(OperatorError::Last)));
+    operators::add(&app.state, "otto@omniot.example", "Otto", "a long enough one").await.expect("added");
+    operators::remove(&app.state, "olga@omniot.example").await.expect("removed");
+    let left: Vec<String> = operators::list(&app.state).await.expect("listed").into_iter().map(|operator| operator.email).collect();
+    assert_eq!(left, ["otto@omniot.example"]);
+    assert_eq!(app.nobody().post("/v1/operator/sessions", sign_in("olga@omniot.example", "quite another one")).await.refusal().0, 401);
+}

@@ -12,6 +12,7 @@ use omniot_shared::{
     roles::{Need, Permission, Role},
     time::Millis,
 };
+use tracing::Instrument as _;
 use uuid::Uuid;
 
 use super::{ApiError, AppState, RequestId, Ticket};
@@ -34,6 +35,8 @@ const TOUCH_MS: i64 = 60_000;
 pub trait Needs: Send + Sync + 'static {
     /// The permission, if one is needed.
     const PERMISSION: Option<Permission>;
+    /// Whether it is there in a suspended tenant, too.
+    const SUSPENDED: bool = false;
 }
 
 impl<N: Need> Needs for N {
@@ -46,6 +49,15 @@ pub struct SignedIn;
 
 impl Needs for SignedIn {
     const PERMISSION: Option<Permission> = None;
+}
+
+/// Signed in, in a suspended tenant too: for going away.
+#[derive(Debug, Clone, Copy)]
+pub struct Leaving;
+
+impl Needs for Leaving {
+    const PERMISSION: Option<Permission> = None;
+    const SUSPENDED: bool = true;
 }
 
 /// The person who calls.
@@ -181,13 +193,20 @@ async fn call<N: Needs>(parts: &Parts, state: &AppState, write: bool) -> Result<
     let Kind::Person(tenant) = token.kind else { return Err(ApiError::not_signed_in()) };
     let span = tracing::Span::current();
     let access = TenantAccess::for_request(tenant);
-    let mut scope = open(state, &access, write).await?;
     let (now, hash) = (state.now(), token.hash());
+    if write {
+        // On a snapshot first: who only made a token up never takes the tenant's one writer.
+        recognise(&mut open(state, &access, false).await?, &hash, now).await?;
+    }
+    let mut scope = open(state, &access, write).await?;
     let row = recognise(&mut scope, &hash, now).await?;
     // Before anything is refused: the log names who was.
     span.record("tenant.id", tracing::field::display(tenant));
     span.record("actor.id", tracing::field::display(PersonId(row.person_id)));
-    row.judge(N::PERMISSION)?;
+    if !N::SUSPENDED {
+        row.served()?;
+    }
+    row.permitted(N::PERMISSION)?;
     if now.0 - row.last_used_at >= TOUCH_MS {
         if write {
             touch(&mut scope, &row, now).await?;
@@ -256,9 +275,15 @@ pub(super) async fn recognise(scope: &mut Scope, hash: &TokenHash, now: Millis) 
 impl SessionRow {
     /// Whether they may: the tenant is served and the role has the permission.
     pub(super) fn judge(&self, need: Option<Permission>) -> Result<(), ApiError> {
-        if self.status != "active" {
-            return Err(ApiError::tenant_suspended());
-        }
+        self.served()?;
+        self.permitted(need)
+    }
+
+    fn served(&self) -> Result<(), ApiError> {
+        if self.status == "active" { Ok(()) } else { Err(ApiError::tenant_suspended()) }
+    }
+
+    fn permitted(&self, need: Option<Permission>) -> Result<(), ApiError> {
         let allowed = need.is_none_or(|permission| Role::named(&self.role).is_some_and(|role| role.may(permission)));
         if allowed { Ok(()) } else { Err(ApiError::not_allowed()) }
     }
@@ -276,14 +301,15 @@ async fn touch(scope: &mut Scope, row: &SessionRow, now: Millis) -> Result<(), D
 
 /// A read cannot write; the session's use is noted beside it, and losing that note costs nothing.
 fn touch_later(state: AppState, access: TenantAccess, row: SessionRow, now: Millis) {
-    tokio::spawn(async move {
-        let noted = async {
-            let mut scope = state.db.write(&access).await?;
-            touch(&mut scope, &row, now).await?;
-            scope.commit().await
-        };
+    let noted = async move {
+        let mut scope = state.db.write(&access).await?;
+        touch(&mut scope, &row, now).await?;
+        scope.commit().await
+    };
+    let note = async move {
         if let Err(error) = noted.await {
             tracing::warn!(%error, "a session's use was not noted");
         }
-    });
+    };
+    tokio::spawn(note.in_current_span());
 }

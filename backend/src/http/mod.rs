@@ -40,7 +40,7 @@ mod ticket;
 #[cfg(test)]
 mod tests;
 
-pub use caller::{APP_SESSION_MS, Caller, Needs, Person, Reader, SESSION_COOKIE, Session, SignedIn, WEB_SESSION_MS};
+pub use caller::{APP_SESSION_MS, Caller, Leaving, Needs, Person, Reader, SESSION_COOKIE, Session, SignedIn, WEB_SESSION_MS};
 pub use error::{ApiError, ErrorBody, ErrorFact};
 pub use extract::{Created, Json, NoContent, Path, Query, parse, three_state, two_state};
 pub use layers::{BODY_BYTES, ClientAddress, RequestId, panicked, surround};

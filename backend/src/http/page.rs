@@ -49,6 +49,12 @@ impl<T: Serialize> IntoResponse for Page<T> {
 pub struct Limit(u16);
 
 impl Limit {
+    /// No more than `most`, where each item costs a lot.
+    #[must_use]
+    pub fn at_most(self, most: u16) -> Self {
+        Self(self.0.min(most))
+    }
+
     /// What to bind to `limit $n`: one more than the page holds.
     #[must_use]
     pub fn rows(self) -> i64 {

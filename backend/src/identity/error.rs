@@ -11,6 +11,9 @@ pub enum IdentityError {
     /// Unknown tenant, unknown address or wrong password: deliberately one answer.
     #[error("the organization, the address or the password is wrong")]
     WrongCredentials,
+    /// The current password is another one.
+    #[error("the current password is wrong")]
+    WrongPassword,
     /// Too many tries.
     #[error("too many tries")]
     Throttled(RetryAfter),
@@ -93,6 +96,7 @@ impl From<IdentityError> for ApiError {
         use IdentityError as E;
         match error {
             E::WrongCredentials => Self::new(StatusCode::UNAUTHORIZED, "wrong_credentials", "The organization, the address or the password is wrong."),
+            E::WrongPassword => Self::new(StatusCode::UNAUTHORIZED, "wrong_credentials", "The current password is wrong."),
             E::Throttled(wait) => Self::throttled(wait.seconds()),
             E::Suspended => Self::tenant_suspended(),
             E::NotFound => Self::not_found(),

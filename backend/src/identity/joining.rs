@@ -12,7 +12,6 @@ use super::{
     rules::{self, LinkState},
     store::{
         invitations::{self, Closed, Invitation},
-        outbox,
         people::{self, Person},
     },
     throttle::LINKS,
@@ -23,6 +22,7 @@ use crate::{
     audit::{self, Author, Entry},
     db::Scope,
     http::{AppState, Caller},
+    mail,
     tenancy::{Status, store::{self as tenancy, Own}},
 };
 
@@ -70,7 +70,7 @@ async fn open(scope: &mut Scope, state: &AppState, by: By<'_>, inviter: Option<P
     }
     let letter = Letter::Invitation { inviter: &by.author.name, role, token: &token };
     let letter = mails::write(&letter, &visitor::origin(state, &tenancy::own(scope).await?), "en")?;
-    outbox::post(scope, state.new_id(), &invitation.email, &letter, now).await?;
+    mail::post(scope, &letter.to(&invitation.email, state.new_id(), Some(invitation.id.0), now)).await?;
     let entry = Entry::new("invitation.create").target("invitation", invitation.id, &invitation.email).detail(json!({ "role": role }));
     audit::append(scope, by.author, now, by.request_id, entry).await?;
     Ok(invitation)

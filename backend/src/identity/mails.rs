@@ -4,9 +4,11 @@
 //! its `mail.ftl` and a line in [`source`]; to add a letter: its words, then a variant of [`Letter`].
 
 use fluent_bundle::{FluentArgs, FluentBundle, FluentResource};
-use omniot_shared::roles::Role;
+use omniot_shared::{ids::MailId, roles::Role, time::Millis};
+use uuid::Uuid;
 
 use super::{rules, tokens::Token};
+use crate::mail::Mail;
 
 /// Where links of one tenant lead.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -97,6 +99,13 @@ pub struct Written {
     pub body: String,
     /// The web link in it, for the operator's mail page in development.
     pub link: Option<String>,
+}
+
+impl Written {
+    /// As a letter to somebody, `about` what its link is for.
+    pub fn to(self, recipient: &str, id: MailId, about: Option<Uuid>, now: Millis) -> Mail {
+        Mail { id, recipient: recipient.to_owned(), subject: self.subject, body: self.body, link: self.link, about, created_at: now }
+    }
 }
 
 /// The words cannot be used. A test renders every letter, so this is a broken build.

@@ -9,6 +9,7 @@ mod api;
 mod error;
 mod joining;
 pub mod mails;
+mod own;
 pub mod passwords;
 mod reset;
 pub mod rules;
@@ -24,3 +25,7 @@ mod visitor;
 pub use api::router;
 pub use error::IdentityError;
 pub use joining::{By, NewPerson, add_person, invite};
+pub use reset::link_for;
+#[cfg(any(test, feature = "testing"))]
+pub use reset::settled;
+pub(crate) use visitor::network;

@@ -1,53 +1,111 @@
 //! A forgotten password: a link is asked for, and used once.
 
-use omniot_shared::{fold::fold, ids::TenantId};
+use omniot_shared::ids::{PersonId, TenantId};
 use serde_json::json;
+use tokio::sync::Semaphore;
+use tracing::Instrument as _;
 
 use super::{
-    IdentityError,
+    By, IdentityError,
     mails::{self, Letter},
     rules::{self, LinkState},
     sign_in::subject,
     store::{
         people,
         resets::{self, Reset},
-        outbox, sessions,
+        sessions,
         throttle as counted,
     },
-    throttle::{ADDRESS, LINKS, RESET_MAILS},
+    throttle::{ADDRESS, LINKS, RESET_MAILS, RetryAfter, Subjects},
     tokens::{Kind, Token},
     visitor::{self, Visitor},
 };
 use crate::{
-    audit::{Author, Entry},
+    audit::{self, Author, Entry},
     db::{Event, Scope},
-    tenancy::{Status, find_tenant, store::Own},
+    http::AppState,
+    mail,
+    tenancy::{self, Status, find_tenant, store::Own},
 };
 
-/// Sends a link if there is such an account. Says nothing about whether there is.
+/// Requests whose letters are being written at the same time; a person asks rarely.
+const AT_ONCE: u32 = 32;
+static DESKS: Semaphore = Semaphore::const_new(AT_ONCE as usize);
+
+/// Sends a link if there is such an account. Says nothing about whether there is, and takes the
+/// same time: the account is looked for after the answer. What is still to be written when the
+/// server stops is not written; the person asks again.
 ///
 /// # Errors
-/// `throttled` by address only.
-pub async fn request(visitor: &Visitor, tenant: &str, email: &str) -> Result<(), IdentityError> {
+/// `throttled` by address, or when too many ask at once; `invalid_field` for what is too long.
+pub fn request(visitor: Visitor, tenant: &str, email: &str) -> Result<(), IdentityError> {
+    let tenant = rules::typed_tenant(tenant).map_err(IdentityError::field("tenant"))?;
+    let email = rules::typed_email(email).map_err(IdentityError::field("email"))?;
     visitor.knock(&ADDRESS, "reset")?;
-    let email = email.trim().to_lowercase();
-    let Some(tenant) = find_tenant(&visitor.state.db, &fold(tenant)).await? else { return Ok(()) };
+    let desk = DESKS.try_acquire().map_err(|_| RetryAfter(1_000))?;
+    let work = async move {
+        if let Err(error) = send(&visitor, &tenant, &email).await {
+            tracing::error!(%error, "a link to set a new password was not sent");
+        }
+        drop(desk);
+    };
+    tokio::spawn(work.in_current_span());
+    Ok(())
+}
+
+/// Waits until all letters that were asked for are written.
+#[cfg(any(test, feature = "testing"))]
+pub async fn settled() {
+    drop(DESKS.acquire_many(AT_ONCE).await);
+}
+
+async fn send(visitor: &Visitor, tenant: &str, email: &str) -> Result<(), IdentityError> {
+    let Some(tenant) = find_tenant(&visitor.state.db, tenant).await? else { return Ok(()) };
     let tenant_id = tenant.id;
     let Some(mut scope) = visitor.open(tenant_id, "password_reset", true).await? else { return Ok(()) };
-    if counted::admit(&mut scope, &RESET_MAILS, &subject("reset", &email), visitor.now).await?.is_err() {
+    if counted::admit(&mut scope, &RESET_MAILS, &subject("reset", email), visitor.now).await?.is_err() {
         return Ok(());
     }
     let active = Visitor::own(&mut scope).await?.filter(|tenant| tenant.status == Status::Active);
-    if let (Some(tenant), Some((person, name, _))) = (active, people::secret(&mut scope, &email).await?) {
-        let token = visitor.state.chance.with(|rng| Token::mint(Kind::PasswordReset(tenant_id), rng));
-        let expires_at = visitor.now.plus(rules::RESET_MS);
-        resets::insert(&mut scope, person, token.hash(), visitor.state.new_id(), visitor.now, expires_at).await?;
-        let letter = mails::write(&Letter::PasswordReset { name: &name, token: &token }, &visitor::origin(&visitor.state, &tenant), "en")?;
-        outbox::post(&mut scope, visitor.state.new_id(), &email, &letter, visitor.now).await?;
-        let entry = Entry::new("password.request").target("person", person, &name).detail(json!({ "address": visitor.address() }));
-        visitor.audit(&mut scope, &Author::anonymous("password reset"), entry).await?;
+    if let (Some(tenant), Some((person, name, _))) = (active, people::secret(&mut scope, email).await?) {
+        let by = By { author: &Author::anonymous("password reset"), request_id: Some(visitor.request_id()) };
+        let whose = Whose { person, name: &name, email };
+        write_link(&mut scope, &visitor.state, by, &tenant, whose, json!({ "address": visitor.address() })).await?;
     }
     Ok(scope.commit().await?)
+}
+
+/// Whose password a link sets.
+struct Whose<'a> {
+    person: PersonId,
+    name: &'a str,
+    email: &'a str,
+}
+
+/// Opens a link, the person's earlier ones being closed, and puts the letter with it into the outbox.
+async fn write_link(scope: &mut Scope, state: &AppState, by: By<'_>, tenant: &Own, whose: Whose<'_>, detail: serde_json::Value) -> Result<String, IdentityError> {
+    let (tenant_id, now, id) = (scope.tenant(), state.now(), state.new_id());
+    let token = state.chance.with(|rng| Token::mint(Kind::PasswordReset(tenant_id), rng));
+    resets::insert(scope, whose.person, token.hash(), id, now, now.plus(rules::RESET_MS)).await?;
+    let letter = mails::write(&Letter::PasswordReset { name: whose.name, token: &token }, &visitor::origin(state, tenant), "en")?;
+    let link = letter.link.clone().unwrap_or_default();
+    mail::post(scope, &letter.to(whose.email, state.new_id(), Some(id), now)).await?;
+    let entry = Entry::new("password.request").target("person", whose.person, whose.name).detail(detail);
+    audit::append(scope, by.author, now, by.request_id, entry).await?;
+    Ok(link)
+}
+
+/// A link to set a new password, for somebody who cannot read their mail: whoever runs the
+/// deployment hands it over. Commit afterwards.
+///
+/// # Errors
+/// `not_found` when nobody of the tenant has that address.
+pub async fn link_for(scope: &mut Scope, state: &AppState, author: &Author, email: &str) -> Result<String, IdentityError> {
+    let email = rules::typed_email(email).map_err(IdentityError::field("email"))?;
+    let (person, name, _) = people::secret(scope, &email).await?.ok_or(IdentityError::NotFound)?;
+    let tenant = tenancy::store::own(scope).await?;
+    let whose = Whose { person, name: &name, email: &email };
+    write_link(scope, state, By { author, request_id: None }, &tenant, whose, json!({ "by": author.name })).await
 }
 
 /// Sets the password that a link allows, and ends all sessions of the person.
@@ -86,9 +144,9 @@ async fn set(visitor: &Visitor, tenant: TenantId, token: &Token, hash: &str) -> 
     people::set_password(&mut scope, reset.person, hash).await?;
     resets::close_all(&mut scope, reset.person, visitor.now).await?;
     let ended = sessions::end_all(&mut scope, reset.person).await?;
-    counted::clear(&mut scope, &subject("sign_in", &reset.email)).await?;
+    counted::clear(&mut scope, &Subjects::of(&reset.email, "")).await?;
     let letter = mails::write(&Letter::PasswordChanged { name: &reset.name }, &visitor::origin(&visitor.state, &tenant), "en")?;
-    outbox::post(&mut scope, visitor.state.new_id(), &reset.email, &letter, visitor.now).await?;
+    mail::post(&mut scope, &letter.to(&reset.email, visitor.state.new_id(), None, visitor.now)).await?;
     let entry = Entry::new("password.reset").target("person", reset.person, &reset.name).detail(json!({ "sessions_ended": ended }));
     visitor.audit(&mut scope, &Author::person(reset.person, &reset.name), entry).await?;
     scope.notify(Event::AccessChanged);

@@ -67,6 +67,27 @@ pub fn email(text: &str) -> Result<String, Why> {
     if local_ok && labels_ok && !domain.is_empty() { Ok(text) } else { wrong }
 }
 
+/// Longest short name of a tenant, in characters.
+pub const TENANT_MAX: usize = 40;
+
+/// A tenant's short name as somebody typed it at a door: folded, and not longer than one can be.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn typed_tenant(text: &str) -> Result<String, Why> {
+    let text = text.trim();
+    if text.chars().count() > TENANT_MAX { Err("must have at most 40 characters") } else { Ok(fold(text)) }
+}
+
+/// An address as somebody typed it at a door: in lower case, and not longer than one can be.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn typed_email(text: &str) -> Result<String, Why> {
+    let text = text.trim();
+    if text.len() > EMAIL_MAX_BYTES { Err("must have at most 254 bytes") } else { Ok(text.to_lowercase()) }
+}
+
 fn is_address_char(c: char) -> bool {
     !c.is_whitespace() && !c.is_control() && !is_direction_override(c) && !matches!(c, '<' | '>' | '(' | ')' | '[' | ']' | ',' | ';' | ':' | '\\' | '"')
 }

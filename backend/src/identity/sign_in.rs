@@ -4,7 +4,6 @@
 //! answer. No scope is open while the password is hashed.
 
 use omniot_shared::{
-    fold::fold,
     ids::{PersonId, SessionId, TenantId},
     time::Millis,
 };
@@ -13,7 +12,8 @@ use sha2::{Digest as _, Sha256};
 use super::{
     IdentityError,
     store::{people, sessions, throttle as counted},
-    throttle::{ACCOUNT, ADDRESS},
+    rules,
+    throttle::{ACCOUNT, ADDRESS, ANYWHERE, AUDITED, Subjects},
     tokens::{Kind, Token},
     visitor::Visitor,
 };
@@ -74,7 +74,7 @@ pub struct SignedIn {
     pub tenant_id: TenantId,
 }
 
-/// The account that an attempt counts on, without keeping what strangers type.
+/// The account that a request counts on, without keeping what strangers type.
 pub fn subject(purpose: &str, email: &str) -> String {
     format!("{purpose}:{}", hex::encode(Sha256::digest(email.as_bytes())))
 }
@@ -98,32 +98,71 @@ pub async fn sign_in(visitor: &Visitor, credentials: Credentials, client: Client
 
 async fn attempt(visitor: &Visitor, credentials: Credentials, client: Client, label: Option<String>) -> Result<SignedIn, IdentityError> {
     let state = &visitor.state;
+    let name = rules::typed_tenant(&credentials.tenant).map_err(IdentityError::field("tenant"))?;
+    let email = rules::typed_email(&credentials.email).map_err(IdentityError::field("email"))?;
     let address_key = visitor.knock(&ADDRESS, "sign_in")?;
-    let email = credentials.email.trim().to_lowercase();
-    let subject = subject("sign_in", &email);
-    let name = fold(&credentials.tenant);
-    let tenant = find_tenant(&state.db, &name).await?.map(|tenant| tenant.id);
-    let known = match tenant {
-        Some(tenant) => count(visitor, tenant, &subject, &email).await?,
-        None => {
-            state.throttle.admit(&ACCOUNT, &format!("{name}:{subject}"), visitor.now)?;
-            None
-        }
+    let subjects = Subjects::of(&email, &visitor.network());
+    let Some(tenant) = find_tenant(&state.db, &name).await?.map(|tenant| tenant.id) else {
+        return Err(nowhere(visitor, &name, &subjects, &credentials.password).await);
     };
-    let matches = state.passwords.verify(&credentials.password, known.as_ref().map(|(_, hash)| hash.as_str())).await?;
-    let (Some(tenant), Some((person, hash)), true) = (tenant, known, matches) else { return Err(IdentityError::WrongCredentials) };
-    let signed_in = begin(visitor, tenant, Proof { person, hash, email, subject }, client, label).await?;
+    let known = match count(visitor, tenant, &subjects, &email).await {
+        Err(IdentityError::Throttled(wait)) => {
+            refused(visitor, tenant, None, "throttled").await?;
+            return Err(IdentityError::Throttled(wait));
+        }
+        counted => counted?,
+    };
+    let matches = state.passwords.verify(&credentials.password, known.as_ref().map(|(_, _, hash)| hash.as_str())).await?;
+    let (Some((person, _, hash)), true) = (&known, matches) else {
+        refused(visitor, tenant, known.as_ref(), "wrong_credentials").await?;
+        return Err(IdentityError::WrongCredentials);
+    };
+    let proof = Proof { person: *person, hash: hash.clone(), email, subjects };
+    let signed_in = begin(visitor, tenant, proof, client, label).await?;
     state.throttle.succeeded(&address_key);
     Ok(signed_in)
 }
 
+/// A tenant that does not exist is as slow and as patient as one that does.
+async fn nowhere(visitor: &Visitor, name: &str, subjects: &Subjects, password: &str) -> IdentityError {
+    let state = &visitor.state;
+    for (patience, subject) in [(&ACCOUNT, &subjects.here), (&ANYWHERE, &subjects.account)] {
+        if let Err(wait) = state.throttle.admit(patience, &format!("{name}:{subject}"), visitor.now) {
+            return wait.into();
+        }
+    }
+    match state.passwords.verify(password, None).await {
+        Ok(_) => IdentityError::WrongCredentials,
+        Err(failure) => failure.into(),
+    }
+}
+
+/// Who has an address: their id, their name, and the hash to check.
+type Known = (PersonId, String, String);
+
 /// Counts the attempt on the account, durably, and finds the hash to check.
-async fn count(visitor: &Visitor, tenant: TenantId, subject: &str, email: &str) -> Result<Option<(PersonId, String)>, IdentityError> {
+async fn count(visitor: &Visitor, tenant: TenantId, subjects: &Subjects, email: &str) -> Result<Option<Known>, IdentityError> {
     let Some(mut scope) = visitor.open(tenant, "sign_in", true).await? else { return Ok(None) };
-    counted::admit(&mut scope, &ACCOUNT, subject, visitor.now).await??;
+    counted::admit_sign_in(&mut scope, subjects, visitor.now).await??;
     let secret = people::secret(&mut scope, email).await?;
     scope.commit().await?;
-    Ok(secret.map(|(id, _, hash)| (id, hash)))
+    Ok(secret)
+}
+
+/// Notes in the tenant's audit log that somebody did not get in; of many, a sample. Whether there
+/// is such an account changes nothing in what is done.
+async fn refused(visitor: &Visitor, tenant: TenantId, known: Option<&Known>, why: &'static str) -> Result<(), IdentityError> {
+    if visitor.state.throttle.admit(&AUDITED, &format!("audit:{tenant}"), visitor.now).is_err() {
+        return Ok(());
+    }
+    let Some(mut scope) = visitor.open(tenant, "sign_in", true).await? else { return Ok(()) };
+    let entry = Entry::new("session.refuse").detail(serde_json::json!({ "because": why, "address": visitor.address() }));
+    let entry = match known {
+        Some((id, name, _)) => entry.target("person", id, name),
+        None => entry,
+    };
+    visitor.audit(&mut scope, &Author::anonymous("sign-in"), entry).await?;
+    Ok(scope.commit().await?)
 }
 
 /// What was checked outside of any scope and must still hold inside it.
@@ -131,7 +170,7 @@ struct Proof {
     person: PersonId,
     hash: String,
     email: String,
-    subject: String,
+    subjects: Subjects,
 }
 
 async fn begin(visitor: &Visitor, tenant_id: TenantId, proof: Proof, client: Client, label: Option<String>) -> Result<SignedIn, IdentityError> {
@@ -145,7 +184,7 @@ async fn begin(visitor: &Visitor, tenant_id: TenantId, proof: Proof, client: Cli
     if tenant.status != Status::Active {
         return Err(IdentityError::Suspended);
     }
-    counted::clear(&mut scope, &proof.subject).await?;
+    counted::welcome(&mut scope, &proof.subjects, now).await?;
     sessions::sweep(&mut scope, person.id, now).await?;
     let token = state.chance.with(|rng| Token::mint(Kind::Person(tenant_id), rng));
     let session = session(state.new_id(), client, label, visitor.address(), now);
@@ -181,12 +220,12 @@ mod tests {
         scope.commit().await.expect("a commit");
         let (mut parts, ()) = Request::new(()).into_parts();
         let Ok(visitor) = Visitor::from_request_parts(&mut parts, &app.state).await;
-        let subject = subject("sign_in", email);
-        let (person, hash) = count(&visitor, acme.id, &subject, email).await.expect("counted").expect("an account");
+        let subjects = Subjects::of(email, &visitor.network());
+        let (person, _, hash) = count(&visitor, acme.id, &subjects, email).await.expect("counted").expect("an account");
         let mut scope = acme.db_write().await;
         scope.query(change).execute().await.expect("changed");
         scope.commit().await.expect("a commit");
-        begin(&visitor, acme.id, Proof { person, hash, email: email.to_owned(), subject }, Client::App, None).await
+        begin(&visitor, acme.id, Proof { person, hash, email: email.to_owned(), subjects }, Client::App, None).await
     }
 
     #[tokio::test]

@@ -14,12 +14,12 @@ use super::{
         sessions,
     },
 };
-use crate::{audit::Entry, commissioning, db::Event, http::Caller};
+use crate::{audit::Entry, commissioning, db::Event, http::Caller, mail};
 
 type Managing = Caller<need::PersonManage>;
 
 /// What an audit entry remembers of a person, as a hash.
-fn facts(person: &Person) -> serde_json::Value {
+pub fn facts(person: &Person) -> serde_json::Value {
     json!({ "id": person.id, "name": person.name, "email": person.email, "role": person.role })
 }
 
@@ -63,6 +63,8 @@ pub async fn remove(caller: &mut Managing, person: &Person) -> Result<(), Identi
     revoke_grants(caller, person).await?;
     sessions::end_all(caller.scope(), person.id).await?;
     people::remove(caller.scope(), person.id).await?;
+    let now = caller.now();
+    mail::blank(caller.scope(), now).await?;
     caller.scope().notify(Event::AccessChanged);
     Ok(caller.audit(Entry::new("person.remove").target("person", person.id, &person.name).before(&facts(person))).await?)
 }

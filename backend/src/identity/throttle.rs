@@ -1,10 +1,13 @@
 //! How often one may try to sign in: a pure decision over (history, now), and the memory of it
 //! for addresses.
 //!
-//! Two counters must both admit an attempt: one for the account (in the tenant's store, so it
-//! survives restarts and holds for all processes) and one for the address (in this process,
-//! across tenants, bounded). An attempt is counted *before* the password is checked, so that a
-//! hundred at once do not all see an empty history; a success takes its count back.
+//! Three counters must admit an attempt: one for the address (in this process, across tenants,
+//! bounded), one for the account as it is tried from this network, and, with more patience, one for
+//! the account from everywhere (both in the tenant's store, so that they survive restarts and hold
+//! for all processes). The last is not asked where the account signed in before: nobody can lock a
+//! person out of their own network by guessing elsewhere. An attempt is counted *before* the
+//! password is checked, so that a hundred at once do not all see an empty history; a success takes
+//! its count back. No counter keeps what strangers type, only hashes of it.
 //! Deliberately not here: the SQL (`store`) and what is answered (`api`).
 
 use std::{
@@ -14,6 +17,7 @@ use std::{
 
 use lru::LruCache;
 use omniot_shared::time::Millis;
+use sha2::{Digest as _, Sha256};
 
 /// How patient a counter is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,8 +32,12 @@ pub struct Patience {
     pub forget_ms: i64,
 }
 
-/// For one account: five free tries, then 30 s, 1 min, … up to 15 min.
+/// For one account from one network: five free tries, then 30 s, 1 min, … up to 15 min.
 pub const ACCOUNT: Patience = Patience { free: 5, first_wait_ms: 30_000, longest_wait_ms: 900_000, forget_ms: 3_600_000 };
+/// For one account from everywhere: enough for a whole company behind changing addresses, too little to guess.
+pub const ANYWHERE: Patience = Patience { free: 100, first_wait_ms: 30_000, longest_wait_ms: 900_000, forget_ms: 3_600_000 };
+/// For entries about refused sign-ins in one tenant's audit log: twenty, then a sample.
+pub const AUDITED: Patience = Patience { free: 20, first_wait_ms: 60_000, longest_wait_ms: 900_000, forget_ms: 3_600_000 };
 /// For one address, which may be a whole company behind one router: fifty free failures, or reset mails asked for.
 pub const ADDRESS: Patience = Patience { free: 50, first_wait_ms: 10_000, longest_wait_ms: 900_000, forget_ms: 3_600_000 };
 /// For links (invitations, resets) tried in vain from one address.
@@ -83,6 +91,26 @@ impl Patience {
     }
 }
 
+/// What one attempt on an account is counted on. Hashes, so that what strangers type is not kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Subjects {
+    /// The account.
+    pub account: String,
+    /// The account as it is tried from that network.
+    pub here: String,
+    /// That the account signed in from that network.
+    pub known: String,
+}
+
+impl Subjects {
+    /// Of a sign-in as `email` from `network`.
+    #[must_use]
+    pub fn of(email: &str, network: &str) -> Self {
+        let (account, network) = (hex::encode(Sha256::digest(email)), hex::encode(&Sha256::digest(network)[..8]));
+        Self { here: format!("sign_in:{account}@{network}"), known: format!("known:{account}@{network}"), account: format!("sign_in:{account}") }
+    }
+}
+
 /// Keys that [`Counters`] remembers at most; the least recently used go first.
 const REMEMBERED: NonZeroUsize = NonZeroUsize::new(20_000).unwrap();
 
@@ -90,7 +118,7 @@ const REMEMBERED: NonZeroUsize = NonZeroUsize::new(20_000).unwrap();
 /// tenants that do not exist (so that these are throttled like real ones).
 #[derive(Debug)]
 pub struct Counters {
-    histories: Mutex<LruCache<String, History>>,
+    histories: Mutex<LruCache<[u8; 32], History>>,
 }
 
 impl Default for Counters {
@@ -103,10 +131,11 @@ impl Counters {
     /// Decides about an attempt under `key` and counts it.
     pub fn admit(&self, patience: &Patience, key: &str, now: Millis) -> Result<(), RetryAfter> {
         let mut histories = self.histories.lock().unwrap_or_else(PoisonError::into_inner);
-        let history = histories.get(key).copied().unwrap_or_default();
+        let key = place(key);
+        let history = histories.get(&key).copied().unwrap_or_default();
         match patience.admit(history, now) {
             Verdict::Admit(counted) => {
-                histories.put(key.to_owned(), counted);
+                histories.put(key, counted);
                 Ok(())
             }
             Verdict::Wait { retry_after_ms } => Err(RetryAfter(retry_after_ms)),
@@ -117,10 +146,15 @@ impl Counters {
     /// that a right password of one's own does not buy guesses at others'.
     pub fn succeeded(&self, key: &str) {
         let mut histories = self.histories.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(history) = histories.get_mut(key) {
+        if let Some(history) = histories.get_mut(&place(key)) {
             history.failures = history.failures.saturating_sub(1);
         }
     }
+}
+
+/// Where a key's history is: of one size, whatever somebody typed.
+fn place(key: &str) -> [u8; 32] {
+    Sha256::digest(key).into()
 }
 
 /// How long to wait, in milliseconds.

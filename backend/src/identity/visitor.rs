@@ -38,14 +38,24 @@ impl Visitor {
         self.address.map(|address| address.to_canonical().to_string())
     }
 
+    /// The request's id.
+    pub fn request_id(&self) -> &str {
+        self.request_id.as_str()
+    }
+
     /// Counts an attempt from this address at the door `purpose`; gives the key to take it back.
     ///
     /// # Errors
     /// `throttled`.
     pub fn knock(&self, patience: &Patience, purpose: &str) -> Result<String, IdentityError> {
-        let key = format!("{purpose}:{}", network(self.address));
+        let key = format!("{purpose}:{}", self.network());
         self.state.throttle.admit(patience, &key, self.now)?;
         Ok(key)
+    }
+
+    /// The network it came from, as it is counted.
+    pub fn network(&self) -> String {
+        network(self.address)
     }
 
     /// The scope of `tenant`; `None` when this deployment holds no such tenant.
@@ -85,7 +95,7 @@ impl Visitor {
 }
 
 /// What is counted together: an IPv4 address, or the /64 of an IPv6 one, which is one subscriber.
-fn network(address: Option<IpAddr>) -> String {
+pub fn network(address: Option<IpAddr>) -> String {
     match address.map(|address| address.to_canonical()) {
         None => "unknown".to_owned(),
         Some(IpAddr::V4(address)) => address.to_string(),

@@ -70,8 +70,8 @@ fn check_form(headers: &HeaderMap, body: &Bytes) -> Result<(), ApiError> {
 #[utoipa::path(post, path = "/v1/sync/pull", operation_id = "pull_changes", tag = "sync", request_body = PullRequest,
     responses((status = 200, description = "frames; without a closing checkpoint the stream was cut off", content_type = MEDIA_TYPE, body = Vec<u8>),
               (status = 401, body = ErrorBody), (status = 403, body = ErrorBody)))]
-pub async fn pull_changes(caller: Reader<need::Sync>, Json(request): Json<PullRequest>) -> Result<Response, ApiError> {
-    let body = pull::body(caller.0, &request).await?;
+pub async fn pull_changes(caller: Reader<need::Sync>, State(state): State<AppState>, Json(request): Json<PullRequest>) -> Result<Response, ApiError> {
+    let body = pull::body(caller.0, state, &request).await?;
     Ok(([(header::CONTENT_TYPE, MEDIA_TYPE), (header::CACHE_CONTROL, "no-store")], body).into_response())
 }
 

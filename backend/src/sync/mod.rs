@@ -8,8 +8,10 @@
 mod api;
 mod batch;
 mod execute;
+mod fault;
 mod pull;
 mod push;
+mod restore;
 pub mod store;
 mod stream;
 #[cfg(test)]
@@ -21,6 +23,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use crate::http::AppState;
 
 pub use execute::{Executed, ExecuteError, execute, execute_as};
+pub use restore::restored;
 
 /// This feature's operations.
 pub fn router() -> OpenApiRouter<AppState> {

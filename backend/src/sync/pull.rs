@@ -3,11 +3,16 @@
 //! The stream is made inside one read transaction as fast as the store allows, into a bounded
 //! queue; the transaction ends with the last chunk, or after [`PATIENCE`] when the client is too
 //! slow: the stream then ends without a checkpoint, and the client resumes where it is.
-//! Memory: one chunk of rows a table, and the queue. Deliberately not here: segments.
+//! The right to it is asked for again while it goes out: who may no longer see the tenant gets no
+//! further chunk, and no checkpoint. Memory: one chunk of rows a table, and the queue. Deliberately not here: segments.
 
 use std::{collections::VecDeque, io, time::Duration};
 
-use axum::body::{Body, Bytes};
+use axum::{
+    body::{Body, Bytes},
+    http::StatusCode,
+};
+use futures::{Stream, stream};
 use omniot_shared::{
     roles::need,
     sync::{
@@ -18,19 +23,23 @@ use omniot_shared::{
         wire::{Begin, Checkpoint, Frame, PullRequest},
     },
 };
-use tokio::{sync::mpsc, time::Instant};
-use tokio_stream::wrappers::ReceiverStream;
+use tokio::{
+    sync::{broadcast::{self, error::TryRecvError}, mpsc},
+    time::Instant,
+};
 use tracing::Instrument as _;
 use zstd::stream::write::Encoder;
 
 use super::store;
 use crate::{
-    db::{DbError, Scope},
-    http::Caller,
+    db::{DbError, Event, Scope},
+    http::{ApiError, AppState, Caller, Ticket},
 };
 
 /// A read transaction holds back the store's housekeeping: never longer than this.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// The right to a pull is asked for again after this.
+const DOUBT: Duration = Duration::from_secs(1);
 /// Chunks that wait for a slow client: 64 of [`CHUNK`] are 4 MiB, or some 100,000 rows.
 const QUEUE: usize = 64;
 /// Compressed bytes that go out together.
@@ -45,7 +54,9 @@ const FRAME_BYTES: usize = 512 * 1024;
 ///
 /// # Errors
 /// Whatever the store says before the first byte; later the stream is cut off.
-pub async fn body(mut caller: Caller<need::Sync>, request: &PullRequest) -> Result<Body, DbError> {
+pub async fn body(mut caller: Caller<need::Sync>, state: AppState, request: &PullRequest) -> Result<Body, DbError> {
+    // Subscribed before the rows are read, so that nothing falls in between.
+    let right = Right { events: state.bus.subscribe(caller.tenant()), ticket: caller.ticket(), checked: Instant::now(), state };
     let begin = begin(&mut caller, request).await?;
     let (chunks, received) = mpsc::channel(QUEUE);
     let until = Instant::now() + PATIENCE;
@@ -61,7 +72,49 @@ pub async fn body(mut caller: Caller<need::Sync>, request: &PullRequest) -> Resu
         fed
     };
     tokio::spawn(feed.in_current_span());
-    Ok(Body::from_stream(ReceiverStream::new(received)))
+    Ok(Body::from_stream(permitted(received, right)))
+}
+
+/// The right to what is still to come.
+struct Right {
+    state: AppState,
+    ticket: Ticket,
+    events: broadcast::Receiver<Event>,
+    checked: Instant,
+}
+
+impl Right {
+    /// Whether the next chunk may go out. Asked again when access changed here, and each second,
+    /// since another process may have changed it. A store that is too busy to say takes no right away.
+    async fn holds(&mut self) -> bool {
+        let mut doubtful = self.checked.elapsed() >= DOUBT;
+        loop {
+            match self.events.try_recv() {
+                Ok(Event::Changed { .. }) => {}
+                Ok(Event::AccessChanged) | Err(TryRecvError::Lagged(_)) => doubtful = true,
+                Err(TryRecvError::Empty | TryRecvError::Closed) => break,
+            }
+        }
+        if !doubtful {
+            return true;
+        }
+        self.checked = Instant::now();
+        let lost = |error: &ApiError| matches!(error.status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN);
+        !self.ticket.check(&self.state).await.as_ref().is_err_and(lost)
+    }
+}
+
+/// The chunks, until they end or the right to them does; then the body breaks off.
+fn permitted(received: mpsc::Receiver<io::Result<Bytes>>, right: Right) -> impl Stream<Item = io::Result<Bytes>> {
+    stream::unfold(Some((received, right)), |open| async move {
+        let (mut received, mut right) = open?;
+        let chunk = received.recv().await?;
+        if right.holds().await {
+            return Some((chunk, Some((received, right))));
+        }
+        tracing::info!("a pull was cut off: the right to it ended");
+        Some((Err(io::Error::other("cut off")), None))
+    })
 }
 
 async fn begin(caller: &mut Caller<need::Sync>, request: &PullRequest) -> Result<Begin, DbError> {
@@ -206,6 +259,49 @@ impl Out {
             Ok(Ok(())) => Ok(()),
             Ok(Err(_)) => Err(io::Error::other("the client went away")),
             Err(_) => Err(io::Error::other("the client is too slow")),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures::StreamExt as _;
+    use omniot_shared::roles::{Permission, Role};
+
+    use super::*;
+    use crate::{
+        audit::Author,
+        tenancy,
+        testing::{App, Tenant},
+    };
+
+    async fn right(tenant: &Tenant) -> (Right, crate::testing::Actor) {
+        let person = tenant.person(Role::Technician).await;
+        let ticket = Ticket::for_test(tenant.id, &person.token, Permission::Sync, "technician");
+        let state = tenant.app.state.clone();
+        (Right { events: state.bus.subscribe(tenant.id), ticket, checked: Instant::now(), state }, person)
+    }
+
+    #[tokio::test]
+    async fn nothing_more_goes_out_once_the_right_has_ended() {
+        for app in App::both().await {
+            let acme = app.tenant("acme").await;
+            let owner = acme.person(Role::Owner).await;
+            for removes in [true, false] {
+                let (right, person) = right(&acme).await;
+                let (chunks, received) = mpsc::channel(8);
+                let mut body = Box::pin(permitted(received, right));
+                chunks.send(Ok(Bytes::from_static(b"one"))).await.expect("room");
+                assert!(body.next().await.is_some_and(|chunk| chunk.is_ok()), "{}", app.engine);
+                chunks.send(Ok(Bytes::from_static(b"two"))).await.expect("it waits in the queue");
+                if removes {
+                    owner.delete(&format!("/v1/people/{}", person.id)).await.expect(204);
+                } else {
+                    tenancy::suspend(&app.state, &Author::system("test"), None, acme.id, "unpaid").await.expect("suspended");
+                }
+                assert!(body.next().await.is_some_and(|chunk| chunk.is_err()), "{}: the body breaks off", app.engine);
+                assert!(body.next().await.is_none());
+            }
         }
     }
 }

@@ -2,8 +2,8 @@
 //!
 //! Receipts, effects and the client's last number commit together, in the caller's transaction:
 //! all of a push or nothing. A push is decided in memory and written in a few statements; only
-//! when the store itself fails on one is it run again intent by intent, so that the one at fault
-//! is quarantined and the others go through. Deliberately not here: what a change may do.
+//! when the store refuses what one of them says ([`fault`]) is it run again intent by intent, so
+//! that the one at fault is quarantined and the others go through. Deliberately not here: what a change may do.
 
 use std::collections::HashMap;
 
@@ -23,6 +23,7 @@ use serde_json::value::RawValue;
 
 use super::{
     batch::Batch,
+    fault,
     store::{self, Client, NewReceipt, StoredReceipt},
 };
 use crate::{
@@ -116,9 +117,11 @@ pub async fn push(caller: &mut Caller<need::Sync>, body: &Body) -> Result<PushRe
     let mut receipts = replay(caller, body.client_id, &seen).await?;
     let new_last = news.last().map_or(last_n, |raw| raw.n);
     if !news.is_empty() {
-        let made = carry_out(caller, body, &news).await?;
+        let words = said_before(caller, &news).await?;
+        let again: Vec<IntentId> = news.iter().map(|raw| raw.id).filter(|id| words.contains_key(id)).collect();
+        let made = carry_out(caller, body, &news, words).await?;
         store::save_client(caller.scope(), body.client_id, Client { person, last_n: new_last }, now).await?;
-        store::insert_receipts(caller.scope(), body.client_id, &made, now).await?;
+        store::insert_receipts(caller.scope(), body.client_id, &made, &again, now).await?;
         receipts.extend(made.into_iter().map(|new| new.receipt));
     }
     Ok(PushResponse {
@@ -157,25 +160,35 @@ const fn skew(body: &Body, now: Millis) -> i64 {
 async fn replay(caller: &mut Caller<need::Sync>, client: ClientId, seen: &[&Raw]) -> Result<Vec<Receipt>, PushError> {
     let (Some(first), Some(last)) = (seen.first(), seen.last()) else { return Ok(vec![]) };
     let stored = store::receipts_by_number(caller.scope(), client, first.n, last.n).await?;
+    // A receipt that put an intent off was overwritten when it came again: then the last word stands for it.
+    let overwritten: Vec<IntentId> = seen.iter().filter(|raw| !stored.contains_key(&raw.n)).map(|raw| raw.id).collect();
+    let words = store::receipts_by_intent(caller.scope(), &overwritten).await?;
     seen.iter()
-        .map(|raw| match stored.get(&raw.n) {
-            Some(receipt) if receipt.intent == raw.id => Ok(receipt.under(raw.n)),
-            _ => Err(PushError::Forked),
+        .map(|raw| {
+            let receipt = stored.get(&raw.n).or_else(|| words.get(&raw.id));
+            receipt.filter(|receipt| receipt.intent == raw.id).map(|receipt| receipt.under(raw.n)).ok_or(PushError::Forked)
         })
         .collect()
 }
 
+/// What was said before about new intents and those that they depend on.
+async fn said_before(caller: &mut Caller<need::Sync>, news: &[&Raw]) -> Result<HashMap<IntentId, StoredReceipt>, DbError> {
+    let mut ids: Vec<IntentId> = news.iter().flat_map(|raw| raw.depends_on.iter().copied().chain([raw.id])).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    store::receipts_by_intent(caller.scope(), &ids).await
+}
+
 /// Runs new intents together; apart when the store fails on them.
-async fn carry_out(caller: &mut Caller<need::Sync>, body: &Body, news: &[&Raw]) -> Result<Vec<NewReceipt>, PushError> {
-    let ids: Vec<IntentId> = news.iter().flat_map(|raw| raw.depends_on.iter().copied().chain([raw.id])).collect();
-    let mut known = store::receipts_by_intent(caller.scope(), &ids).await?;
+async fn carry_out(caller: &mut Caller<need::Sync>, body: &Body, news: &[&Raw], mut known: HashMap<IntentId, StoredReceipt>) -> Result<Vec<NewReceipt>, PushError> {
     caller.scope().part().await?;
     match run(caller, body, news, &mut known.clone()).await {
         Ok(made) => {
             caller.scope().keep().await?;
             return Ok(made);
         }
-        Err(DbError::Busy) => return Err(DbError::Busy.into()),
+        // Not the intents' fault: nothing of this push happened, and it comes again.
+        Err(error) if !fault::is_the_intents(&error) => return Err(error.into()),
         Err(error) => {
             tracing::warn!(%error, client.id = %body.client_id, "a push failed as a whole; its intents are run one by one");
             caller.scope().undo().await?;
@@ -189,7 +202,7 @@ async fn carry_out(caller: &mut Caller<need::Sync>, body: &Body, news: &[&Raw]) 
                 caller.scope().keep().await?;
                 made.extend(one);
             }
-            Err(DbError::Busy) => return Err(DbError::Busy.into()),
+            Err(error) if !fault::is_the_intents(&error) => return Err(error.into()),
             Err(error) => {
                 caller.scope().undo().await?;
                 made.push(quarantine(caller, raw, &error, &mut known).await?);

@@ -1,11 +1,18 @@
 //! The SQL of tenants: the index in the control store and the tenant's own row.
 
+use std::{
+    num::NonZeroUsize,
+    sync::{Arc, LazyLock, Mutex, PoisonError},
+};
+
+use lru::LruCache;
 use omniot_shared::{
     brand::{Brand, Theme},
     ids::TenantId,
     time::Millis,
 };
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
 use crate::db::{Control, Db, DbError, Scope};
@@ -122,6 +129,7 @@ const INSERT: &str = "
     insert into tenant (tenant_id, name, display_name, status, brand, created_at) values ($1, $2, $3, $4, $5, $6)";
 const INSERT_CLOCK: &str = "insert into tenant_clock (tenant_id) values ($1)";
 const OWN: &str = "select name, display_name, status, brand from tenant where tenant_id = $1";
+const STANDING: &str = "select display_name, status from tenant where tenant_id = $1";
 const SET_STATUS: &str = "update tenant set status = $2, status_reason = $3 where tenant_id = $1 and status <> $2";
 
 /// The tenant's own row and clock; `brand` is a `brand.toml`.
@@ -151,11 +159,38 @@ pub struct Own {
 pub async fn own(scope: &mut Scope) -> Result<Own, DbError> {
     let row: Option<(String, String, String, String)> = scope.query(OWN).optional().await?;
     let (name, display_name, status, brand) = row.ok_or(DbError::NoSuchTenant(scope.tenant()))?;
-    Ok(Own { name, display_name, status: Status::named(&status), brand: theme(&brand) })
+    Ok(Own { name, display_name, status: Status::named(&status), brand: Theme::clone(&theme(&brand)) })
 }
 
-/// A stored `brand.toml` as it travels; the product's own brand when it does not read any more.
-fn theme(toml: &str) -> Theme {
+/// The tenant's full name and whether it is served, without its brand.
+///
+/// # Errors
+/// [`DbError::NoSuchTenant`] on PostgreSQL when there is no such tenant; whatever the store says.
+pub(crate) async fn standing(scope: &mut Scope) -> Result<(String, Status), DbError> {
+    let row: Option<(String, String)> = scope.query(STANDING).optional().await?;
+    let (display_name, status) = row.ok_or(DbError::NoSuchTenant(scope.tenant()))?;
+    Ok((display_name, Status::named(&status)))
+}
+
+/// Themes that were solved, by their text: solving for contrast takes longer than all else of a request.
+static SOLVED: LazyLock<Mutex<LruCache<[u8; 32], Arc<Theme>>>> = LazyLock::new(|| Mutex::new(LruCache::new(REMEMBERED)));
+/// Some kilobytes each.
+const REMEMBERED: NonZeroUsize = NonZeroUsize::new(512).unwrap();
+
+/// A stored `brand.toml` as it travels, solved once.
+fn theme(toml: &str) -> Arc<Theme> {
+    let key = Sha256::digest(toml).into();
+    let solved = || SOLVED.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(theme) = solved().get(&key) {
+        return theme.clone();
+    }
+    let theme = Arc::new(solve(toml));
+    solved().put(key, theme.clone());
+    theme
+}
+
+/// The product's own brand when this one does not read any more.
+fn solve(toml: &str) -> Theme {
     Brand::read(toml).or_else(|error| {
         tracing::warn!(%error, "a stored brand does not read; the default is shown");
         Brand::read(super::templates::brand_file("omniot"))
@@ -165,4 +200,18 @@ fn theme(toml: &str) -> Theme {
 /// Whether the status changed (it did not when it was that already).
 pub(crate) async fn set_status(scope: &mut Scope, status: Status, reason: Option<&str>) -> Result<bool, DbError> {
     Ok(scope.query(SET_STATUS).bind(status.name()).bind(reason).execute().await? > 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_brand_is_solved_once_and_each_text_is_its_own() {
+        let (own, other) = (super::super::templates::brand_file("omniot"), "this is no brand");
+        assert!(Arc::ptr_eq(&theme(own), &theme(own)), "the second time it is there");
+        let changed = format!("{own}\n# changed");
+        assert!(!Arc::ptr_eq(&theme(own), &theme(&changed)), "another text is solved anew");
+        assert_eq!(theme(other), theme(own), "what does not read is the product's own");
+    }
 }

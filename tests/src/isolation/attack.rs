@@ -3,13 +3,18 @@
 use std::time::Duration;
 
 use axum::http::Method;
-use omniot_backend::testing::{App, Client, Reply};
+use omniot_backend::{
+    audit::Author,
+    identity::{By, NewPerson, add_person, settled},
+    testing::{App, Client, Reply, Tenant},
+};
 use omniot_shared::{roles::Role, sync::frame};
 use serde_json::json;
 use uuid::Uuid;
 
 use super::{
     estate::{CANARY, Estate, OWN, set_suspended},
+    rows::{self, Rows},
     samples::{Sample, sample},
 };
 
@@ -78,6 +83,11 @@ fn look_for_canary(operation: &str, who: &str, reply: &Reply, findings: &mut Vec
     }
 }
 
+async fn look_for_changes(what: &str, before: &Rows, victim: &Tenant, findings: &mut Vec<Finding>) {
+    let changed = rows::changed(before, &rows::db_rows(victim).await);
+    findings.extend(changed.iter().map(|table| Finding(format!("{what}: the victim's rows changed in {table}"))));
+}
+
 /// The matrix and what leaked while it was made.
 ///
 /// # Panics
@@ -96,6 +106,7 @@ pub async fn attack(app: &App) -> (Vec<Line>, Vec<Finding>) {
         let (viewer, technician) = (victim.person(Role::Viewer).await, victim.person(Role::Technician).await);
         let mut cells = Vec::new();
         let rival = thief.person(Role::Owner).await;
+        let before = rows::db_rows(&victim.tenant).await;
         let callers: [&Client; 6] = [&app.nobody(), &rival, &thief.device_caller, &viewer, &technician, &victim.device_caller];
         for (who, client) in CALLERS.into_iter().zip(callers) {
             let reply = call(client, &method, &aim()).await;
@@ -104,7 +115,12 @@ pub async fn attack(app: &App) -> (Vec<Line>, Vec<Finding>) {
                 look_for_canary(&operation, who, reply, &mut findings);
             }
             cells.push(cell(reply.as_ref()));
+            // What is public writes by itself: a try that is counted, a letter.
+            if who == "other device" && !PUBLIC.contains(&operation.as_str()) {
+                look_for_changes(&operation, &before, &victim.tenant, &mut findings).await;
+            }
         }
+        settled().await;
         if cells[0] != "401 not_signed_in" && !PUBLIC.contains(&operation.as_str()) {
             findings.push(Finding(format!("{operation}: anybody is answered {}", cells[0])));
         }
@@ -116,7 +132,24 @@ pub async fn attack(app: &App) -> (Vec<Line>, Vec<Finding>) {
         lines.push(Line { operation, cells });
     }
     probe(&victim, &thief, &operator, &mut findings).await;
+    shared_address(app, &victim, &thief, &operator, &mut findings).await;
     (lines, findings)
+}
+
+/// Somebody with one address in both tenants: what they do in one is nothing to the other.
+async fn shared_address(app: &App, victim: &Estate, thief: &Estate, operator: &Client, findings: &mut Vec<Finding>) {
+    let (email, author) = ("both@example.org", Author::system("test"));
+    let mut scope = thief.tenant.db_write().await;
+    let by = By { author: &author, request_id: None };
+    add_person(&mut scope, &app.state, by, NewPerson { name: "Both", email, role: Role::Viewer, password: "correct horse battery" }).await.expect("a person");
+    scope.commit().await.expect("a commit");
+    let sign_in = |tenant: &str, password: &str| json!({"tenant": tenant, "email": email, "password": password, "client": "app"});
+    app.nobody().post("/v1/sessions", sign_in(&victim.tenant.name, "wrong horse battery")).await;
+    let before = rows::db_rows(&victim.tenant).await;
+    app.nobody().post("/v1/sessions", sign_in(&thief.tenant.name, "correct horse battery")).await.expect(201);
+    set_suspended(operator, &thief.tenant, true).await;
+    look_for_changes("the probes", &before, &victim.tenant, findings).await;
+    set_suspended(operator, &thief.tenant, false).await;
 }
 
 /// What no status code shows: lists, counts, pulls and references.
@@ -147,7 +180,9 @@ pub async fn probes(app: &App) -> Vec<Finding> {
     let victim = Estate::build(app, &format!("q{once}"), CANARY).await;
     let thief = Estate::build(app, &format!("h{once}"), OWN).await;
     let mut findings = Vec::new();
-    probe(&victim, &thief, &app.operator().await, &mut findings).await;
+    let operator = app.operator().await;
+    probe(&victim, &thief, &operator, &mut findings).await;
+    shared_address(app, &victim, &thief, &operator, &mut findings).await;
     findings
 }
 

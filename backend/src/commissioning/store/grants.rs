@@ -66,12 +66,12 @@ struct KnownRow {
     recorded_at: Option<i64>,
 }
 
-/// The grants that this person's replica may still use: not spent, revoked, expired, or named in a synced record.
+/// The grants that this person's replica may still use after `until`: not spent, revoked, expired, or named in a synced record.
 ///
 /// # Errors
 /// Whatever the store says.
-pub async fn outstanding(scope: &mut Scope, person: PersonId, client: ClientId, now: Millis) -> Result<Vec<SignedGrant>, DbError> {
-    let rows: Vec<(Vec<u8>,)> = scope.query(OUTSTANDING).bind(client).bind(person).bind(now).all().await?;
+pub async fn outstanding(scope: &mut Scope, person: PersonId, client: ClientId, until: Millis) -> Result<Vec<SignedGrant>, DbError> {
+    let rows: Vec<(Vec<u8>,)> = scope.query(OUTSTANDING).bind(client).bind(person).bind(until).all().await?;
     Ok(rows.into_iter().map(|(signed,)| SignedGrant(signed)).collect())
 }
 

@@ -1,16 +1,19 @@
 //! Who am I, and what may each role do.
 
-use axum::Json;
+use axum::extract::State;
 use omniot_shared::{
     brand::Theme,
     ids::{PersonId, TenantId},
     roles::{Permission, Role},
 };
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::{
-    http::{Caller, SignedIn},
-    identity::IdentityError,
+    http::{AppState, Caller, Json, NoContent, Reader, SignedIn, two_state},
+    identity::{
+        IdentityError,
+        own::{self, Changing},
+    },
     tenancy::store::{self, Own},
 };
 
@@ -71,6 +74,53 @@ pub async fn get_me(mut caller: Caller<SignedIn>) -> Result<Json<Me>, IdentityEr
     let person = caller.person().clone();
     let person = MePerson { id: person.id, name: person.name, email: person.email, role: person.role };
     Ok(Json(Me::new(person, caller.tenant(), tenant)))
+}
+
+/// What somebody changes about themselves; absent means leave.
+#[derive(Debug, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct MePatch {
+    /// As they want to be called; 1–120 characters.
+    #[serde(default, deserialize_with = "two_state")]
+    #[schema(value_type = String)]
+    name: Option<String>,
+}
+
+/// Change one's own name
+#[utoipa::path(patch, path = "/v1/me", operation_id = "update_me", tag = "identity", request_body = MePatch,
+    responses((status = 200, body = Me), (status = 422, body = crate::http::ErrorBody)))]
+pub async fn update_me(mut caller: Caller<SignedIn>, Json(patch): Json<MePatch>) -> Result<Json<Me>, IdentityError> {
+    let caller_person = caller.person().clone();
+    let name = match &patch.name {
+        Some(name) => own::rename(&mut caller, name).await?.name,
+        None => caller_person.name,
+    };
+    let (tenant, tenant_id) = (store::own(caller.scope()).await?, caller.tenant());
+    caller.commit().await?;
+    let person = MePerson { id: caller_person.id, name, email: caller_person.email, role: caller_person.role };
+    Ok(Json(Me::new(person, tenant_id, tenant)))
+}
+
+/// One's own password, the current and the new one.
+#[derive(Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PasswordChange {
+    /// As it is now.
+    #[schema(format = Password)]
+    current: String,
+    /// At least 10 characters.
+    #[schema(format = Password)]
+    new: String,
+}
+
+/// Change one's own password
+///
+/// Ends the person's other sessions.
+#[utoipa::path(post, path = "/v1/me/password", operation_id = "set_own_password", tag = "identity", request_body = PasswordChange,
+    responses((status = 204), (status = 401, body = crate::http::ErrorBody), (status = 422, body = crate::http::ErrorBody), (status = 429, body = crate::http::ErrorBody)))]
+pub async fn set_own_password(caller: Reader<SignedIn>, State(state): State<AppState>, Json(body): Json<PasswordChange>) -> Result<NoContent, IdentityError> {
+    Changing::of(caller.0, state).set(&body.current, &body.new).await?;
+    Ok(NoContent)
 }
 
 /// All roles.

@@ -20,11 +20,11 @@ pub struct ResetRequest {
 
 /// Ask for a link to set a new password
 ///
-/// Always 202: the answer does not tell who has an account.
+/// Always 202, before anything is looked up: neither the answer nor its time tells who has an account.
 #[utoipa::path(post, path = "/v1/password-resets", operation_id = "request_password_reset", tag = "identity", request_body = ResetRequest,
     responses((status = 202), (status = 429, body = crate::http::ErrorBody)))]
 pub async fn request_password_reset(visitor: Visitor, Json(body): Json<ResetRequest>) -> Result<StatusCode, IdentityError> {
-    reset::request(&visitor, &body.tenant, &body.email).await?;
+    reset::request(visitor, &body.tenant, &body.email)?;
     Ok(StatusCode::ACCEPTED)
 }
 

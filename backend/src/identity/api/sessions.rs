@@ -12,7 +12,7 @@ use super::me::{Me, MePerson};
 use crate::{
     audit::Entry,
     db::Event,
-    http::{Caller, Cursor, Json, Limit, NoContent, Page, Path, Query, SESSION_COOKIE, SignedIn},
+    http::{Caller, Cursor, Json, Leaving, Limit, Needs, NoContent, Page, Path, Query, SESSION_COOKIE, SignedIn},
     identity::{
         IdentityError, rules,
         sign_in::{self, Client, Credentials},
@@ -74,8 +74,10 @@ fn cookie(value: &str, seconds: i64, secure: bool) -> Cookie {
 }
 
 /// Sign out
+///
+/// Works in a suspended organization, too.
 #[utoipa::path(delete, path = "/v1/sessions/current", operation_id = "end_current_session", tag = "identity", responses((status = 204)))]
-pub async fn end_current_session(mut caller: Caller<SignedIn>) -> Result<(Cookie, NoContent), IdentityError> {
+pub async fn end_current_session(mut caller: Caller<Leaving>) -> Result<(Cookie, NoContent), IdentityError> {
     let session = caller.session().id;
     end(&mut caller, session, "session.end").await?;
     caller.commit().await?;
@@ -126,7 +128,7 @@ pub struct ListSessions {
 
 impl ListSessions {
     /// A page of a person's sessions.
-    pub async fn page<N: crate::http::Needs>(self, caller: &mut Caller<N>, person: omniot_shared::ids::PersonId) -> Result<Page<SessionRow>, IdentityError> {
+    pub async fn page<N: Needs>(self, caller: &mut Caller<N>, person: omniot_shared::ids::PersonId) -> Result<Page<SessionRow>, IdentityError> {
         let after = self.cursor.map(|cursor| cursor.key::<(i64, Uuid)>()).transpose()?;
         let (now, current) = (caller.now(), caller.session().id);
         let rows = sessions::list(caller.scope(), person, now, after, self.limit.rows()).await?;
@@ -150,7 +152,7 @@ pub async fn revoke_own_session(mut caller: Caller<SignedIn>, Path(id): Path<Ses
     Ok(NoContent)
 }
 
-async fn end(caller: &mut Caller<SignedIn>, session: SessionId, action: &str) -> Result<(), IdentityError> {
+async fn end<N: Needs>(caller: &mut Caller<N>, session: SessionId, action: &str) -> Result<(), IdentityError> {
     let person = caller.person().clone();
     if !sessions::end(caller.scope(), person.id, session).await? {
         return Err(IdentityError::NotFound);

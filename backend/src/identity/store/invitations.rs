@@ -1,6 +1,7 @@
 //! Invitations: open, list, close.
 
 use omniot_shared::{
+    fold::fold,
     ids::{InvitationId, PersonId},
     roles::Role,
     time::Millis,
@@ -10,6 +11,7 @@ use uuid::Uuid;
 use crate::{
     db::{DbError, Scope},
     identity::tokens::TokenHash,
+    mail,
 };
 
 use super::role;
@@ -87,8 +89,8 @@ const LAPSE: &str = "
     update invitation set closed_at = $3, closed_as = $4
     where tenant_id = $1 and email = $2 and closed_at is null and expires_at <= $3";
 const INSERT: &str = "
-    insert into invitation (tenant_id, id, token_hash, email, role, invited_by, inviter_name, created_at, expires_at)
-    values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+    insert into invitation (tenant_id, id, token_hash, email, role, invited_by, inviter_name, created_at, expires_at, search_text)
+    values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
     on conflict do nothing";
 
 /// Opens an invitation; whether none was open for that address.
@@ -96,7 +98,7 @@ pub async fn insert(scope: &mut Scope, invitation: &Invitation, hash: TokenHash)
     scope.query(LAPSE).bind(&invitation.email).bind(invitation.created_at).bind(Closed::Expired.name()).execute().await?;
     let insert = scope.query(INSERT).bind(invitation.id).bind(hash.0).bind(&invitation.email).bind(invitation.role.name());
     let insert = insert.bind(invitation.invited_by).bind(&invitation.inviter_name);
-    Ok(insert.bind(invitation.created_at).bind(invitation.expires_at).execute().await? == 1)
+    Ok(insert.bind(invitation.created_at).bind(invitation.expires_at).bind(fold(&invitation.email)).execute().await? == 1)
 }
 
 const BY_TOKEN: &str = "
@@ -121,7 +123,7 @@ const LIST: &str = "
     select id, email, role, invited_by, inviter_name, created_at, expires_at, closed_at
     from invitation
     where tenant_id = $1 and closed_at is null
-      and (cast($2 as text) is null or email like $2 escape '\\')
+      and (cast($2 as text) is null or coalesce(search_text, email) like $2 escape '\\')
       and (created_at, id) < ($3, $4)
     order by created_at desc, id desc
     limit $5";
@@ -136,7 +138,9 @@ const CLOSE: &str = "update invitation set closed_at = $3, closed_as = $4 where 
 
 /// Closes an open invitation; whether it was open.
 pub async fn close(scope: &mut Scope, id: InvitationId, now: Millis, closed: Closed) -> Result<bool, DbError> {
-    Ok(scope.query(CLOSE).bind(id).bind(now).bind(closed.name()).execute().await? == 1)
+    let was_open = scope.query(CLOSE).bind(id).bind(now).bind(closed.name()).execute().await? == 1;
+    mail::blank(scope, now).await?;
+    Ok(was_open)
 }
 
 const OPEN_BY: &str = "

@@ -3,7 +3,6 @@
 //! Deliberately not here: decisions (`rules`) and when to commit (`api`).
 
 pub mod invitations;
-pub mod outbox;
 pub mod people;
 pub mod resets;
 pub mod sessions;

@@ -6,6 +6,7 @@ use uuid::Uuid;
 use crate::{
     db::{DbError, Scope},
     identity::tokens::TokenHash,
+    mail,
 };
 
 /// One link.
@@ -40,9 +41,10 @@ pub async fn insert(scope: &mut Scope, person: PersonId, hash: TokenHash, id: Uu
     scope.query(INSERT).bind(id).bind(hash.0).bind(person).bind(now).bind(expires_at).execute().await.map(drop)
 }
 
-/// Closes all links of a person.
+/// Closes all links of a person, and empties them in the outbox.
 pub async fn close_all(scope: &mut Scope, person: PersonId, now: Millis) -> Result<(), DbError> {
-    scope.query(REPLACE).bind(person).bind(now).execute().await.map(drop)
+    scope.query(REPLACE).bind(person).bind(now).execute().await?;
+    mail::blank(scope, now).await
 }
 
 #[derive(sqlx::FromRow)]

@@ -105,6 +105,22 @@ pub async fn end_all(scope: &mut Scope, person: PersonId) -> Result<u64, DbError
     scope.query(END_ALL).bind(person).execute().await
 }
 
+const END_OTHERS: &str = "delete from session where tenant_id = $1 and person_id = $2 and id <> $3";
+
+/// Ends all sessions of a person but one; how many there were.
+pub async fn end_others(scope: &mut Scope, person: PersonId, but: SessionId) -> Result<u64, DbError> {
+    keep_seen(scope, person).await?;
+    scope.query(END_OTHERS).bind(person).bind(but).execute().await
+}
+
+const LIVES: &str = "select created_at from session where tenant_id = $1 and person_id = $2 and id = $3 and expires_at > $4";
+
+/// Whether that session of a person is alive.
+pub async fn lives(scope: &mut Scope, person: PersonId, session: SessionId, now: Millis) -> Result<bool, DbError> {
+    let row: Option<(i64,)> = scope.query(LIVES).bind(person).bind(session).bind(now).optional().await?;
+    Ok(row.is_some())
+}
+
 const SWEEP: &str = "delete from session where tenant_id = $1 and person_id = $2 and expires_at <= $3";
 
 /// Forgets a person's sessions that ended by themselves.

@@ -11,7 +11,8 @@ use serde_json::{Value, json};
 
 use crate::{
     audit::Author,
-    identity::{By, NewPerson, add_person},
+    identity::{By, NewPerson, add_person, settled},
+    mail,
     testing::{App, Client, Tenant},
 };
 
@@ -42,8 +43,9 @@ async fn signed_in(app: &App, tenant: &str, email: &str, password: &str) -> Clie
 
 /// The outbox: recipient, body, oldest first.
 async fn db_mails(tenant: &Tenant) -> Vec<(String, String)> {
-    const MAILS: &str = "select recipient, body from mail where tenant_id = $1 order by created_at, id";
-    tenant.db_write().await.query(MAILS).all().await.expect("the outbox")
+    settled().await;
+    let mails = mail::list(&mut tenant.db_write().await, None, 200).await.expect("the outbox");
+    mails.into_iter().rev().map(|mail| (mail.recipient, mail.body)).collect()
 }
 
 /// The token in the newest mail to somebody.

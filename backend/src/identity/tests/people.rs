@@ -268,3 +268,44 @@ async fn who_leaves_or_stops_commissioning_loses_the_claim_grants_they_hold() {
         assert_eq!(db_actions(&acme).await.iter().filter(|action| *action == "grant.revoke").count(), 2);
     }
 }
+
+#[tokio::test]
+async fn everybody_renames_themselves_and_nobody_else_is_touched() {
+    for app in App::both().await {
+        let acme = app.tenant("acme").await;
+        let viewer = acme.person(Role::Viewer).await;
+        let me = viewer.patch("/v1/me", serde_json::json!({"name": "  Vera Viewer "})).await.expect(200);
+        assert_eq!((&me["person"]["name"], &me["person"]["role"]), (&serde_json::json!("Vera Viewer"), &serde_json::json!("viewer")));
+        assert_eq!(viewer.get("/v1/me").await.expect(200), me, "{}", app.engine);
+        assert_eq!(db_actions(&acme).await.last().map(String::as_str), Some("person.update"));
+        let before = db_actions(&acme).await.len();
+        for same in [serde_json::json!({}), serde_json::json!({"name": "Vera Viewer"})] {
+            assert_eq!(viewer.patch("/v1/me", same).await.expect(200), me);
+        }
+        assert_eq!(db_actions(&acme).await.len(), before, "nothing changed, nothing is written down");
+        assert_eq!(viewer.patch("/v1/me", serde_json::json!({"name": " "})).await.refusal(), (422, "invalid_field".to_owned()));
+        assert_eq!(viewer.patch("/v1/me", serde_json::json!({"role": "owner"})).await.refusal(), (422, "unknown_field".to_owned()));
+    }
+}
+
+#[tokio::test]
+async fn a_person_changes_their_password_and_is_signed_out_elsewhere_only() {
+    for app in App::both().await {
+        let acme = app.tenant("acme").await;
+        let (_, email) = member(&acme, "Ada", Role::Viewer).await;
+        let (here, there) = (signed_in(&app, "acme", &email, PASSWORD).await, signed_in(&app, "acme", &email, PASSWORD).await);
+        let change = |current: &str, new: &str| serde_json::json!({"current": current, "new": new});
+        let weak = here.post("/v1/me/password", change(PASSWORD, "short")).await;
+        assert_eq!((weak.refusal(), &weak.json()["error"]["field"]), ((422, "invalid_field".to_owned()), &serde_json::json!("new")));
+        assert_eq!(here.post("/v1/me/password", change("wrong horse battery", "another long password")).await.refusal(), (401, "wrong_credentials".to_owned()));
+        here.post("/v1/me/password", change(PASSWORD, "another long password")).await.expect(204);
+        here.get("/v1/me").await.expect(200);
+        assert_eq!(there.get("/v1/me").await.refusal(), (401, "not_signed_in".to_owned()), "{}", app.engine);
+        assert_eq!(db_actions(&acme).await.last().map(String::as_str), Some("password.change"));
+        signed_in(&app, "acme", &email, "another long password").await;
+        for _ in 0..5 {
+            here.post("/v1/me/password", change("wrong horse battery", "yet another password")).await;
+        }
+        assert_eq!(here.post("/v1/me/password", change("another long password", "yet another password")).await.refusal(), (429, "throttled".to_owned()), "who found a session cannot guess on");
+    }
+}

@@ -6,15 +6,69 @@ use serde_json::json;
 use super::{PASSWORD, credentials, db_actions, db_mailed_token, db_mails, member, signed_in};
 use crate::{
     audit::Author,
-    identity::{rules::RESET_MS, tokens::{Kind, Token}},
+    db::STATEMENTS,
+    identity::{rules::RESET_MS, settled, tokens::{Kind, Token}},
     tenancy,
-    testing::{App, Reply},
+    testing::{App, Reply, Tenant},
 };
 
 const NEW: &str = "another long password";
 
 async fn ask(app: &App, tenant: &str, email: &str) -> Reply {
-    app.nobody().post("/v1/password-resets", json!({"tenant": tenant, "email": email})).await
+    let reply = app.nobody().post("/v1/password-resets", json!({"tenant": tenant, "email": email})).await;
+    settled().await;
+    reply
+}
+
+#[tokio::test]
+async fn nothing_is_looked_up_before_the_answer() {
+    for app in App::both().await {
+        let acme = app.tenant("acme").await;
+        let (_, email) = member(&acme, "Ada", Role::Admin).await;
+        for email in [email.as_str(), "nobody@acme.example"] {
+            STATEMENTS.with(std::cell::Cell::take);
+            app.nobody().post("/v1/password-resets", json!({"tenant": "acme", "email": email})).await.expect(202);
+            assert_eq!(STATEMENTS.with(std::cell::Cell::take), 0, "{}: {email} takes no time of the store", app.engine);
+            settled().await;
+            assert!(STATEMENTS.with(std::cell::Cell::take) > 0, "and then the work is done");
+        }
+    }
+}
+
+/// Every text in the outbox, as it lies in the store.
+async fn db_raw_mail(acme: &Tenant) -> String {
+    let rows: Vec<(String, Option<String>)> = acme.db_write().await.query("select body, link from mail where tenant_id = $1").all().await.expect("the outbox");
+    rows.into_iter().map(|(body, link)| format!("{body}\n{}\n", link.unwrap_or_default())).collect()
+}
+
+#[tokio::test]
+async fn a_links_token_stays_in_the_outbox_only_while_it_can_be_used() {
+    for app in App::both().await {
+        let acme = app.tenant("acme").await;
+        let (_, email) = member(&acme, "Ada", Role::Admin).await;
+        ask(&app, "acme", &email).await;
+        let replaced = db_mailed_token(&acme, &email).await;
+        assert_eq!(db_raw_mail(&acme).await.matches(&replaced).count(), 1, "in the link alone");
+        app.pass(1);
+        ask(&app, "acme", &email).await;
+        let used = db_mailed_token(&acme, &email).await;
+        assert!(!db_raw_mail(&acme).await.contains(&replaced), "{}: a newer one took its place", app.engine);
+        complete(&app, &used, NEW).await.expect(204);
+        assert!(!db_raw_mail(&acme).await.contains("omr_"), "used");
+        app.pass(RESET_MS * 3);
+        ask(&app, "acme", &email).await;
+        let old = db_mailed_token(&acme, &email).await;
+        app.pass(RESET_MS * 3);
+        ask(&app, "acme", "nobody@acme.example").await;
+        let owner = acme.person(Role::Owner).await;
+        owner.post("/v1/invitations", json!({"email": "new@acme.example", "role": "viewer"})).await.expect(201);
+        assert!(!db_raw_mail(&acme).await.contains(&old), "too old");
+        app.pass(crate::mail::KEPT_MS + 1);
+        let mut scope = acme.db_write().await;
+        let letter = crate::mail::Mail { id: app.state.new_id(), recipient: "x@y.z".into(), subject: "s".into(), body: "b".into(), link: None, about: None, created_at: app.state.now() };
+        crate::mail::post(&mut scope, &letter).await.expect("posted");
+        assert_eq!(crate::mail::list(&mut scope, None, 200).await.expect("the outbox").len(), 1, "and old letters go");
+    }
 }
 
 async fn complete(app: &App, token: &str, password: &str) -> Reply {

@@ -129,3 +129,15 @@ async fn signing_in_for_ever_does_not_pile_up_sessions() {
         last.get("/v1/me").await.expect(200);
     }
 }
+
+#[tokio::test]
+async fn one_may_go_away_from_a_suspended_tenant_and_do_nothing_else() {
+    for app in App::both().await {
+        let acme = app.tenant("acme").await;
+        let ada = acme.person(Role::Admin).await;
+        crate::tenancy::suspend(&app.state, &crate::audit::Author::system("test"), None, acme.id, "unpaid").await.expect("suspended");
+        assert_eq!(ada.get("/v1/sessions").await.refusal(), (403, "tenant_suspended".to_owned()));
+        ada.delete("/v1/sessions/current").await.expect(204);
+        assert_eq!(ada.get("/v1/me").await.refusal(), (401, "not_signed_in".to_owned()), "{}", app.engine);
+    }
+}

@@ -178,11 +178,53 @@ async fn what_strangers_typed_is_not_kept() {
         let acme = app.tenant("acme").await;
         app.nobody().post("/v1/sessions", credentials("acme", "my-secret@elsewhere.example", PASSWORD)).await;
         let rows: Vec<(String, i64)> = acme.db_write().await.query("select subject, last_at from sign_in_throttle where tenant_id = $1").all().await.expect("rows");
-        assert_eq!(rows.len(), 1);
-        assert!(!rows[0].0.contains("secret"), "{}", rows[0].0);
+        assert_eq!(rows.len(), 2, "from here and from everywhere");
+        assert!(rows.iter().all(|row| !row.0.contains("secret")), "{rows:?}");
         app.pass(2 * 86_400_000);
         app.nobody().post("/v1/sessions", credentials("acme", "another@elsewhere.example", PASSWORD)).await;
         let rows: Vec<(String, i64)> = acme.db_write().await.query("select subject, last_at from sign_in_throttle where tenant_id = $1").all().await.expect("rows");
-        assert_eq!(rows.iter().map(|(_, at)| Millis(*at)).collect::<Vec<_>>(), [app.state.now()], "old counts are swept");
+        assert_eq!(rows.iter().map(|(_, at)| Millis(*at)).collect::<Vec<_>>(), [app.state.now(); 2], "old counts are swept");
+    }
+}
+
+/// Somebody's request to sign in from an address, as a proxy or the socket says it.
+async fn from(app: &App, address: &str, typed: serde_json::Value) -> crate::testing::Reply {
+    let peer: std::net::SocketAddr = format!("{address}:4000").parse().expect("an address");
+    let mut request = Request::builder().method("POST").uri("/v1/sessions").header(header::CONTENT_TYPE, "application/json").body(Body::from(typed.to_string())).expect("a request");
+    request.extensions_mut().insert(axum::extract::ConnectInfo(peer));
+    app.send(request).await
+}
+
+#[tokio::test]
+async fn guessing_elsewhere_locks_nobody_out_of_the_network_they_signed_in_from() {
+    for app in App::both().await {
+        let acme = app.tenant("acme").await;
+        let (_, email) = member(&acme, "Ada", Role::Admin).await;
+        from(&app, "192.0.2.1", credentials("acme", &email, PASSWORD)).await.expect(201);
+        let mut last = 0;
+        for n in 0..101 {
+            last = from(&app, &format!("198.51.{n}.7"), credentials("acme", &email, "wrong horse battery")).await.status;
+        }
+        assert_eq!(last, 429, "{}: a hundred guesses from a hundred networks", app.engine);
+        assert_eq!(from(&app, "203.0.113.5", credentials("acme", &email, PASSWORD)).await.status, 429, "a network that nobody knows waits");
+        from(&app, "192.0.2.1", credentials("acme", &email, PASSWORD)).await.expect(201);
+        let refusals = db_actions(&acme).await.iter().filter(|action| *action == "session.refuse").count();
+        assert!((1..=20).contains(&refusals), "the log tells of it, a sample: {refusals}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_too_long_to_be_one_is_refused_by_field_before_it_is_counted() {
+    let app = App::sqlite().await;
+    app.tenant("acme").await;
+    for (tenant, email, field) in [("a".repeat(41), "a@b.c".to_owned(), "tenant"), ("acme".to_owned(), format!("{}@b.c", "a".repeat(251)), "email")] {
+        for path in ["/v1/sessions", "/v1/password-resets"] {
+            let mut body = json!({"tenant": tenant, "email": email});
+            if path == "/v1/sessions" {
+                body = credentials(&tenant, &email, PASSWORD);
+            }
+            let reply = app.nobody().post(path, body).await;
+            assert_eq!((reply.refusal(), &reply.json()["error"]["field"]), ((422, "invalid_field".to_owned()), &json!(field)), "{path}");
+        }
     }
 }

@@ -36,6 +36,20 @@ pub async fn seq(scope: &mut Scope) -> Result<Seq, DbError> {
     Ok(Seq(seq))
 }
 
+const RESTORED: &str = "
+    insert into sync_state (tenant_id, epoch, min_retained_seq) select tenant_id, 2, seq from tenant_clock where tenant_id = $1
+    on conflict (tenant_id) do update set epoch = sync_state.epoch + 1, min_retained_seq = excluded.min_retained_seq";
+
+/// Begins another epoch at the present sequence: the store was restored from a backup, and what
+/// replicas hold of later sequences is of a past that is lost.
+///
+/// # Errors
+/// Whatever the store says.
+pub async fn begin_epoch(scope: &mut Scope) -> Result<u64, DbError> {
+    scope.query(RESTORED).execute().await?;
+    epoch(scope).await
+}
+
 /// The tenant's epoch; 1 until a restore.
 ///
 /// # Errors
@@ -151,20 +165,36 @@ pub async fn receipts_by_number(scope: &mut Scope, client: ClientId, first: u64,
         .collect()
 }
 
-/// The final receipts of these intents, whichever replica and number they came under.
+/// The last word about these intents, whichever replica and number it came under: the final one,
+/// or that they were put off.
 ///
 /// # Errors
 /// Whatever the store says.
 pub async fn receipts_by_intent(scope: &mut Scope, intents: &[IntentId]) -> Result<HashMap<IntentId, StoredReceipt>, DbError> {
     let mut found = HashMap::new();
     for part in parts(intents) {
-        let sql = format!("select intent_id, seq, outcome from receipt where tenant_id = $1 and is_final and intent_id in ({})", placeholders(2, part.len()));
+        // Two halves, each with an index of its own; the final ones come last and stand.
+        let ids = placeholders(2, part.len());
+        let sql = format!(
+            "select intent_id, seq, outcome, is_final from receipt where tenant_id = $1 and not is_final and intent_id in ({}) union all
+             select intent_id, seq, outcome, is_final from receipt where tenant_id = $1 and is_final and intent_id in ({}) order by is_final",
+            ids, ids
+        );
         let query = part.iter().fold(scope.query(AssertSqlSafe(sql)), |query, id| query.bind(*id));
-        for (intent, seq, outcome) in query.all::<(Uuid, i64, String)>().await? {
+        for (intent, seq, outcome, _) in query.all::<(Uuid, i64, String, bool)>().await? {
             found.insert(intent.into(), StoredReceipt { intent: intent.into(), seq: Seq(seq), outcome: from_json(&outcome)? });
         }
     }
     Ok(found)
+}
+
+/// Forgets that these intents were put off: another word about them takes the place of that.
+async fn overwrite(scope: &mut Scope, intents: &[IntentId]) -> Result<(), DbError> {
+    for part in parts(intents) {
+        let sql = format!("delete from receipt where tenant_id = $1 and not is_final and intent_id in ({})", placeholders(2, part.len()));
+        part.iter().fold(scope.query(AssertSqlSafe(sql)), |query, id| query.bind(*id)).execute().await?;
+    }
+    Ok(())
 }
 
 /// A receipt to keep.
@@ -179,11 +209,12 @@ pub struct NewReceipt {
     pub body: Option<String>,
 }
 
-/// Keeps receipts of one replica.
+/// Keeps receipts of one replica, `again` being the intents that have one already.
 ///
 /// # Errors
 /// [`DbError::Unique`] when a number or an intent has one already; whatever else the store says.
-pub async fn insert_receipts(scope: &mut Scope, client: ClientId, receipts: &[NewReceipt], now: Millis) -> Result<(), DbError> {
+pub async fn insert_receipts(scope: &mut Scope, client: ClientId, receipts: &[NewReceipt], again: &[IntentId], now: Millis) -> Result<(), DbError> {
+    overwrite(scope, again).await?;
     for part in parts(receipts) {
         let rows: Vec<String> = (0..part.len()).map(|row| format!("($1, $2, $3, {})", placeholders(4 + row * 6, 6))).collect();
         let sql = format!("insert into receipt (tenant_id, client_id, recorded_at, n, intent_id, seq, outcome, is_final, body) values {}", rows.join(", "));

@@ -27,7 +27,7 @@ use crate::db::{DbError, Scope, Value};
 
 pub use attempt::AttemptRow;
 pub use device::DeviceRow;
-pub use keeping::{Client, NewReceipt, StoredReceipt, checksum, client, epoch, insert_receipts, min_retained, receipts_by_intent, receipts_by_number, save_checksum, save_client, seq, tables_agree};
+pub use keeping::{Client, NewReceipt, StoredReceipt, begin_epoch, checksum, client, epoch, insert_receipts, min_retained, receipts_by_intent, receipts_by_number, save_checksum, save_client, seq, tables_agree};
 pub use model::ModelRow;
 pub use site::SiteRow;
 

@@ -115,6 +115,94 @@ async fn an_intent_on_which_the_store_fails_is_quarantined_and_the_others_go_thr
     }
 }
 
+/// Makes the store fail on a site of that name as it does when the moment is bad: no rule is broken.
+async fn db_fail_on(tenant: &Tenant, name: &str) {
+    if tenant.app.engine == "sqlite" {
+        db_sabotage(tenant, &format!("create trigger sabotage before insert on site when new.name = '{name}' begin select raise(abort, 'no room'); end")).await;
+    } else {
+        db_sabotage(tenant, &format!("create function sabotage() returns trigger language plpgsql as $$ begin if new.name = '{name}' then raise exception 'no room' using errcode = '53100'; end if; return new; end $$")).await;
+        db_sabotage(tenant, "create trigger sabotage before insert on site for each row execute function sabotage()").await;
+    }
+}
+
+#[tokio::test]
+async fn a_store_that_fails_for_a_moment_sets_nobodys_work_aside() {
+    for app in App::both().await {
+        let tenant = app.tenant("acme").await;
+        let mut a = Tablet::of(&tenant, Role::Admin).await;
+        for name in ["one", "two", "three"] {
+            a.new_site(name);
+        }
+        let push = a.next_push().expect("three intents");
+        db_fail_on(&tenant, "two").await;
+        assert!(a.send(&push).await.status >= 500, "the push as a whole fails ({})", app.engine);
+        assert_eq!(sites(&a.actor).await, [""; 0], "and nothing of it happened");
+        db_sabotage(&tenant, if app.engine == "sqlite" { "drop trigger sabotage" } else { "drop function sabotage cascade" }).await;
+        assert_eq!(outcomes(&a.send(&push).await.expect(200)), ["applied", "applied", "applied"]);
+        db_checksum_holds(&tenant).await;
+    }
+}
+
+async fn db_receipts(tenant: &Tenant) -> i64 {
+    tenant.db_write().await.query("select count(*) from receipt where tenant_id = $1").one::<(i64,)>().await.expect("it reads").0
+}
+
+#[tokio::test]
+async fn a_child_waits_for_a_parent_that_was_put_off_in_an_earlier_push() {
+    for app in App::both().await {
+        let tenant = app.tenant("acme").await;
+        let a = Tablet::of(&tenant, Role::Admin).await;
+        let client = a.meta().client_id;
+        let site = new_site(&app, "parent");
+        let mut parent = json!(push_of(&app, client, vec![intent(&app, client, 1, Change::SiteCreate(site.clone()))]));
+        let (whole, id) = (parent["intents"][0]["change"].clone(), parent["intents"][0]["id"].clone());
+        // A newer app's change, which this server cannot read.
+        parent["schema"] = json!(SCHEMA + 1);
+        parent["intents"][0]["change"] = json!({"kind": "site.fly", "body": {}});
+        let first = a.actor.post("/v1/sync/push", parent.clone()).await.expect(200);
+        assert_eq!(outcomes(&first), ["later"]);
+        let child = |n| Intent { depends_on: vec![serde_json::from_value(id.clone()).expect("an id")], ..intent(&app, client, n, rename(site.id, "child")) };
+        let push = push_of(&app, client, vec![child(2)]);
+        assert_eq!(outcomes(&a.send(&push).await.expect(200)), ["later"], "not refused: its parent may come yet ({})", app.engine);
+        // Put off again and again, one receipt an intent is kept.
+        for n in 3..6 {
+            parent["intents"][0]["n"] = json!(n);
+            assert_eq!(outcomes(&a.actor.post("/v1/sync/push", parent.clone()).await.expect(200)), ["later"]);
+        }
+        assert_eq!(db_receipts(&tenant).await, 2);
+        parent["intents"][0]["n"] = json!(1);
+        assert_eq!(outcomes(&a.actor.post("/v1/sync/push", parent.clone()).await.expect(200)), ["later"], "an old push that comes late is answered still");
+        parent["intents"][0]["n"] = json!(6);
+        parent["intents"][0]["change"] = whole;
+        assert_eq!(outcomes(&a.actor.post("/v1/sync/push", parent).await.expect(200)), ["applied"]);
+        let again = Intent { id: push.intents[0].id, ..child(7) };
+        assert_eq!(outcomes(&a.send(&push_of(&app, client, vec![again])).await.expect(200)), ["applied"]);
+        assert_eq!((sites(&a.actor).await, db_receipts(&tenant).await), (vec!["child".to_owned()], 2));
+    }
+}
+
+#[tokio::test]
+async fn a_tenant_that_was_restored_begins_another_epoch_where_it_stands() {
+    for app in App::both().await {
+        let tenant = app.tenant("acme").await;
+        let mut a = Tablet::of(&tenant, Role::Admin).await;
+        a.new_site("one");
+        a.sync().await;
+        for epoch in 2..4 {
+            let mut scope = tenant.db_write().await;
+            let now = crate::sync::restored(&mut scope, &app.state, &crate::audit::Author::system("test")).await.expect("restored");
+            assert_eq!(now, epoch);
+            scope.commit().await.expect("a commit");
+            let body = json!({"protocol": 1, "schema": 1, "client_id": a.meta().client_id, "app_version": "0.1.0", "now": app.state.now()});
+            let hello = serde_json::from_value(a.actor.post("/v1/sync/hello", body).await.expect(200)).expect("a hello");
+            assert_eq!(client::greet(&mut a.store, &hello).expect("memory never fails"), Greeting::Restored, "{}", app.engine);
+            client::restored(&mut a.store, app.state.new_id()).expect("memory never fails");
+            a.sync().await;
+            assert_eq!(sites(&a.actor).await, ["one"], "nothing is there twice");
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_gap_is_refused_with_the_number_that_has_to_come() {
     for app in App::both().await {

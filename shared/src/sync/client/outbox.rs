@@ -41,12 +41,26 @@ pub fn greet<R: Replica>(replica: &mut R, hello: &HelloResponse) -> Result<Greet
     let unanswered = replica.waiting(1)?.first().map_or(meta.next_n, |entry| entry.intent.n);
     let has_forgotten = hello.last_n.saturating_add(1) < unanswered;
     Ok(if back_in_time || has_forgotten {
+        let is_other_life = meta.epoch != 0 && meta.epoch != hello.epoch;
+        forget_the_lost_past(replica, if is_other_life { hello.seq.min(hello.min_retained_seq) } else { hello.seq })?;
         Greeting::Restored
     } else if hello.last_n >= meta.next_n {
         Greeting::Forked
     } else {
         Greeting::Known
     })
+}
+
+/// Sequences after `last` belong to a past that the server lost, and others will give them again:
+/// what was seen then was seen no later than `last`, or their edits would be taken for known ones.
+fn forget_the_lost_past<R: Replica>(replica: &mut R, last: Seq) -> Result<(), R::Error> {
+    let mut entries = replica.acknowledged()?;
+    entries.extend(replica.outbox()?);
+    for mut entry in entries.into_iter().filter(|entry| entry.intent.base > Some(last)) {
+        entry.intent.base = Some(last);
+        replica.save_entry(&entry)?;
+    }
+    Ok(())
 }
 
 /// The next intents to push, `None` when there are none. Ask again after [`take_receipts`].
@@ -211,4 +225,46 @@ fn close<R: Replica>(replica: &mut R, mut entry: Entry, now: Millis) -> Result<(
     entry.state = State::Done { receipt: None, at: now };
     replica.save_entry(&entry)?;
     replica.forget_done_before(now.plus(-KEEP_ACKNOWLEDGED_MS))
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::{
+        ids::{PersonId, SiteId, TenantId},
+        roles::Role,
+        sync::{
+            Change, Intent,
+            client::Memory,
+            intent::{SitePatch, SiteUpdate},
+        },
+    };
+
+    fn hello(epoch: u64, seq: i64, min_retained: i64) -> HelloResponse {
+        HelloResponse {
+            protocol: 1, schema: 1, min_schema: 1, server_version: String::new(), capabilities: vec![], server_time: Millis(0), skew_ms: 0,
+            epoch, seq: Seq(seq), min_retained_seq: Seq(min_retained), scopes: vec![], last_n: 0,
+        }
+    }
+
+    /// The base of an edit that was made having seen sequence 40, after that greeting.
+    fn base_after(hello: &HelloResponse) -> (Greeting, Option<Seq>) {
+        let id = Uuid::from_u128;
+        let client = ClientId(id(1));
+        let mut replica = Memory::new(Meta { epoch: 1, cursor: Seq(50), ..Meta::new(client, TenantId(id(2)), PersonId(id(3)), Role::Admin) });
+        let change = Change::SiteUpdate(SiteUpdate { id: SiteId(id(4)), patch: SitePatch::default() });
+        let intent = Intent { client_id: client, n: 1, id: IntentId(id(5)), at: Millis(0), base: Some(Seq(40)), depends_on: vec![], change };
+        replica.save_entry(&Entry { order: 1, intent, state: State::Waiting }).unwrap();
+        let greeting = greet(&mut replica, hello).unwrap();
+        (greeting, replica.outbox().unwrap()[0].intent.base)
+    }
+
+    #[test]
+    fn what_was_seen_in_a_past_that_the_server_lost_counts_up_to_where_it_goes_on() {
+        assert_eq!(base_after(&hello(1, 60, 0)), (Greeting::Known, Some(Seq(40))), "nothing was lost");
+        assert_eq!(base_after(&hello(1, 30, 0)), (Greeting::Restored, Some(Seq(30))), "31 to 40 will be somebody else's");
+        assert_eq!(base_after(&hello(2, 90, 30)), (Greeting::Restored, Some(Seq(30))), "they are already");
+    }
 }

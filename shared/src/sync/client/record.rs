@@ -8,7 +8,7 @@ use crate::{
     sync::{
         intent::{Change, Intent},
         receipt::Refusal,
-        rows::{RowKey, Seq, SyncedRow, Table},
+        rows::{RowKey, Seq, SyncedRow},
     },
     time::Millis,
 };
@@ -50,11 +50,13 @@ fn base<R: Replica>(replica: &R, change: &Change, target: RowKey) -> Result<Opti
 
 /// The pending intents that made rows which this one uses.
 fn depends_on<R: Replica>(replica: &R, meta: &Meta, change: &Change) -> Result<Vec<IntentId>, R::Error> {
+    // Evidence stands by itself: a refused device or site does not take its attempt along.
+    if matches!(change, Change::AttemptRecord(_)) {
+        return Ok(vec![]);
+    }
     let mut local = HashSet::new();
     for key in change.touches(meta.tenant) {
-        // Evidence stands by itself: a refused device does not take its attempt along.
-        let needs = !(matches!(change, Change::AttemptRecord(_)) && key.table == Table::Device);
-        if needs && replica.seq_of(key)? == Some(Seq(0)) {
+        if replica.seq_of(key)? == Some(Seq(0)) {
             local.insert(key);
         }
     }

@@ -1,11 +1,13 @@
 //! Attempts: evidence, append-only, one writer (SYNC.md 1.5).
 //!
-//! An attempt is kept whatever has become of its device: a retired device, or one that somebody
-//! else commissioned later, keeps the record of the work and is not changed by it.
+//! An attempt is kept whatever has become of its device and its site: a device that was retired or
+//! commissioned by somebody else later, a site that was refused or is gone. What machines and
+//! people said is kept as it came, as far as a store can hold it ([`kept`]); no length and no odd
+//! character is a reason to lose the record of the work.
 
 use super::{Actor, RowChange, Who, device, missing, text};
 use crate::{
-    entities::{Attempt, AttemptOutcome, DeviceState},
+    entities::{Attempt, AttemptOutcome, AttemptStep, Device, DeviceState, StepOutcome},
     ids::DeviceId,
     sync::{
         receipt::{Code, Refusal},
@@ -13,8 +15,10 @@ use crate::{
     },
 };
 
-/// Most steps in one attempt; a technician who tries more often starts a new one.
+/// Most steps that are kept of one attempt.
 const STEPS: usize = 500;
+/// Of more, these last ones are kept: they say how it ended.
+const LAST_STEPS: usize = 200;
 /// Longest code, version or name of a technical kind.
 const TERM: usize = 120;
 /// Longest receipt, in base64.
@@ -29,27 +33,29 @@ pub fn record(attempt: &Attempt, actor: &Actor, rows: &impl Rows) -> Result<Vec<
     }
     check(attempt)?;
     check_device(attempt, actor, rows)?;
-    if let Some(site) = attempt.site_id {
-        device::known_site("site_id", site, rows)?;
-    }
+    let attempt = kept(attempt);
     match rows.attempt(attempt.id) {
-        Some(known) if known == attempt => return Ok(vec![]),
+        Some(known) if *known == attempt => return Ok(vec![]),
         Some(_) => return Err(Refusal::new(Code::AppendOnly, "this attempt is recorded already, with other content")),
         None => {}
     }
-    let mut changes = vec![RowChange::Put(Box::new(attempt.clone()).into())];
-    changes.extend(of_device(attempt, rows));
+    let of_device = of_device(&attempt, rows);
+    let mut changes = vec![RowChange::Put(Box::new(attempt).into())];
+    changes.extend(of_device);
     Ok(changes)
 }
 
-/// A success is news about its device, unless that is retired or holds a higher epoch.
+/// A success is news about its device, unless that is retired or holds a higher epoch. The epoch
+/// itself is not taken from here: only the device's own claim shows a receipt that was verified,
+/// and a number made up in a record would make that claim stale for ever.
 fn of_device(attempt: &Attempt, rows: &impl Rows) -> Option<RowChange> {
     let old = rows.device(attempt.device_id?)?;
     let epoch = attempt.epoch.unwrap_or(old.epoch);
     if attempt.outcome != AttemptOutcome::Succeeded || old.state == DeviceState::Retired || epoch < old.epoch {
         return None;
     }
-    let new = device::taken_over(old, epoch, attempt.site_id, attempt.firmware.clone());
+    let site = attempt.site_id.filter(|site| rows.site(*site).is_some());
+    let new = Device { epoch: old.epoch, ..device::taken_over(old, epoch, site, attempt.firmware.clone()) };
     (new != *old).then(|| RowChange::Put(new.into()))
 }
 
@@ -62,29 +68,49 @@ fn check_device(attempt: &Attempt, actor: &Actor, rows: &impl Rows) -> Result<()
     }
 }
 
+/// What the app itself writes down; everything else is evidence.
 fn check(attempt: &Attempt) -> Result<(), Refusal> {
     for (field, value) in [("technician_name", &attempt.technician_name), ("app_version", &attempt.app_version), ("os", &attempt.os), ("radio", &attempt.radio)] {
         text::line(field, value, TERM)?;
     }
-    if let Some(serial) = &attempt.serial {
-        text::serial("serial", serial)?;
-    }
-    for (field, value, max) in [
-        ("protocol", &attempt.protocol, TERM),
-        ("firmware", &attempt.firmware, TERM),
-        ("cause", &attempt.cause, TERM),
-        ("network_name", &attempt.network_name, TERM),
-        ("receipt", &attempt.receipt, RECEIPT),
-    ] {
-        text::evidence(field, value.as_deref(), max)?;
-    }
-    if attempt.steps.len() > STEPS {
-        return Err(Refusal::field("steps", format!("there are {}, at most {STEPS} are kept", attempt.steps.len())));
-    }
     for step in &attempt.steps {
         text::line("steps.step", &step.step, TERM)?;
-        text::evidence("steps.cause", step.cause.as_deref(), TERM)?;
     }
     // Its times are taken as they are: a clock that was set right in the middle is no reason to lose a record.
     Ok(())
+}
+
+/// The attempt as it is kept; of what is kept already, the same.
+fn kept(attempt: &Attempt) -> Attempt {
+    let term = |value: &Option<String>| value.as_deref().map(|value| text::evidence(value, TERM));
+    let mut kept = Attempt {
+        serial: term(&attempt.serial),
+        protocol: term(&attempt.protocol),
+        firmware: term(&attempt.firmware),
+        cause: term(&attempt.cause),
+        network_name: term(&attempt.network_name),
+        receipt: attempt.receipt.as_deref().map(|receipt| text::evidence(receipt, RECEIPT)),
+        ..attempt.clone()
+    };
+    for step in &mut kept.steps {
+        step.cause = term(&step.cause);
+    }
+    leave_steps_out(&mut kept.steps);
+    kept
+}
+
+/// Of more than [`STEPS`] the middle goes; a step in its place says how many.
+fn leave_steps_out(steps: &mut Vec<AttemptStep>) {
+    if steps.len() <= STEPS {
+        return;
+    }
+    let (from, until) = (STEPS - LAST_STEPS - 1, steps.len() - LAST_STEPS);
+    let mark = AttemptStep {
+        step: format!("{} steps left out", until - from),
+        started_at: steps[from].started_at,
+        duration_ms: 0,
+        outcome: StepOutcome::Skipped,
+        cause: None,
+    };
+    steps.splice(from..until, [mark]);
 }

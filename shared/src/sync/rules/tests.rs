@@ -174,7 +174,7 @@ fn a_successful_attempt_takes_its_device_over() {
     let changes = apply(&record, &actor(Role::Technician), &with(DeviceState::Planned)).unwrap();
     assert_eq!(changes.len(), 2, "the record and the device");
     let device = the_device(&changes);
-    assert_eq!((device.state, device.epoch, device.site_id, device.firmware.as_deref()), (DeviceState::Claimed, 4, Some(site(11).id), Some("1.2")));
+    assert_eq!((device.state, device.epoch, device.site_id, device.firmware.as_deref()), (DeviceState::Claimed, 3, Some(site(11).id), Some("1.2")), "the epoch waits for the device's own word");
 }
 
 #[test]
@@ -201,7 +201,61 @@ fn an_attempt_with_odd_names_and_a_clock_set_back_is_still_evidence() {
     let odd = Attempt { network_name: Some("Caf\u{e9}\u{7}\t".into()), started_at: Millis(9), ended_at: Millis(-5), ..attempt(AttemptOutcome::Failed, None) };
     assert!(apply(&Change::AttemptRecord(Box::new(odd.clone())), &actor(Role::Technician), &rows(base())).is_ok());
     let zero = Attempt { network_name: Some("a\0b".into()), ..odd };
-    assert_eq!(refusal(Change::AttemptRecord(Box::new(zero)), &actor(Role::Technician), &rows(base())), field("network_name"));
+    assert_eq!(recorded(zero).network_name.as_deref(), Some("a\u{2400}b"), "no store holds a zero character");
+}
+
+/// The attempt as the rules keep it.
+fn kept(attempt: Attempt) -> Attempt {
+    match apply(&Change::AttemptRecord(Box::new(attempt)), &actor(Role::Technician), &rows(base())).unwrap().remove(0) {
+        RowChange::Put(Row::Attempt(kept)) => *kept,
+        other => panic!("{other:?} is no attempt"),
+    }
+}
+
+/// The same; keeping that again changes nothing.
+fn recorded(attempt: Attempt) -> Attempt {
+    let once = kept(attempt);
+    assert_eq!(kept(once.clone()), once, "and stays so");
+    once
+}
+
+#[test]
+fn an_attempt_stands_alone_whatever_the_device_says_and_wherever_it_was() {
+    let serial = "SN\u{e9} \u{2603}\u{7} 7";
+    let named = |serial: String| Attempt { device_id: Some(DeviceId::for_serial(TENANT, &serial)), serial: Some(serial), ..attempt(AttemptOutcome::Failed, None) };
+    assert_eq!(recorded(named(serial.to_owned())).serial.as_deref(), Some(serial), "a serial number is evidence, as it came");
+    let long = kept(named("9".repeat(200))).serial.expect("a serial");
+    assert_eq!((long.chars().count(), long.ends_with('\u{2026}')), (120, true), "too long is cut and says so");
+    let nowhere = Attempt { site_id: Some(SiteId(Uuid::from_u128(404))), ..attempt(AttemptOutcome::Succeeded, Some(4)) };
+    let changes = apply(&Change::AttemptRecord(Box::new(nowhere)), &actor(Role::Technician), &with(DeviceState::Planned)).unwrap();
+    assert_eq!((changes.len(), the_device_of(&changes).site_id), (2, None), "recorded; the device stands nowhere yet");
+}
+
+fn the_device_of(changes: &[RowChange]) -> &Device {
+    changes.iter().find_map(|change| match change {
+        RowChange::Put(Row::Device(device)) => Some(device),
+        _ => None,
+    }).expect("a device")
+}
+
+#[test]
+fn of_too_many_steps_the_middle_goes_and_says_so() {
+    use crate::entities::{AttemptStep, StepOutcome};
+    let step = |n: i64| AttemptStep { step: format!("step {n}"), started_at: Millis(n), duration_ms: 1, outcome: StepOutcome::Failed, cause: None };
+    let steps = recorded(Attempt { steps: (0..740).map(step).collect(), ..attempt(AttemptOutcome::Failed, None) }).steps;
+    let names: Vec<&str> = [0, 298, 299, 300, 499].map(|n: usize| steps[n].step.as_str()).to_vec();
+    assert_eq!((steps.len(), names), (500, vec!["step 0", "step 298", "241 steps left out", "step 540", "step 739"]));
+}
+
+#[test]
+fn a_record_cannot_make_a_devices_own_claim_stale() {
+    let forged = Change::AttemptRecord(Box::new(attempt(AttemptOutcome::Succeeded, Some(u32::MAX))));
+    let there = with(DeviceState::Claimed);
+    let device = the_device_of(&apply(&forged, &actor(Role::Technician), &there).unwrap()).clone();
+    assert_eq!(device.epoch, 3);
+    let there = rows(base().into_iter().chain([device.into()]));
+    let claim = Change::DeviceClaimed(DeviceClaimed { serial: "A1".into(), model_id: None, site_id: None, epoch: 4, firmware: None });
+    assert_eq!(the_device_of(&apply(&claim, &device_actor("A1"), &there).unwrap()).epoch, 4);
 }
 
 #[test]
@@ -223,8 +277,6 @@ fn references_to_rows_that_are_not_there_are_refused_by_field() {
     let tech = actor(Role::Technician);
     assert_eq!(refusal(new(Some(elsewhere), model().id), &tech, &rows(base())), (Code::NotFound, Some("site_id".into())));
     assert_eq!(refusal(new(None, ModelId(Uuid::from_u128(404))), &tech, &rows(base())), (Code::NotFound, Some("model_id".into())));
-    let lost = Change::AttemptRecord(Box::new(Attempt { site_id: Some(elsewhere), ..attempt(AttemptOutcome::Failed, None) }));
-    assert_eq!(refusal(lost, &tech, &rows(base())), (Code::NotFound, Some("site_id".into())));
     let crossed = Change::AttemptRecord(Box::new(Attempt { serial: Some("Z9".into()), ..attempt(AttemptOutcome::Failed, None) }));
     assert_eq!(refusal(crossed, &tech, &with(DeviceState::Planned)), field("device_id"));
 }

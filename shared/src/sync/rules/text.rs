@@ -38,14 +38,14 @@ pub fn block(field: &str, value: Option<&str>, max: usize) -> Result<Option<Stri
     within(field, text, max).map(Some)
 }
 
-/// A text that a machine reported, e.g. the name of a network, kept as it came: only what no store
-/// can hold, and what is too long, is refused.
-pub fn evidence(field: &str, value: Option<&str>, max: usize) -> Result<(), Refusal> {
-    let Some(text) = value else { return Ok(()) };
-    if text.contains('\0') {
-        return Err(Refusal::field(field, "has a zero character"));
+/// A text that a machine reported, e.g. the name of a network, kept as it came: only the character
+/// that no store can hold is shown instead, and what is too long ends with an ellipsis.
+pub fn evidence(text: &str, max: usize) -> String {
+    let shown = text.replace('\0', "\u{2400}");
+    match shown.char_indices().nth(max) {
+        None => shown,
+        Some(_) => shown.chars().take(max - 1).chain(['\u{2026}']).collect(),
     }
-    within(field, text, max).map(drop)
 }
 
 /// A patch of a text that must be there.

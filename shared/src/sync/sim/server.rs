@@ -41,6 +41,8 @@ pub struct Server {
     last_n: HashMap<ClientId, u64>,
     pub receipts: BTreeMap<(ClientId, u64), Receipt>,
     pub finals: HashMap<IntentId, Receipt>,
+    /// Under which number an intent was last put off; earlier such receipts are overwritten.
+    put_off: HashMap<IntentId, (ClientId, u64)>,
     pub roles: HashMap<PersonId, Role>,
     people: HashMap<ClientId, PersonId>,
     /// What the rows were at each sequence.
@@ -62,6 +64,7 @@ impl Server {
             last_n: HashMap::new(),
             receipts: BTreeMap::new(),
             finals: HashMap::new(),
+            put_off: HashMap::new(),
             roles: HashMap::new(),
             people: HashMap::new(),
             history: BTreeMap::from([(Seq(0), BTreeMap::new())]),
@@ -131,8 +134,7 @@ impl Server {
         let mut receipts = vec![];
         for intent in intents {
             if arrival(before, intent.n) == Arrival::Replay && !seeded::is(Bug::ReplayRunsAgain) {
-                let stored = self.receipts.get(&(push.client_id, intent.n)).filter(|stored| stored.intent_id == intent.id);
-                receipts.push(stored.ok_or(NotTaken::Forked)?.clone());
+                receipts.push(self.replay(push.client_id, intent).ok_or(NotTaken::Forked)?);
                 continue;
             }
             let receipt = self.carry_out(push, intent);
@@ -140,6 +142,12 @@ impl Server {
                 break;
             }
             self.last_n.insert(push.client_id, intent.n);
+            if let Some(overwritten) = self.put_off.remove(&intent.id) {
+                self.receipts.remove(&overwritten);
+            }
+            if !receipt.outcome.is_final() {
+                self.put_off.insert(intent.id, (push.client_id, intent.n));
+            }
             self.receipts.insert((push.client_id, intent.n), receipt.clone());
             if receipt.outcome.is_final() && !self.finals.contains_key(&intent.id) {
                 self.finals.insert(intent.id, receipt.clone());
@@ -176,10 +184,22 @@ impl Server {
         receipt(self.seq, decision.outcome)
     }
 
+    /// What was answered before; of a number whose receipt was overwritten, the last word about its intent.
+    fn replay(&self, client: ClientId, intent: &Intent) -> Option<Receipt> {
+        match self.receipts.get(&(client, intent.n)) {
+            Some(stored) => (stored.intent_id == intent.id).then(|| stored.clone()),
+            None => self.word_about(intent.id).map(|word| Receipt { n: intent.n, ..word.clone() }),
+        }
+    }
+
     /// The last word about an intent, or that it was put off.
+    fn word_about(&self, id: IntentId) -> Option<&Receipt> {
+        let put_off = || self.put_off.get(&id).and_then(|under| self.receipts.get(under));
+        self.finals.get(&id).or_else(put_off)
+    }
+
     fn outcome_of(&self, id: IntentId) -> Option<&Outcome> {
-        let put_off = || self.receipts.values().rev().find(|receipt| receipt.intent_id == id);
-        self.finals.get(&id).or_else(put_off).map(|receipt| &receipt.outcome)
+        self.word_about(id).map(|receipt| &receipt.outcome)
     }
 
     pub fn pull(&self, request: &PullRequest) -> Vec<Frame> {
