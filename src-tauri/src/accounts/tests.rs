@@ -1,15 +1,23 @@
 use std::{fs, io::Write, path::Path};
 
 use omniot_shared::{
-    ids::{PersonId, TenantId},
+    entities::{Attempt, AttemptOutcome},
+    ids::{AttemptId, ClientId, PersonId, SiteId, TenantId},
     roles::Role,
+    sync::{Row, Seq, SyncedRow},
     time::Millis,
 };
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::{AccountId, Card, Me, Person, Registry, Tenant};
-use crate::{App, Config, Reply, transport::Origin, vault::Vault};
+use crate::{
+    App, Config, Reply,
+    commissioning::flow::desk::Desk,
+    store::{commissions, replica, rows},
+    transport::{Origin, Server},
+    vault::Vault,
+};
 
 /// A data folder with so many accounts that were signed in once; nobody answers at their server.
 fn folder_of(data: &Path, people: u128) -> Vec<AccountId> {
@@ -17,13 +25,17 @@ fn folder_of(data: &Path, people: u128) -> Vec<AccountId> {
 }
 
 fn folder_at(data: &Path, people: u128, server: &str) -> Vec<AccountId> {
+    folder_with(data, people, server, Role::Owner)
+}
+
+fn folder_with(data: &Path, people: u128, server: &str, role: Role) -> Vec<AccountId> {
     let server = Origin::read(server).unwrap();
     let mut registry = Registry::read(data.join("accounts.json")).unwrap();
     let cards: Vec<Card> = (1..=people)
         .map(|n| {
             let (tenant, person) = (TenantId(Uuid::from_u128(1)), PersonId(Uuid::from_u128(n)));
             let me = Me {
-                person: Person { id: person, name: format!("Person {n}"), email: "x@example.com".into(), role: Role::Owner },
+                person: Person { id: person, name: format!("Person {n}"), email: "x@example.com".into(), role },
                 tenant: Tenant { id: tenant, name: "acme".into(), display_name: "Acme".into() },
                 permissions: vec![],
                 brand: json!({}),
@@ -123,4 +135,65 @@ async fn what_a_sign_out_left_behind_is_swept_at_the_next_start() {
     fs::remove_file(data.path().join("accounts.json")).unwrap();
     App::open(Config::new(data.path())).await.unwrap().close().await;
     assert!(known.join("note").exists(), "without a registry nothing is known to be a remainder");
+}
+
+#[tokio::test]
+async fn an_attempt_that_the_rules_refuse_here_is_kept_for_a_person() {
+    let data = tempfile::tempdir().unwrap();
+    folder_with(data.path(), 1, "http://127.0.0.1:1", Role::Viewer);
+    let app = App::open(Config::new(data.path())).await.unwrap();
+    let account = app.inner.door.account().unwrap();
+    let id = AttemptId(Uuid::from_u128(9));
+    account.store.edit(|db| commissions::save(db, id, "{}")).unwrap();
+    Desk::record(&*account, &attempt(id), None).await.unwrap();
+
+    let items = ask(&app, "GET", "/app/sync/attention", Value::Null).await.body["items"].clone();
+    let item = &items[0];
+    assert_eq!((&item["kind"], &item["code"], &item["evidence"], &item["target"]["name"]), (&json!("attempt.record"), &json!("not_allowed"), &json!(true), &json!("SN-1")), "{item}");
+    let shown = accounts(&app).await;
+    assert_eq!((&shown[0]["pending"], &shown[0]["unsent"]), (&json!(0), &json!(1)), "it is unfinished no more, and would be lost with the account");
+    assert_eq!(account.store.read(|db| commissions::all(db)).unwrap(), []);
+}
+
+fn attempt(id: AttemptId) -> Attempt {
+    Attempt {
+        id, device_id: None, serial: Some("SN-1".into()), site_id: None, technician_id: PersonId(Uuid::from_u128(1)), technician_name: "Tess".into(),
+        client_id: ClientId(Uuid::nil()), app_version: "1".into(), os: "linux".into(), radio: "virtual".into(), protocol: None, security: None, firmware: None,
+        identity_verified: true, rssi: None, mtu: None, steps: vec![], grant_id: None, receipt: None, epoch: None, network_name: None,
+        outcome: AttemptOutcome::Succeeded, cause: None, started_at: Millis(1), ended_at: Millis(2),
+    }
+}
+
+#[tokio::test]
+async fn a_late_answer_to_an_older_session_signs_nobody_out() {
+    let data = tempfile::tempdir().unwrap();
+    folder_of(data.path(), 1);
+    let app = App::open(Config::new(data.path())).await.unwrap();
+    let account = app.inner.door.account().unwrap();
+    let token = |text: &str| zeroize::Zeroizing::new(text.to_owned());
+    account.sign_in(token("omt_old"));
+    let old: Server = account.server().unwrap();
+    account.sign_in(token("omt_new"));
+    assert!(!account.session_ended(&old));
+    assert!(account.server().is_ok(), "the new session holds");
+    assert!(account.session_ended(&account.server().unwrap()));
+    assert!(account.server().is_err());
+}
+
+#[tokio::test]
+async fn the_server_s_row_is_shown_without_one_s_own_pending_edits() {
+    let data = tempfile::tempdir().unwrap();
+    folder_of(data.path(), 1);
+    let app = App::open(Config::new(data.path())).await.unwrap();
+    let account = app.inner.door.account().unwrap();
+    let site = omniot_shared::entities::Site { id: SiteId(Uuid::from_u128(5)), name: "Theirs".into(), address: None, time_zone: "UTC".into(), note: None, created_at: Millis(1) };
+    let synced = SyncedRow { seq: Seq(3), row: Row::Site(site) };
+    account.store.apply(|db| rows::put(db, &synced)).unwrap();
+    let path = format!("/v1/sites/{}", SiteId(Uuid::from_u128(5)));
+    assert_eq!(ask(&app, "PATCH", &path, json!({"name": "Mine"})).await.body["name"], "Mine");
+    let key = synced.row.key();
+    assert_eq!(account.store.read(|db| replica::server_row(db, key)).unwrap(), Some(synced));
+    assert_eq!(saves(&app, "Only here").await.status, 201);
+    let only_here = ask(&app, "GET", "/v1/sites?q=Only", Value::Null).await.body["items"][0]["id"].as_str().unwrap().parse::<SiteId>().unwrap();
+    assert_eq!(account.store.read(|db| replica::server_row(db, only_here.into())).unwrap(), None);
 }

@@ -243,3 +243,72 @@ async fn next(pokes: &mut Option<Pokes>) -> Option<Poke> {
         None => std::future::pending().await,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use omniot_shared::{
+        ids::{PersonId, TenantId},
+        roles::Role,
+        time::{Millis, SystemClock},
+    };
+    use uuid::Uuid;
+
+    use crate::{
+        accounts::{AccountId, Card, Person, Surroundings, Tenant},
+        events::Events,
+        transport::Origin,
+    };
+
+    fn driver(folder: &std::path::Path) -> Driver {
+        let origin = Origin::read("http://127.0.0.1:1").unwrap();
+        let (tenant, person) = (TenantId(Uuid::from_u128(1)), PersonId(Uuid::from_u128(2)));
+        let me = Me {
+            person: Person { id: person, name: "Tess".into(), email: "t@example.com".into(), role: Role::Owner },
+            tenant: Tenant { id: tenant, name: "acme".into(), display_name: "Acme".into() },
+            permissions: vec![],
+            brand: serde_json::Value::Null,
+        };
+        let card = Card { id: AccountId::of(&origin, tenant, person), server: origin.clone(), me, added_at: Millis(1) };
+        let around = Surroundings { events: Events::default(), clock: Arc::new(SystemClock), version: "1".into() };
+        let token = Some(zeroize::Zeroizing::new("omt_x".to_owned()));
+        let account = Arc::new(Account::open(folder, &card, Server::at(&origin, "1").unwrap(), token, &around).unwrap());
+        Driver { accounts: Weak::new(), account, pokes: None, greeted: false, tries: 0, used: None, met: None, requeued: None, no_pull_until: None, pace: Pace::default() }
+    }
+
+    async fn waited(driver: &mut Driver, pause: Pause) -> Duration {
+        let before = Instant::now();
+        driver.account.wake.notify_one();
+        driver.wait(pause).await;
+        before.elapsed()
+    }
+
+    #[tokio::test]
+    async fn an_edit_ends_a_pause_unless_the_server_asked_for_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut driver = driver(folder.path());
+        let asked = driver.pause(&Trouble::Throttled(Some(Duration::from_secs(7))).into());
+        assert!(asked.least >= Duration::from_secs(7) && asked.most >= asked.least, "{asked:?}");
+        let own = driver.pause(&Trouble::Offline(Unreachable::NoConnection).into());
+        assert_eq!(own.least, Duration::ZERO);
+        let hour = Duration::from_secs(3600);
+        assert!(waited(&mut driver, Pause::of(hour)).await < Duration::from_secs(5));
+        let least = Duration::from_millis(300);
+        assert!(waited(&mut driver, Pause { most: hour, least }).await >= least);
+    }
+
+    #[tokio::test]
+    async fn rows_that_cannot_be_taken_are_left_alone_and_the_person_is_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut driver = driver(folder.path());
+        let _ = driver.pause(&Failure::Unfit { detail: "not the same".into(), fresh: true });
+        assert!(driver.no_pull_until.is_some_and(|until| until > Instant::now() + Duration::from_secs(3600)));
+        let status = driver.account.status.now();
+        assert_eq!((status.state, status.error.map(|error| error.code)), (State::Stopped, Some("data_mismatch")));
+        assert!(driver.round().await.is_err(), "nobody answers");
+        assert!(!driver.pace.pulls, "the next round does not pull");
+        driver.account.wish_round();
+        assert!(driver.round().await.is_err());
+        assert!(driver.pace.pulls, "unless somebody asks for it");
+    }
+}

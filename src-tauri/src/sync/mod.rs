@@ -30,6 +30,8 @@ mod frames;
 mod pack;
 mod pokes;
 mod round;
+#[cfg(test)]
+mod schedules;
 pub mod status;
 #[cfg(test)]
 mod tests;
