@@ -15,7 +15,7 @@ use tokio::sync::broadcast;
 
 use accounts::{Accounts, Surroundings};
 use commissioning::{Commissioning, Settings};
-use door::Door;
+use door::{Door, Operator};
 
 pub mod accounts;
 mod chance;
@@ -120,7 +120,8 @@ impl App {
         let radio = commissioning::radio::open(&config.radio);
         let commissioning = Commissioning::new(radio, desks, events.clone(), config.clock, settings);
         commissioning.start().await;
-        let door = Door { accounts, commissioning, version: config.version, default_server: config.default_server };
+        let operator = Operator::new(accounts.vault(), &config.version);
+        let door = Door { accounts, commissioning, operator, version: config.version, default_server: config.default_server };
         Ok(Self { inner: Arc::new(Inner { door, events, lock: Mutex::new(Some(lock)) }) })
     }
 

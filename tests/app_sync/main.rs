@@ -6,7 +6,9 @@
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "in a test, a step that fails is a test that fails")]
 
 mod accounts;
+mod disk;
 mod middlebox;
 mod network;
+mod operator;
 mod person;
 mod refusals;

@@ -20,6 +20,8 @@ pub enum Mood {
     CutsPulls(usize),
     /// Carries a push to the server and swallows the answer.
     SwallowsReceipts,
+    /// A proxy that takes no body longer than so many bytes, and answers with a page of its own.
+    SmallBodies(usize),
 }
 
 /// A relay on loopback with a mood.
@@ -62,12 +64,24 @@ impl Drop for Middlebox {
     }
 }
 
+const TOO_LARGE: &str = "HTTP/1.1 413 Payload Too Large\r\ncontent-type: text/html\r\ncontent-length: 13\r\nconnection: close\r\n\r\n<html>No!\n\n\n";
+
+/// The length of the body that a request announces.
+fn announced(question: &[u8]) -> usize {
+    let text = String::from_utf8_lossy(question).to_ascii_lowercase();
+    let length = text.lines().find_map(|line| line.strip_prefix("content-length:")).and_then(|value| value.trim().parse().ok());
+    length.unwrap_or(0)
+}
+
 async fn carry(mut near: TcpStream, server: SocketAddr, mut moods: watch::Receiver<Mood>) {
     let mood = *moods.borrow_and_update();
     if mood == Mood::CaptivePortal {
         let _ = near.read(&mut [0; 16 * 1024]).await;
         let _ = near.write_all(PAGE.as_bytes()).await;
         return;
+    }
+    if let Mood::SmallBodies(room) = mood {
+        return proxy(near, server, room, moods).await;
     }
     let Ok(far) = TcpStream::connect(server).await else { return };
     let (mut from_app, mut to_app) = near.into_split();
@@ -102,6 +116,33 @@ async fn carry(mut near: TcpStream, server: SocketAddr, mut moods: watch::Receiv
     tokio::select! {
         () = questions => {}
         () = answers => {}
+        _ = moods.changed() => {}
+    }
+}
+
+/// One request for each connection: passed on when it is small enough, refused otherwise.
+async fn proxy(mut near: TcpStream, server: SocketAddr, room: usize, mut moods: watch::Receiver<Mood>) {
+    let (mut question, mut buffer) = (Vec::new(), vec![0; 64 * 1024]);
+    while !question.windows(4).any(|window| window == b"\r\n\r\n") {
+        match near.read(&mut buffer).await {
+            Ok(read @ 1..) => question.extend_from_slice(&buffer[..read]),
+            _ => return,
+        }
+    }
+    if announced(&question) > room {
+        let _ = near.write_all(TOO_LARGE.as_bytes()).await;
+        // What still comes is read, or the answer would be lost with the connection.
+        let _ = tokio::time::timeout(std::time::Duration::from_millis(200), async { while let Ok(1..) = near.read(&mut buffer).await {} }).await;
+        return;
+    }
+    let Ok(mut far) = TcpStream::connect(server).await else { return };
+    let head = String::from_utf8_lossy(&question).into_owned();
+    let once = head.replacen("\r\n", "\r\nconnection: close\r\n", 1);
+    if far.write_all(once.as_bytes()).await.is_err() {
+        return;
+    }
+    tokio::select! {
+        _ = tokio::io::copy_bidirectional(&mut near, &mut far) => {}
         _ = moods.changed() => {}
     }
 }

@@ -4,6 +4,10 @@
 //! The magic stands outside the compression, so that the page of a captive portal is told from a
 //! pull by its first bytes. Deliberately not here: zstd itself (a driver's business).
 
+use std::collections::BTreeMap;
+
+use serde::de::IgnoredAny;
+
 use super::wire::Frame;
 
 /// The first bytes of every pull.
@@ -72,21 +76,27 @@ impl FrameReader {
         self.pending.extend_from_slice(bytes);
     }
 
-    /// The next whole frame, `None` when more bytes are needed.
+    /// The next whole frame of a known kind, `None` when more bytes are needed. Frames of kinds that this
+    /// version does not know are passed over.
     ///
     /// # Errors
     /// When what stands there is no frame; the stream is of no use after that.
     pub fn next_frame(&mut self) -> Result<Option<Frame>, FrameError> {
-        let rest = &self.pending[self.read..];
-        let Some((prefix, body)) = rest.split_first_chunk::<4>() else { return Ok(None) };
-        let length = usize::try_from(u32::from_le_bytes(*prefix)).unwrap_or(usize::MAX);
-        if length > MAX_FRAME {
-            return Err(FrameError::TooLong(length));
+        loop {
+            let rest = &self.pending[self.read..];
+            let Some((prefix, body)) = rest.split_first_chunk::<4>() else { return Ok(None) };
+            let length = usize::try_from(u32::from_le_bytes(*prefix)).unwrap_or(usize::MAX);
+            if length > MAX_FRAME {
+                return Err(FrameError::TooLong(length));
+            }
+            let Some(body) = body.get(..length) else { return Ok(None) };
+            let frame = serde_json::from_slice(body);
+            let is_passed_over = frame.is_err() && is_of_unknown_kind(body);
+            self.read += 4 + length;
+            if !is_passed_over {
+                return Ok(Some(frame?));
+            }
         }
-        let Some(body) = body.get(..length) else { return Ok(None) };
-        let frame = serde_json::from_slice(body)?;
-        self.read += 4 + length;
-        Ok(Some(frame))
     }
 
     /// Call at the end of the stream.
@@ -97,6 +107,12 @@ impl FrameReader {
     pub fn finish(&self) -> Result<(), FrameError> {
         if self.read == self.pending.len() { Ok(()) } else { Err(FrameError::Truncated) }
     }
+}
+
+/// Whether this is one well-formed frame of a kind that this version does not know.
+fn is_of_unknown_kind(body: &[u8]) -> bool {
+    let named: Result<BTreeMap<String, IgnoredAny>, _> = serde_json::from_slice(body);
+    named.is_ok_and(|named| named.len() == 1 && named.keys().all(|kind| !Frame::KINDS.contains(&kind.as_str())))
 }
 
 #[cfg(test)]
@@ -135,6 +151,43 @@ mod tests {
             }
             prop_assert!(reader.finish().is_ok());
             prop_assert_eq!(got, frames());
+        }
+    }
+
+    #[test]
+    fn a_frame_of_an_unknown_kind_is_passed_over_and_a_damaged_one_is_not() {
+        let put = |text: &str, out: &mut Vec<u8>| {
+            out.extend(u32::try_from(text.len()).unwrap().to_le_bytes());
+            out.extend(text.as_bytes());
+        };
+        let mut bytes = Vec::new();
+        put(r#"{"segment":{"url":"https://iot.example/1","rows":[1,2]}}"#, &mut bytes);
+        bytes.extend(packed());
+        let mut reader = FrameReader::default();
+        reader.push(&bytes);
+        let mut got = Vec::new();
+        while let Some(frame) = reader.next_frame().unwrap() {
+            got.push(frame);
+        }
+        assert_eq!(got, frames());
+        assert!(reader.finish().is_ok());
+        for text in [r#"{"rows":"none"}"#, r#"{"segment":1,"rows":[]}"#, "[]", "{}", r#""segment""#, "{\"segment\":"] {
+            let (mut reader, mut bytes) = (FrameReader::default(), Vec::new());
+            put(text, &mut bytes);
+            reader.push(&bytes);
+            assert!(matches!(reader.next_frame(), Err(FrameError::Unreadable(_))), "{text}");
+        }
+    }
+
+    #[test]
+    fn every_kind_is_named() {
+        for frame in frames() {
+            let json = serde_json::to_value(frame).unwrap();
+            assert!(json.as_object().unwrap().keys().all(|kind| Frame::KINDS.contains(&kind.as_str())), "{json}");
+        }
+        for kind in Frame::KINDS {
+            let error = serde_json::from_str::<Frame>(&format!("{{\"{kind}\":false}}")).unwrap_err().to_string();
+            assert!(!error.contains("unknown variant"), "{error}");
         }
     }
 

@@ -142,6 +142,12 @@ pub enum Frame {
     },
 }
 
+impl Frame {
+    /// The kinds by their names on the wire. [`super::frame::FrameReader`] passes over every other one:
+    /// a newer server may say more than this version understands.
+    pub const KINDS: [&'static str; 6] = ["begin", "rows", "gone", "scope_removed", "checkpoint", "keepalive"];
+}
+
 /// The start of a scope's stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Begin {

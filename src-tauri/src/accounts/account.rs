@@ -4,7 +4,10 @@
 
 use std::{
     path::Path,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use omniot_shared::{
@@ -35,15 +38,22 @@ pub struct Account {
     pub status: Watched,
     /// Something is to be synchronized now.
     pub wake: Notify,
-    /// The account goes away, or the app closes.
-    pub stop: CancellationToken,
     /// Who listens.
     pub events: Events,
     /// The present moment.
     pub clock: Arc<dyn Clock>,
     /// Version of the app.
     pub version: String,
-    driver: Mutex<Option<JoinHandle<()>>>,
+    driver: Mutex<Driver>,
+    /// Somebody asked for a round in so many words.
+    wish: AtomicBool,
+}
+
+/// What synchronizes the account, and how it is told to end: the account goes away, or the app closes.
+#[derive(Default)]
+struct Driver {
+    stop: CancellationToken,
+    runs: Option<JoinHandle<()>>,
 }
 
 /// What can change while the account lives.
@@ -78,7 +88,7 @@ impl Account {
         let signed_in = token.is_some();
         let state = if signed_in { State::Offline } else { State::NeedsSignIn };
         let clock_skew_ms = replica.synced_at.map(|_| replica.skew_ms);
-        let status = Status { state, synced_at: replica.synced_at, clock_skew_ms, last_error: None };
+        let status = Status { state, synced_at: replica.synced_at, clock_skew_ms, error: None };
         let server = token.map_or_else(|| server.clone(), |token| server.signed_in(token));
         Ok(Self {
             id: card.id.clone(),
@@ -86,11 +96,11 @@ impl Account {
             store: Arc::new(store),
             status: Watched::new(status, around.events.clone()),
             wake: Notify::new(),
-            stop: CancellationToken::new(),
             events: around.events.clone(),
             clock: Arc::clone(&around.clock),
             version: around.version.clone(),
             driver: Mutex::default(),
+            wish: AtomicBool::new(false),
         })
     }
 
@@ -149,10 +159,28 @@ impl Account {
         self.wake.notify_one();
     }
 
-    /// The server no longer accepts the session. Rows and outbox stay.
-    pub fn session_ended(&self) {
-        self.known().signed_in = false;
+    /// The server no longer accepts the session of `asked`. Rows and outbox stay. `false` when the person
+    /// has another session by now: a late answer to the old one says nothing about it.
+    pub fn session_ended(&self, asked: &Server) -> bool {
+        let mut known = self.known();
+        if !known.server.is_same_session(asked) {
+            return false;
+        }
+        known.signed_in = false;
+        drop(known);
         self.status.trouble(&Trouble::NeedsSignIn);
+        true
+    }
+
+    /// Somebody wants a round now, also one that would be put off for long.
+    pub fn wish_round(&self) {
+        self.wish.store(true, Ordering::Relaxed);
+        self.wake.notify_one();
+    }
+
+    /// Whether somebody wished for the round that begins now.
+    pub fn take_wish(&self) -> bool {
+        self.wish.swap(false, Ordering::Relaxed)
     }
 
     /// What the server's clock shows now, as well as it is known.
@@ -161,18 +189,23 @@ impl Account {
         self.clock.now().plus(self.status.now().clock_skew_ms.unwrap_or(0).saturating_neg())
     }
 
-    /// Keeps what synchronizes it, to be waited for.
-    pub fn driven_by(&self, driver: JoinHandle<()>) {
-        *self.driver.lock().unwrap_or_else(PoisonError::into_inner) = Some(driver);
+    /// Starts what synchronizes it, which ends when its token is cancelled.
+    pub fn driven_by(&self, start: impl FnOnce(CancellationToken) -> JoinHandle<()>) {
+        let stop = CancellationToken::new();
+        *self.driver() = Driver { stop: stop.clone(), runs: Some(start(stop)) };
     }
 
     /// Ends its synchronization and waits until nothing of it runs any more.
     pub async fn end(&self) {
-        self.stop.cancel();
-        let driver = self.driver.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(driver) = driver {
-            let _ = driver.await;
+        let driver = std::mem::take(&mut *self.driver());
+        driver.stop.cancel();
+        if let Some(runs) = driver.runs {
+            let _ = runs.await;
         }
+    }
+
+    fn driver(&self) -> MutexGuard<'_, Driver> {
+        self.driver.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn known(&self) -> MutexGuard<'_, Known> {

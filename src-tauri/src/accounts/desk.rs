@@ -110,8 +110,12 @@ impl Desk for Account {
             }
         }
         // The evidence counts more than the row: the device may not be this person's to create.
-        let alone = sync::record_all(self, vec![record], move |db| commissions::forget(db, id)).await;
-        alone.map_err(failed)?.map(drop).map_err(|refusal| DeskError::Store(format!("the record was refused: {refusal}")))
+        let alone = sync::record_all(self, vec![record.clone()], move |db| commissions::forget(db, id)).await;
+        match alone.map_err(failed)? {
+            Ok(_) => Ok(()),
+            // The rules do not take it now (another role): it waits for a person, it is not lost.
+            Err(refusal) => sync::hold(self, record, refusal, move |db| commissions::forget(db, id)).await.map_err(failed),
+        }
     }
 }
 

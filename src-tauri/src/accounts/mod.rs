@@ -1,7 +1,8 @@
 //! Several accounts side by side: each has its own file, its own token, its own synchronization.
 //!
 //! One is active: the window works in it. The others go on synchronizing in their own names; nothing of
-//! them is readable through the door until they are active.
+//! them is readable through the door until they are active. One that cannot be opened (a full disk, a damaged
+//! file) stays as a card that says why; the others work.
 //! Deliberately not here: what synchronization does (`sync/`), rows (`store/`).
 
 use std::{
@@ -9,7 +10,6 @@ use std::{
     io,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
 };
 
 use reqwest::Method;
@@ -20,28 +20,30 @@ use zeroize::Zeroizing;
 use crate::{
     door::Reply,
     events::Event,
-    store::{StoreError, commissions, on_worker},
-    sync,
+    store::StoreError,
+    sync::{self, status::{Ailment, State}},
     transport::{Origin, Server},
     vault::Vault,
 };
 
 mod account;
 mod desk;
+mod leaving;
 mod registry;
+#[cfg(test)]
+mod tests;
 
 pub use account::{Account, Surroundings};
 pub use registry::{AccountId, Card, Me, Person, Registry, Tenant};
 
-/// How long signing out waits for the server to end the session.
-const FAREWELL: Duration = Duration::from_secs(3);
-
 /// All accounts of this app.
 pub struct Accounts {
     folder: PathBuf,
-    vault: Vault,
+    vault: Arc<Vault>,
     registry: Mutex<Registry>,
     open: Mutex<BTreeMap<AccountId, Arc<Account>>>,
+    /// Those that cannot be opened, and why.
+    unopened: Mutex<BTreeMap<AccountId, Ailment>>,
     around: Surroundings,
     /// Held while an account comes or goes, so that no replica is opened twice.
     moving: tokio::sync::Mutex<()>,
@@ -66,28 +68,47 @@ struct Session {
     me: Me,
 }
 
+/// How an account stands.
+struct Standing {
+    state: State,
+    error: Option<Ailment>,
+    pending: i64,
+    unsent: i64,
+}
+
 impl Accounts {
     /// Opens every account in the data folder and starts synchronizing those that are signed in.
     ///
     /// # Errors
-    /// [`StoreError`]; then nothing was changed.
+    /// [`StoreError`] when it cannot be said which accounts there are; then nothing was changed.
     pub async fn open(folder: &Path, around: Surroundings) -> Result<Arc<Self>, StoreError> {
         let vault = Vault::open(folder)?;
         let registry = Registry::read(folder.join("accounts.json"))?;
         let cards = registry.accounts.clone();
+        let folder = folder.join("accounts");
+        leaving::sweep(&folder, &registry, &vault);
         let accounts = Arc::new(Self {
-            folder: folder.join("accounts"),
-            vault,
+            folder,
+            vault: Arc::new(vault),
             registry: Mutex::new(registry),
             open: Mutex::default(),
+            unopened: Mutex::default(),
             around,
             moving: tokio::sync::Mutex::default(),
         });
         for card in cards {
             let token = accounts.vault.get(card.id.as_str());
-            accounts.start(&card, token).await?;
+            if let Err(error) = accounts.start(&card, token).await {
+                tracing::error!(account = card.id.as_str(), %error, "an account cannot be opened; the others go on");
+            }
         }
         Ok(accounts)
+    }
+
+    /// Where tokens are.
+    #[must_use]
+    pub fn vault(&self) -> Arc<Vault> {
+        Arc::clone(&self.vault)
     }
 
     /// The account that the window works in.
@@ -97,7 +118,25 @@ impl Accounts {
         self.open_accounts().get(&active).cloned()
     }
 
-    /// All of them, in the order in which they were added.
+    /// Why the account that the window works in cannot be opened.
+    #[must_use]
+    pub fn active_ailment(&self) -> Option<Ailment> {
+        let active = self.registry().active.clone()?;
+        self.unopened().get(&active).cloned()
+    }
+
+    /// Tries once more to open the accounts that cannot be opened: there may be room on the disk by now.
+    pub async fn try_unopened(self: &Arc<Self>) {
+        let _moving = self.moving.lock().await;
+        let unopened: Vec<AccountId> = self.unopened().keys().cloned().collect();
+        for card in unopened.iter().filter_map(|id| self.unopened_card(id.as_str())) {
+            if let Err(error) = self.start(&card, self.vault.get(card.id.as_str())).await {
+                tracing::warn!(account = card.id.as_str(), %error, "an account still cannot be opened");
+            }
+        }
+    }
+
+    /// All that are open, in the order in which they were added.
     #[must_use]
     pub fn all(&self) -> Vec<Arc<Account>> {
         let order: Vec<AccountId> = self.registry().accounts.iter().map(|card| card.id.clone()).collect();
@@ -110,9 +149,13 @@ impl Accounts {
     /// # Errors
     /// As a reply.
     pub async fn list(&self) -> Result<Reply, Reply> {
+        let cards = self.registry().accounts.clone();
         let mut items = Vec::new();
-        for account in self.all() {
-            items.push(self.item(&account).await?);
+        for card in cards {
+            items.push(match self.find(card.id.as_str()) {
+                Some(account) => self.item(&account).await?,
+                None => self.unopened_item(&card),
+            });
         }
         Ok(Reply::ok(json!({"items": items, "next": null})))
     }
@@ -143,35 +186,20 @@ impl Accounts {
     ///
     /// # Errors
     /// As a reply.
-    pub async fn activate(&self, id: &str) -> Result<Reply, Reply> {
-        let account = self.find(id).ok_or_else(Reply::not_found)?;
+    pub async fn activate(self: &Arc<Self>, id: &str) -> Result<Reply, Reply> {
+        if self.unopened_card(id).is_some() {
+            self.try_unopened().await;
+        }
+        let Some(account) = self.find(id) else {
+            let card = self.unopened_card(id).ok_or_else(Reply::not_found)?;
+            self.registry().change(|registry| registry.active = Some(card.id.clone())).map_err(|error| StoreError::from(error).reply())?;
+            self.around.events.tell(Event::Accounts);
+            return Ok(Reply::ok(self.unopened_item(&card)));
+        };
         self.registry().change(|registry| registry.active = Some(account.id().clone())).map_err(|error| StoreError::from(error).reply())?;
         self.around.events.tell(Event::Accounts);
         account.wake.notify_one();
         Ok(Reply::ok(self.item(&account).await?))
-    }
-
-    /// `DELETE /app/accounts/{id}`: ends the session and removes everything of the account from this machine.
-    ///
-    /// # Errors
-    /// `changes_pending` (409) when something has not reached the server and `discard` is not wished.
-    pub async fn sign_out(&self, id: &str, discard: bool) -> Result<Reply, Reply> {
-        let _moving = self.moving.lock().await;
-        let account = self.find(id).ok_or_else(Reply::not_found)?;
-        let waiting = unsent(&account).await?;
-        if waiting > 0 && !discard {
-            let detail = format!("{waiting} changes have not reached the server; wait until they have, or discard them");
-            return Err(Reply::error(409, "changes_pending", &detail));
-        }
-        account.end().await;
-        let farewell = account.way();
-        let goodbye = farewell.call(Method::DELETE, "/v1/sessions/current", None);
-        if !matches!(tokio::time::timeout(FAREWELL, goodbye).await, Ok(Ok(_))) {
-            tracing::info!(account = account.id().as_str(), "the server was not told of the sign-out; the session ends by itself");
-        }
-        self.forget(account.id()).map_err(|error| StoreError::from(error).reply())?;
-        self.around.events.tell(Event::Accounts);
-        Ok(Reply::done())
     }
 
     /// Takes note of who an account is now, on disk too.
@@ -215,34 +243,67 @@ impl Accounts {
     }
 
     async fn start(self: &Arc<Self>, card: &Card, token: Option<Zeroizing<String>>) -> Result<Arc<Account>, StoreError> {
-        let server = Server::at(&card.server, &self.around.version).map_err(|trouble| io::Error::other(trouble.to_string()))?;
-        let (folder, card, around) = (self.folder.join(card.id.as_str()), card.clone(), self.around.clone());
-        let opened = tokio::task::spawn_blocking(move || Account::open(&folder, &card, server, token, &around)).await;
-        let account = Arc::new(opened.map_err(|_| StoreError::Closing)??);
+        let account = match self.opened(card, token).await {
+            Ok(account) => account,
+            Err(error) => {
+                self.unopened().insert(card.id.clone(), error.ailment());
+                self.around.events.tell(Event::Accounts);
+                return Err(error);
+            }
+        };
+        self.unopened().remove(&card.id);
         self.open_accounts().insert(account.id().clone(), Arc::clone(&account));
-        account.driven_by(tokio::spawn(sync::run(Arc::downgrade(self), Arc::clone(&account))));
+        self.drive(&account).await;
         Ok(account)
     }
 
-    fn forget(&self, id: &AccountId) -> io::Result<()> {
-        self.registry().change(|registry| registry.remove(id))?;
-        self.open_accounts().remove(id);
-        self.vault.remove(id.as_str())?;
-        std::fs::remove_dir_all(self.folder.join(id.as_str()))
+    async fn opened(&self, card: &Card, token: Option<Zeroizing<String>>) -> Result<Arc<Account>, StoreError> {
+        let server = Server::at(&card.server, &self.around.version).map_err(|trouble| io::Error::other(trouble.to_string()))?;
+        let (folder, card, around) = (self.folder.join(card.id.as_str()), card.clone(), self.around.clone());
+        let opened = tokio::task::spawn_blocking(move || Account::open(&folder, &card, server, token, &around)).await;
+        Ok(Arc::new(opened.map_err(|_| StoreError::Closing)??))
+    }
+
+    /// Starts an account's synchronization; what ran of it before is ended first.
+    async fn drive(self: &Arc<Self>, account: &Arc<Account>) {
+        account.end().await;
+        account.driven_by(|stop| tokio::spawn(sync::run(Arc::downgrade(self), Arc::clone(account), stop)));
     }
 
     async fn item(&self, account: &Account) -> Result<Value, Reply> {
-        let me = account.me();
-        let is_active = self.registry().active.as_ref() == Some(account.id());
-        Ok(json!({
-            "id": account.id().as_str(),
-            "server": account.way().origin(),
+        let (me, status) = (account.me(), account.status.now());
+        let pending = sync::waiting(account).await.map_err(|error| error.reply())?.pending;
+        let unsent = leaving::unsent(account).await.map_err(|error| error.reply())?;
+        Ok(self.shown(account.id(), account.way().origin(), &me, &Standing { state: status.state, error: status.error, pending, unsent }))
+    }
+
+    /// The card of an account that cannot be opened. It may hold unsent work, so it counts as one with some.
+    fn unopened_item(&self, card: &Card) -> Value {
+        let error = self.unopened().get(&card.id).cloned();
+        self.shown(&card.id, &card.server, &card.me, &Standing { state: State::Stopped, error, pending: 0, unsent: 1 })
+    }
+
+    fn shown(&self, id: &AccountId, server: &Origin, me: &Me, standing: &Standing) -> Value {
+        json!({
+            "id": id.as_str(),
+            "server": server,
             "tenant": {"name": me.tenant.name, "display_name": me.tenant.display_name, "brand": me.brand},
             "person": me.person,
-            "active": is_active,
-            "state": account.status.now().state,
-            "pending": sync::waiting(account).await.map_err(|error| error.reply())?.pending,
-        }))
+            "active": self.registry().active.as_ref() == Some(id),
+            "state": standing.state,
+            "error": standing.error,
+            "pending": standing.pending,
+            "unsent": standing.unsent,
+        })
+    }
+
+    fn unopened_card(&self, id: &str) -> Option<Card> {
+        let card = self.registry().accounts.iter().find(|card| card.id.as_str() == id).cloned()?;
+        self.unopened().contains_key(&card.id).then_some(card)
+    }
+
+    fn unopened(&self) -> MutexGuard<'_, BTreeMap<AccountId, Ailment>> {
+        self.unopened.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn find(&self, id: &str) -> Option<Arc<Account>> {
@@ -260,11 +321,4 @@ impl Accounts {
 
 fn secret<'de, D: Deserializer<'de>>(from: D) -> Result<Zeroizing<String>, D::Error> {
     String::deserialize(from).map(Zeroizing::new)
-}
-
-/// What would be lost with the account: changes that the server has not taken, and begun commissions.
-async fn unsent(account: &Account) -> Result<i64, Reply> {
-    let waiting = sync::waiting(account).await.map_err(|error| error.reply())?;
-    let begun = on_worker(&account.store, |store| store.read(|db| commissions::all(db))).await.map_err(|error| error.reply())?;
-    Ok(waiting.pending + waiting.attention + i64::try_from(begun.len()).unwrap_or(i64::MAX))
 }

@@ -94,6 +94,8 @@ pub struct Registry {
     pub accounts: Vec<Card>,
     #[serde(skip)]
     path: PathBuf,
+    #[serde(skip)]
+    was_there: bool,
 }
 
 impl Registry {
@@ -103,12 +105,17 @@ impl Registry {
     /// What the operating system says, or `InvalidData` for a file that is no registry:
     /// it is better to stop than to hide accounts with unsent work.
     pub fn read(path: PathBuf) -> io::Result<Self> {
-        let mut registry = match files::read(&path)? {
-            Some(text) => serde_json::from_slice(&text)?,
-            None => Self::default(),
-        };
+        let text = files::read(&path)?;
+        let mut registry: Self = text.as_deref().map(serde_json::from_slice).transpose()?.unwrap_or_default();
+        registry.was_there = text.is_some();
         registry.path = path;
         Ok(registry)
+    }
+
+    /// Whether there was a file when it was read.
+    #[must_use]
+    pub const fn was_there(&self) -> bool {
+        self.was_there
     }
 
     /// Changes the file as a whole, or nothing.

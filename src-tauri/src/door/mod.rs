@@ -2,7 +2,7 @@
 //!
 //! `/app/…` is the app's own ([`own`]); radio, labels and commissions belong to `commissioning`;
 //! `/v1/…` is answered from the replica where that is possible ([`reads`], [`writes`]) and by the server
-//! otherwise ([`proxy`]). Answers have the server's shapes, so the page does not know which it was.
+//! otherwise ([`proxy`]); `/v1/operator/…` belongs to the platform's [`operator`], who needs no account. Answers have the server's shapes, so the page does not know which it was.
 //! Deliberately not here: rules of any kind. To make an operation offline-capable: a line in [`Door::local`].
 
 use std::{str::FromStr, sync::Arc};
@@ -16,6 +16,7 @@ use crate::{
     commissioning::Commissioning,
 };
 
+mod operator;
 mod own;
 mod path;
 mod proxy;
@@ -25,6 +26,7 @@ mod reply;
 mod tests;
 mod writes;
 
+pub use operator::Operator;
 use path::Path;
 pub use reply::Reply;
 
@@ -34,6 +36,8 @@ pub struct Door {
     pub accounts: Arc<Accounts>,
     /// The commissioning engine.
     pub commissioning: Arc<Commissioning>,
+    /// The platform's operator.
+    pub operator: Operator,
     /// Version of the app.
     pub version: String,
     /// The server that is offered first.
@@ -46,17 +50,18 @@ impl Door {
         self.route(method, path, body).await.unwrap_or_else(|refusal| refusal)
     }
 
-    async fn route(&self, method: &str, whole: &str, body: Option<Value>) -> Result<Reply, Reply> {
-        let path = Path::read(whole).ok_or_else(Reply::not_found)?;
+    async fn route(&self, method: &str, written: &str, body: Option<Value>) -> Result<Reply, Reply> {
+        let path = Path::read(written).ok_or_else(Reply::not_found)?;
         match path.parts().as_slice() {
-            ["app", "radio" | "labels" | "commissions", ..] => Ok(self.commission(method, whole, body).await),
+            ["app", "radio" | "labels" | "commissions", ..] => Ok(self.commission(method, &path, body).await),
             ["app", ..] => own::answer(self, method, &path, body.as_ref()).await,
-            ["v1", ..] if proxy::is_public(method, whole) => self.ask_anyone(method, whole, &path, body.as_ref()).await,
+            ["v1", "operator", ..] => self.operate(method, &path, body.as_ref()).await,
+            ["v1", ..] if proxy::is_public(method, path.bare()) => self.ask_anyone(method, &path, body.as_ref()).await,
             ["v1", ..] => {
                 let account = self.account()?;
                 match self.local(&account, method, &path, body.as_ref()).await {
                     Some(settled) => settled,
-                    None => proxy::ask_as(&account, verb(method)?, whole, body.as_ref()).await,
+                    None => proxy::ask_as(&account, verb(method)?, &path.whole(), body.as_ref()).await,
                 }
             }
             _ => Err(Reply::not_found()),
@@ -88,26 +93,42 @@ impl Door {
         })
     }
 
-    async fn commission(&self, method: &str, whole: &str, body: Option<Value>) -> Reply {
-        let (path, query) = whole.split_once('?').unwrap_or((whole, ""));
-        crate::commissioning::api::handle(&self.commissioning, method, path, query, body).await
+    async fn commission(&self, method: &str, path: &Path, body: Option<Value>) -> Reply {
+        crate::commissioning::api::handle(&self.commissioning, method, path.bare(), path.raw_query(), body).await
     }
 
-    /// Nobody is signed in for these; `?server=` names the server, the app keeps it to itself.
-    async fn ask_anyone(&self, method: &str, whole: &str, path: &Path, body: Option<&Value>) -> Result<Reply, Reply> {
+    /// Nobody is signed in for these.
+    async fn ask_anyone(&self, method: &str, path: &Path, body: Option<&Value>) -> Result<Reply, Reply> {
+        proxy::ask(&self.named_server(path)?, &self.version, verb(method)?, &path.without("server"), body).await
+    }
+
+    async fn operate(&self, method: &str, path: &Path, body: Option<&Value>) -> Result<Reply, Reply> {
+        let asked = path.without("server");
+        match (method, path.parts().as_slice()) {
+            ("POST", ["v1", "operator", "sessions"]) => self.operator.sign_in(&self.named_server(path)?, &asked, body).await,
+            ("DELETE", ["v1", "operator", "sessions", "current"]) => self.operator.sign_out().await,
+            _ => self.operator.ask(verb(method)?, &asked, body).await,
+        }
+    }
+
+    /// `?server=` names the server (the app keeps it to itself), else it is the default or the active account's.
+    fn named_server(&self, path: &Path) -> Result<String, Reply> {
         let named = path.query().text("server");
         let active = || self.accounts.active().map(|account| account.way().origin().to_string());
         let origin = named.or_else(|| self.default_server.clone()).or_else(active);
-        let origin = origin.ok_or_else(|| Reply::invalid("invalid_field", "server", "say which server, with ?server="))?;
-        proxy::ask(&origin, &self.version, verb(method)?, &path.without("server", whole), body).await
+        origin.ok_or_else(|| Reply::invalid("invalid_field", "server", "say which server, with ?server="))
     }
 
     /// The active account.
     ///
     /// # Errors
-    /// 401 when nobody is signed in.
+    /// 401 when nobody is signed in, or why the account cannot be opened.
     pub fn account(&self) -> Result<Arc<Account>, Reply> {
-        self.accounts.active().ok_or_else(|| Reply::error(401, "not_signed_in", "Sign in first."))
+        let missing = || match self.accounts.active_ailment() {
+            Some(ailment) => Reply::error(if ailment.code == "disk_full" { 507 } else { 500 }, ailment.code, &ailment.detail),
+            None => Reply::error(401, "not_signed_in", "Sign in first."),
+        };
+        self.accounts.active().ok_or_else(missing)
     }
 }
 

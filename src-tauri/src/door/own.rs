@@ -9,7 +9,7 @@ use super::{
     path::{Path, body},
     writes::refused,
 };
-use crate::{accounts::Account, sync};
+use crate::{accounts::Account, sync::{self, status::State}};
 
 /// Answers a path under `/app`.
 ///
@@ -35,11 +35,13 @@ pub async fn answer(door: &Door, method: &str, path: &Path, given: Option<&Value
             door.commissioning.account_changed().await;
             Ok(reply)
         }
-        ("GET", ["app", "sync"]) => status(&*door.account()?).await,
+        ("GET", ["app", "sync"]) => sync_status(door).await,
         ("POST", ["app", "sync", "now"]) => {
-            let account = door.account()?;
-            account.wake.notify_one();
-            status(&account).await
+            door.accounts.try_unopened().await;
+            if let Some(account) = door.accounts.active() {
+                account.wish_round();
+            }
+            sync_status(door).await
         }
         ("GET", ["app", "sync", "attention"]) => {
             let items = sync::attention(&*door.account()?).await.map_err(|error| error.reply())?;
@@ -71,9 +73,26 @@ async fn host(door: &Door) -> Reply {
         "version": door.version,
         "os": std::env::consts::OS,
         "radio": door.commissioning.radio_status().await,
-        "capabilities": ["radio", "accounts", "sync"],
+        "capabilities": ["radio", "accounts", "sync", "operator"],
         "default_server": door.default_server,
     }))
+}
+
+async fn sync_status(door: &Door) -> Result<Reply, Reply> {
+    match door.accounts.active_ailment() {
+        Some(error) => Ok(Reply::ok(json!({
+            "state": State::Stopped,
+            "synced_at": null,
+            "pending": 0,
+            "attention": 0,
+            "grants": 0,
+            "clock_skew_ms": null,
+            "bytes_in": 0,
+            "bytes_out": 0,
+            "error": error,
+        }))),
+        None => status(&*door.account()?).await,
+    }
 }
 
 async fn status(account: &Account) -> Result<Reply, Reply> {
@@ -89,6 +108,6 @@ async fn status(account: &Account) -> Result<Reply, Reply> {
         "clock_skew_ms": status.clock_skew_ms,
         "bytes_in": bytes_in,
         "bytes_out": bytes_out,
-        "last_error": status.last_error,
+        "error": status.error,
     })))
 }

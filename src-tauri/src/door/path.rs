@@ -12,20 +12,50 @@ use serde_json::{Value, json};
 use super::Reply;
 
 /// A request's path in parts, and its query.
+///
+/// What is routed by is what is sent on: the page's own spelling goes no further than [`Path::read`].
 #[derive(Debug, Clone)]
 pub struct Path {
+    bare: String,
+    raw_query: Option<String>,
     parts: Vec<String>,
     query: Query,
 }
 
 impl Path {
     /// Reads `/v1/devices?limit=10`; `None` when it is no path.
+    ///
+    /// Refused is also what readers of addresses disagree about: a backslash, white space and control
+    /// characters, a fragment, and two slashes at the beginning, behind which a host would stand.
     #[must_use]
     pub fn read(path: &str) -> Option<Self> {
-        let url = Url::parse("http://app.invalid").ok()?.join(path).ok().filter(|url| url.host_str() == Some("app.invalid"))?;
+        let is_strange = |c: char| c == '\\' || c == '#' || c.is_whitespace() || c.is_control();
+        if !path.starts_with('/') || path.starts_with("//") || path.contains(is_strange) {
+            return None;
+        }
+        let base = Url::parse("http://app.invalid").ok()?;
+        let url = base.join(path).ok().filter(|url| url.origin() == base.origin() && url.username().is_empty() && url.password().is_none())?;
         let parts = url.path_segments()?.filter(|part| !part.is_empty()).map(str::to_owned).collect();
         let query = url.query_pairs().map(|(name, value)| (name.into_owned(), value.into_owned())).collect();
-        Some(Self { parts, query: Query(query) })
+        Some(Self { bare: url.path().to_owned(), raw_query: url.query().map(str::to_owned), parts, query: Query(query) })
+    }
+
+    /// The path without its query, dots resolved.
+    #[must_use]
+    pub fn bare(&self) -> &str {
+        &self.bare
+    }
+
+    /// The query as it stands behind the question mark; empty when there is none.
+    #[must_use]
+    pub fn raw_query(&self) -> &str {
+        self.raw_query.as_deref().unwrap_or_default()
+    }
+
+    /// Path and query, as a server is asked for them.
+    #[must_use]
+    pub fn whole(&self) -> String {
+        self.raw_query.as_ref().map_or_else(|| self.bare.clone(), |query| format!("{}?{query}", self.bare))
     }
 
     /// Its parts, e.g. `["v1", "devices"]`.
@@ -34,14 +64,14 @@ impl Path {
         self.parts.iter().map(String::as_str).collect()
     }
 
-    /// The path as it was written, its query without `name`.
+    /// Path and query, the query without `name`.
     #[must_use]
-    pub fn without(&self, name: &str, whole: &str) -> String {
-        let bare = whole.split('?').next().unwrap_or_default();
+    pub fn without(&self, name: &str) -> String {
+        let bare = &self.bare;
         let mut kept: Vec<_> = self.query.0.iter().filter(|(known, _)| *known != name).collect();
         kept.sort();
         let query = Url::parse_with_params("http://app.invalid", kept).ok().and_then(|url| url.query().map(str::to_owned));
-        query.filter(|query| !query.is_empty()).map_or_else(|| bare.to_owned(), |query| format!("{bare}?{query}"))
+        query.filter(|query| !query.is_empty()).map_or_else(|| bare.clone(), |query| format!("{bare}?{query}"))
     }
 
     /// Its query.
@@ -160,6 +190,36 @@ mod tests {
         assert_eq!(Path::read("/v1/../app/host").unwrap().parts(), ["app", "host"]);
         assert!(Path::read("https://elsewhere.example/v1").is_none());
         assert!(Path::read("//elsewhere.example/v1").is_none());
+    }
+
+    #[test]
+    fn nothing_that_could_lengthen_a_host_is_a_path() {
+        for text in [
+            ".attacker.example/../v1/me2",
+            "@attacker.example/../v1/me2",
+            ":80@attacker.example/../v1/me2",
+            "v1/me",
+            "",
+            "?x",
+            "/\\attacker.example/v1/me",
+            "\\\\attacker.example/v1/me",
+            "/\t/attacker.example/v1/me",
+            "\t/v1/me",
+            " /v1/me",
+            "/\n/attacker.example/v1/me",
+            "///attacker.example/v1/me",
+            "/v1/me#fragment",
+        ] {
+            assert!(Path::read(text).is_none(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_sent_on_is_what_was_routed_by() {
+        for (text, sent) in [("/x/../v1/me2?a=b", "/v1/me2?a=b"), ("/x/%2e%2e/v1/me2", "/v1/me2"), ("/@attacker.example/../v1/me2", "/v1/me2"), ("/v1/people?", "/v1/people?")] {
+            assert_eq!(Path::read(text).unwrap().whole(), sent);
+        }
+        assert_eq!(Path::read("/v1/tenant-card?name=a&server=https%3A%2F%2Fb.example").unwrap().without("server"), "/v1/tenant-card?name=a");
     }
 
     #[test]

@@ -22,8 +22,7 @@ const PUBLIC: [(&str, &str); 5] = [
 
 /// Whether nobody has to be signed in for it.
 #[must_use]
-pub fn is_public(method: &str, path: &str) -> bool {
-    let bare = path.split('?').next().unwrap_or_default();
+pub fn is_public(method: &str, bare: &str) -> bool {
     PUBLIC.contains(&(method, bare))
 }
 
@@ -41,7 +40,9 @@ pub async fn ask_as(account: &Account, method: Method, path: &str, body: Option<
     let answer = server.call(method, path, body).await.map_err(|trouble| trouble.reply())?;
     if !answer.is_success() {
         match Trouble::of_answer(&answer) {
-            Trouble::NeedsSignIn => account.session_ended(),
+            Trouble::NeedsSignIn => {
+                account.session_ended(&server);
+            }
             trouble @ Trouble::Suspended => account.status.trouble(&trouble),
             _ => {}
         }

@@ -5,7 +5,7 @@
 use omniot_shared::sync::Refusal;
 use rusqlite::ErrorCode;
 
-use crate::door::Reply;
+use crate::{door::Reply, sync::status::Ailment};
 
 /// Why the store did nothing. Whatever the variant, nothing was half done.
 #[derive(Debug, thiserror::Error)]
@@ -28,22 +28,37 @@ pub enum StoreError {
     /// The rules refused a change in the middle of several.
     #[error(transparent)]
     Refused(#[from] Refusal),
+    /// The account is being signed out.
+    #[error("this account is being signed out; nothing was saved")]
+    Leaving,
     /// The worker that should have done it is gone (the app is closing).
     #[error("the app is closing")]
     Closing,
 }
 
 impl StoreError {
-    /// As an answer of the door.
-    #[must_use]
-    pub fn reply(&self) -> Reply {
-        let (status, code) = match self {
+    /// Its stable code, with the status of an answer.
+    const fn code(&self) -> (u16, &'static str) {
+        match self {
             Self::DiskFull => (507, "disk_full"),
             Self::Damaged(_) | Self::FromTheFuture => (500, "store_damaged"),
+            Self::Leaving => (409, "account_leaving"),
             Self::Closing => (503, "closing"),
             Self::Refused(_) => (409, "state_conflict"),
             Self::Folder(_) | Self::Sqlite(_) => (500, "internal"),
-        };
+        }
+    }
+
+    /// Why synchronization, or the account as a whole, cannot go on.
+    #[must_use]
+    pub fn ailment(&self) -> Ailment {
+        Ailment { code: self.code().1, detail: self.to_string() }
+    }
+
+    /// As an answer of the door.
+    #[must_use]
+    pub fn reply(&self) -> Reply {
+        let (status, code) = self.code();
         tracing::error!(error = %self, "the store did nothing");
         Reply::error(status, code, &self.to_string())
     }

@@ -1,15 +1,19 @@
 //! The replica of one account: one SQLite file, `replica.db`, that survives power cuts.
 //!
-//! Three kinds of connection. [`Store::edit`] commits with `synchronous=FULL`, so that what a person was
-//! told is saved is on the disk; [`Store::apply`] commits pulled rows with `NORMAL`, since cursor and rows
-//! commit together and can come again; [`Store::read`] sees one state and waits for nobody.
+//! [`Store::edit`] commits with `synchronous=FULL`, so that what a person was told is saved is on the disk;
+//! [`Store::note`] commits what the server said about the outbox and [`Store::apply`] pulled rows with
+//! `NORMAL`, since both can come again; [`Store::read`] sees one state and waits for nobody. Only pulled
+//! rows are refused the reserved room of a full disk.
 //!
 //! Deliberately not here: encryption (the file is as private as the user's folder, see docs/SYNC.md),
 //! and the rules of synchronization (`omniot_shared::sync`). Each method blocks: call from [`on_worker`].
 
 use std::{
-    path::Path,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    path::{Path, PathBuf},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -41,8 +45,10 @@ const READERS: usize = 3;
 pub struct Store {
     writers: Mutex<Writers>,
     readers: Mutex<Vec<Connection>>,
-    path: std::path::PathBuf,
+    path: PathBuf,
     reserve: Reserve,
+    /// The account is being signed out; changes under the writers' lock.
+    leaving: AtomicBool,
 }
 
 /// Both writing connections behind one lock: SQLite has one writer at a time, and waiting for a lock
@@ -52,19 +58,34 @@ struct Writers {
     pulled: Connection,
 }
 
+impl Writers {
+    fn open(path: &Path) -> Result<Self, StoreError> {
+        let mut local = connect(path, "full")?;
+        migrate(&mut local)?;
+        Ok(Self { local, pulled: connect(path, "normal")? })
+    }
+}
+
 impl Store {
-    /// Opens or makes the replica in `folder`.
+    /// Opens or makes the replica in `folder`. On a full disk the reserved room is given up for it.
     ///
     /// # Errors
     /// When the folder cannot be used, or the file is damaged or newer than this app.
     pub fn open(folder: &Path) -> Result<Self, StoreError> {
         files::private_folder(folder)?;
-        let path = folder.join("replica.db");
-        let mut local = connect(&path, "full")?;
-        migrate(&mut local)?;
-        let pulled = connect(&path, "normal")?;
         let reserve = Reserve::in_folder(folder);
-        Ok(Self { writers: Mutex::new(Writers { local, pulled }), readers: Mutex::new(Vec::new()), path, reserve })
+        let path = folder.join("replica.db");
+        let writers = match Writers::open(&path) {
+            Err(StoreError::DiskFull) if reserve.release() => {
+                tracing::warn!("the disk is full; the reserved room is used to open the replica");
+                Writers::open(&path)
+            }
+            opened => {
+                reserve.refill();
+                opened
+            }
+        }?;
+        Ok(Self { writers: Mutex::new(writers), readers: Mutex::new(Vec::new()), path, reserve, leaving: AtomicBool::new(false) })
     }
 
     /// One local edit: all of it is on the disk when this returns `Ok`, or nothing happened.
@@ -72,24 +93,57 @@ impl Store {
     /// On a full disk the reserved room is given up and the edit is tried once more.
     ///
     /// # Errors
-    /// [`StoreError`]; nothing is kept then.
+    /// [`StoreError`]; nothing is kept then. [`StoreError::Leaving`] once the account is being signed out.
     pub fn edit<T>(&self, mut edit: impl FnMut(&Transaction<'_>) -> Result<T, StoreError>) -> Result<T, StoreError> {
-        let edited = transact(&mut self.writers().local, &mut edit);
-        match edited {
-            Err(StoreError::DiskFull) if self.reserve.release() => {
-                tracing::warn!("the disk is full; the reserved room is used for local edits");
-                transact(&mut self.writers().local, &mut edit)
+        self.with_reserve(|writers| {
+            if self.leaving.load(Ordering::Relaxed) {
+                return Err(StoreError::Leaving);
             }
-            settled => settled,
-        }
+            transact(&mut writers.local, &mut edit)
+        })
+    }
+
+    /// Takes down what the server said about the outbox: it frees room rather than needing it, so it may use
+    /// the reserved room too. All or nothing.
+    ///
+    /// # Errors
+    /// [`StoreError`]; nothing is kept then.
+    pub fn note<T>(&self, mut note: impl FnMut(&Transaction<'_>) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        self.with_reserve(|writers| transact(&mut writers.pulled, &mut note))
     }
 
     /// One step of applying what the server sent: all or nothing, durable with the next checkpoint of SQLite.
     ///
     /// # Errors
-    /// [`StoreError`]; nothing is kept then.
+    /// [`StoreError`]; nothing is kept then. [`StoreError::DiskFull`] also while there is only room enough
+    /// for local edits.
     pub fn apply<T>(&self, mut apply: impl FnMut(&Transaction<'_>) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        if !self.reserve.refill() {
+            return Err(StoreError::DiskFull);
+        }
         transact(&mut self.writers().pulled, &mut apply)
+    }
+
+    /// From now on edits are refused; those under way are finished before this returns.
+    pub fn leave(&self) {
+        let _nobody_writes = self.writers();
+        self.leaving.store(true, Ordering::Relaxed);
+    }
+
+    /// Edits are accepted again.
+    pub fn stay(&self) {
+        self.leaving.store(false, Ordering::Relaxed);
+    }
+
+    fn with_reserve<T>(&self, mut write: impl FnMut(&mut Writers) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        let written = write(&mut self.writers());
+        match written {
+            Err(StoreError::DiskFull) if self.reserve.release() => {
+                tracing::warn!("the disk is full; the reserved room is used for local edits");
+                write(&mut self.writers())
+            }
+            settled => settled,
+        }
     }
 
     /// Reads one state of the replica, whatever is being written meanwhile.
@@ -110,6 +164,11 @@ impl Store {
             idle.push(reader);
         }
         found
+    }
+
+    /// Takes the reserved room again when it was given up and there is room: after each good round.
+    pub fn refill(&self) {
+        self.reserve.refill();
     }
 
     /// Moves what was committed into the main file and takes the reserved room again: after a large pull.

@@ -19,12 +19,10 @@ pub const SIZE: u64 = 16 * 1024 * 1024;
 pub struct Reserve(PathBuf);
 
 impl Reserve {
-    /// The reserve in an account's folder; fills it when there is room for it.
+    /// The reserve in an account's folder, as it is.
     #[must_use]
     pub fn in_folder(folder: &Path) -> Self {
-        let reserve = Self(folder.join("reserve"));
-        reserve.refill();
-        reserve
+        Self(folder.join("reserve"))
     }
 
     /// Gives the room back to the disk. `false` when there was none left to give.
@@ -32,12 +30,17 @@ impl Reserve {
         std::fs::remove_file(&self.0).is_ok()
     }
 
-    /// Takes the room again when it is not held; on a full disk nothing happens.
-    pub fn refill(&self) {
+    /// Takes the room again when it is not held; on a full disk nothing happens. Whether it is held now.
+    pub fn refill(&self) -> bool {
         let held = std::fs::metadata(&self.0).map_or(0, |file| file.len());
-        if held < SIZE && self.fill().is_err() {
+        if held >= SIZE {
+            return true;
+        }
+        let filled = self.fill().is_ok();
+        if !filled {
             self.release();
         }
+        filled
     }
 
     /// Real zeros: a sparse file would reserve nothing.

@@ -5,7 +5,7 @@
 use omniot_shared::{
     ids::{AttemptId, DeviceId, ModelId, SiteId, TenantId},
     sync::{
-        RowKey, Table,
+        Change, RowKey, Table,
         client::{Entry, State},
     },
 };
@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use crate::{
     accounts::Account,
-    store::{StoreError, on_worker, replica, rows},
+    store::{StoreError, on_worker, replica},
 };
 
 /// The changes that need a person, oldest first.
@@ -32,7 +32,8 @@ pub async fn attention(account: &Account) -> Result<Vec<Value>, StoreError> {
 fn item(db: &Connection, entry: &Entry, tenant: TenantId) -> Result<Value, StoreError> {
     let change = serde_json::to_value(&entry.intent.change)?;
     let key = entry.intent.change.target(tenant);
-    let theirs = rows::get(db, key)?.map(|synced| serde_json::to_value(synced.row)).transpose()?;
+    // What stands at the server, not what another pending edit of this person makes of it.
+    let theirs = replica::server_row(db, key)?.map(|synced| serde_json::to_value(synced.row)).transpose()?;
     let theirs = theirs.and_then(|tagged| tagged.get(key.table.name()).cloned());
     let body = change.get("body");
     // A patch is what the person typed; around it stands only the id.
@@ -41,7 +42,8 @@ fn item(db: &Connection, entry: &Entry, tenant: TenantId) -> Result<Value, Store
         State::Attention(receipt) => receipt.outcome.refusal(),
         _ => None,
     };
-    let name = mine.and_then(|mine| mine.get("name")).or_else(|| theirs.as_ref().and_then(|theirs| theirs.get("name")));
+    let text = |row: Option<&Value>, field| row.and_then(|row| row.get(field)).and_then(Value::as_str).map(str::to_owned);
+    let name = text(theirs.as_ref(), "name").or_else(|| text(mine, "name")).or_else(|| text(mine, "serial"));
     Ok(json!({
         "intent_id": entry.intent.id,
         "kind": entry.intent.change.kind(),
@@ -51,6 +53,7 @@ fn item(db: &Connection, entry: &Entry, tenant: TenantId) -> Result<Value, Store
         "detail": refusal.map(|refusal| refusal.detail.as_str()),
         "mine": mine,
         "theirs": theirs,
+        "evidence": matches!(entry.intent.change, Change::AttemptRecord(_)),
     }))
 }
 

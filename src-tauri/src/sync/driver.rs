@@ -11,11 +11,19 @@ use std::{
 
 use omniot_shared::sync::wire::Poke;
 use reqwest::Method;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
-use super::{Failure, pokes::Pokes, round, status::State};
+use super::{
+    Failure,
+    pokes::Pokes,
+    round::{self, Met, Pace},
+    status::State,
+};
 use crate::{
     accounts::{Account, Accounts, Me},
     chance,
+    store::StoreError,
     transport::{Server, Trouble, Unreachable},
 };
 
@@ -26,11 +34,16 @@ const COALESCE: Duration = Duration::from_millis(5);
 /// First and longest wait after trouble, milliseconds.
 const RETRY: (u64, u64) = (1_000, 60_000);
 
-/// Synchronizes until the account stops. Wakes up for [`Account::wake`].
-pub async fn run(accounts: Weak<Accounts>, account: Arc<Account>) {
-    let mut driver = Driver { accounts, account: Arc::clone(&account), pokes: None, greeted: false, tries: 0 };
+/// What the server put off is sent again after so long, or when the server is another one.
+const REQUEUE: Duration = Duration::from_secs(15 * 60);
+/// Rows that cannot be taken even from the beginning are left alone for so long: each try brings all of them.
+const UNFIT: Duration = Duration::from_secs(4 * 3600);
+
+/// Synchronizes until it is told to stop. Wakes up for [`Account::wake`].
+pub async fn run(accounts: Weak<Accounts>, account: Arc<Account>, stop: CancellationToken) {
+    let mut driver = Driver { accounts, account, pokes: None, greeted: false, tries: 0, used: None, met: None, requeued: None, no_pull_until: None, pace: Pace::default() };
     tokio::select! {
-        () = account.stop.cancelled() => {}
+        () = stop.cancelled() => {}
         () = driver.drive() => {}
     }
 }
@@ -42,6 +55,28 @@ struct Driver {
     /// Whether server and client have introduced themselves since the last trouble.
     greeted: bool,
     tries: u32,
+    /// The way of the last round: what it was told about its session holds for that session only.
+    used: Option<Server>,
+    met: Option<Met>,
+    requeued: Option<Instant>,
+    /// What the server sends could not be taken; until then it is only pushed.
+    no_pull_until: Option<Instant>,
+    pace: Pace,
+}
+
+/// How long to leave the server alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Pause {
+    /// Until something happens, but no longer than this.
+    most: Duration,
+    /// Whatever happens: the server asked for it.
+    least: Duration,
+}
+
+impl Pause {
+    const fn of(most: Duration) -> Self {
+        Self { most, least: Duration::ZERO }
+    }
 }
 
 impl Driver {
@@ -51,7 +86,7 @@ impl Driver {
                 Ok(()) => match self.listen().await {
                     Ok(()) => {
                         self.tries = 0;
-                        IDLE
+                        Pause::of(IDLE)
                     }
                     Err(trouble) => self.pause(&trouble.into()),
                 },
@@ -64,6 +99,10 @@ impl Driver {
     /// One round, and what it says about the state.
     async fn round(&mut self) -> Result<(), Failure> {
         let server = self.account.server()?;
+        self.used = Some(server.clone());
+        let asked = self.account.take_wish();
+        self.no_pull_until = self.no_pull_until.filter(|until| !asked && *until > Instant::now());
+        self.pace.pulls = self.no_pull_until.is_none();
         self.account.status.change(|status| {
             if status.state == State::Synced {
                 status.state = State::Syncing;
@@ -73,19 +112,29 @@ impl Driver {
             self.greet(&server).await?;
             self.greeted = true;
         }
-        round::round(&self.account, &server).await?;
+        round::round(&self.account, &server, &mut self.pace).await?;
+        if !self.pace.pulls {
+            return Ok(());
+        }
         let now = self.account.clock.now();
         self.account.status.change(|status| {
             status.state = State::Synced;
             status.synced_at = Some(now);
-            status.last_error = None;
+            status.error = None;
         });
         Ok(())
     }
 
     /// Who are you, who am I, what time is it: after each start and after each trouble.
-    async fn greet(&self, server: &Server) -> Result<(), Failure> {
-        round::hello(&self.account, server).await?;
+    async fn greet(&mut self, server: &Server) -> Result<(), Failure> {
+        let met = Some(round::hello(&self.account, server).await?);
+        let is_due = self.requeued.is_none_or(|at| at.elapsed() >= REQUEUE);
+        if self.met != met || is_due {
+            self.pace.requeue = true;
+            self.requeued = Some(Instant::now());
+        }
+        self.met = met;
+        self.pace.most = Pace::default().most;
         let me: Me = server.fetch(Method::GET, "/v1/me", None).await?;
         round::keep_role(&self.account, me.person.role).await?;
         if let Some(accounts) = self.accounts.upgrade() {
@@ -116,40 +165,58 @@ impl Driver {
     }
 
     /// Takes note of trouble; how long to leave the server alone.
-    fn pause(&mut self, failure: &Failure) -> Duration {
+    fn pause(&mut self, failure: &Failure) -> Pause {
         self.pokes = None;
         self.greeted = false;
-        let trouble = match failure {
-            Failure::Trouble(trouble) => trouble,
+        match failure {
+            Failure::Trouble(trouble) => self.trouble(trouble),
             Failure::Store(error) => {
                 tracing::error!(%error, "a round failed on this machine");
                 self.account.status.failed(error);
-                return Duration::from_millis(RETRY.1);
+                if matches!(error, StoreError::Damaged(_)) {
+                    self.no_pull_until = Some(Instant::now() + UNFIT);
+                }
+                Pause::of(Duration::from_millis(RETRY.1))
             }
-        };
-        if *trouble == Trouble::NeedsSignIn {
-            self.account.session_ended();
-        } else {
-            self.account.status.trouble(trouble);
+            Failure::Unfit { detail, .. } => {
+                tracing::error!(detail, "what the server sends cannot be taken; it is left alone for hours");
+                self.account.status.mismatch(detail);
+                self.no_pull_until = Some(Instant::now() + UNFIT);
+                Pause::of(IDLE)
+            }
         }
+    }
+
+    fn trouble(&mut self, trouble: &Trouble) -> Pause {
         let pause = chance::backoff(RETRY.0, RETRY.1, self.tries);
         self.tries = self.tries.saturating_add(1);
+        if *trouble == Trouble::NeedsSignIn {
+            let is_over = self.account.server().is_err() || self.used.as_ref().is_none_or(|used| self.account.session_ended(used));
+            // Signing in wakes the driver up; if that has happened meanwhile, the answer was to the session before.
+            return Pause::of(if is_over { Duration::from_secs(3600) } else { pause });
+        }
+        self.account.status.trouble(trouble);
         match trouble {
-            Trouble::Throttled(Some(asked)) => pause + *asked,
-            Trouble::Suspended => pause.max(Duration::from_secs(15)),
-            // Signing in wakes the driver up.
-            Trouble::NeedsSignIn => Duration::from_secs(3600),
-            _ => pause,
+            Trouble::Throttled(asked) => {
+                let least = pause + asked.unwrap_or_default();
+                Pause { most: least, least }
+            }
+            Trouble::Suspended => Pause::of(pause.max(Duration::from_secs(15))),
+            _ => Pause::of(pause),
         }
     }
 
     /// Until there is a reason for a round.
-    async fn wait(&mut self, pause: Duration) {
-        let over = tokio::time::Instant::now() + pause;
+    async fn wait(&mut self, pause: Pause) {
+        let (over, least) = (Instant::now() + pause.most, Instant::now() + pause.least);
+        let mut woken = false;
         loop {
+            if woken && Instant::now() >= least {
+                return;
+            }
             tokio::select! {
-                () = self.account.wake.notified() => return,
-                () = tokio::time::sleep_until(over) => {
+                () = self.account.wake.notified(), if !woken => woken = true,
+                () = tokio::time::sleep_until(if woken { least } else { over }) => {
                     // Now and then: another role, another brand, a clock that was set.
                     self.greeted = false;
                     return;
@@ -174,5 +241,74 @@ async fn next(pokes: &mut Option<Pokes>) -> Option<Poke> {
     match pokes {
         Some(pokes) => pokes.next().await,
         None => std::future::pending().await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use omniot_shared::{
+        ids::{PersonId, TenantId},
+        roles::Role,
+        time::{Millis, SystemClock},
+    };
+    use uuid::Uuid;
+
+    use crate::{
+        accounts::{AccountId, Card, Person, Surroundings, Tenant},
+        events::Events,
+        transport::Origin,
+    };
+
+    fn driver(folder: &std::path::Path) -> Driver {
+        let origin = Origin::read("http://127.0.0.1:1").unwrap();
+        let (tenant, person) = (TenantId(Uuid::from_u128(1)), PersonId(Uuid::from_u128(2)));
+        let me = Me {
+            person: Person { id: person, name: "Tess".into(), email: "t@example.com".into(), role: Role::Owner },
+            tenant: Tenant { id: tenant, name: "acme".into(), display_name: "Acme".into() },
+            permissions: vec![],
+            brand: serde_json::Value::Null,
+        };
+        let card = Card { id: AccountId::of(&origin, tenant, person), server: origin.clone(), me, added_at: Millis(1) };
+        let around = Surroundings { events: Events::default(), clock: Arc::new(SystemClock), version: "1".into() };
+        let token = Some(zeroize::Zeroizing::new("omt_x".to_owned()));
+        let account = Arc::new(Account::open(folder, &card, Server::at(&origin, "1").unwrap(), token, &around).unwrap());
+        Driver { accounts: Weak::new(), account, pokes: None, greeted: false, tries: 0, used: None, met: None, requeued: None, no_pull_until: None, pace: Pace::default() }
+    }
+
+    async fn waited(driver: &mut Driver, pause: Pause) -> Duration {
+        let before = Instant::now();
+        driver.account.wake.notify_one();
+        driver.wait(pause).await;
+        before.elapsed()
+    }
+
+    #[tokio::test]
+    async fn an_edit_ends_a_pause_unless_the_server_asked_for_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut driver = driver(folder.path());
+        let asked = driver.pause(&Trouble::Throttled(Some(Duration::from_secs(7))).into());
+        assert!(asked.least >= Duration::from_secs(7) && asked.most >= asked.least, "{asked:?}");
+        let own = driver.pause(&Trouble::Offline(Unreachable::NoConnection).into());
+        assert_eq!(own.least, Duration::ZERO);
+        let hour = Duration::from_secs(3600);
+        assert!(waited(&mut driver, Pause::of(hour)).await < Duration::from_secs(5));
+        let least = Duration::from_millis(300);
+        assert!(waited(&mut driver, Pause { most: hour, least }).await >= least);
+    }
+
+    #[tokio::test]
+    async fn rows_that_cannot_be_taken_are_left_alone_and_the_person_is_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut driver = driver(folder.path());
+        let _ = driver.pause(&Failure::Unfit { detail: "not the same".into(), fresh: true });
+        assert!(driver.no_pull_until.is_some_and(|until| until > Instant::now() + Duration::from_secs(3600)));
+        let status = driver.account.status.now();
+        assert_eq!((status.state, status.error.map(|error| error.code)), (State::Stopped, Some("data_mismatch")));
+        assert!(driver.round().await.is_err(), "nobody answers");
+        assert!(!driver.pace.pulls, "the next round does not pull");
+        driver.account.wish_round();
+        assert!(driver.round().await.is_err());
+        assert!(driver.pace.pulls, "unless somebody asks for it");
     }
 }

@@ -30,6 +30,8 @@ mod frames;
 mod pack;
 mod pokes;
 mod round;
+#[cfg(test)]
+mod schedules;
 pub mod status;
 #[cfg(test)]
 mod tests;
@@ -46,6 +48,14 @@ pub enum Failure {
     /// Between here and the disk.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// What the server sends cannot be taken, or does not come to the rows that it says it holds.
+    #[error("{detail}")]
+    Unfit {
+        /// In plain words.
+        detail: String,
+        /// It was everything there is, not what came after something that is here.
+        fresh: bool,
+    },
 }
 
 /// What waits in an account.
@@ -118,6 +128,30 @@ pub async fn record_all(
         changed(account);
     }
     Ok(recorded)
+}
+
+/// Keeps a change that the rules refused here under "needs attention", with something more in the same
+/// transaction: evidence is not thrown away because a role has changed.
+///
+/// # Errors
+/// [`StoreError`]: nothing was kept.
+pub async fn hold(
+    account: &Account,
+    change: Change,
+    refusal: Refusal,
+    more: impl Fn(&Transaction<'_>) -> Result<(), StoreError> + Send + 'static,
+) -> Result<(), StoreError> {
+    let at = account.clock.now();
+    let id = IntentId(chance::fresh_uuid(at));
+    on_worker(&account.store, move |store| {
+        store.edit(|db| {
+            client::hold(&mut Open(db), id, at, change.clone(), refusal.clone())?;
+            more(db)
+        })
+    })
+    .await?;
+    changed(account);
+    Ok(())
 }
 
 /// Tries a refused change again, as a new one. `None` when it is not under "needs attention".

@@ -19,10 +19,12 @@ use crate::{
     transport::{Server, Trouble, Unreachable},
 };
 
-/// With fewer free ones than this, more are fetched …
-const LOW: u32 = 50;
-/// … up to this many.
+/// So many the server keeps for one replica, those included that it has not heard of being used.
 const FULL: u32 = 100;
+/// With fewer free ones than this, more are fetched: nobody knows which round is the last before a day without a network.
+const LOW: u32 = 90;
+/// When the server had no more to give, it is asked again only after so many more were used.
+const STEP: u32 = 10;
 /// One that ends sooner counts as none: a day without a network is usual.
 const USEFUL_MS: i64 = 24 * 3_600_000;
 
@@ -32,35 +34,66 @@ struct Pack {
     grants: Vec<String>,
 }
 
-/// Fetches grants when they run low and the person may commission.
+/// Fetches grants when they run low and the person may commission. `left` is how many there were after the
+/// last time, `None` when that says nothing any more.
 ///
 /// # Errors
 /// [`Failure`]; what was there stays.
-pub async fn fill(account: &Account, server: &Server) -> Result<(), Failure> {
+pub async fn fill(account: &Account, server: &Server, left: &mut Option<u32>) -> Result<(), Failure> {
     if !account.me().person.role.may(Permission::DeviceCommission) {
         return Ok(());
     }
     let now: Millis = account.server_now();
     let free = on(account, move |store| {
-        store.apply(|db| {
+        store.note(|db| {
             grants::forget_ended(db, now)?;
             grants::count_free(db, now.plus(USEFUL_MS))
         })
     })
     .await?;
-    if free >= LOW {
+    if !is_low(free, *left) {
         return Ok(());
     }
-    let body = json!({"client_id": account.client(), "count": FULL - free});
+    // The whole that is wished for: the server knows how much of it this replica has.
+    let body = json!({"client_id": account.client(), "count": FULL});
     let pack: Pack = server.fetch(Method::POST, "/v1/grants/pack", Some(&body)).await?;
     let read: Option<Vec<_>> = pack.grants.iter().map(|text| read(text)).collect();
     let mut read = read.ok_or(Failure::Trouble(Trouble::Offline(Unreachable::SomebodyElse)))?;
     let tenant = account.me().tenant.id;
     read.retain(|(grant, _)| grant.tenant == tenant);
-    on(account, move |store| store.edit(|db| grants::add(db, &read))).await
+    let added = on(account, move |store| {
+        store.edit(|db| {
+            grants::add(db, &read)?;
+            grants::count_free(db, now.plus(USEFUL_MS))
+        })
+    });
+    *left = Some(added.await?);
+    Ok(())
+}
+
+/// Whether to ask for more, with so many free ones now and so many `left` after the last time.
+const fn is_low(free: u32, left: Option<u32>) -> bool {
+    match left {
+        _ if free >= LOW => false,
+        Some(left) => free + STEP <= left,
+        None => true,
+    }
 }
 
 fn read(text: &str) -> Option<(Grant, SignedGrant)> {
     let signed = SignedGrant(STANDARD.decode(text).ok()?);
     Some((signed.read().ok()?, signed))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pack_is_filled_long_before_it_is_empty_and_not_asked_for_in_vain() {
+        assert!(!is_low(FULL, None) && !is_low(LOW, None));
+        assert!(is_low(LOW - 1, None), "half a pack is no stock for a day without a network");
+        assert!(!is_low(55, Some(60)), "the server had no more just now");
+        assert!(is_low(50, Some(60)));
+    }
 }

@@ -20,7 +20,7 @@ impl Pokes {
     /// # Errors
     /// [`Trouble`].
     pub async fn open(server: &Server) -> Result<Self, Trouble> {
-        let request = server.request(Method::GET, "/v1/sync/stream", None).header(header::ACCEPT, "text/event-stream");
+        let request = server.request(Method::GET, "/v1/sync/stream", None)?.header(header::ACCEPT, "text/event-stream");
         let response = server.open(request, "text/event-stream").await?;
         Ok(Self { response, lines: Lines::default() })
     }

@@ -1,14 +1,16 @@
 //! One round with the server: push what waits, pull what is new, fetch grants.
 //!
+//! Whatever one side refuses as a whole is made smaller, begun anew once, or left alone for long: nothing is
+//! tried for ever in the same way.
 //! Deliberately not here: when (`driver`), and what frames and receipts do (the core).
 
 use omniot_shared::{
     ids::ClientId,
     roles::Role,
     sync::{
-        Seq,
+        Code, Refusal, Seq,
         client::{self, Greeting, Published, Pull, Replica, Step},
-        wire::{HelloRequest, HelloResponse, PROTOCOL, PushRequest, PushResponse, SCHEMA},
+        wire::{Checkpoint, HelloRequest, HelloResponse, MAX_PUSH_INTENTS, PROTOCOL, PushRequest, PushResponse, SCHEMA},
     },
 };
 use reqwest::Method;
@@ -24,14 +26,43 @@ use crate::{
 
 /// A pull that is overtaken or does not fit is begun anew so often within one round.
 const PULLS: usize = 3;
+/// So many unpacked bytes of a pull are held in memory before they go to disk.
+const STAGE_BYTES: usize = 16 * 1024 * 1024;
 /// After a pull of more changes the log is moved into the main file.
 const LARGE: usize = 10_000;
+
+/// What one round is to do, and what it learned for the next one.
+#[derive(Debug, Clone, Copy)]
+pub struct Pace {
+    /// Most intents in one push: fewer where more do not get through.
+    pub most: usize,
+    /// Intents that the server put off are sent again.
+    pub requeue: bool,
+    /// Changes are pulled.
+    pub pulls: bool,
+    /// Free grants after the last time that some were fetched.
+    pub grants_left: Option<u32>,
+}
+
+impl Default for Pace {
+    fn default() -> Self {
+        Self { most: MAX_PUSH_INTENTS, requeue: true, pulls: true, grants_left: None }
+    }
+}
+
+/// Which server this is: another version may take what the one before put off.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Met {
+    version: String,
+    schema: u32,
+    epoch: u64,
+}
 
 /// Introduces the replica and the server to each other.
 ///
 /// # Errors
 /// [`Failure`].
-pub async fn hello(account: &Account, server: &Server) -> Result<(), Failure> {
+pub async fn hello(account: &Account, server: &Server) -> Result<Met, Failure> {
     let hello = HelloRequest {
         protocol: PROTOCOL,
         schema: SCHEMA,
@@ -41,12 +72,14 @@ pub async fn hello(account: &Account, server: &Server) -> Result<(), Failure> {
     };
     let answer: HelloResponse = server.fetch(Method::POST, "/v1/sync/hello", Some(&value(&hello)?)).await?;
     account.status.change(|status| status.clock_skew_ms = Some(answer.skew_ms));
-    let greeting = on(account, move |store| store.apply(|db| client::greet(&mut Open(db), &answer))).await?;
+    let met = Met { version: answer.server_version.clone(), schema: answer.schema, epoch: answer.epoch };
+    let greeting = on(account, move |store| store.note(|db| client::greet(&mut Open(db), &answer))).await?;
     match greeting {
-        Greeting::Known => Ok(()),
-        Greeting::Forked => rename(account, Rename::Fork).await,
-        Greeting::Restored => rename(account, Rename::Restore).await,
+        Greeting::Known => {}
+        Greeting::Forked => rename(account, Rename::Fork).await?,
+        Greeting::Restored => rename(account, Rename::Restore).await?,
     }
+    Ok(met)
 }
 
 /// Keeps the role with which local edits are judged up to date.
@@ -55,7 +88,7 @@ pub async fn hello(account: &Account, server: &Server) -> Result<(), Failure> {
 /// [`Failure`].
 pub async fn keep_role(account: &Account, role: Role) -> Result<(), Failure> {
     on(account, move |store| {
-        store.apply(|db| {
+        store.note(|db| {
             let mut replica = Open(db);
             let mut meta = replica.meta()?;
             if meta.role == role {
@@ -72,16 +105,26 @@ pub async fn keep_role(account: &Account, role: Role) -> Result<(), Failure> {
 ///
 /// # Errors
 /// [`Failure`].
-pub async fn round(account: &Account, server: &Server) -> Result<(), Failure> {
-    on(account, |store| store.apply(|db| client::requeue_deferred(&mut Open(db)))).await?;
+pub async fn round(account: &Account, server: &Server, pace: &mut Pace) -> Result<(), Failure> {
+    if std::mem::take(&mut pace.requeue) {
+        pace.grants_left = None;
+        on(account, |store| store.note(|db| client::requeue_deferred(&mut Open(db)))).await?;
+    }
     loop {
-        let pushed = push(account, server).await;
-        pull(account, server).await?;
+        let pushed = push(account, server, &mut pace.most).await;
+        if pace.pulls {
+            pull(account, server).await?;
+        }
         if !pushed? {
             break;
         }
     }
-    pack::fill(account, server).await
+    pack::fill(account, server, &mut pace.grants_left).await?;
+    on(account, |store| {
+        store.refill();
+        Ok(())
+    })
+    .await
 }
 
 /// Whether the replica has come as far as `seq`.
@@ -90,41 +133,66 @@ pub async fn knows(account: &Account, seq: Seq) -> bool {
     cursor.is_ok_and(|cursor| cursor >= seq)
 }
 
-/// Pushes one batch. Whether there may be more.
-async fn push(account: &Account, server: &Server) -> Result<bool, Failure> {
-    let now = account.clock.now();
-    let next: Option<PushRequest> = on(account, move |store| store.read(|db| client::next_push(&Open(db), now))).await?;
+/// Pushes one batch of at most `most`. Whether there may be more.
+async fn push(account: &Account, server: &Server, most: &mut usize) -> Result<bool, Failure> {
+    let (now, limit) = (account.clock.now(), *most);
+    let next: Option<PushRequest> = on(account, move |store| store.read(|db| client::next_push_of(&Open(db), now, limit))).await?;
     let Some(request) = next else { return Ok(false) };
-    let answer = server.fetch::<PushResponse>(Method::POST, "/v1/sync/push", Some(&value(&request)?)).await;
-    let answer = match answer {
-        Err(Trouble::Refused { code, .. }) if code == "client_forked" => {
-            rename(account, Rename::Fork).await?;
-            return Ok(true);
-        }
+    match server.fetch::<PushResponse>(Method::POST, "/v1/sync/push", Some(&value(&request)?)).await {
+        Ok(answer) => take_receipts(account, answer).await,
+        Err(Trouble::Refused { code, .. }) if code == "client_forked" => rename(account, Rename::Fork).await.map(|()| true),
         // The server has forgotten numbers it had given receipts for: everything it may have lost is sent again.
-        Err(Trouble::Refused { code, .. }) if code == "sequence_gap" => {
-            rename(account, Rename::Restore).await?;
-            return Ok(true);
+        Err(Trouble::Refused { code, .. }) if code == "sequence_gap" => rename(account, Rename::Restore).await.map(|()| true),
+        Err(Trouble::Refused { status: 400..500, .. }) if request.intents.len() > 1 => {
+            *most = request.intents.len() / 2;
+            tracing::warn!(most, "a push was refused as a whole; fewer changes are sent at once");
+            Ok(true)
         }
-        answer => answer?,
-    };
+        Err(Trouble::Refused { status: 413 | 422, detail, .. }) => set_aside(account, &request, detail).await.map(|()| true),
+        Err(trouble) => Err(trouble.into()),
+    }
+}
+
+async fn take_receipts(account: &Account, answer: PushResponse) -> Result<bool, Failure> {
     account.status.change(|status| status.clock_skew_ms = Some(answer.skew_ms));
     let now = account.clock.now();
-    let taken = on(account, move |store| store.apply(|db| client::take_receipts(&mut Open(db), &answer, now))).await?;
+    let taken = on(account, move |store| store.note(|db| client::take_receipts(&mut Open(db), &answer, now))).await?;
     if taken.refused > 0 {
         tracing::warn!(refused = taken.refused, "the server refused changes; they need attention");
         tell_data(account);
     }
     account.events.tell(Event::Sync);
-    // Deferred ones wait for the next round; sending them again at once would turn in circles.
+    // Deferred ones wait until they are asked for again; sending them at once would turn in circles.
     Ok(taken.accepted + taken.refused > 0)
 }
 
-/// Pulls up to a checkpoint.
+/// One change that does not get through even alone must not hold up those behind it.
+async fn set_aside(account: &Account, request: &PushRequest, detail: String) -> Result<(), Failure> {
+    let Some(intent) = request.intents.first().map(|intent| intent.id) else { return Ok(()) };
+    tracing::warn!(intent = %intent, detail, "a change does not get through; it needs attention");
+    let refusal = Refusal::new(Code::Malformed, detail);
+    on(account, move |store| store.note(|db| client::set_aside(&mut Open(db), intent, refusal.clone()))).await?;
+    tell_data(account);
+    account.events.tell(Event::Sync);
+    Ok(())
+}
+
+/// Pulls up to a checkpoint. What cannot be taken is begun anew once; that it cannot be taken from its
+/// beginning either is for the driver to leave alone.
 async fn pull(account: &Account, server: &Server) -> Result<(), Failure> {
+    let mut is_anew = false;
     for _ in 0..PULLS {
-        if pull_once(account, server).await? {
-            return Ok(());
+        let pulled = pull_once(account, server).await;
+        let is_stuck = matches!(pulled, Err(Failure::Unfit { fresh: false, .. } | Failure::Store(StoreError::Damaged(_))));
+        match pulled {
+            Ok(true) => return Ok(()),
+            Ok(false) => {}
+            Err(failure) if is_stuck && !is_anew => {
+                tracing::error!(%failure, "a pull cannot be taken; everything is pulled anew");
+                is_anew = true;
+                on(account, |store| store.note(|db| client::start_afresh(&mut Open(db)))).await?;
+            }
+            Err(failure) => return Err(failure),
         }
     }
     Err(Trouble::Offline(Unreachable::Cut).into())
@@ -133,44 +201,47 @@ async fn pull(account: &Account, server: &Server) -> Result<(), Failure> {
 /// One pull. `false` when another one is needed at once.
 async fn pull_once(account: &Account, server: &Server) -> Result<bool, Failure> {
     let mut pull = on(account, |store| store.read(|db| Pull::begin(&Open(db)))).await?;
+    let fresh = pull.request().epoch == 0;
     let mut frames = Frames::open(server, pull.request()).await?;
+    let mut held = 0;
     loop {
-        let next = match frames.next().await {
-            Ok(next) if !next.is_empty() => next,
+        let frame = match frames.next().await {
+            Ok(Some(frame)) => frame,
+            Err(unfit @ Failure::Unfit { .. }) => return Err(unfit),
             // No checkpoint: what came is kept for the next pull to go on from, and not shown.
             broken => {
                 stage(account, pull).await?;
-                return Err(broken.err().unwrap_or(Trouble::Offline(Unreachable::Cut)).into());
+                return Err(broken.err().unwrap_or_else(|| Trouble::Offline(Unreachable::Cut).into()));
             }
         };
-        for frame in next {
-            match pull.take(frame).map_err(|error| nonsense(&error))? {
-                Step::More => {}
-                Step::Stage => match stage(account, pull).await? {
-                    Some(staged) => pull = staged,
-                    None => return Ok(false),
-                },
-                Step::Publish(checkpoint) => {
-                    let now = account.clock.now();
-                    let mut pull = Some(pull);
-                    let published = on(account, move |store| {
-                        // On a full disk nothing is tried twice for pulled rows, so the pull is there to take.
-                        store.apply(|db| {
-                            let pull = pull.take().ok_or(StoreError::Closing)?;
-                            client::publish(&mut Open(db), pull, &checkpoint, now)
-                        })
-                    })
-                    .await?;
-                    return take_note(account, published).await;
-                }
-                Step::Drop(_) => {
-                    on(account, |store| store.apply(|db| client::drop_scope(&mut Open(db)))).await?;
-                    tell_data(account);
-                    return Ok(true);
-                }
+        held += frames.take_size();
+        match pull.take(frame).map_err(|error| Failure::Unfit { detail: error.to_string(), fresh })? {
+            Step::More if held < STAGE_BYTES => {}
+            Step::More | Step::Stage => match stage(account, pull).await? {
+                Some(staged) => (pull, held) = (staged, 0),
+                None => return Ok(false),
+            },
+            Step::Publish(checkpoint) => return publish(account, pull, checkpoint, fresh).await,
+            Step::Drop(_) => {
+                on(account, |store| store.note(|db| client::drop_scope(&mut Open(db)))).await?;
+                tell_data(account);
+                return Ok(true);
             }
         }
     }
+}
+
+async fn publish(account: &Account, pull: Pull, checkpoint: Checkpoint, fresh: bool) -> Result<bool, Failure> {
+    let now = account.clock.now();
+    let mut pull = Some(pull);
+    let published = on(account, move |store| {
+        // On a full disk nothing is tried twice for pulled rows, so the pull is there to take.
+        store.apply(|db| {
+            let pull = pull.take().ok_or(StoreError::Closing)?;
+            client::publish(&mut Open(db), pull, &checkpoint, now)
+        })
+    });
+    take_note(account, published.await?, fresh).await
 }
 
 /// Puts what was received on the disk, unpublished. `None` when another pull was faster.
@@ -183,7 +254,7 @@ async fn stage(account: &Account, mut pull: Pull) -> Result<Option<Pull>, Failur
 }
 
 /// What publishing came to. `false` when the pull must be done again.
-async fn take_note(account: &Account, published: Published) -> Result<bool, Failure> {
+async fn take_note(account: &Account, published: Published, fresh: bool) -> Result<bool, Failure> {
     match published {
         Published::Now { changes, .. } => {
             if changes > 0 {
@@ -199,8 +270,8 @@ async fn take_note(account: &Account, published: Published) -> Result<bool, Fail
             Ok(true)
         }
         Published::Mismatch { ours, theirs } => {
-            tracing::error!(?ours, ?theirs, "the replica is not what the server holds; it is pulled anew");
-            Ok(false)
+            tracing::error!(?ours, ?theirs, "the replica is not what the server holds");
+            Err(Failure::Unfit { detail: "the rows that came are not those that the server says it holds".to_owned(), fresh })
         }
         Published::Overtaken => Ok(false),
     }
@@ -233,10 +304,4 @@ fn tell_data(account: &Account) {
 
 fn value(body: &impl serde::Serialize) -> Result<serde_json::Value, Failure> {
     Ok(serde_json::to_value(body).map_err(StoreError::from)?)
-}
-
-/// A server that sends nonsense is not the one we know.
-fn nonsense(error: &client::PullError) -> Failure {
-    tracing::error!(%error, "the pull makes no sense and is given up");
-    Trouble::Offline(Unreachable::SomebodyElse).into()
 }

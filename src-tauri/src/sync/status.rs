@@ -10,7 +10,7 @@ use serde::Serialize;
 use crate::{
     events::{Event, Events},
     store::StoreError,
-    transport::Trouble,
+    transport::{Trouble, Unreachable},
 };
 
 /// Where an account stands with its server.
@@ -27,6 +27,20 @@ pub enum State {
     NeedsSignIn,
     /// The tenant is suspended.
     Suspended,
+    /// It cannot go on by itself; the ailment says why. Local work may go on.
+    Stopped,
+}
+
+/// Why synchronization does not go on as it should: a stable code, and plain words for logs.
+///
+/// `disk_full`, `store_damaged`, `captive_portal`, `throttled`, `refused`, `data_mismatch`, `internal`.
+/// Having no network, no session or a suspended tenant is a state of its own and no ailment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Ailment {
+    /// What the page branches on.
+    pub code: &'static str,
+    /// In plain English.
+    pub detail: String,
 }
 
 /// What is known about the last rounds.
@@ -38,8 +52,8 @@ pub struct Status {
     pub synced_at: Option<Millis>,
     /// This machine's clock minus the server's.
     pub clock_skew_ms: Option<i64>,
-    /// The last thing that went wrong, in plain words; `None` after a good round.
-    pub last_error: Option<String>,
+    /// What is wrong; `None` after a good round.
+    pub error: Option<Ailment>,
 }
 
 impl Status {
@@ -81,21 +95,37 @@ impl Watched {
 
     /// Takes note that this machine failed: the rows are as they were.
     pub fn failed(&self, error: &StoreError) {
-        self.change(|status| {
-            status.state = State::Offline;
-            status.last_error = Some(error.to_string());
-        });
+        let needs_a_person = matches!(error, StoreError::DiskFull | StoreError::Damaged(_) | StoreError::FromTheFuture);
+        self.ails(if needs_a_person { State::Stopped } else { State::Offline }, Some(error.ailment()));
+    }
+
+    /// Takes note that replica and server do not come to the same rows.
+    pub fn mismatch(&self, detail: &str) {
+        self.ails(State::Stopped, Some(Ailment { code: "data_mismatch", detail: detail.to_owned() }));
     }
 
     /// Takes note of trouble.
     pub fn trouble(&self, trouble: &Trouble) {
+        let state = match trouble {
+            Trouble::NeedsSignIn => State::NeedsSignIn,
+            Trouble::Suspended => State::Suspended,
+            // What the server refuses today it refuses tomorrow, unless the fault is its own.
+            Trouble::Refused { status: 400..500, .. } => State::Stopped,
+            Trouble::Offline(_) | Trouble::Throttled(_) | Trouble::Refused { .. } => State::Offline,
+        };
+        let code = match trouble {
+            Trouble::Offline(Unreachable::SomebodyElse) => Some("captive_portal"),
+            Trouble::Throttled(_) => Some("throttled"),
+            Trouble::Refused { .. } => Some("refused"),
+            Trouble::Offline(_) | Trouble::NeedsSignIn | Trouble::Suspended => None,
+        };
+        self.ails(state, code.map(|code| Ailment { code, detail: trouble.to_string() }));
+    }
+
+    fn ails(&self, state: State, error: Option<Ailment>) {
         self.change(|status| {
-            status.state = match trouble {
-                Trouble::NeedsSignIn => State::NeedsSignIn,
-                Trouble::Suspended => State::Suspended,
-                Trouble::Offline(_) | Trouble::Throttled(_) | Trouble::Refused { .. } => State::Offline,
-            };
-            status.last_error = Some(trouble.to_string());
+            status.state = state;
+            status.error = error;
         });
     }
 }

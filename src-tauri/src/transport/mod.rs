@@ -165,20 +165,29 @@ impl Server {
         Err(Trouble::of_answer(&answer))
     }
 
+    /// Whether the other way is in the name of the same session.
+    #[must_use]
+    pub fn is_same_session(&self, other: &Self) -> bool {
+        self.token.as_ref().map(|token| token.as_str()) == other.token.as_ref().map(|token| token.as_str())
+    }
+
     /// A request to this server, to be sent with [`Self::open`]; counts what it sends.
-    pub fn request(&self, method: Method, path: &str, body: Option<Vec<u8>>) -> RequestBuilder {
-        let request = self.http.request(method, format!("{}{path}", self.origin));
-        match body {
+    ///
+    /// # Errors
+    /// [`Trouble::Refused`] when `path` would lead to another server: the token goes to this one alone.
+    pub fn request(&self, method: Method, path: &str, body: Option<Vec<u8>>) -> Result<RequestBuilder, Trouble> {
+        let request = self.http.request(method, self.origin.address_of(path).ok_or_else(no_path)?);
+        Ok(match body {
             None => request,
             Some(body) => {
                 self.traffic.bytes_out.fetch_add(body.len() as u64, Ordering::Relaxed);
                 request.header(header::CONTENT_TYPE, "application/json").body(body)
             }
-        }
+        })
     }
 
     async fn call_once(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Answer, Trouble> {
-        let request = self.request(method, path, body.map(|body| body.to_string().into_bytes())).timeout(CALL);
+        let request = self.request(method, path, body.map(|body| body.to_string().into_bytes()))?.timeout(CALL);
         let response = self.sign(request).send().await.map_err(|error| Trouble::of_transport(&error))?;
         self.read(response).await
     }
@@ -191,6 +200,10 @@ impl Server {
     }
 
     async fn read(&self, mut response: Response) -> Result<Answer, Trouble> {
+        if response.status().as_u16() == 413 && !is_ours(&response) {
+            // Something on the way lets no more through; the same again would not get through either.
+            return Err(Trouble::Refused { status: 413, code: "too_large".to_owned(), detail: "something on the way to the server takes no request of this size".to_owned() });
+        }
         if !is_ours(&response) {
             return Err(Trouble::Offline(Unreachable::SomebodyElse));
         }
@@ -212,6 +225,10 @@ impl Server {
         };
         Ok(Answer { status, body, retry_after })
     }
+}
+
+fn no_path() -> Trouble {
+    Trouble::Refused { status: 404, code: "not_found".to_owned(), detail: "this is no path of the server".to_owned() }
 }
 
 /// Our server marks each answer with the request's id and never redirects.

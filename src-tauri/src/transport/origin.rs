@@ -51,6 +51,18 @@ impl Origin {
         &self.0
     }
 
+    /// The whole address of a path of this server; `None` for what leads elsewhere once it is read as an address.
+    #[must_use]
+    pub fn address_of(&self, path: &str) -> Option<Url> {
+        if !path.starts_with('/') {
+            return None;
+        }
+        let own = Url::parse(&self.0).ok()?;
+        let url = Url::parse(&format!("{}{path}", self.0)).ok()?;
+        let stays = url.origin() == own.origin() && url.username().is_empty() && url.password().is_none();
+        stays.then_some(url)
+    }
+
     /// Whether calls to it are encrypted.
     #[must_use]
     pub fn is_encrypted(&self) -> bool {

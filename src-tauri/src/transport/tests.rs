@@ -64,6 +64,7 @@ async fn nobody_listening_is_offline_and_says_so_in_plain_words() {
 async fn an_error_of_the_server_is_sorted_by_what_to_do_about_it() {
     for (status, code, trouble) in [
         (401, "not_signed_in", Trouble::NeedsSignIn),
+        (401, "wrong_credentials", Trouble::Refused { status: 401, code: "wrong_credentials".to_owned(), detail: "no".to_owned() }),
         (403, "tenant_suspended", Trouble::Suspended),
         (429, "throttled", Trouble::Throttled(Some(Duration::from_secs(7)))),
         (403, "not_allowed", Trouble::Refused { status: 403, code: "not_allowed".to_owned(), detail: "no".to_owned() }),
@@ -95,5 +96,18 @@ fn an_address_is_encrypted_or_on_this_machine() {
         ("", InvalidOrigin::Malformed),
     ] {
         assert_eq!(Origin::read(typed), Err(why), "{typed}");
+    }
+}
+
+#[tokio::test]
+async fn no_path_leads_to_another_server() {
+    let origin = Origin::read("https://iot.example").unwrap();
+    let server = Server::at(&Origin::read("http://127.0.0.1:1").unwrap(), "1").unwrap().signed_in(Zeroizing::new("omt_secret".to_owned()));
+    for path in [".attacker.example/../v1/me2", "@attacker.example/../v1/me2", ":pw@attacker.example/", "", "v1/me", "\t.attacker.example/", "\\@attacker.example/"] {
+        assert_eq!(origin.address_of(path), None, "{path:?}");
+        assert!(matches!(server.call(Method::GET, path, None).await, Err(Trouble::Refused { status: 404, .. })), "{path:?}");
+    }
+    for path in ["/v1/me", "//attacker.example/v1/me", "/\\attacker.example", "/@attacker.example", "/\t/attacker.example"] {
+        assert_eq!(origin.address_of(path).unwrap().host_str(), Some("iot.example"), "{path:?}");
     }
 }

@@ -69,7 +69,8 @@ impl Trouble {
         let text = |pointer| answer.body.pointer(pointer).and_then(serde_json::Value::as_str).unwrap_or_default().to_owned();
         let code = text("/error/code");
         match (answer.status, code.as_str()) {
-            (401, _) => Self::NeedsSignIn,
+            // Another 401 is about what was asked, such as a wrong password, not about the session.
+            (401, "not_signed_in") => Self::NeedsSignIn,
             (403, "tenant_suspended") => Self::Suspended,
             (429, _) | (503, _) => Self::Throttled(answer.retry_after),
             _ => Self::Refused { status: answer.status, code, detail: text("/error/detail") },

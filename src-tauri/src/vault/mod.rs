@@ -84,6 +84,12 @@ impl Vault {
         })
     }
 
+    /// The names of all secrets.
+    #[must_use]
+    pub fn names(&self) -> Vec<String> {
+        self.entries().keys().cloned().collect()
+    }
+
     /// Forgets a secret; an unknown name is fine.
     ///
     /// # Errors

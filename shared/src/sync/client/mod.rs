@@ -14,8 +14,11 @@
 //! | pushing, while it gives something | [`next_push`] → send → [`take_receipts`]; HTTP 409 `client_forked`: [`fork`] |
 //! | pulling, never waiting for the outbox | [`Pull::begin`] → request; each frame to [`Pull::take`]: [`Step::Stage`] → [`stage`], [`Step::Publish`] → [`publish`] |
 //! | the stream broke off | [`stage`], so that the next pull resumes there |
+//! | a push is refused as a whole | [`next_push_of`] fewer; one alone that is refused: [`set_aside`] |
+//! | what a pull brings cannot be taken | [`start_afresh`], once; then leave it for long |
+//! | a record must be kept although the rules refuse it | [`hold`] |
 //! | a person decides about a refused intent | [`retry`] or [`discard`] |
-//! | at the start of each sync | [`requeue_deferred`] |
+//! | the server became another one, and now and then | [`requeue_deferred`] |
 //!
 //! Rows that the UI reads are those of [`Replica::row`]: server rows with the pending intents on
 //! top. A row's `seq` is that of the server row underneath; 0 = only known here.
@@ -40,6 +43,7 @@
 //!
 //! Deliberately not here: HTTP, retries and timers, zstd, words for people.
 
+mod held;
 mod memory;
 mod outbox;
 mod pull;
@@ -62,9 +66,10 @@ use crate::{
     time::Millis,
 };
 
+pub use held::{hold, set_aside};
 pub use memory::Memory;
-pub use outbox::{Greeting, Taken, discard, fork, greet, next_push, requeue_deferred, restored, retry, take_receipts};
-pub use pull::{Published, Pull, PullError, STAGE_AT, Step, drop_scope, publish, stage};
+pub use outbox::{Greeting, Taken, discard, fork, greet, next_push, next_push_of, requeue_deferred, restored, retry, take_receipts};
+pub use pull::{Published, Pull, PullError, STAGE_AT, Step, drop_scope, publish, stage, start_afresh};
 pub use record::{Recorded, record};
 
 /// How long acknowledged intents are kept for a server that is restored from a backup.

@@ -68,9 +68,17 @@ fn forget_the_lost_past<R: Replica>(replica: &mut R, last: Seq) -> Result<(), R:
 /// # Errors
 /// Whatever the store says.
 pub fn next_push<R: Replica>(replica: &R, now: Millis) -> Result<Option<PushRequest>, R::Error> {
+    next_push_of(replica, now, MAX_PUSH_INTENTS)
+}
+
+/// The same, of at most so many intents: where something on the way does not let more through.
+///
+/// # Errors
+/// Whatever the store says.
+pub fn next_push_of<R: Replica>(replica: &R, now: Millis, most: usize) -> Result<Option<PushRequest>, R::Error> {
     let client_id = replica.meta()?.client_id;
     let (mut intents, mut room) = (Vec::new(), MAX_PUSH_BYTES - ENVELOPE);
-    for entry in replica.waiting(MAX_PUSH_INTENTS)? {
+    for entry in replica.waiting(most.clamp(1, MAX_PUSH_INTENTS))? {
         // The server wants an intent in the form in which it is measured here; one that cannot be
         // measured (it always can) goes alone.
         let size = serde_json::to_vec(&entry.intent).map_or(MAX_PUSH_BYTES, |json| json.len() + 1);

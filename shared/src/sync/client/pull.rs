@@ -20,7 +20,7 @@ use crate::{
 /// After so many changes in memory they go to disk.
 pub const STAGE_AT: usize = if cfg!(test) { 3 } else { 20_000 };
 /// How many staged changes are read back at once.
-const CHUNK: usize = 5_000;
+const CHUNK: usize = 1_000;
 
 /// One pull under way.
 #[derive(Debug)]
@@ -316,6 +316,19 @@ fn lay<R: Replica>(replica: &mut R, delta: &Delta) -> Result<(), R::Error> {
         Delta::Row(synced) => replica.put(synced),
         Delta::Gone(_) => replica.remove(delta.key()),
     }
+}
+
+/// Forgets what was staged and where the replica stands, so that the next pull brings everything anew.
+/// What is published stays shown until then, the outbox is untouched.
+///
+/// # Errors
+/// Whatever the store says; roll back.
+pub fn start_afresh<R: Replica>(replica: &mut R) -> Result<(), R::Error> {
+    let mut meta = replica.meta()?;
+    meta.epoch = 0;
+    meta.staged = None;
+    replica.clear_staged()?;
+    replica.save_meta(&meta)
 }
 
 /// This person may no longer hold the scope: its rows go, the outbox stays.

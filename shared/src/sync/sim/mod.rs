@@ -1,6 +1,6 @@
 //! The whole protocol in memory: a server, a few tablets, and a network that loses, repeats,
-//! reorders and cuts; tablets crash inside any transaction. After every step the invariants 1–8
-//! of SYNC.md section 2 hold (`invariants.rs`, by number).
+//! reorders and cuts; tablets crash inside any transaction. After every step the invariants 2–4 and 6–8
+//! of docs/SYNC.md hold, at rest 1 and 5 too (`invariants.rs`, by number).
 //!
 //! Deliberately not here: HTTP, SQL and zstd (`backend/src/sync/tests`), scopes and revocation
 //! (invariants 9–12), which come with more than one scope.

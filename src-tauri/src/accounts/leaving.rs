@@ -1,0 +1,122 @@
+//! Signing out: an account goes as a whole, and never with work in it that somebody was told is saved.
+//!
+//! The order matters: edits are refused first, then what has not been sent is counted, then the card goes
+//! (from there on the account is no more), then its token and its folder. A crash in between leaves a folder
+//! without a card, which the next start sweeps away.
+//! Deliberately not here: what happens to the server's side of the session when nobody can be told.
+
+use std::{io, path::Path, sync::Arc, time::Duration};
+
+use reqwest::Method;
+
+use super::{Account, AccountId, Accounts, Registry};
+use crate::{
+    door::Reply,
+    events::Event,
+    store::{StoreError, commissions, on_worker},
+    sync,
+    vault::Vault,
+};
+
+/// How long signing out waits for the server to end the session.
+const FAREWELL: Duration = Duration::from_secs(3);
+
+impl Accounts {
+    /// `DELETE /app/accounts/{id}`: ends the session and removes everything of the account from this machine.
+    ///
+    /// # Errors
+    /// `changes_pending` (409) when something has not reached the server and `discard` is not wished.
+    /// Then, and when it cannot be removed, the account goes on as before.
+    pub async fn sign_out(self: &Arc<Self>, id: &str, discard: bool) -> Result<Reply, Reply> {
+        let _moving = self.moving.lock().await;
+        let Some(account) = self.find(id) else { return self.sign_out_unopened(id, discard) };
+        let left = self.leave(&account, discard).await;
+        if left.is_err() {
+            account.store.stay();
+            self.drive(&account).await;
+        }
+        left?;
+        self.farewell(&account).await;
+        Ok(Reply::done())
+    }
+
+    async fn leave(&self, account: &Arc<Account>, discard: bool) -> Result<(), Reply> {
+        let closed = on_worker(&account.store, |store| {
+            store.leave();
+            Ok(())
+        });
+        closed.await.map_err(|error| error.reply())?;
+        let waiting = unsent(account).await.map_err(|error| error.reply())?;
+        if waiting > 0 && !discard {
+            return Err(pending(&format!("{waiting} changes have not reached the server; wait until they have, or discard them")));
+        }
+        account.end().await;
+        self.forget(account.id()).map_err(|error| StoreError::from(error).reply())
+    }
+
+    /// Of an account that cannot be opened nobody can say what is in it.
+    fn sign_out_unopened(&self, id: &str, discard: bool) -> Result<Reply, Reply> {
+        let card = self.unopened_card(id).ok_or_else(Reply::not_found)?;
+        if !discard {
+            return Err(pending("this account cannot be opened, so nobody can say whether everything reached the server"));
+        }
+        self.forget(&card.id).map_err(|error| StoreError::from(error).reply())?;
+        Ok(Reply::done())
+    }
+
+    async fn farewell(&self, account: &Account) {
+        let way = account.way();
+        let goodbye = way.call(Method::DELETE, "/v1/sessions/current", None);
+        if !matches!(tokio::time::timeout(FAREWELL, goodbye).await, Ok(Ok(_))) {
+            tracing::info!(account = account.id().as_str(), "the server was not told of the sign-out; the session ends by itself");
+        }
+    }
+
+    /// Without its card the account is no more; what cannot be removed now goes at the next start.
+    fn forget(&self, id: &AccountId) -> io::Result<()> {
+        self.registry().change(|registry| registry.remove(id))?;
+        self.open_accounts().remove(id);
+        self.unopened().remove(id);
+        let removed = self.vault.remove(id.as_str()).and(std::fs::remove_dir_all(self.folder.join(id.as_str())));
+        if let Err(error) = removed {
+            tracing::warn!(account = id.as_str(), %error, "something of a signed-out account is left until the next start");
+        }
+        self.around.events.tell(Event::Accounts);
+        Ok(())
+    }
+}
+
+fn pending(detail: &str) -> Reply {
+    Reply::error(409, "changes_pending", detail)
+}
+
+/// What would be lost with the account: changes that the server has not taken, and begun commissions.
+///
+/// # Errors
+/// [`StoreError`].
+pub(super) async fn unsent(account: &Account) -> Result<i64, StoreError> {
+    let waiting = sync::waiting(account).await?;
+    let begun = on_worker(&account.store, |store| store.read(|db| commissions::all(db))).await?;
+    Ok(waiting.pending + waiting.attention + i64::try_from(begun.len()).unwrap_or(i64::MAX))
+}
+
+/// Removes folders and tokens that no card names: a sign-out was cut short.
+pub(super) fn sweep(folder: &Path, registry: &Registry, vault: &Vault) {
+    // Without a registry there is nothing to tell a remainder by.
+    if !registry.was_there() {
+        return;
+    }
+    let is_known = |name: &str| registry.accounts.iter().any(|card| card.id.as_str() == name);
+    let is_remainder = |name: &str| name.starts_with("acc_") && !is_known(name);
+    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+        if entry.file_name().to_str().is_some_and(is_remainder) {
+            let removed = std::fs::remove_dir_all(entry.path());
+            tracing::info!(folder = %entry.path().display(), ?removed, "what was left of a signed-out account is removed");
+        }
+    }
+    for name in vault.names().into_iter().filter(|name| is_remainder(name)) {
+        if let Err(error) = vault.remove(&name) {
+            tracing::warn!(%error, "the token of a signed-out account is left");
+        }
+    }
+}

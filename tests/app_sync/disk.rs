@@ -1,0 +1,105 @@
+//! A disk that is really full.
+
+use std::{
+    fs,
+    io::Write,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use omniot_tests::{on_both_engines, world::{World, did_not_run}};
+use serde_json::{Value, json};
+
+use crate::person::{Person, folder, succeeded};
+
+/// A file system of its own, as large as an account's reserve and a little more; unmounted with its value.
+struct SmallDisk(PathBuf);
+
+impl SmallDisk {
+    /// `None`, said aloud, where this user may not mount one.
+    fn mounted(at: PathBuf) -> Option<Self> {
+        fs::create_dir_all(&at).expect("a folder");
+        let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", "size=24m,mode=0700", "omniot-small-disk"]).arg(&at).output();
+        if mounted.as_ref().is_ok_and(|output| output.status.success()) {
+            return Some(Self(at));
+        }
+        did_not_run("a full disk", &format!("a small file system cannot be mounted here (it takes root): {mounted:?}"));
+        None
+    }
+
+    /// Writes until nothing more fits.
+    fn fill(&self) -> PathBuf {
+        let path = self.0.join("filler");
+        let mut file = fs::File::create(&path).expect("a file");
+        while file.write_all(&[0; 4096]).is_ok() {}
+        while file.write_all(&[0]).is_ok() {}
+        path
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").args(["-l"]).arg(&self.0).status();
+    }
+}
+
+fn reserve(data: &Path) -> bool {
+    let accounts = fs::read_dir(data.join("accounts")).expect("there is an account");
+    accounts.flatten().any(|account| account.path().join("reserve").exists())
+}
+
+async fn on_a_full_disk_the_app_opens_and_saves_what_a_person_does(world: World) {
+    let Some(disk) = SmallDisk::mounted(folder(&world, "disk")) else { return };
+    let (tenant, data) = (world.tenant("northlift"), disk.0.join("app"));
+    let person = Person::signed_in(&data, &world.network.origin(), tenant, "operator").await;
+    world.network.cut();
+    person.offline().await;
+    assert!(reserve(&data));
+    let filler = disk.fill();
+    for n in 0..20 {
+        succeeded(person.ask("POST", "/v1/sites", json!({"name": format!("Full {n}"), "note": "x".repeat(1_900), "time_zone": "UTC"})).await);
+    }
+    assert!(!reserve(&data), "the reserved room was needed");
+    let more = disk.fill();
+    let lost = person.ask("POST", "/v1/sites", json!({"name": "Too much", "note": "x".repeat(1_900), "time_zone": "UTC"})).await;
+    let saved = 20 + i64::from(lost.status == 201);
+    assert!(lost.status == 201 || lost.code() == Some("disk_full"), "{}", lost.body);
+
+    let person = person.reopens().await;
+    let accounts = person.items("/app/accounts").await;
+    assert_eq!(accounts.len(), 1, "the app opens and the account is there");
+    fs::remove_file(&filler).expect("room is made");
+    let _ = fs::remove_file(&more);
+    world.network.restore();
+    person.sync_now().await;
+    let sync = person.synced().await;
+    assert_eq!(sync["error"], Value::Null, "{sync}");
+    let there = tenant.viewer().await.get("/v1/sites?q=Full&limit=200").await.succeeded();
+    assert_eq!(there["items"].as_array().unwrap().len(), 20, "{saved} were saved");
+    person.until("the room is reserved again", |_| reserve(&data)).await;
+    person.close().await;
+}
+
+async fn pulled_rows_do_not_eat_the_room_of_local_edits(world: World) {
+    let Some(disk) = SmallDisk::mounted(folder(&world, "disk")) else { return };
+    let (tenant, data) = (world.tenant("northlift"), disk.0.join("app"));
+    let person = Person::signed_in(&data, &world.network.origin(), tenant, "operator").await;
+    let filler = disk.fill();
+    let staff = tenant.operator().await;
+    let noise = || (0..110).map(|_| hex::encode(rand::random::<[u8; 8]>())).collect::<String>();
+    for n in 0..400 {
+        let _ = staff.post("/v1/sites", json!({"name": format!("Pulled {n}"), "note": noise(), "time_zone": "UTC"})).await.succeeded();
+    }
+    let sync = person.until("the disk is too full for what the server sends", |sync| sync["error"]["code"] == "disk_full").await;
+    assert_eq!(sync["state"], "stopped", "{sync}");
+    for n in 0..20 {
+        succeeded(person.ask("POST", "/v1/sites", json!({"name": format!("Mine {n}"), "time_zone": "UTC"})).await);
+    }
+    fs::remove_file(&filler).expect("room is made");
+    person.sync_now().await;
+    person.synced().await;
+    assert_eq!(person.items("/v1/sites?q=Pulled&limit=200").await.len(), 200);
+    person.close().await;
+}
+
+on_both_engines!(on_a_full_disk_the_app_opens_and_saves_what_a_person_does, pulled_rows_do_not_eat_the_room_of_local_edits);
