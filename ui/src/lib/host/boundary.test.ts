@@ -42,14 +42,14 @@ it('lets parts know no feature, and features no route', () => {
 const DOORS: Record<string, string[]> = {
   accounts: ['accounts'],
   audit: ['ChangeLine.svelte'],
-  commissioning: ['AttemptRecord.svelte', 'attempts'],
+  commissioning: ['api', 'AttemptRecord.svelte', 'attempts'],
   console: [],
   devices: ['api', 'StateBadge.svelte'],
   identity: ['session', 'SessionLine.svelte', 'signIn', 'SignInFrame.svelte', 'signOut', 'whoami.svelte'],
   models: ['names'],
   people: ['names'],
   shell: [],
-  sites: ['names', 'SiteChoice.svelte'],
+  sites: ['choice', 'names', 'SiteChoice.svelte'],
   sync: ['sync', 'SyncIndicator.svelte', 'words']
 };
 
