@@ -24,6 +24,7 @@ export const ACTIONS = [
   'invitation.withdraw',
   'grant.issue',
   'grant.revoke',
+  'claim_key.create',
   'device.bind',
   'tenant.create',
   'tenant.suspend',

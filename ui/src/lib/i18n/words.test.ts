@@ -40,7 +40,8 @@ describe('words', () => {
 
   it('has words for every key that is put together from codes we know', () => {
     const missing = (prefix: string, codes: string[]) => codes.map((code) => prefix + code.replaceAll(/[._]/g, '-')).filter((key) => !known.includes(key));
-    expect(missing('action-of-', ACTIONS)).toEqual([]);
+    expect(missing('action-of-', [...ACTIONS, ...logged('Entry::new')])).toEqual([]);
+    expect(missing('party-', logged('\\.target'))).toEqual([]);
     expect(missing('cause-', causes())).toEqual([]);
     expect(missing('next-', causes())).toEqual([]);
     expect(missing('error-', errorCodes())).toEqual([]);
@@ -77,6 +78,14 @@ function causes(): string[] {
   const found = [...rust.matchAll(/= "([a-z_]+)", (?:Retry|Stop|Nothing)/g)].map((match) => match[1] as string);
   expect(found.length).toBeGreaterThan(30);
   return found;
+}
+
+/** What the server writes to its log: actions, and the kinds of what they were done to. */
+function logged(call: string): string[] {
+  const rust = rustFiles(join(ROOT, '../../backend/src')).map((path) => readFileSync(path, 'utf8')).join('\n');
+  const found = [...rust.matchAll(new RegExp(`${call}\\("([a-z_.]+)"`, 'g'))].map((match) => match[1] as string);
+  expect(found.length).toBeGreaterThan(10);
+  return [...new Set(found)];
 }
 
 /** The codes of docs/API.md. */
