@@ -108,7 +108,7 @@ test('a claim code names no device: it is picked from the list, and the code pro
   await page.getByLabel('Proof of possession').fill(secret('OM-N0001'));
   await page.getByRole('button', { name: 'Continue' }).click();
   await reached(page, 'needs_network');
-  await expect(page.getByText('Blink', { exact: true }).locator('..'), 'the code has proven it').toContainText('not needed');
+  await expect(card(page).locator('li', { hasText: 'Blink' }), 'the code has proven it').toContainText('not needed');
 });
 
 test('a network that the device does not see keeps its name over the failure, and another one can be chosen', async () => {
