@@ -14,14 +14,14 @@ use std::{
 
 use reqwest::Method;
 use serde::{Deserialize, Deserializer};
-use serde_json::{Value, json};
+use serde_json::json;
 use zeroize::Zeroizing;
 
 use crate::{
     door::Reply,
     events::Event,
     store::StoreError,
-    sync::{self, status::{Ailment, State}},
+    sync::{self, status::Ailment},
     transport::{Origin, Server},
     vault::Vault,
 };
@@ -30,6 +30,7 @@ mod account;
 mod desk;
 mod leaving;
 mod registry;
+mod standing;
 #[cfg(test)]
 mod tests;
 
@@ -66,14 +67,6 @@ struct Session {
     #[serde(deserialize_with = "secret")]
     token: Zeroizing<String>,
     me: Me,
-}
-
-/// How an account stands.
-struct Standing {
-    state: State,
-    error: Option<Ailment>,
-    pending: i64,
-    unsent: i64,
 }
 
 impl Accounts {
@@ -118,24 +111,6 @@ impl Accounts {
         self.open_accounts().get(&active).cloned()
     }
 
-    /// Why the account that the window works in cannot be opened.
-    #[must_use]
-    pub fn active_ailment(&self) -> Option<Ailment> {
-        let active = self.registry().active.clone()?;
-        self.unopened().get(&active).cloned()
-    }
-
-    /// Tries once more to open the accounts that cannot be opened: there may be room on the disk by now.
-    pub async fn try_unopened(self: &Arc<Self>) {
-        let _moving = self.moving.lock().await;
-        let unopened: Vec<AccountId> = self.unopened().keys().cloned().collect();
-        for card in unopened.iter().filter_map(|id| self.unopened_card(id.as_str())) {
-            if let Err(error) = self.start(&card, self.vault.get(card.id.as_str())).await {
-                tracing::warn!(account = card.id.as_str(), %error, "an account still cannot be opened");
-            }
-        }
-    }
-
     /// All that are open, in the order in which they were added.
     #[must_use]
     pub fn all(&self) -> Vec<Arc<Account>> {
@@ -145,19 +120,16 @@ impl Accounts {
     }
 
     /// `GET /app/accounts`.
-    ///
-    /// # Errors
-    /// As a reply.
-    pub async fn list(&self) -> Result<Reply, Reply> {
+    pub async fn list(&self) -> Reply {
         let cards = self.registry().accounts.clone();
         let mut items = Vec::new();
         for card in cards {
             items.push(match self.find(card.id.as_str()) {
-                Some(account) => self.item(&account).await?,
+                Some(account) => self.item(&account).await,
                 None => self.unopened_item(&card),
             });
         }
-        Ok(Reply::ok(json!({"items": items, "next": null})))
+        Reply::ok(json!({"items": items, "next": null}))
     }
 
     /// `POST /app/accounts`: signs in, makes the account (or finds the one that this person has here) and
@@ -179,7 +151,7 @@ impl Accounts {
         let _moving = self.moving.lock().await;
         let account = self.keep(&origin, session).await.map_err(|error| error.reply())?;
         self.around.events.tell(Event::Accounts);
-        Ok(Reply::created(self.item(&account).await?))
+        Ok(Reply::created(self.item(&account).await))
     }
 
     /// `POST /app/accounts/{id}/activate`.
@@ -199,7 +171,7 @@ impl Accounts {
         self.registry().change(|registry| registry.active = Some(account.id().clone())).map_err(|error| StoreError::from(error).reply())?;
         self.around.events.tell(Event::Accounts);
         account.wake.notify_one();
-        Ok(Reply::ok(self.item(&account).await?))
+        Ok(Reply::ok(self.item(&account).await))
     }
 
     /// Takes note of who an account is now, on disk too.
@@ -268,42 +240,6 @@ impl Accounts {
     async fn drive(self: &Arc<Self>, account: &Arc<Account>) {
         account.end().await;
         account.driven_by(|stop| tokio::spawn(sync::run(Arc::downgrade(self), Arc::clone(account), stop)));
-    }
-
-    async fn item(&self, account: &Account) -> Result<Value, Reply> {
-        let (me, status) = (account.me(), account.status.now());
-        let pending = sync::waiting(account).await.map_err(|error| error.reply())?.pending;
-        let unsent = leaving::unsent(account).await.map_err(|error| error.reply())?;
-        Ok(self.shown(account.id(), account.way().origin(), &me, &Standing { state: status.state, error: status.error, pending, unsent }))
-    }
-
-    /// The card of an account that cannot be opened. It may hold unsent work, so it counts as one with some.
-    fn unopened_item(&self, card: &Card) -> Value {
-        let error = self.unopened().get(&card.id).cloned();
-        self.shown(&card.id, &card.server, &card.me, &Standing { state: State::Stopped, error, pending: 0, unsent: 1 })
-    }
-
-    fn shown(&self, id: &AccountId, server: &Origin, me: &Me, standing: &Standing) -> Value {
-        json!({
-            "id": id.as_str(),
-            "server": server,
-            "tenant": {"name": me.tenant.name, "display_name": me.tenant.display_name, "brand": me.brand},
-            "person": me.person,
-            "active": self.registry().active.as_ref() == Some(id),
-            "state": standing.state,
-            "error": standing.error,
-            "pending": standing.pending,
-            "unsent": standing.unsent,
-        })
-    }
-
-    fn unopened_card(&self, id: &str) -> Option<Card> {
-        let card = self.registry().accounts.iter().find(|card| card.id.as_str() == id).cloned()?;
-        self.unopened().contains_key(&card.id).then_some(card)
-    }
-
-    fn unopened(&self) -> MutexGuard<'_, BTreeMap<AccountId, Ailment>> {
-        self.unopened.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn find(&self, id: &str) -> Option<Arc<Account>> {

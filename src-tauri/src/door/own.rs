@@ -18,7 +18,7 @@ use crate::{accounts::Account, sync::{self, status::State}};
 pub async fn answer(door: &Door, method: &str, path: &Path, given: Option<&Value>) -> Result<Reply, Reply> {
     match (method, path.parts().as_slice()) {
         ("GET", ["app", "host"]) => Ok(host(door).await),
-        ("GET", ["app", "accounts"]) => door.accounts.list().await,
+        ("GET", ["app", "accounts"]) => Ok(door.accounts.list().await),
         ("POST", ["app", "accounts"]) => {
             let reply = door.accounts.sign_in(body(given)?).await?;
             door.commissioning.account_changed().await;

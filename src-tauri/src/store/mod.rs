@@ -118,10 +118,11 @@ impl Store {
     /// [`StoreError`]; nothing is kept then. [`StoreError::DiskFull`] also while there is only room enough
     /// for local edits.
     pub fn apply<T>(&self, mut apply: impl FnMut(&Transaction<'_>) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        let mut writers = self.writers();
         if !self.reserve.refill() {
             return Err(StoreError::DiskFull);
         }
-        transact(&mut self.writers().pulled, &mut apply)
+        transact(&mut writers.pulled, &mut apply)
     }
 
     /// From now on edits are refused; those under way are finished before this returns.
@@ -136,11 +137,12 @@ impl Store {
     }
 
     fn with_reserve<T>(&self, mut write: impl FnMut(&mut Writers) -> Result<T, StoreError>) -> Result<T, StoreError> {
-        let written = write(&mut self.writers());
-        match written {
+        // Held throughout: nobody takes the room again between giving it up and using it.
+        let mut writers = self.writers();
+        match write(&mut writers) {
             Err(StoreError::DiskFull) if self.reserve.release() => {
                 tracing::warn!("the disk is full; the reserved room is used for local edits");
-                write(&mut self.writers())
+                write(&mut writers)
             }
             settled => settled,
         }
@@ -168,12 +170,14 @@ impl Store {
 
     /// Takes the reserved room again when it was given up and there is room: after each good round.
     pub fn refill(&self) {
+        let _nobody_writes = self.writers();
         self.reserve.refill();
     }
 
     /// Moves what was committed into the main file and takes the reserved room again: after a large pull.
     pub fn settle(&self) {
-        let moved = self.writers().pulled.query_row("pragma wal_checkpoint(truncate)", [], |_| Ok(()));
+        let writers = self.writers();
+        let moved = writers.pulled.query_row("pragma wal_checkpoint(truncate)", [], |_| Ok(()));
         if let Err(error) = moved {
             tracing::debug!(%error, "the log was not moved into the replica now");
         }

@@ -29,6 +29,7 @@ mod driver;
 mod frames;
 mod pack;
 mod pokes;
+mod pushing;
 mod round;
 #[cfg(test)]
 mod schedules;

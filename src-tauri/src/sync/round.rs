@@ -5,20 +5,18 @@
 //! Deliberately not here: when (`driver`), and what frames and receipts do (the core).
 
 use omniot_shared::{
-    ids::ClientId,
     roles::Role,
     sync::{
-        Code, Refusal, Seq,
+        Seq,
         client::{self, Greeting, Published, Pull, Replica, Step},
-        wire::{Checkpoint, HelloRequest, HelloResponse, MAX_PUSH_INTENTS, PROTOCOL, PushRequest, PushResponse, SCHEMA},
+        wire::{Checkpoint, HelloRequest, HelloResponse, MAX_PUSH_INTENTS, PROTOCOL, SCHEMA},
     },
 };
 use reqwest::Method;
 
-use super::{Failure, frames::Frames, on, pack};
+use super::{Failure, frames::Frames, on, pack, pushing::{Rename, push, rename}};
 use crate::{
     accounts::Account,
-    chance,
     events::Event,
     store::{StoreError, replica::Open},
     transport::{Server, Trouble, Unreachable},
@@ -133,50 +131,6 @@ pub async fn knows(account: &Account, seq: Seq) -> bool {
     cursor.is_ok_and(|cursor| cursor >= seq)
 }
 
-/// Pushes one batch of at most `most`. Whether there may be more.
-async fn push(account: &Account, server: &Server, most: &mut usize) -> Result<bool, Failure> {
-    let (now, limit) = (account.clock.now(), *most);
-    let next: Option<PushRequest> = on(account, move |store| store.read(|db| client::next_push_of(&Open(db), now, limit))).await?;
-    let Some(request) = next else { return Ok(false) };
-    match server.fetch::<PushResponse>(Method::POST, "/v1/sync/push", Some(&value(&request)?)).await {
-        Ok(answer) => take_receipts(account, answer).await,
-        Err(Trouble::Refused { code, .. }) if code == "client_forked" => rename(account, Rename::Fork).await.map(|()| true),
-        // The server has forgotten numbers it had given receipts for: everything it may have lost is sent again.
-        Err(Trouble::Refused { code, .. }) if code == "sequence_gap" => rename(account, Rename::Restore).await.map(|()| true),
-        Err(Trouble::Refused { status: 400..500, .. }) if request.intents.len() > 1 => {
-            *most = request.intents.len() / 2;
-            tracing::warn!(most, "a push was refused as a whole; fewer changes are sent at once");
-            Ok(true)
-        }
-        Err(Trouble::Refused { status: 413 | 422, detail, .. }) => set_aside(account, &request, detail).await.map(|()| true),
-        Err(trouble) => Err(trouble.into()),
-    }
-}
-
-async fn take_receipts(account: &Account, answer: PushResponse) -> Result<bool, Failure> {
-    account.status.change(|status| status.clock_skew_ms = Some(answer.skew_ms));
-    let now = account.clock.now();
-    let taken = on(account, move |store| store.note(|db| client::take_receipts(&mut Open(db), &answer, now))).await?;
-    if taken.refused > 0 {
-        tracing::warn!(refused = taken.refused, "the server refused changes; they need attention");
-        tell_data(account);
-    }
-    account.events.tell(Event::Sync);
-    // Deferred ones wait until they are asked for again; sending them at once would turn in circles.
-    Ok(taken.accepted + taken.refused > 0)
-}
-
-/// One change that does not get through even alone must not hold up those behind it.
-async fn set_aside(account: &Account, request: &PushRequest, detail: String) -> Result<(), Failure> {
-    let Some(intent) = request.intents.first().map(|intent| intent.id) else { return Ok(()) };
-    tracing::warn!(intent = %intent, detail, "a change does not get through; it needs attention");
-    let refusal = Refusal::new(Code::Malformed, detail);
-    on(account, move |store| store.note(|db| client::set_aside(&mut Open(db), intent, refusal.clone()))).await?;
-    tell_data(account);
-    account.events.tell(Event::Sync);
-    Ok(())
-}
-
 /// Pulls up to a checkpoint. What cannot be taken is begun anew once; that it cannot be taken from its
 /// beginning either is for the driver to leave alone.
 async fn pull(account: &Account, server: &Server) -> Result<(), Failure> {
@@ -277,31 +231,12 @@ async fn take_note(account: &Account, published: Published, fresh: bool) -> Resu
     }
 }
 
-enum Rename {
-    Fork,
-    Restore,
-}
-
-/// The replica takes a new name and sends again what the server may not have.
-async fn rename(account: &Account, why: Rename) -> Result<(), Failure> {
-    let client = ClientId(chance::fresh_uuid(account.clock.now()));
-    on(account, move |store| {
-        store.edit(|db| match why {
-            Rename::Fork => client::fork(&mut Open(db), client),
-            Rename::Restore => client::restored(&mut Open(db), client),
-        })
-    })
-    .await?;
-    account.becomes(client);
-    Ok(())
-}
-
-fn tell_data(account: &Account) {
+pub(super) fn tell_data(account: &Account) {
     for entity in ["site", "model", "device", "attempt"] {
         account.events.tell(Event::Data { entity });
     }
 }
 
-fn value(body: &impl serde::Serialize) -> Result<serde_json::Value, Failure> {
+pub(super) fn value(body: &impl serde::Serialize) -> Result<serde_json::Value, Failure> {
     Ok(serde_json::to_value(body).map_err(StoreError::from)?)
 }
