@@ -155,6 +155,14 @@ impl App {
         }
     }
 
+    /// The app role's URL of this server's database, on PostgreSQL: for another server on the same store.
+    pub fn db_app_url(&self) -> Option<String> {
+        match &*self._keep {
+            Keep::Database { admin, name } => Some(app_url(admin, name)),
+            Keep::Folder(_) => None,
+        }
+    }
+
     /// Where the rows of a tenant lie, as a URL that sqlx opens without any scope (`sqlite:…`, `postgres://…`).
     pub fn db_url(&self, tenant: TenantId) -> String {
         match &*self._keep {

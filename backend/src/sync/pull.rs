@@ -46,6 +46,8 @@ const FRAME_BYTES: usize = 512 * 1024;
 /// # Errors
 /// Whatever the store says before the first byte; later the stream is cut off.
 pub async fn body(mut caller: Caller<need::Sync>, request: &PullRequest) -> Result<Body, DbError> {
+    // From here on the client decides how long this takes.
+    caller.scope().linger()?;
     let begin = begin(&mut caller, request).await?;
     let (chunks, received) = mpsc::channel(QUEUE);
     let until = Instant::now() + PATIENCE;
