@@ -134,7 +134,7 @@ impl App {
 
     fn on(db: Db, engine: &'static str, keep: Keep) -> Self {
         let clock = Arc::new(TestClock(AtomicI64::new(START.0)));
-        let settings = Settings { public_url: "https://omniot.example".to_owned(), secure_cookies: true, mail_readable: true, trust_anchor: Vec::new() };
+        let settings = Settings { public_url: "https://omniot.example".to_owned(), secure_cookies: true, mail_readable: true, trust_anchor: Vec::new(), trusted_proxies: Vec::new() };
         let state = AppState {
             bus: db.bus().clone(),
             db,
@@ -151,6 +151,14 @@ impl App {
     pub fn db_owner_url(&self) -> Option<String> {
         match &*self._keep {
             Keep::Database { admin, name } => Some(url_of(admin, None, name)),
+            Keep::Folder(_) => None,
+        }
+    }
+
+    /// The app role's URL of this server's database, on PostgreSQL: for another server on the same store.
+    pub fn db_app_url(&self) -> Option<String> {
+        match &*self._keep {
+            Keep::Database { admin, name } => Some(app_url(admin, name)),
             Keep::Folder(_) => None,
         }
     }

@@ -142,7 +142,7 @@ pub(super) async fn tenant(command: Tenant) -> anyhow::Result<()> {
     let author = Author::system("command line");
     match command {
         Tenant::Create { name, display_name, template, owner_email, store } => {
-            let state = store.open().await?;
+            let state = store.open_with_address().await?;
             let new = tenancy::NewTenant { name, display_name, template };
             let made = tenancy::provision_with_owner(&state, &author, None, new, &owner_email).await?;
             let mut scope = state.db.read(&TenantAccess::for_job(made.id, "show_invitation")).await?;

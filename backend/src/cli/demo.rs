@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use anyhow::bail;
 use clap::Args;
 use omniot_shared::{
     roles::Role,
@@ -9,7 +10,7 @@ use omniot_shared::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::{Store, commands::add_operator, say};
+use super::{Store, commands::add_operator, say, store};
 use crate::{
     audit::Author,
     console::store as operators,
@@ -101,6 +102,7 @@ pub(super) async fn demo(args: DemoArgs) -> anyhow::Result<()> {
     let state = args.store.open().await?;
     let known = operators::by_email(&mut state.db.control_read().await?, &demo.operator.email).await?;
     if known.is_none() {
+        refuse_others(&state, &demo).await?;
         add_operator(&state, &demo.operator.email, &demo.operator.name, &demo.password).await?;
     }
     for tenant in &demo.tenants {
@@ -110,6 +112,26 @@ pub(super) async fn demo(args: DemoArgs) -> anyhow::Result<()> {
     }
     state.db.close().await;
     print(&demo, args.json)
+}
+
+/// The demo's passwords are published: it begins where nobody else lives. (Who comes later knows that.)
+async fn refuse_others(state: &AppState, demo: &Demo) -> anyhow::Result<()> {
+    let mut control = state.db.control_read().await?;
+    if store::other_operators(&mut control, &demo.operator.email).await? > 0 {
+        bail!("this deployment has operators of its own, and the demo's passwords are published: choose an empty data folder or database");
+    }
+    let mut wanted = tenancy::store::Wanted { rows: 200, ..Default::default() };
+    let mut stranger = None;
+    while stranger.is_none() {
+        let page = tenancy::store::list(&mut control, &wanted).await?;
+        let Some(last) = page.last() else { break };
+        wanted.after = Some(last.name.clone());
+        stranger = page.into_iter().find(|tenant| demo.tenants.iter().all(|ours| ours.name != tenant.name));
+    }
+    if let Some(tenant) = stranger {
+        bail!("this deployment holds the tenant {}, and the demo's passwords are published: choose an empty data folder or database", tenant.name);
+    }
+    Ok(())
 }
 
 async fn seed(state: &AppState, tenant: &DemoTenant, password: &str) -> anyhow::Result<()> {

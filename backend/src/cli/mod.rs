@@ -4,18 +4,19 @@
 
 mod commands;
 mod demo;
+mod serve;
+mod store;
 
-use std::{io::{IsTerminal as _, Write as _}, net::SocketAddr, path::PathBuf, process::ExitCode, sync::Arc};
+use std::{io::{IsTerminal as _, Write as _}, num::NonZeroUsize, path::PathBuf, process::ExitCode, sync::Arc};
 
 use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand};
 use omniot_shared::time::SystemClock;
 
 use crate::{
-    db::{Db, DbError, SqliteConfig, postgres},
+    db::{Db, DbError, PostgresConfig, SqliteConfig, postgres},
     http::{AppState, Chance, Settings},
     identity::{passwords::{PasswordConfig, Passwords}, throttle::Counters},
-    server::{self, Listening},
 };
 
 /// The OmnIoT server: one deployment, many tenants.
@@ -35,7 +36,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Serve the API and the UI.
-    Serve(Box<ServeArgs>),
+    Serve(Box<serve::ServeArgs>),
     /// Bring a PostgreSQL database to this version's shape, as its owner. (SQLite files migrate when they are opened.)
     Migrate(MigrateArgs),
     /// Make, list, suspend and resume tenants.
@@ -68,36 +69,12 @@ struct Store {
     /// Where people reach the server; links in mails begin with it.
     #[arg(long, env = "OMNIOT_PUBLIC_URL")]
     public_url: Option<String>,
-}
-
-#[derive(Debug, Args)]
-struct ServeArgs {
-    #[command(flatten)]
-    store: Store,
-    /// The public address.
-    #[arg(long, env = "OMNIOT_LISTEN", default_value = "127.0.0.1:8080")]
-    listen: SocketAddr,
-    /// The internal address: /healthz, /readyz, /metrics.
-    #[arg(long, env = "OMNIOT_INTERNAL_LISTEN", default_value = "127.0.0.1:8081")]
-    internal_listen: SocketAddr,
-    /// The built UI.
-    #[arg(long, env = "OMNIOT_UI_DIR")]
-    ui_dir: Option<PathBuf>,
-    /// The certificate chain, PEM.
-    #[arg(long, env = "OMNIOT_TLS_CERT", requires = "tls_key")]
-    tls_cert: Option<PathBuf>,
-    /// Its key, PEM.
-    #[arg(long, env = "OMNIOT_TLS_KEY", requires = "tls_cert")]
-    tls_key: Option<PathBuf>,
-    /// The certificate authority that devices shall trust instead of the public ones, PEM.
-    #[arg(long, env = "OMNIOT_TRUST_ANCHOR")]
-    trust_anchor: Option<PathBuf>,
-    /// Speak plain HTTP beyond this machine: something in front speaks TLS.
-    #[arg(long, env = "OMNIOT_ALLOW_PLAIN_HTTP")]
-    allow_plain_http: bool,
-    /// Operators may read the tenants' outgoing mail.
-    #[arg(long, env = "OMNIOT_DEVELOPMENT")]
-    development: bool,
+    /// Connections to PostgreSQL at most; one tenant gets a quarter of them.
+    #[arg(long, env = "OMNIOT_DATABASE_CONNECTIONS", default_value = "32", value_parser = clap::value_parser!(u32).range(8..))]
+    database_connections: u32,
+    /// Tenants' files open at once, in the embedded store.
+    #[arg(long, env = "OMNIOT_OPEN_TENANTS", default_value = "64")]
+    open_tenants: NonZeroUsize,
 }
 
 #[derive(Debug, Args)]
@@ -142,7 +119,7 @@ fn log(cli: &Cli) {
 
 async fn run(command: Command) -> anyhow::Result<ExitCode> {
     match command {
-        Command::Serve(args) => serve(*args).await?,
+        Command::Serve(args) => serve::serve(*args).await?,
         Command::Migrate(args) => {
             let role = postgres::AppRole { name: args.app_role, password: args.app_password };
             postgres::migrate(&args.owner_url, &role).await.context("the database was not migrated")?;
@@ -157,31 +134,14 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-async fn serve(args: ServeArgs) -> anyhow::Result<()> {
-    let scheme = if args.tls_cert.is_some() { "https" } else { "http" };
-    let public_url = args.store.public_url.clone().unwrap_or_else(|| format!("{scheme}://{}", args.listen));
-    let settings = Settings {
-        secure_cookies: public_url.starts_with("https://"),
-        public_url: public_url.trim_end_matches('/').to_owned(),
-        mail_readable: args.development,
-        trust_anchor: args.trust_anchor.as_deref().map(trust_anchor).transpose()?.unwrap_or_default(),
-    };
-    let listening = Listening {
-        public: args.listen,
-        internal: args.internal_listen,
-        tls: args.tls_cert.zip(args.tls_key),
-        plain_http_anywhere: args.allow_plain_http,
-        ui: args.ui_dir,
-    };
-    let state = open(&args.store, settings).await?;
-    Ok(server::serve(state, listening).await?)
-}
-
 /// Opens the store and assembles what handlers and commands need.
 async fn open(store: &Store, settings: Settings) -> anyhow::Result<AppState> {
     let db = match &store.database_url {
-        Some(url) => Db::postgres(url).await.context("the database cannot be used")?,
-        None => Db::sqlite(SqliteConfig::new(&store.data)).await.map_err(|error| data_folder(&store.data, error))?,
+        Some(url) => postgres(url, store.database_connections).await.context("the database cannot be used")?,
+        None => {
+            let config = SqliteConfig { open_tenants: store.open_tenants, ..SqliteConfig::new(&store.data) };
+            Db::sqlite(config).await.map_err(|error| data_folder(&store.data, error))?
+        }
     };
     Ok(AppState {
         bus: db.bus().clone(),
@@ -192,6 +152,14 @@ async fn open(store: &Store, settings: Settings) -> anyhow::Result<AppState> {
         passwords: Arc::new(Passwords::new(PasswordConfig::default())?),
         throttle: Arc::new(Counters::default()),
     })
+}
+
+async fn postgres(url: &str, connections: u32) -> Result<Db, DbError> {
+    let config = PostgresConfig { connections, ..PostgresConfig::new(url) };
+    if config.is_exposed()? {
+        tracing::warn!("the way to the database may be readable for others: demand TLS in its address (sslmode=verify-full)");
+    }
+    Db::postgres(config).await
 }
 
 /// One sentence about a data folder, with the way out.
@@ -216,8 +184,21 @@ fn trust_anchor(path: &std::path::Path) -> anyhow::Result<Vec<u8>> {
 impl Store {
     /// For a command that serves nobody.
     async fn open(&self) -> anyhow::Result<AppState> {
-        let public_url = self.public_url.clone().unwrap_or_else(|| "http://127.0.0.1:8080".to_owned());
-        open(self, Settings { public_url, secure_cookies: false, mail_readable: false, trust_anchor: Vec::new() }).await
+        let public_url = self.public_url.clone().unwrap_or_default();
+        let settings = Settings { public_url, secure_cookies: false, mail_readable: false, trust_anchor: Vec::new(), trusted_proxies: Vec::new() };
+        open(self, settings).await
+    }
+
+    /// For a command whose links lead to the server: its address is given, or the server left it.
+    async fn open_with_address(&self) -> anyhow::Result<AppState> {
+        let state = self.open().await?;
+        let public_url = match &self.public_url {
+            Some(url) => url.trim_end_matches('/').to_owned(),
+            None => store::public_url(&mut state.db.control_read().await?).await?.context(
+                "where people reach the server is not known before it has served: give --public-url https://… (or OMNIOT_PUBLIC_URL)",
+            )?,
+        };
+        Ok(AppState { settings: Arc::new(Settings { public_url, ..(*state.settings).clone() }), ..state })
     }
 }
 

@@ -29,7 +29,13 @@ const BACKLOG: usize = 64;
 /// The events of all tenants, one channel each.
 #[derive(Debug, Clone, Default)]
 pub struct Bus {
-    channels: Arc<Mutex<HashMap<TenantId, Channel>>>,
+    channels: Arc<Mutex<Channels>>,
+}
+
+#[derive(Debug, Default)]
+struct Channels {
+    open: HashMap<TenantId, Channel>,
+    is_over: bool,
 }
 
 /// The streams of one tenant, and the highest sequence they were told.
@@ -44,21 +50,31 @@ impl Bus {
     #[must_use]
     pub fn subscribe(&self, tenant: TenantId) -> broadcast::Receiver<Event> {
         let mut channels = self.channels.lock().unwrap_or_else(PoisonError::into_inner);
-        channels.entry(tenant).or_insert_with(|| Channel { sender: broadcast::channel(BACKLOG).0, told: 0 }).sender.subscribe()
+        if channels.is_over {
+            return broadcast::channel(1).1;
+        }
+        channels.open.entry(tenant).or_insert_with(|| Channel { sender: broadcast::channel(BACKLOG).0, told: 0 }).sender.subscribe()
     }
 
     /// The tenants that somebody listens to.
     #[must_use]
     pub fn watched(&self) -> Vec<TenantId> {
         let channels = self.channels.lock().unwrap_or_else(PoisonError::into_inner);
-        channels.iter().filter(|(_, channel)| channel.sender.receiver_count() > 0).map(|(tenant, _)| *tenant).collect()
+        channels.open.iter().filter(|(_, channel)| channel.sender.receiver_count() > 0).map(|(tenant, _)| *tenant).collect()
+    }
+
+    /// Ends the streams of all tenants, and those that are still to come: the server stops.
+    pub fn close(&self) {
+        let mut channels = self.channels.lock().unwrap_or_else(PoisonError::into_inner);
+        channels.open.clear();
+        channels.is_over = true;
     }
 
     /// Tells what another process committed; a change that the streams know of already is not repeated.
     pub(crate) fn relay(&self, tenant: TenantId, event: Event) {
         if let Event::Changed { seq } = event {
             let channels = self.channels.lock().unwrap_or_else(PoisonError::into_inner);
-            if channels.get(&tenant).is_none_or(|channel| channel.told >= seq) {
+            if channels.open.get(&tenant).is_none_or(|channel| channel.told >= seq) {
                 return;
             }
         }
@@ -71,9 +87,9 @@ impl Bus {
             return;
         }
         let mut channels = self.channels.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(channel) = channels.get_mut(&tenant) {
+        if let Some(channel) = channels.open.get_mut(&tenant) {
             if channel.sender.receiver_count() == 0 {
-                channels.remove(&tenant);
+                channels.open.remove(&tenant);
                 return;
             }
             for event in events {
@@ -83,5 +99,21 @@ impl Bus {
                 let _ = channel.sender.send(*event);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::sync::broadcast::error::TryRecvError;
+
+    use super::*;
+
+    #[test]
+    fn a_bus_that_is_closed_ends_the_streams_there_are_and_those_to_come() {
+        let (bus, tenant) = (Bus::default(), TenantId(uuid::Uuid::nil()));
+        let mut before = bus.subscribe(tenant);
+        assert_eq!(before.try_recv(), Err(TryRecvError::Empty));
+        bus.close();
+        assert_eq!((before.try_recv(), bus.subscribe(tenant).try_recv()), (Err(TryRecvError::Closed), Err(TryRecvError::Closed)));
     }
 }

@@ -33,24 +33,31 @@ mod access;
 mod bus;
 mod error;
 pub mod postgres;
+mod private;
 mod query;
 mod scope;
 mod sqlite;
 #[cfg(test)]
 mod tests;
+mod transaction;
+mod turns;
 mod value;
 
 use std::sync::Arc;
 
 use omniot_shared::ids::TenantId;
 
+use query::Tx;
+
 pub use access::TenantAccess;
 pub use bus::{Bus, Event};
 pub use error::DbError;
+pub use postgres::PostgresConfig;
 #[cfg(test)]
 pub use query::STATEMENTS;
 pub use query::{Query, Row};
 pub use scope::{Control, Scope};
+pub(crate) use sqlite::Mark;
 pub use sqlite::{Layout, SqliteConfig};
 pub use value::Value;
 
@@ -63,6 +70,7 @@ enum Engine {
 #[derive(Clone)]
 pub struct Db {
     engine: Arc<Engine>,
+    turns: Arc<turns::Turns>,
     bus: Bus,
 }
 
@@ -72,19 +80,21 @@ impl Db {
     /// # Errors
     /// When the folder cannot be written or holds a newer version's files.
     pub async fn sqlite(config: SqliteConfig) -> Result<Self, DbError> {
-        Ok(Self::new(Engine::Sqlite(sqlite::Store::open(config).await?)))
+        Ok(Self::new(Engine::Sqlite(sqlite::Store::open(config).await?), sqlite::LIMITS))
     }
 
     /// Connects to PostgreSQL as the app role, and refuses where isolation cannot hold.
     ///
     /// # Errors
     /// [`DbError::Unsafe`] with one sentence, or what the connection said.
-    pub async fn postgres(url: &str) -> Result<Self, DbError> {
-        Ok(Self::new(Engine::Postgres(postgres::Store::open(url).await?)))
+    pub async fn postgres(config: impl Into<PostgresConfig>) -> Result<Self, DbError> {
+        let config = config.into();
+        let limits = config.limits();
+        Ok(Self::new(Engine::Postgres(postgres::Store::open(config).await?), limits))
     }
 
-    fn new(engine: Engine) -> Self {
-        Self { engine: Arc::new(engine), bus: Bus::default() }
+    fn new(engine: Engine, limits: turns::Limits) -> Self {
+        Self { engine: Arc::new(engine), turns: Arc::new(turns::Turns::new(limits)), bus: Bus::default() }
     }
 
     /// The events of this store.
@@ -111,11 +121,35 @@ impl Db {
 
     async fn scope(&self, access: &TenantAccess, write: bool) -> Result<Scope, DbError> {
         let tenant = access.tenant();
-        let tx = match &*self.engine {
+        let turn = self.turns.wait(tenant, write).await?;
+        let tx = self.begin(tenant, write).await?;
+        Ok(Scope::new(tx, tenant, self.bus.clone(), Some(turn)))
+    }
+
+    /// A snapshot out of turn, for the watch over open streams: a tenant whose readers are all taken
+    /// must be cut off all the same. Its callers are few and bounded by themselves.
+    ///
+    /// # Errors
+    /// As [`Db::read`].
+    pub(crate) async fn glance(&self, access: &TenantAccess) -> Result<Scope, DbError> {
+        let tenant = access.tenant();
+        Ok(Scope::new(self.begin(tenant, false).await?, tenant, self.bus.clone(), None))
+    }
+
+    /// A mark that changes whenever another process writes to the tenant; `None` where only a look can tell.
+    #[must_use]
+    pub(crate) fn mark(&self, tenant: TenantId) -> Option<Mark> {
+        match &*self.engine {
+            Engine::Sqlite(store) => store.mark(tenant),
+            Engine::Postgres(_) => None,
+        }
+    }
+
+    async fn begin(&self, tenant: TenantId, write: bool) -> Result<Tx, DbError> {
+        match &*self.engine {
             Engine::Sqlite(store) => store.begin(tenant, write).await,
             Engine::Postgres(store) => store.begin(tenant, write).await,
-        }?;
-        Ok(Scope::new(tx, tenant, self.bus.clone()))
+        }
     }
 
     /// A snapshot of the control store.
@@ -135,10 +169,13 @@ impl Db {
     }
 
     async fn control(&self, write: bool) -> Result<Control, DbError> {
-        Ok(Control::new(match &*self.engine {
+        // The control store is a tenant like any other here: a flood at the doors must not take all connections.
+        let turn = self.turns.wait(TenantId(uuid::Uuid::nil()), false).await?;
+        let tx = match &*self.engine {
             Engine::Sqlite(store) => store.begin_control(write).await,
             Engine::Postgres(store) => store.begin_control(write).await,
-        }?))
+        }?;
+        Ok(Control::new(tx, turn))
     }
 
     /// Whether the store can be read and written now.
@@ -146,8 +183,9 @@ impl Db {
     /// # Errors
     /// Why not.
     pub async fn probe(&self) -> Result<(), DbError> {
-        if let Engine::Sqlite(store) = &*self.engine {
-            store.probe()?;
+        match &*self.engine {
+            Engine::Sqlite(store) => store.probe()?,
+            Engine::Postgres(store) => store.probe().await?,
         }
         self.control_write().await?.query("select cast(1 as bigint)").one::<(i64,)>().await.map(drop)
     }

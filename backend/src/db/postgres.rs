@@ -4,16 +4,18 @@
 //! superuser and cannot pass by row-level security. The tenant is set for the transaction in the
 //! same round trip as its `begin`, and writers of one tenant take turns by an advisory lock.
 
-use std::time::Duration;
+mod check;
+
+use std::{net::IpAddr, str::FromStr as _, time::Duration};
 
 use omniot_shared::ids::TenantId;
 use sqlx::{
-    AssertSqlSafe, Connection as _, Executor as _, PgConnection, PgPool,
-    migrate::Migrator,
-    postgres::PgPoolOptions,
+    AssertSqlSafe, Connection as _, Executor as _, PgConnection, PgPool, SqlSafeStr as _,
+    migrate::{Migration, Migrator},
+    postgres::{PgConnectOptions, PgPoolOptions, PgSslMode},
 };
 
-use super::{DbError, query::Tx};
+use super::{DbError, query::Tx, transaction::PgTransaction, turns::Limits};
 
 static TENANT: Migrator = sqlx::migrate!("migrations/postgres/tenant");
 static CONTROL: Migrator = sqlx::migrate!("migrations/postgres/control");
@@ -21,23 +23,77 @@ static CONTROL: Migrator = sqlx::migrate!("migrations/postgres/control");
 /// The policy on every tenant table. The sub-select is evaluated once a statement.
 const POLICY: &str = "tenant_id = (select nullif(current_setting('omniot.tenant', true), ''))::uuid";
 
+/// Where the database is and how many connections the server may hold.
+#[derive(Debug, Clone)]
+pub struct PostgresConfig {
+    /// The app role's URL.
+    pub url: String,
+    /// Connections at most; never fewer than 8.
+    pub connections: u32,
+    /// How long a writer waits for one of another server.
+    pub patience: Duration,
+}
+
+impl PostgresConfig {
+    /// With 32 connections.
+    #[must_use]
+    pub fn new(url: impl Into<String>) -> Self {
+        Self { url: url.into(), connections: 32, patience: Duration::from_secs(10) }
+    }
+
+    fn pool(&self) -> u32 {
+        self.connections.max(8)
+    }
+
+    /// A quarter of the connections for the readers of one tenant, and for all long answers.
+    pub(super) fn limits(&self) -> Limits {
+        let share = |part: u32| usize::try_from(self.pool() / part).unwrap_or(1);
+        Limits { readers: share(4), lingering: share(4), tenant_lingering: share(8) }
+    }
+
+    /// Whether passwords and rows may cross a network in the clear with this URL.
+    ///
+    /// # Errors
+    /// When it is no URL of a PostgreSQL.
+    pub fn is_exposed(&self) -> Result<bool, DbError> {
+        let options = PgConnectOptions::from_str(&self.url)?;
+        let host = options.get_host();
+        let near = options.get_socket().is_some() || host.starts_with('/') || host == "localhost"
+            || host.trim_matches(['[', ']']).parse::<IpAddr>().is_ok_and(|address| address.is_loopback());
+        let demands = matches!(options.get_ssl_mode(), PgSslMode::Require | PgSslMode::VerifyCa | PgSslMode::VerifyFull);
+        Ok(!near && !demands)
+    }
+}
+
+impl From<&str> for PostgresConfig {
+    fn from(url: &str) -> Self {
+        Self::new(url)
+    }
+}
+
+impl From<&String> for PostgresConfig {
+    fn from(url: &String) -> Self {
+        Self::new(url)
+    }
+}
+
 pub(super) struct Store {
     pool: PgPool,
+    patience: Duration,
 }
 
 impl Store {
-    pub(super) async fn open(url: &str) -> Result<Self, DbError> {
+    pub(super) async fn open(config: PostgresConfig) -> Result<Self, DbError> {
         let pool = PgPoolOptions::new()
-            .max_connections(20)
+            .max_connections(config.pool())
             .acquire_timeout(Duration::from_secs(10))
             .idle_timeout(Duration::from_secs(300))
-            .connect(url)
+            .connect(&config.url)
             .await?;
-        check(&pool).await?;
-        Ok(Self { pool })
+        check::check(&pool).await?;
+        Ok(Self { pool, patience: config.patience })
     }
 
-    #[allow(clippy::disallowed_methods, reason = "this is where transactions are opened")]
     pub(super) async fn begin(&self, tenant: TenantId, write: bool) -> Result<Tx, DbError> {
         // Hexadecimal digits and hyphens only: nothing to escape.
         let id = tenant.0.hyphenated();
@@ -46,22 +102,39 @@ impl Store {
             let (key, _) = tenant.0.as_u64_pair();
             let low = tenant.0.as_u64_pair().1;
             let lock = i64::from_ne_bytes((key ^ low).to_ne_bytes());
-            format!("begin; set local lock_timeout = '10s'; {set}; select pg_advisory_xact_lock({lock})")
+            let patience = self.patience.as_millis();
+            format!("begin; set local lock_timeout = {patience}; {set}; select pg_advisory_xact_lock({lock})")
         } else {
             format!("begin isolation level repeatable read read only; {set}")
         };
-        Ok(Tx::Postgres(self.pool.begin_with(AssertSqlSafe(statement)).await?))
+        Ok(Tx::Postgres(PgTransaction::begin(&self.pool, AssertSqlSafe(statement).into_sql_str()).await?))
     }
 
-    #[allow(clippy::disallowed_methods, reason = "this is where transactions are opened")]
     pub(super) async fn begin_control(&self, write: bool) -> Result<Tx, DbError> {
         let statement = if write { "begin" } else { "begin isolation level repeatable read read only" };
-        Ok(Tx::Postgres(self.pool.begin_with(statement).await?))
+        Ok(Tx::Postgres(PgTransaction::begin(&self.pool, statement.into_sql_str()).await?))
+    }
+
+    /// Whether this database takes writes: one that follows another, or is being moved, does not.
+    pub(super) async fn probe(&self) -> Result<(), DbError> {
+        const READ_ONLY: &str = "select current_setting('transaction_read_only')";
+        let (read_only,): (String,) = sqlx::query_as(READ_ONLY).fetch_one(&self.pool).await?;
+        if read_only == "on" { Err(DbError::Unwritable("the database takes no writes".to_owned())) } else { Ok(()) }
     }
 
     pub(super) async fn close(&self) {
         self.pool.close().await;
     }
+}
+
+/// One list, one table of versions: control files are numbered from 100001.
+fn migrations() -> Vec<Migration> {
+    let mut merged = TENANT.migrations.to_vec();
+    merged.extend(CONTROL.migrations.iter().cloned().map(|mut migration| {
+        migration.version += 100_000;
+        migration
+    }));
+    merged
 }
 
 /// The role the server runs as.
@@ -84,13 +157,7 @@ pub async fn migrate(owner_url: &str, role: &AppRole) -> Result<(), DbError> {
         return Err(DbError::Unsafe("the app role's name may hold lower-case letters, digits and underscores only".to_owned()));
     }
     let mut owner = PgConnection::connect(owner_url).await?;
-    let mut merged = TENANT.migrations.to_vec();
-    // One list, one table of versions: control files are numbered from 100001.
-    merged.extend(CONTROL.migrations.iter().cloned().map(|mut migration| {
-        migration.version += 100_000;
-        migration
-    }));
-    Migrator::with_migrations(merged).run_direct(None, &mut owner, false).await?;
+    Migrator::with_migrations(migrations()).run_direct(None, &mut owner, false).await?;
     make_role(&mut owner, role).await?;
     seal(&mut owner, &role.name).await?;
     owner.close().await?;
@@ -140,67 +207,3 @@ async fn seal(owner: &mut PgConnection, role: &str) -> Result<(), DbError> {
 const TABLES: &str = "
     select c.relname::text, exists (select from pg_attribute a where a.attrelid = c.oid and a.attname = 'tenant_id' and not a.attisdropped)
     from pg_class c where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p') order by 1";
-
-/// Refuses a database on which isolation cannot hold.
-async fn check(pool: &PgPool) -> Result<(), DbError> {
-    let refuse = |why: String| Err(DbError::Unsafe(why));
-    let (role, strong): (String, bool) =
-        sqlx::query_as("select rolname::text, rolsuper or rolbypassrls from pg_roles where rolname = current_user").fetch_one(pool).await?;
-    if strong {
-        return refuse(format!("the database role {role} is a superuser or may bypass row-level security: give the server an ordinary role (omniot migrate --app-role makes one)"));
-    }
-    let facts: Vec<Fact> = sqlx::query_as(FACTS).fetch_all(pool).await?;
-    if facts.is_empty() {
-        return refuse("the database holds no OmnIoT tables yet: run omniot migrate with its owner's address first".to_owned());
-    }
-    for fact in facts {
-        let table = &fact.table_name;
-        if fact.owned {
-            return refuse(format!("the database role {role} owns the table {table}: run the server as another role than the one that migrates"));
-        }
-        if !fact.forced {
-            return refuse(format!("row-level security is not forced on the table {table}: run omniot migrate with the owner's address"));
-        }
-        if fact.policies != 1 || !fact.policy_holds {
-            return refuse(format!("the tenant policy on the table {table} is missing or not ours: run omniot migrate with the owner's address"));
-        }
-    }
-    let views: Vec<(String,)> = sqlx::query_as(ESCAPES).fetch_all(pool).await?;
-    if let Some((name,)) = views.first() {
-        return refuse(format!("the database holds {name}, a view or a function with its owner's rights, which passes by row-level security: drop it"));
-    }
-    let (last,): (Option<i64>,) = sqlx::query_as("select max(version) from _sqlx_migrations where success and version < 100000").fetch_one(pool).await?;
-    let wanted = TENANT.migrations.iter().map(|migration| migration.version).max();
-    if last < wanted {
-        return refuse("the database is older than this server: run omniot migrate with the owner's address first".to_owned());
-    }
-    Ok(())
-}
-
-#[derive(sqlx::FromRow)]
-struct Fact {
-    table_name: String,
-    owned: bool,
-    forced: bool,
-    policies: i64,
-    policy_holds: bool,
-}
-
-/// What the catalog says of each table with tenants' rows.
-const FACTS: &str = "
-    select c.relname::text as table_name,
-           pg_has_role(current_user, c.relowner, 'member') as owned,
-           c.relrowsecurity and c.relforcerowsecurity as forced,
-           (select count(*) from pg_policy p where p.polrelid = c.oid) as policies,
-           coalesce((select bool_and(pg_get_expr(p.polqual, p.polrelid) like '%tenant_id = %omniot.tenant%' and p.polqual is not null
-                and pg_get_expr(p.polwithcheck, p.polrelid) = pg_get_expr(p.polqual, p.polrelid) and p.polcmd = '*')
-             from pg_policy p where p.polrelid = c.oid), false) as policy_holds
-    from pg_class c
-    where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p')
-      and exists (select from pg_attribute a where a.attrelid = c.oid and a.attname = 'tenant_id' and not a.attisdropped)
-    order by 1";
-
-/// What would show rows past the policies: views and functions that run with their owner's rights.
-const ESCAPES: &str = "
-    select c.relname::text from pg_class c where c.relnamespace = 'public'::regnamespace and c.relkind in ('v', 'm')
-    union all select p.proname::text from pg_proc p where p.pronamespace = 'public'::regnamespace and p.prosecdef";

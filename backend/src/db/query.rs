@@ -1,13 +1,13 @@
 //! One SQL text, run on whichever engine the transaction is on.
 
 use sqlx::{
-    FromRow, Postgres, Sqlite, Transaction,
+    FromRow, Sqlite, Transaction,
     postgres::PgRow,
     SqlStr,
     sqlite::SqliteRow,
 };
 
-use super::{DbError, Value, value};
+use super::{DbError, Value, transaction::PgTransaction, value};
 
 /// A row that both engines can give: `#[derive(sqlx::FromRow)]`, or a tuple.
 pub trait Row: for<'r> FromRow<'r, SqliteRow> + for<'r> FromRow<'r, PgRow> + Send + Unpin {}
@@ -18,7 +18,7 @@ pub(super) enum Tx {
     /// A tenant's own file, or the control file.
     Sqlite(Transaction<'static, Sqlite>),
     /// The one database, with the tenant set for this transaction.
-    Postgres(Transaction<'static, Postgres>),
+    Postgres(PgTransaction),
 }
 
 impl Tx {

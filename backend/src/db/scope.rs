@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 use omniot_shared::ids::TenantId;
 use sqlx::SqlSafeStr;
 
-use super::{Bus, DbError, Event, Query, Value, query::Tx};
+use super::{Bus, DbError, Event, Query, Value, query::Tx, turns::Turn};
 
 /// A transaction that reads, or reads and writes, one tenant's data and nothing else.
 /// Dropping it without [`Scope::commit`] undoes everything and tells nobody.
@@ -15,11 +15,13 @@ pub struct Scope {
     events: Vec<Event>,
     marks: Vec<usize>,
     bus: Bus,
+    // After the transaction: the next one's turn comes when this one is over.
+    turn: Option<Turn>,
 }
 
 impl Scope {
-    pub(super) fn new(tx: Tx, tenant: TenantId, bus: Bus) -> Self {
-        Self { tx, tenant, events: Vec::new(), marks: Vec::new(), bus }
+    pub(super) fn new(tx: Tx, tenant: TenantId, bus: Bus, turn: Option<Turn>) -> Self {
+        Self { tx, tenant, events: Vec::new(), marks: Vec::new(), bus, turn }
     }
 
     /// Whose data this is.
@@ -48,6 +50,15 @@ impl Scope {
         const TAKE: &str = "update tenant_clock set seq = seq + $2 where tenant_id = $1 returning seq";
         let (last,): (i64,) = self.query(TAKE).bind(count).one().await?;
         Ok(last - i64::from(count) + 1..=last)
+    }
+
+    /// Asks for leave to hold this snapshot for as long as a client takes to read: without it, a few
+    /// slow clients would hold all connections.
+    ///
+    /// # Errors
+    /// [`DbError::Busy`] when too many do so already, in this tenant or in all.
+    pub fn linger(&mut self) -> Result<(), DbError> {
+        self.turn.as_mut().map_or(Ok(()), Turn::linger)
     }
 
     /// Remembers an event for the tenant's bus; it goes out after the commit, or not at all.
@@ -100,11 +111,12 @@ impl Scope {
 /// A transaction on the control store: which tenants there are, operators and their sessions.
 pub struct Control {
     tx: Tx,
+    _turn: Turn,
 }
 
 impl Control {
-    pub(super) fn new(tx: Tx) -> Self {
-        Self { tx }
+    pub(super) fn new(tx: Tx, turn: Turn) -> Self {
+        Self { tx, _turn: turn }
     }
 
     /// A statement; the first [`Query::bind`] is `$1`.

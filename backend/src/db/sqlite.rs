@@ -5,10 +5,11 @@
 //! that was not used for longest is closed, gracefully, and opened again when it is wanted.
 
 use std::{
+    fs::Metadata,
     num::NonZeroUsize,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
+    sync::{Arc, Mutex, PoisonError, atomic::{AtomicU64, Ordering}},
+    time::{Duration, SystemTime},
 };
 
 use lru::LruCache;
@@ -20,7 +21,7 @@ use sqlx::{
 };
 use tokio::sync::OnceCell;
 
-use super::{DbError, query::Tx};
+use super::{DbError, private, query::Tx, turns::Limits};
 
 static TENANT: Migrator = sqlx::migrate!("migrations/sqlite/tenant");
 static CONTROL: Migrator = sqlx::migrate!("migrations/sqlite/control");
@@ -53,6 +54,14 @@ impl SqliteConfig {
     }
 }
 
+/// Reading connections of one open tenant.
+const READERS: u32 = 6;
+/// One reader is left for the watch over open streams; an answer that lingers queues up to 4 MiB.
+pub(super) const LIMITS: Limits = Limits { readers: READERS as usize - 1, lingering: 32, tenant_lingering: 3 };
+
+/// What a tenant's files look like from outside: other than before when somebody wrote to them.
+pub(crate) type Mark = [Option<(u64, SystemTime)>; 2];
+
 #[derive(Debug, Clone)]
 struct Pools {
     read: SqlitePool,
@@ -71,8 +80,10 @@ pub(super) struct Store {
 impl Store {
     pub(super) async fn open(config: SqliteConfig) -> Result<Self, DbError> {
         let tenants = config.folder.join("tenants");
-        std::fs::create_dir_all(&tenants).map_err(|e| DbError::file(&tenants, e))?;
+        std::fs::create_dir_all(&config.folder).and_then(|()| std::fs::create_dir_all(&tenants)).map_err(|e| DbError::file(&tenants, e))?;
         writable(&config.folder)?;
+        private::close(&config.folder);
+        private::close(&tenants);
         let control = open(&config.folder.join("control.db"), true, &CONTROL).await?;
         let store = Self { tenants: Mutex::new(LruCache::new(config.open_tenants)), control, config };
         store.make_template().await?;
@@ -109,6 +120,7 @@ impl Store {
         let fresh = path.with_extension("new");
         let copy = || {
             std::fs::copy(self.template(), &fresh)?;
+            private::close(&fresh);
             std::fs::File::open(&fresh)?.sync_all()?;
             std::fs::rename(&fresh, &path)?;
             std::fs::File::open(self.config.folder.join("tenants"))?.sync_all()
@@ -180,6 +192,8 @@ impl Store {
             let mut tenants = self.tenants.lock().unwrap_or_else(PoisonError::into_inner);
             match tenants.get(&key) {
                 Some(slot) => (slot.clone(), None),
+                // Before it takes the place of another: whoever invents tenants must not close those of others.
+                None if !self.path(tenant).exists() => return Err(DbError::NoSuchTenant(tenant)),
                 None => {
                     let slot = Slot::default();
                     let evicted = tenants.push(key, slot.clone()).map(|(_, slot)| slot);
@@ -206,6 +220,14 @@ impl Store {
         }
     }
 
+    /// What the tenant's files look like; an empty log beside them means nothing.
+    pub(super) fn mark(&self, tenant: TenantId) -> Option<Mark> {
+        let look = |file: &Path| std::fs::metadata(file).ok().filter(|m| m.len() > 0).and_then(|m: Metadata| Some((m.len(), m.modified().ok()?)));
+        let path = self.path(tenant);
+        let log = PathBuf::from(format!("{}-wal", path.display()));
+        Some([look(&path), look(&log)])
+    }
+
     /// Whether a file can be made and filled where the data is.
     pub(super) fn probe(&self) -> Result<(), DbError> {
         writable(&self.config.folder)?;
@@ -227,6 +249,7 @@ async fn begin(pools: &Pools, write: bool) -> Result<Tx, DbError> {
 }
 
 async fn open(path: &Path, create: bool, migrator: &Migrator) -> Result<Pools, DbError> {
+    private::file(path, create).map_err(|e| DbError::file(path, e))?;
     let options = SqliteConnectOptions::new()
         .filename(path)
         .create_if_missing(create)
@@ -244,7 +267,7 @@ async fn open(path: &Path, create: bool, migrator: &Migrator) -> Result<Pools, D
     };
     let write = pool(1).connect_with(options.clone()).await?;
     migrator.run(&write).await?;
-    let read = pool(4).connect_lazy_with(options.pragma("query_only", "on"));
+    let read = pool(READERS).connect_lazy_with(options.pragma("query_only", "on"));
     Ok(Pools { read, write })
 }
 
@@ -254,6 +277,8 @@ async fn close(pools: &Pools) {
 }
 
 fn writable(folder: &Path) -> Result<(), DbError> {
-    let probe = folder.join(".writable");
+    // A name of its own: several may look at once, in several processes.
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    let probe = folder.join(format!(".writable-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed)));
     std::fs::write(&probe, [0; 4096]).and_then(|()| std::fs::remove_file(&probe)).map_err(|e| DbError::file(folder, e))
 }

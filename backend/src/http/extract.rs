@@ -25,7 +25,9 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
             StatusCode::PAYLOAD_TOO_LARGE => ApiError::too_large(),
             _ => ApiError::new(StatusCode::BAD_REQUEST, "bad_request", "The body could not be read."),
         })?;
-        parse(&bytes).map(Self)
+        let value = parse(&bytes)?;
+        refuse_nul(&bytes)?;
+        Ok(Self(value))
     }
 }
 
@@ -43,6 +45,27 @@ pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
     let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| refuse(&error, bytes))?;
     reader.end().map_err(|_| malformed())?;
     Ok(value)
+}
+
+/// NUL is no text that both engines can store. In JSON it can only stand as an escape, so the
+/// search for its place is rare.
+fn refuse_nul(json: &[u8]) -> Result<(), ApiError> {
+    let escaped = json.windows(6).any(|six| six == b"\\u0000");
+    let place = escaped.then(|| serde_json::from_slice(json).ok()).flatten().and_then(|value| nul_in(&value));
+    place.map_or(Ok(()), |place| {
+        let field = Some(place.trim_start_matches('.')).filter(|place| !place.is_empty()).unwrap_or("body");
+        Err(ApiError::invalid_field(field, "A text cannot hold the character NUL."))
+    })
+}
+
+/// Where the first text with NUL stands, as `.site.name` or `.items[0]`.
+fn nul_in(value: &serde_json::Value) -> Option<String> {
+    match value {
+        serde_json::Value::String(text) => text.contains('\0').then(String::new),
+        serde_json::Value::Array(items) => items.iter().enumerate().find_map(|(n, item)| Some(format!("[{n}]{}", nul_in(item)?))),
+        serde_json::Value::Object(members) => members.iter().find_map(|(name, member)| if name.contains('\0') { Some(String::new()) } else { Some(format!(".{name}{}", nul_in(member)?)) }),
+        _ => None,
+    }
 }
 
 fn malformed() -> ApiError {

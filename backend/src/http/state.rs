@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use ipnet::IpNet;
 use omniot_shared::time::{Clock, Millis};
 use rand::{Rng as _, SeedableRng as _, rngs::StdRng};
 use uuid::Uuid;
@@ -16,12 +17,14 @@ use crate::{
 pub struct Settings {
     /// Where people reach it, without a trailing slash; links in mails begin with it.
     pub public_url: String,
-    /// Whether cookies are marked `Secure` (under TLS).
+    /// Whether cookies are marked `Secure` (people reach it under TLS).
     pub secure_cookies: bool,
     /// Whether the operator console may read the mail outbox (development).
     pub mail_readable: bool,
     /// The certificate authority that devices shall trust, DER; empty for the public ones.
     pub trust_anchor: Vec<u8>,
+    /// The proxies in front, whose word on a client's address counts.
+    pub trusted_proxies: Vec<IpNet>,
 }
 
 /// Shared by all requests; cheap to clone.

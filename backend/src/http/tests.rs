@@ -259,3 +259,37 @@ async fn a_ticket_of_another_role_is_over_even_when_the_permission_stays() {
         person.get("/v1/sites").await.expect(200);
     }
 }
+
+#[tokio::test]
+async fn a_body_that_breaks_off_is_no_large_one() {
+    let app = App::sqlite().await;
+    let broken = Body::from_stream(futures::stream::iter([Ok("{"), Err(std::io::Error::other("gone"))]));
+    let request = Request::builder().method(Method::POST).uri("/v1/sessions").header(header::CONTENT_TYPE, "application/json");
+    assert_eq!(app.send(request.body(broken).expect("a request")).await.refusal(), refused(400, "bad_request"));
+    let endless = Body::from_stream(futures::stream::iter((0..3).map(|_| Ok::<_, std::io::Error>(vec![b' '; BODY_BYTES / 2]))));
+    let request = Request::builder().method(Method::POST).uri("/v1/sessions").header(header::CONTENT_TYPE, "application/json");
+    assert_eq!(app.send(request.body(endless).expect("a request")).await.refusal(), refused(413, "too_large"));
+}
+
+#[tokio::test]
+async fn the_character_nul_is_bad_input_wherever_it_stands() {
+    for app in App::both().await {
+        let acme = app.tenant("acme").await;
+        let owner = acme.person(Role::Owner).await;
+        for (path, body, field) in [
+            ("/v1/invitations", json!({"email": "a\u{0}@acme.example", "role": "viewer"}), "email"),
+            ("/v1/sites", json!({"name": "Hall", "time_zone": "UTC", "address": "a\u{0}"}), "address"),
+            ("/v1/sites", json!({"name": "\\\u{0}", "time_zone": "UTC"}), "name"),
+            ("/v1/sessions", json!({"tenant": "acme", "email": "a\u{0}", "password": "seven green kettles", "client": "app"}), "email"),
+            ("/v1/password-resets", json!({"tenant": "\u{0}", "email": "a@acme.example"}), "tenant"),
+        ] {
+            let reply = owner.post(path, body).await;
+            assert_eq!((reply.refusal(), &reply.json()["error"]["field"]), (refused(422, "invalid_field"), &json!(field)), "{path} on {}", app.engine);
+        }
+        owner.post("/v1/sites", json!({"name": r"Hall \u0000", "time_zone": "UTC"})).await.expect(201);
+        for path in ["/v1/tenant-card?name=a%00", "/v1/sites?q=%00", "/v1/audit?action=%00"] {
+            assert_eq!(owner.get(path).await.refusal(), refused(400, "invalid_query"), "{path} on {}", app.engine);
+        }
+        assert_eq!(owner.get("/v1/sites/a%00").await.refusal(), refused(404, "not_found"));
+    }
+}

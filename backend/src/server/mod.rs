@@ -2,7 +2,9 @@
 //!
 //! Deliberately not here: what is answered (`http` and the features) and where settings come from (`cli`).
 
+mod connections;
 mod internal;
+mod signals;
 mod ui;
 mod watch;
 
@@ -13,9 +15,10 @@ use std::{
 };
 
 use axum::Router;
-use axum_server::{Handle, tls_rustls::RustlsConfig};
+use axum_server::{Handle, tls_rustls::{RustlsAcceptor, RustlsConfig}};
 
 use crate::http::AppState;
+use connections::{Door, bounded};
 
 pub use ui::UiError;
 
@@ -32,6 +35,12 @@ pub struct Listening {
     pub plain_http_anywhere: bool,
     /// The built UI.
     pub ui: Option<PathBuf>,
+    /// Connections to the public address at once.
+    pub connections: usize,
+    /// How long requests may go on after a signal.
+    pub grace: Duration,
+    /// How long the head of a request may take, and a connection rest between two.
+    pub headers: Duration,
 }
 
 /// Why the server does not run; each is one sentence for the person who started it.
@@ -77,52 +86,74 @@ fn say(error: &std::io::Error) -> &'static str {
     }
 }
 
-/// Connections get this long to finish after a signal.
-const FAREWELL: Duration = Duration::from_secs(3);
+/// Connections to the internal address at once.
+const INTERNAL_CONNECTIONS: usize = 64;
 
-/// Serves until SIGINT or SIGTERM, then finishes what is open and closes the store.
+impl Listening {
+    /// Whether passwords and tokens would cross a network unprotected.
+    ///
+    /// # Errors
+    /// [`ServeError::PlainHttp`].
+    pub fn check(&self) -> Result<(), ServeError> {
+        let is_exposed = self.tls.is_none() && !self.public.ip().is_loopback();
+        if is_exposed && !self.plain_http_anywhere { Err(ServeError::PlainHttp(self.public)) } else { Ok(()) }
+    }
+}
+
+/// Serves until SIGINT or SIGTERM, doing `first` once the addresses are its own, then ends the streams, finishes what is open and closes the store.
 ///
 /// # Errors
 /// See [`ServeError`].
-pub async fn serve(state: AppState, listening: Listening) -> Result<(), ServeError> {
-    if listening.tls.is_none() && !listening.public.ip().is_loopback() && !listening.plain_http_anywhere {
-        return Err(ServeError::PlainHttp(listening.public));
-    }
+pub async fn serve(state: AppState, listening: Listening, first: impl AsyncFnOnce()) -> Result<(), ServeError> {
+    listening.check()?;
     let tls = match &listening.tls {
         Some((cert, key)) => Some(certificate(cert, key).await?),
         None => None,
     };
+    let router = public_router(&state, &listening)?;
     let public = bind(listening.public, "--listen")?;
     let internal = bind(listening.internal, "--internal-listen")?;
+    first().await;
     let metrics = internal::recorder();
-    let mut router = crate::build(state.clone());
-    if let Some(folder) = &listening.ui {
-        router = ui::around(router, folder)?;
-    }
-    let router = ui::guarded(router, listening.tls.is_some());
     let handle = Handle::new();
-    let inner = axum_server::from_tcp(internal)?.handle(handle.clone()).serve(internal::router(state.clone(), metrics).into_make_service());
+    let inner = axum_server::from_tcp(internal)?.acceptor(Door::new(INTERNAL_CONNECTIONS)).handle(handle.clone());
+    let inner = bounded(inner, listening.headers).serve(internal::router(state.clone(), metrics).into_make_service());
     let inner = tokio::spawn(inner);
     let watch = tokio::spawn(watch::others(state.clone()));
-    let stopping = handle.clone();
-    tokio::spawn(async move {
-        signalled().await;
-        tracing::info!("stopping");
-        stopping.graceful_shutdown(Some(FAREWELL));
-    });
+    if let (Some(tls), Some((cert, key))) = (&tls, &listening.tls) {
+        tokio::spawn(signals::renew(tls.clone(), cert.clone(), key.clone()));
+    }
+    tokio::spawn(stop(state.clone(), handle.clone(), listening.grace));
     tracing::info!(address = %listening.public, internal = %listening.internal, tls = tls.is_some(), "listening");
-    outer(public, tls, handle, router).await?;
+    outer(public, tls, handle, router, &listening).await?;
     inner.await.map_err(std::io::Error::other)??;
     watch.abort();
     state.db.close().await;
     Ok(())
 }
 
-async fn outer(listener: TcpListener, tls: Option<RustlsConfig>, handle: Handle<SocketAddr>, router: Router) -> std::io::Result<()> {
+/// At the signal: no new connection, no stream, and `grace` for the requests that run.
+async fn stop(state: AppState, handle: Handle<SocketAddr>, grace: Duration) {
+    signals::stop().await;
+    tracing::info!("stopping");
+    handle.graceful_shutdown(Some(grace));
+    state.bus.close();
+}
+
+fn public_router(state: &AppState, listening: &Listening) -> Result<Router, ServeError> {
+    let mut router = crate::build(state.clone());
+    if let Some(folder) = &listening.ui {
+        router = ui::around(router, folder, state.clone())?;
+    }
+    Ok(ui::guarded(router, listening.tls.is_some()))
+}
+
+async fn outer(listener: TcpListener, tls: Option<RustlsConfig>, handle: Handle<SocketAddr>, router: Router, listening: &Listening) -> std::io::Result<()> {
     let service = router.into_make_service_with_connect_info::<SocketAddr>();
+    let (server, door) = (axum_server::from_tcp(listener)?.handle(handle), Door::new(listening.connections));
     match tls {
-        Some(tls) => axum_server::from_tcp_rustls(listener, tls)?.handle(handle).serve(service).await,
-        None => axum_server::from_tcp(listener)?.handle(handle).serve(service).await,
+        Some(tls) => bounded(server.acceptor(RustlsAcceptor::new(tls).acceptor(door)), listening.headers).serve(service).await,
+        None => bounded(server.acceptor(door), listening.headers).serve(service).await,
     }
 }
 
@@ -137,16 +168,4 @@ async fn certificate(cert: &std::path::Path, key: &std::path::Path) -> Result<Ru
     let _ = rustls::crypto::ring::default_provider().install_default();
     let refuse = |cause| ServeError::Certificate { cert: cert.display().to_string(), key: key.display().to_string(), cause };
     RustlsConfig::from_pem_file(cert, key).await.map_err(refuse)
-}
-
-async fn signalled() {
-    use tokio::signal::unix::{SignalKind, signal};
-    let (Ok(mut interrupt), Ok(mut terminate)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate())) else {
-        tracing::warn!("signals cannot be received; stop the process by force");
-        return std::future::pending().await;
-    };
-    tokio::select! {
-        _ = interrupt.recv() => {}
-        _ = terminate.recv() => {}
-    }
 }

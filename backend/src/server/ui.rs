@@ -18,9 +18,11 @@ use tower_http::{
     services::{ServeDir, ServeFile},
 };
 
+use crate::http::{AppState, surround};
+
 /// Why the UI cannot be served.
 #[derive(Debug, thiserror::Error)]
-#[error("the UI's folder {} holds no index.html: build it first (make ui), or leave --ui-dir away", folder.display())]
+#[error("the UI's folder {} holds no index.html: build it first (npm --prefix ui run build), or leave --ui-dir away", folder.display())]
 pub struct UiError {
     folder: PathBuf,
 }
@@ -31,12 +33,12 @@ struct Ui {
     policy: HeaderValue,
 }
 
-/// `/v1` stays the API; every other GET is a file of the UI, or its page.
-pub(super) fn around(api: Router, folder: &Path) -> Result<Router, UiError> {
+/// `/v1` stays the API; every other GET is a file of the UI, or its page, surrounded like the API's answers.
+pub(super) fn around(api: Router, folder: &Path, state: AppState) -> Result<Router, UiError> {
     let index = folder.join("index.html");
     let page = std::fs::read_to_string(&index).map_err(|_| UiError { folder: folder.to_owned() })?;
     let files = ServeDir::new(folder).fallback(ServeFile::new(&index));
-    let files = Router::new().fallback_service(files).layer(CompressionLayer::new());
+    let files = Router::new().fallback_service(files).layer(CompressionLayer::new()).layer(middleware::from_fn_with_state(state, surround));
     let ui = Ui { files, policy: policy(&page) };
     Ok(api.layer(middleware::from_fn_with_state(ui, choose)))
 }

@@ -57,6 +57,8 @@ const FRAME_BYTES: usize = 512 * 1024;
 pub async fn body(mut caller: Caller<need::Sync>, state: AppState, request: &PullRequest) -> Result<Body, DbError> {
     // Subscribed before the rows are read, so that nothing falls in between.
     let right = Right { events: state.bus.subscribe(caller.tenant()), ticket: caller.ticket(), checked: Instant::now(), state };
+    // From here on the client decides how long this takes.
+    caller.scope().linger()?;
     let begin = begin(&mut caller, request).await?;
     let (chunks, received) = mpsc::channel(QUEUE);
     let until = Instant::now() + PATIENCE;

@@ -1,8 +1,10 @@
 //! Facts about PostgreSQL: isolation that the database itself enforces, and the refusal to run without it.
 
+use std::time::Duration;
+
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection};
 
-use super::super::{Db, DbError};
+use super::super::{Db, DbError, PostgresConfig, TenantAccess, postgres::{AppRole, migrate}};
 use crate::testing::{App, app_url, db_drop, db_postgres_migrated, postgres_url};
 
 #[tokio::test]
@@ -85,39 +87,166 @@ async fn the_audit_log_is_insert_only_for_the_app_role_and_for_its_owner() {
     }
 }
 
-#[tokio::test]
-async fn the_server_refuses_a_database_on_which_isolation_cannot_hold() {
+/// Breaks, sees the refusal, mends by hand or by migrating again, and sees the server start.
+async fn refuses(break_it: &str, mend_it: &str, says: &str) {
     let Some(url) = postgres_url() else { return };
     let (name, owner) = db_postgres_migrated(&url).await;
     let app = app_url(&url, &name);
     let mut connection = PgConnection::connect(&owner).await.expect("the owner");
+    connection.execute(AssertSqlSafe(break_it.to_owned())).await.expect("it breaks");
+    assert_refused(&app, says).await;
+    if mend_it.is_empty() {
+        migrate(&owner, &AppRole { name: "omniot_app_test".to_owned(), password: None }).await.expect("what only the migration can mend, it mends");
+    } else {
+        connection.execute(AssertSqlSafe(mend_it.to_owned())).await.expect("it mends");
+    }
+    Db::postgres(&app).await.expect("the server starts again").close().await;
+    drop(connection);
+    db_drop(&url, &name).await;
+}
+
+#[tokio::test]
+async fn a_table_whose_row_level_security_is_not_forced_is_refused() {
+    refuses("alter table person no force row level security", "alter table person force row level security", "not forced on the table person").await;
+}
+
+#[tokio::test]
+async fn a_table_without_row_level_security_is_refused() {
+    refuses("alter table person disable row level security", "alter table person enable row level security", "not forced on the table person").await;
+}
+
+#[tokio::test]
+async fn a_policy_that_lets_everything_through_is_refused() {
+    refuses("alter policy tenant_isolation on session using (true)", "", "policy on the table session").await;
+}
+
+#[tokio::test]
+async fn a_policy_that_says_more_than_ours_is_refused() {
+    const OURS: &str = "tenant_id = (select nullif(current_setting('omniot.tenant', true), ''))::uuid";
+    let or_true = format!("alter policy tenant_isolation on session using ({OURS} or true) with check ({OURS} or true)");
+    refuses(&or_true, "", "policy on the table session").await;
+}
+
+#[tokio::test]
+async fn a_policy_that_checks_nothing_on_writing_is_refused() {
+    refuses("alter policy tenant_isolation on session with check (true)", "", "policy on the table session").await;
+}
+
+#[tokio::test]
+async fn a_missing_policy_is_refused() {
+    refuses("drop policy tenant_isolation on session", "", "policy on the table session").await;
+}
+
+#[tokio::test]
+async fn a_second_policy_is_refused() {
+    refuses("create policy more on mail using (true)", "drop policy more on mail", "policy on the table mail").await;
+}
+
+#[tokio::test]
+async fn a_forgotten_table_is_refused() {
+    refuses("create table forgotten (tenant_id uuid not null)", "drop table forgotten", "not forced on the table forgotten").await;
+}
+
+#[tokio::test]
+async fn a_view_with_its_owners_rights_is_refused() {
+    refuses("create view peek with (security_invoker = false) as select * from person", "drop view peek", "peek").await;
+}
+
+#[tokio::test]
+async fn a_database_that_lacks_a_migration_of_either_list_is_refused() {
+    for list in ["version < 100000", "version >= 100000"] {
+        let break_it = format!("create table kept as select * from _sqlx_migrations where version = (select max(version) from _sqlx_migrations where {list});
+            delete from _sqlx_migrations where version in (select version from kept)");
+        refuses(&break_it, "insert into _sqlx_migrations select * from kept", "older than this server").await;
+    }
+}
+
+#[tokio::test]
+async fn a_database_of_a_newer_server_is_refused() {
+    for version in [99_999, 199_999] {
+        let break_it = format!("insert into _sqlx_migrations (version, description, success, checksum, execution_time) values ({version}, 'later', true, '', 0)");
+        refuses(&break_it, &format!("delete from _sqlx_migrations where version = {version}"), "newer than this server").await;
+    }
+}
+
+#[tokio::test]
+async fn a_superuser_is_refused_and_so_is_who_can_become_one() {
+    let Some(url) = postgres_url() else { return };
+    let (name, owner) = db_postgres_migrated(&url).await;
     assert_refused(&owner, "superuser").await;
-    for (break_it, mend_it, says) in [
-        ("alter table person no force row level security", "alter table person force row level security", "not forced on the table person"),
-        ("alter table person disable row level security", "alter table person enable row level security", "not forced on the table person"),
-        ("alter policy tenant_isolation on session using (true)", "", "policy on the table session"),
-        ("drop policy tenant_isolation on session", "", "policy on the table session"),
-        ("create policy more on mail using (true)", "drop policy more on mail", "policy on the table mail"),
-        ("create table forgotten (tenant_id uuid not null)", "drop table forgotten", "not forced on the table forgotten"),
-        ("create view peek with (security_invoker = false) as select * from person", "drop view peek", "peek"),
-        ("update _sqlx_migrations set version = 0 where version = 1; delete from _sqlx_migrations where version between 1 and 99999", "", "older than this server"),
-    ] {
-        connection.execute("begin").await.expect("begin");
-        connection.execute("rollback").await.expect("rollback");
-        connection.execute(AssertSqlSafe(break_it.to_owned())).await.expect("it breaks");
-        assert_refused(&app, says).await;
-        if mend_it.is_empty() {
-            // What only the migration can mend, it mends.
-            let mended = super::super::postgres::migrate(&owner, &super::super::postgres::AppRole { name: "omniot_app_test".to_owned(), password: None }).await;
-            if mended.is_err() {
-                break;
-            }
-        } else {
-            connection.execute(AssertSqlSafe(mend_it.to_owned())).await.expect("it mends");
-        }
+    let mut connection = PgConnection::connect(&owner).await.expect("the owner");
+    // Roles are the whole cluster's: names of their own, so that other tests do not see them.
+    let (strong, member) = (format!("{name}_strong"), format!("{name}_member"));
+    for (right, says) in [("bypassrls", "is a member of"), ("superuser", "is a member of")] {
+        connection.execute(AssertSqlSafe(format!("create role {strong} {right}; create role {member} login noinherit; grant {strong} to {member}"))).await.expect("roles");
+        assert_refused(&app_url(&url, &name).replace("omniot_app_test", &member), says).await;
+        connection.execute(AssertSqlSafe(format!("drop role {member}; drop role {strong}"))).await.expect("they go");
     }
     drop(connection);
     db_drop(&url, &name).await;
+}
+
+#[tokio::test]
+async fn a_writer_that_waits_in_vain_or_goes_away_leaves_nothing_behind() {
+    let Some(url) = postgres_url() else { return };
+    let app = App::postgres(&url).await;
+    let acme = app.tenant("acme").await;
+    let access = TenantAccess::for_job(acme.id, "test");
+    let short = |patience| PostgresConfig { connections: 8, patience: Duration::from_millis(patience), ..PostgresConfig::new(app.db_app_url().expect("a URL")) };
+    // Another server holds the tenant's writer; this one has few connections.
+    let ours = Db::postgres(short(100)).await.expect("a server");
+    let held = acme.db_write().await;
+    for _ in 0..10 {
+        assert!(matches!(ours.write(&access).await, Err(DbError::Busy)), "the lock is not given in time");
+    }
+    let patient = Db::postgres(short(9_000)).await.expect("a server");
+    for _ in 0..10 {
+        let given_up = tokio::time::timeout(Duration::from_millis(30), patient.write(&access)).await;
+        assert!(given_up.is_err(), "whoever waits goes away");
+    }
+    drop(held);
+    for db in [&ours, &patient] {
+        for _ in 0..40 {
+            let mut read = db.read(&access).await.expect("a read");
+            read.query("select seq from tenant_clock where tenant_id = $1").one::<(i64,)>().await.expect("a row");
+            let mut write = db.write(&access).await.expect("a write");
+            write.next_seq(1).await.expect("a number");
+            write.commit().await.expect("a commit");
+        }
+        db.close().await;
+    }
+}
+
+#[tokio::test]
+async fn a_database_that_takes_no_writes_is_not_ready() {
+    let Some(url) = postgres_url() else { return };
+    let (name, owner) = db_postgres_migrated(&url).await;
+    Db::postgres(&app_url(&url, &name)).await.expect("a store").probe().await.expect("ready");
+    let mut connection = PgConnection::connect(&owner).await.expect("the owner");
+    connection.execute(AssertSqlSafe(format!("alter database {name} set default_transaction_read_only = on"))).await.expect("a setting");
+    let stuck = Db::postgres(&app_url(&url, &name)).await.expect("a store").probe().await;
+    assert!(matches!(stuck, Err(DbError::Unwritable(_))), "{stuck:?}");
+    drop(connection);
+    db_drop(&url, &name).await;
+}
+
+#[tokio::test]
+async fn tls_can_be_demanded_of_the_database_and_its_absence_beyond_this_machine_is_known() {
+    for (address, is_exposed) in [
+        ("postgres://app@127.0.0.1/iot", false),
+        ("postgres://app@localhost/iot", false),
+        ("postgres://app@[::1]/iot", false),
+        ("postgres:///iot?host=/run/postgresql", false),
+        ("postgres://app@db.example/iot", true),
+        ("postgres://app@10.0.0.5/iot?sslmode=prefer", true),
+        ("postgres://app@10.0.0.5/iot?sslmode=require", false),
+        ("postgres://app@db.example/iot?sslmode=verify-full", false),
+    ] {
+        assert_eq!(PostgresConfig::new(address).is_exposed().expect("a URL"), is_exposed, "{address}");
+    }
+    let Some(url) = postgres_url() else { return };
+    let demanded = Db::postgres(&format!("{url}?sslmode=require")).await.err().expect("this PostgreSQL has no certificate").to_string();
+    assert!(demanded.contains("server does not support TLS"), "we could, it cannot: {demanded}");
 }
 
 async fn assert_refused(url: &str, says: &str) {

@@ -1,5 +1,7 @@
 //! Facts that hold on both engines.
 
+use std::time::Duration;
+
 use omniot_shared::{ids::SiteId, time::Millis};
 
 use super::super::{DbError, Event, TenantAccess};
@@ -142,5 +144,36 @@ async fn a_tenant_that_is_not_here_has_no_scope_or_an_empty_one() {
             }
             Err(error) => panic!("{error}"),
         }
+    }
+}
+
+#[tokio::test]
+async fn a_flood_in_one_tenant_keeps_no_other_tenant_waiting() {
+    for app in App::both().await {
+        let (acme, other) = (app.tenant("acme").await, app.tenant("other").await);
+        let access = TenantAccess::for_job(acme.id, "test");
+        // Each holds what it gets until the end: readers, writers, and long answers beyond any number of connections.
+        let flood: Vec<_> = (0..120)
+            .map(|n| {
+                let db = app.state.db.clone();
+                tokio::spawn(async move {
+                    let scope = if n % 2 == 0 { db.read(&access).await } else { db.write(&access).await };
+                    let _held = scope.map(|mut scope| scope.linger().map(|()| scope));
+                    std::future::pending::<()>().await;
+                })
+            })
+            .collect();
+        let began = std::time::Instant::now();
+        let whole = async {
+            tokio::time::sleep(Duration::from_millis(200)).await;
+            for _ in 0..5 {
+                let mut scope = app.state.db.read(&TenantAccess::for_job(other.id, "test")).await.expect("a read");
+                scope.query("select seq from tenant_clock where tenant_id = $1").one::<(i64,)>().await.expect("a row");
+            }
+            app.state.db.control_read().await.expect("the control store").query("select cast(1 as bigint)").one::<(i64,)>().await.expect("a row");
+            app.state.db.glance(&access).await.expect("the watch looks all the same");
+        };
+        tokio::time::timeout(Duration::from_secs(5), whole).await.unwrap_or_else(|_| panic!("after {:?} on {}", began.elapsed(), app.engine));
+        flood.iter().for_each(tokio::task::JoinHandle::abort);
     }
 }

@@ -71,3 +71,74 @@ async fn a_place_whose_tenant_never_came_to_be_is_taken_back() {
     let gone = app.state.db.write(&TenantAccess::for_job(id, "test")).await;
     assert!(matches!(gone, Err(DbError::NoSuchTenant(_))));
 }
+
+#[tokio::test]
+async fn whoever_invents_tenants_closes_none_of_others() {
+    let app = App::sqlite_bounded(NonZeroUsize::new(2).expect("two")).await;
+    let acme = app.tenant("acme").await;
+    let mut held = app.state.db.read(&TenantAccess::for_job(acme.id, "test")).await.expect("a scope");
+    for _ in 0..5 {
+        let nowhere = app.state.db.read(&TenantAccess::for_job(app.state.new_id(), "test")).await;
+        assert!(matches!(nowhere, Err(DbError::NoSuchTenant(_))));
+    }
+    held.query("select seq from tenant_clock where tenant_id = $1").one::<(i64,)>().await.expect("still open");
+    let log = app.db_url(acme.id).trim_start_matches("sqlite:").to_owned() + "-shm";
+    assert!(std::path::Path::new(&log).exists(), "its file is open, not closed to make room");
+}
+
+#[tokio::test]
+async fn many_may_ask_at_once_whether_the_store_can_be_written() {
+    let app = App::sqlite_with(Layout::FileEach).await;
+    let asking: Vec<_> = (0..50).map(|_| { let db = app.state.db.clone(); tokio::spawn(async move { db.probe().await }) }).collect();
+    for asked in asking {
+        asked.await.expect("no panic").expect("ready");
+    }
+}
+
+#[tokio::test]
+async fn a_mark_changes_with_what_another_process_writes_and_not_by_looking() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let tenant = omniot_shared::ids::TenantId(uuid::Uuid::from_u128(7));
+    let access = TenantAccess::for_job(tenant, "test");
+    let (ours, theirs) = (Db::sqlite(SqliteConfig::new(folder.path())).await.expect("a store"), Db::sqlite(SqliteConfig::new(folder.path())).await.expect("a store"));
+    ours.place(tenant).expect("a place");
+    const TENANT: &str = "insert into tenant (tenant_id, name, display_name, status, brand, created_at) values ($1, 'n', 'N', 'active', '', 0)";
+    let mut scope = theirs.write(&access).await.expect("a scope");
+    scope.query(TENANT).execute().await.expect("a tenant");
+    scope.commit().await.expect("a commit");
+    let mut last = None;
+    for round in 0..3 {
+        let mut scope = theirs.write(&access).await.expect("a scope");
+        scope.query("insert into tenant_clock (tenant_id, seq) values ($1, 1) on conflict (tenant_id) do update set seq = tenant_clock.seq + 1").execute().await.expect("a write");
+        scope.commit().await.expect("a commit");
+        let mark = ours.mark(tenant);
+        assert!(mark.is_some() && mark != last, "round {round}: a write shows");
+        drop(ours.glance(&access).await.expect("a look"));
+        assert_eq!(ours.mark(tenant), mark, "round {round}: a look does not");
+        last = mark;
+    }
+}
+
+#[tokio::test]
+async fn what_the_store_writes_is_for_its_own_user_alone() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let outer = tempfile::tempdir().expect("a folder");
+    let folder = outer.path().join("data");
+    std::fs::create_dir(&folder).expect("a folder");
+    std::fs::set_permissions(&folder, std::fs::Permissions::from_mode(0o755)).expect("a mode");
+    // As an older version made it.
+    std::fs::File::create(folder.join("control.db")).expect("a file");
+    std::fs::set_permissions(folder.join("control.db"), std::fs::Permissions::from_mode(0o644)).expect("a mode");
+    let db = Db::sqlite(SqliteConfig::new(&folder)).await.expect("a store");
+    let tenant = omniot_shared::ids::TenantId(uuid::Uuid::from_u128(7));
+    db.place(tenant).expect("a place");
+    let _held = db.write(&TenantAccess::for_job(tenant, "test")).await.expect("a scope");
+    let mode = |path: &std::path::Path| std::fs::metadata(path).expect("it is there").permissions().mode() & 0o777;
+    assert_eq!((mode(&folder), mode(&folder.join("tenants"))), (0o700, 0o700));
+    for parent in [folder.clone(), folder.join("tenants")] {
+        for entry in std::fs::read_dir(parent).expect("a folder") {
+            let path = entry.expect("an entry").path();
+            assert!(path.is_dir() || mode(&path) == 0o600, "{} is {:o}", path.display(), mode(&path));
+        }
+    }
+}

@@ -1,0 +1,65 @@
+//! A transaction on a pooled PostgreSQL connection, in a known state whenever it ends.
+//!
+//! `sqlx::Transaction` counts a transaction as open only once its `begin` was answered. One that
+//! failed half-way (a lock that was not given in time), or whose caller went away meanwhile, would
+//! go back to the pool open, aborted or holding a tenant's lock. Here such a connection is closed.
+
+use std::ops::{Deref, DerefMut};
+
+use sqlx::{PgConnection, PgPool, Postgres, SqlStr, pool::PoolConnection, postgres::PgTransactionManager};
+use sqlx_core::transaction::TransactionManager as _;
+
+/// Where a transaction stands.
+enum Stage {
+    /// Its `begin` was sent and not answered, or answered with an error.
+    InDoubt,
+    Open,
+    Over,
+}
+
+/// An open transaction; dropping it without [`PgTransaction::commit`] undoes it.
+pub(super) struct PgTransaction {
+    connection: PoolConnection<Postgres>,
+    stage: Stage,
+}
+
+impl PgTransaction {
+    /// Runs `statements`, which begin a transaction, in one round trip.
+    #[allow(clippy::disallowed_methods, reason = "this is where transactions are opened")]
+    pub(super) async fn begin(pool: &PgPool, statements: SqlStr) -> Result<Self, sqlx::Error> {
+        let mut opening = Self { connection: pool.acquire().await?, stage: Stage::InDoubt };
+        PgTransactionManager::begin(&mut opening.connection, Some(statements)).await?;
+        opening.stage = Stage::Open;
+        Ok(opening)
+    }
+
+    pub(super) async fn commit(mut self) -> Result<(), sqlx::Error> {
+        PgTransactionManager::commit(&mut self.connection).await?;
+        self.stage = Stage::Over;
+        Ok(())
+    }
+}
+
+impl Drop for PgTransaction {
+    fn drop(&mut self) {
+        match self.stage {
+            Stage::InDoubt => self.connection.close_on_drop(),
+            // Sent when the connection goes back to the pool, which waits for the answer.
+            Stage::Open => PgTransactionManager::start_rollback(&mut self.connection),
+            Stage::Over => {}
+        }
+    }
+}
+
+impl Deref for PgTransaction {
+    type Target = PgConnection;
+    fn deref(&self) -> &PgConnection {
+        &self.connection
+    }
+}
+
+impl DerefMut for PgTransaction {
+    fn deref_mut(&mut self) -> &mut PgConnection {
+        &mut self.connection
+    }
+}
