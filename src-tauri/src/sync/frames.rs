@@ -90,6 +90,8 @@ struct Unpacker {
     packed: Vec<u8>,
     read: usize,
     zstd: Decoder<'static>,
+    /// Where a piece is unpacked to.
+    piece: Vec<u8>,
     /// The unpacked piece was full, so there may be more of it without more input.
     has_more: bool,
     frames: FrameReader,
@@ -101,7 +103,7 @@ impl Unpacker {
         let mut zstd = Decoder::new().map_err(|_| foreign())?;
         zstd.set_parameter(DParameter::WindowLogMax(WINDOW_LOG)).map_err(|_| foreign())?;
         let frames = FrameReader::default();
-        Ok(Self { magic: Vec::with_capacity(MAGIC.len()), packed: Vec::new(), read: 0, zstd, has_more: false, frames, size: 0 })
+        Ok(Self { magic: Vec::with_capacity(MAGIC.len()), packed: Vec::new(), read: 0, zstd, piece: vec![0; PIECE], has_more: false, frames, size: 0 })
     }
 
     /// Takes bytes of the wire in; call [`Self::next_frame`] until it gives none before the next ones.
@@ -128,8 +130,7 @@ impl Unpacker {
     }
 
     fn unpack_piece(&mut self) -> Result<(), Broken> {
-        let mut piece = [0; PIECE];
-        let (mut input, mut output) = (InBuffer::around(&self.packed[self.read..]), OutBuffer::around(&mut piece[..]));
+        let (mut input, mut output) = (InBuffer::around(&self.packed[self.read..]), OutBuffer::around(self.piece.as_mut_slice()));
         self.zstd.run(&mut input, &mut output).map_err(|_| Broken::Foreign)?;
         self.read += input.pos();
         self.has_more = output.pos() == PIECE;

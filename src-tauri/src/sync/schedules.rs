@@ -5,6 +5,8 @@
 //! whenever the file was closed and opened again.
 //! Deliberately not here: a network (the simulation's), a real server (`tests/app_sync`).
 
+#![allow(clippy::redundant_closure, reason = "a function that is generic over the replica is not one over every lifetime of it")]
+
 use std::{cell::RefCell, collections::BTreeMap, convert::Infallible};
 
 use omniot_shared::{
@@ -361,7 +363,7 @@ impl Replica for Dying<'_> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 48, max_shrink_iters: 500, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 24, max_shrink_iters: 500, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn the_store_is_what_the_memory_of_the_simulation_is(events in proptest::collection::vec(event(), 1..80)) {
