@@ -31,7 +31,7 @@ async fn a_push_costs_statements_by_the_score_not_by_the_intent() {
         a.send(&push).await.expect(200);
         let took = began.elapsed();
         let many = statements();
-        println!("{}: one edit {one} statements; {count} intents {many} statements, {took:?}", app.engine);
+        eprintln!("{}: one edit {one} statements; {count} intents {many} statements, {took:?}", app.engine);
         assert!(count > 400, "{count} go at once");
         assert!(many <= one + count / 8, "{count} intents cost {many} statements");
     }
