@@ -122,3 +122,17 @@ async fn a_spent_grant_cannot_be_taken_back_and_another_tenants_is_not_there() {
         admin.delete(&format!("/v1/grants/{free}")).await.expect(204);
     }
 }
+
+#[tokio::test]
+async fn grants_that_are_soon_over_do_not_count() {
+    for app in App::both().await {
+        let technician = app.tenant("acme").await.person(Role::Technician).await;
+        let first = pack(&technician, 5, 2).await;
+        app.pass(GRANT_MS - 25 * 3_600_000);
+        assert_eq!(pack(&technician, 5, 2).await, first, "good for a day and more ({})", app.engine);
+        app.pass(2 * 3_600_000);
+        let topped = pack(&technician, 5, 2).await;
+        assert_eq!((topped.len(), topped.iter().filter(|grant| first.contains(grant)).count()), (4, 2), "two fresh ones beside those that are nearly over");
+        assert_eq!(pack(&technician, 5, 2).await.len(), 4, "asking again gives the same");
+    }
+}
