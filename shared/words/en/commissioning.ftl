@@ -32,7 +32,7 @@ commission-start = Commission
 commission-start-one = Commission { $name }
 commission-stop = Stop
 commission-stop-title = Stop this device?
-commission-stop-text = The attempt is recorded as stopped. The device can be started again at any time.
+commission-stop-text = What was done so far is recorded. The device can be started again at any time.
 commission-now = { $step }…
 commission-next = Next device
 commission-open-device = Open device
@@ -122,6 +122,7 @@ warning-security-none = This device speaks without encryption.
 warning-network-unseen = The device does not see the network that you used before.
 warning-join-unconfirmed = The connection closed while it joined. It has probably worked; it shows as online once the platform has seen it.
 warning-not-recorded = The record could not be saved yet. Do not leave before it is.
+warning-not-claimed = This device cannot prove who it is and does not become your organization's. It would only learn the network: give it one only if you trust it.
 warning-other = { $warning }
 
 attempt-list-lead = Every attempt to commission a device, with each of its steps.

@@ -33,6 +33,10 @@ impl Desks for Accounts {
 
 #[async_trait]
 impl Desk for Account {
+    fn account(&self) -> &str {
+        self.id().as_str()
+    }
+
     async fn technician(&self) -> Result<Technician, DeskError> {
         let me = self.me();
         Ok(Technician { tenant: me.tenant.id, person: me.person.id, name: me.person.name, client: self.client() })
@@ -111,7 +115,7 @@ impl Desk for Account {
         }
         // The evidence counts more than the row: the device may not be this person's to create.
         let alone = sync::record_all(self, vec![record], move |db| commissions::forget(db, id)).await;
-        alone.map_err(failed)?.map(drop).map_err(|refusal| DeskError::Store(format!("the record was refused: {refusal}")))
+        alone.map_err(failed)?.map(drop).map_err(|refusal| DeskError::Refused(refusal.to_string()))
     }
 }
 
