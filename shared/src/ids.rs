@@ -122,6 +122,17 @@ pub fn normal_serial(serial: &str) -> String {
     serial.chars().filter(|c| !c.is_whitespace()).flat_map(char::to_uppercase).collect()
 }
 
+/// Longest serial number, in characters once it is normalized.
+pub const SERIAL_LIMIT: usize = 64;
+
+/// Whether a serial number can be stored: letters, digits and signs of ASCII, at least one and at
+/// most [`SERIAL_LIMIT`], once it is normalized.
+#[must_use]
+pub fn is_serial(serial: &str) -> bool {
+    let normal = normal_serial(serial);
+    (1..=SERIAL_LIMIT).contains(&normal.len()) && normal.chars().all(|c| c.is_ascii_graphic())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

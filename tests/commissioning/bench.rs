@@ -30,6 +30,7 @@ pub const PASSPHRASE: &str = "press-on-2026";
 pub struct Bench {
     pub fleet: Arc<Fleet>,
     pub ledger: Arc<Ledger>,
+    pub office: Arc<Office>,
     pub app: Arc<Commissioning>,
     pub pace: Pace,
     address: String,
@@ -55,6 +56,7 @@ pub fn quick() -> Pace {
         cloud: ms(300),
         cloud_poll: ms(40),
         operation: ms(2000),
+        record_again: ms(30),
         idle: ms(20_000),
     }
 }
@@ -79,15 +81,16 @@ impl Bench {
         let address = listener.local_addr().unwrap().to_string();
         tokio::spawn(carrier::serve(listener, Arc::clone(&fleet), Control::Allowed));
         let ledger = Arc::new(Ledger::new(SITE));
-        let app = open(&address, &ledger, &pace, mode);
+        let office = Office::with(&ledger);
+        let app = open(&address, &office, &pace, mode);
         app.start().await;
-        Self { fleet, ledger, app, pace, address, mode, _state: state }
+        Self { fleet, ledger, office, app, pace, address, mode, _state: state }
     }
 
     /// The app dies, and starts again: only what the desk stored is left.
     pub async fn kill_and_start(&mut self) {
         self.app.close().await;
-        self.app = open(&self.address, &self.ledger, &self.pace, self.mode);
+        self.app = open(&self.address, &self.office, &self.pace, self.mode);
         self.app.start().await;
     }
 
@@ -158,8 +161,8 @@ impl Bench {
     }
 }
 
-fn open(address: &str, ledger: &Arc<Ledger>, pace: &Pace, mode: Mode) -> Arc<Commissioning> {
+fn open(address: &str, office: &Arc<Office>, pace: &Pace, mode: Mode) -> Arc<Commissioning> {
     let radio = radio::open(&omniot_app::RadioChoice::Virtual(address.to_owned()));
     let settings = Settings { mode, pace: pace.clone(), ..Settings::new("0.1.0-test") };
-    Commissioning::new(radio, Arc::new(Office(Arc::clone(ledger))), Events::default(), Arc::new(SystemClock), settings)
+    Commissioning::new(radio, Arc::<Office>::clone(office), Events::default(), Arc::new(SystemClock), settings)
 }

@@ -88,6 +88,15 @@ async fn a_silent_device_meets_the_deadline_of_the_step() {
 }
 
 #[tokio::test]
+async fn a_scan_that_never_ends_meets_the_deadline_of_the_step() {
+    let pace = omniot_app::commissioning::flow::pace::Pace { scan: Duration::from_millis(200), ..quick() };
+    let bench = Bench::at_pace(vec![device("OM-0001", Security::Sec2Patch1)], pace, Mode::Field).await;
+    bench.faults("OM-0001", |faults| faults.endless_scan = true);
+    bench.begin("OM-0001").await;
+    assert_eq!(bench.until_failed("no_answer").await["failure"]["step"], "scan_networks");
+}
+
+#[tokio::test]
 async fn a_device_that_is_not_there_is_said_to_be_not_advertising() {
     let pace = omniot_app::commissioning::flow::pace::Pace { find: Duration::from_millis(200), ..quick() };
     let bench = Bench::at_pace(vec![device("OM-0001", Security::Sec2Patch1)], pace, Mode::Field).await;
@@ -106,7 +115,7 @@ async fn a_radio_that_is_not_there_has_its_own_cause() {
     use std::sync::Arc;
     let ledger = Arc::new(crate::ledger::Ledger::new(crate::bench::SITE));
     for choice in [RadioChoice::None, RadioChoice::Virtual("127.0.0.1:1".into())] {
-        let office = Arc::new(crate::ledger::Office(Arc::clone(&ledger)));
+        let office = crate::ledger::Office::with(&ledger);
         let app = Commissioning::new(radio::open(&choice), office, Events::default(), Arc::new(omniot_shared::time::SystemClock), Settings { pace: quick(), ..Settings::new("0") });
         let scanned = api::handle(&app, "POST", "/app/radio/scan", "", None).await;
         assert_eq!((scanned.status, scanned.code()), (409, Some("adapter_absent")));

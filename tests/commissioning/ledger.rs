@@ -39,9 +39,12 @@ pub struct Books {
     pub models: Vec<DeviceModel>,
     pub online: bool,
     pub full_disk: bool,
+    /// The rules take no device of any kind.
+    pub refuses_devices: bool,
 }
 
 pub struct Ledger {
+    pub account: &'static str,
     site: SiteId,
     books: Mutex<Books>,
 }
@@ -54,6 +57,11 @@ pub fn claim_key() -> SigningKey {
 impl Ledger {
     /// With ten grants.
     pub fn new(site: SiteId) -> Self {
+        Self::of("acc_1", site)
+    }
+
+    /// Of another account.
+    pub fn of(account: &'static str, site: SiteId) -> Self {
         let mut books = Books::default();
         for number in 1..=10 {
             let id = GrantId(Uuid::from_u128(number));
@@ -71,7 +79,7 @@ impl Ledger {
             };
             books.grants.insert(id, (grant.sign(&claim_key()), Place::Free));
         }
-        Self { site, books: Mutex::new(books) }
+        Self { account, site, books: Mutex::new(books) }
     }
 
     pub fn books(&self) -> MutexGuard<'_, Books> {
@@ -98,6 +106,10 @@ impl Ledger {
 
 #[async_trait]
 impl Desk for Ledger {
+    fn account(&self) -> &str {
+        self.account
+    }
+
     async fn technician(&self) -> Result<Technician, DeskError> {
         Ok(Technician { tenant: TENANT, person: PersonId(Uuid::from_u128(200)), name: "Tess".into(), client: ClientId(Uuid::from_u128(300)) })
     }
@@ -163,6 +175,9 @@ impl Desk for Ledger {
 
     async fn record(&self, attempt: &Attempt, device: Option<&CommissionedDevice>) -> Result<(), DeskError> {
         let mut books = self.write()?;
+        if books.refuses_devices && attempt.serial.is_some() {
+            return Err(DeskError::Refused("serial".into()));
+        }
         books.written.push(serde_json::to_string(attempt).unwrap());
         books.unfinished.remove(&attempt.id);
         if !books.attempts.iter().any(|known| known.id == attempt.id) {
@@ -173,16 +188,29 @@ impl Desk for Ledger {
     }
 }
 
-/// Hands out the one ledger.
-pub struct Office(pub Arc<Ledger>);
+/// Hands out the ledgers; one is the active account's.
+pub struct Office(pub Mutex<Vec<Arc<Ledger>>>);
+
+impl Office {
+    pub fn with(ledger: &Arc<Ledger>) -> Arc<Self> {
+        Arc::new(Self(Mutex::new(vec![Arc::clone(ledger)])))
+    }
+
+    /// Another account is active.
+    pub fn activate(&self, ledger: &Arc<Ledger>) {
+        let mut ledgers = self.0.lock().unwrap();
+        ledgers.retain(|known| known.account != ledger.account);
+        ledgers.insert(0, Arc::clone(ledger));
+    }
+}
 
 #[async_trait]
 impl Desks for Office {
     async fn active(&self) -> Result<Arc<dyn Desk>, DeskError> {
-        Ok(Arc::<Ledger>::clone(&self.0))
+        Ok(Arc::<Ledger>::clone(&self.0.lock().unwrap()[0]))
     }
 
     async fn all(&self) -> Vec<Arc<dyn Desk>> {
-        vec![Arc::<Ledger>::clone(&self.0)]
+        self.0.lock().unwrap().iter().map(|ledger| Arc::<Ledger>::clone(ledger) as Arc<dyn Desk>).collect()
     }
 }

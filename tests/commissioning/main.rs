@@ -5,6 +5,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod accounts;
 mod bench;
 mod canary;
 mod claims;
@@ -12,6 +13,9 @@ mod faults;
 mod happy;
 mod kills;
 mod ledger;
+mod leaving;
 mod nearby;
 mod networks;
+mod others;
 mod proofs;
+mod records;

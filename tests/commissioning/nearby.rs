@@ -7,6 +7,7 @@ use omniot_shared::{
     ids::{DeviceId, ModelId},
     time::Millis,
 };
+use omniot_tests::virtual_device::device::Power;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -54,6 +55,19 @@ async fn what_is_near_is_listed_strongest_first_with_the_name_of_the_planned_dev
         assert_eq!(item["planned"], planned, "{item}");
     }
     assert_eq!(bench.ask("DELETE", "/app/radio/scan", Value::Null).await.status, 204);
+}
+
+#[tokio::test]
+async fn the_scan_of_a_commission_goes_on_when_the_page_leaves() {
+    let bench = Bench::with(vec![device("OM-0001", Security::Sec2Patch1)]).await;
+    let slot = bench.fleet.named("OM-0001")[0];
+    slot.device().power(Power::Off, slot.now());
+    assert_eq!(bench.ask("POST", "/app/radio/scan", Value::Null).await.status, 204);
+    bench.begin("OM-0001").await;
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    assert_eq!(bench.ask("DELETE", "/app/radio/scan", Value::Null).await.status, 204);
+    slot.device().power(Power::On, slot.now());
+    bench.until("needs_network").await;
 }
 
 #[tokio::test]

@@ -38,6 +38,35 @@ async fn a_wrong_password_goes_back_to_the_password_on_the_same_link() {
 }
 
 #[tokio::test]
+async fn a_remembered_network_that_the_device_refuses_is_forgotten_and_asked_for() {
+    let bench = Bench::with(vec![device("OM-0001", Security::Sec2Patch1), device("OM-0002", Security::Sec2Patch1), device("OM-0003", Security::Sec2Patch1)]).await;
+    bench.begin("OM-0001").await;
+    bench.until("needs_network").await;
+    bench.act("network", json!({"ssid": SSID, "passphrase": PASSPHRASE, "remember": true})).await;
+    bench.until("succeeded").await;
+    bench.faults("OM-0002", |faults| faults.refuse_network = true);
+    bench.begin("OM-0002").await;
+    let asked = bench.until("needs_network").await;
+    assert_eq!((&asked["failure"]["cause"], &asked["network_name"]), (&json!("network_refused"), &json!(SSID)));
+    bench.act("cancel", Value::Null).await;
+    bench.begin("OM-0003").await;
+    let asked = bench.until("needs_network").await;
+    assert_eq!(asked["failure"], Value::Null, "the next one is not given what did not work");
+}
+
+#[tokio::test]
+async fn a_network_is_chosen_by_its_id_and_a_hidden_one_keeps_its_name_when_it_fails() {
+    let bench = waiting_for_a_network().await;
+    let asked = bench.current().await;
+    let id = asked["networks"][0]["id"].clone();
+    bench.join("Hidden one", "long enough").await;
+    let asked = bench.until("needs_network").await;
+    assert_eq!((&asked["network_name"], &asked["failure"]["cause"]), (&json!("Hidden one"), &json!("network_not_found")));
+    assert_eq!(bench.act("network", json!({"network_id": id, "passphrase": PASSPHRASE})).await.status, 200);
+    assert_eq!(bench.until("succeeded").await["network_name"], SSID);
+}
+
+#[tokio::test]
 async fn a_network_that_is_not_there_is_looked_for_again() {
     let bench = waiting_for_a_network().await;
     bench.join("Nowhere", "long enough").await;

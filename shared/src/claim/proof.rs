@@ -7,12 +7,12 @@ use ed25519_dalek::SigningKey;
 use prost::Message as _;
 
 use super::{Domain, Fingerprint, PublicKey, Unreadable, id, messages, open, seal, text};
-use crate::ids::{GrantId, SiteId, TenantId};
+use crate::ids::{GrantId, SiteId, TenantId, is_serial};
 
 /// What a device says about itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Identity {
-    /// As on the label, 1–64 bytes.
+    /// As on the label; one that can be stored ([`is_serial`]).
     pub serial: String,
     /// The model's SKU.
     pub model: String,
@@ -59,8 +59,10 @@ impl Identity {
             [] => None,
             bytes => Some(Fingerprint::read(bytes).ok_or(Unreadable::Field("owner"))?),
         };
+        // What no store takes could never be recorded: such a device is none of ours.
+        let serial = Some(body.serial).filter(|serial| is_serial(serial)).ok_or(Unreadable::Field("serial"))?;
         Ok(Self {
-            serial: text(&body.serial, 1, 64, "serial")?,
+            serial: text(&serial, 1, 64, "serial")?,
             model: text(&body.model, 0, 60, "model")?,
             hardware_id: text(&body.hardware_id, 0, 64, "hardware_id")?,
             firmware: text(&body.firmware, 0, 64, "firmware")?,

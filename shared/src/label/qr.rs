@@ -5,7 +5,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{ClaimCode, InvalidLabel, LABEL_LIMIT, Pop};
-use crate::claim::Fingerprint;
+use crate::{claim::Fingerprint, ids::is_serial};
 
 /// What a device joins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -37,7 +37,7 @@ pub struct Label {
 /// What an OmnIoT label pins about its device.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pinned {
-    /// The serial number, 1–64 bytes.
+    /// The serial number; one that can be stored ([`is_serial`]).
     pub serial: String,
     /// Fingerprint of the device's key.
     pub key: Fingerprint,
@@ -175,7 +175,7 @@ fn network(name: Option<&str>) -> Result<Network, InvalidLabel> {
 }
 
 fn pinned(wire: WirePinned) -> Result<Pinned, InvalidLabel> {
-    if !plain(&wire.s, 64) {
+    if !plain(&wire.s, 64) || !is_serial(&wire.s) {
         return Err(InvalidLabel::Field("o.s"));
     }
     Ok(Pinned {

@@ -105,6 +105,14 @@ proptest! {
     }
 
     #[test]
+    fn what_a_label_pins_can_be_stored_or_the_label_is_refused(serial in "[A-Z0-9 äß\u{200b}-]{0,70}") {
+        let public = PublicKey::of(&ed25519_dalek::SigningKey::from_bytes(&[1; 32]));
+        let pinned = serde_json::json!({"s": serial, "k": public.fingerprint().to_string(), "c": ClaimCode::of(public).to_string()});
+        let text = serde_json::json!({"name": "N", "o": pinned}).to_string();
+        prop_assert_eq!(read(&text).is_ok(), serial.len() <= 64 && crate::ids::is_serial(&serial));
+    }
+
+    #[test]
     fn a_label_reads_back(name in "[ -~]{1,29}", pop in proptest::option::of("[ -~]{1,64}"), security in proptest::option::of(0_u8..3)) {
         prop_assume!(!name.trim().is_empty());
         let label = Label { name: name.trim().to_owned(), pop: pop.map(Pop::new), username: None, security, network: Network::Wifi, pinned: None };

@@ -30,6 +30,12 @@ next-no-account = Sign in again and start the device anew.
 cause-not-advertising = The device cannot be heard
 next-not-advertising = Check that it has power and is in setup mode. Switching it off and on often helps.
 
+cause-improv-unsupported = This device is set up with Improv, which this app does not do
+next-improv-unsupported = Set it up with its maker's app, or ask for a device with current OmnIoT firmware.
+
+cause-thread-unsupported = This device joins a Thread network, not Wi-Fi
+next-thread-unsupported = This app sets up Wi-Fi devices. Set it up with its maker's app.
+
 cause-connect-failed = The connection did not come about
 next-connect-failed = Go closer and try again. The first try often fails; the next one mostly works.
 

@@ -33,6 +33,10 @@ impl Desks for Accounts {
 
 #[async_trait]
 impl Desk for Account {
+    fn account(&self) -> &str {
+        self.id().as_str()
+    }
+
     async fn technician(&self) -> Result<Technician, DeskError> {
         let me = self.me();
         Ok(Technician { tenant: me.tenant.id, person: me.person.id, name: me.person.name, client: self.client() })

@@ -17,16 +17,15 @@ use super::{
     flow::{
         board::Confirmation,
         causes::Remedy,
-        secrets::{Keep, Network, Secret},
+        draft::Shown,
+        secrets::Secret,
     },
-    esp::config::{PASSPHRASE_LIMIT, SSID_LIMIT},
     nearby::{Heard, Protocol},
     radio::RadioError,
 };
-use crate::door::Reply;
+use crate::{door::Reply, events::Event};
 
-/// The shortest passphrase of WPA.
-const PASSPHRASE_LEAST: usize = 8;
+mod network;
 
 /// Answers a request under `/app/radio`, `/app/labels` or `/app/commissions`.
 pub async fn handle(commissioning: &Commissioning, method: &str, path: &str, _query: &str, body: Option<Value>) -> Reply {
@@ -40,10 +39,15 @@ pub async fn handle(commissioning: &Commissioning, method: &str, path: &str, _qu
         }
         ("POST", ["app", "labels", "read"]) => read_label(body),
         ("POST", ["app", "commissions"]) => begin(commissioning, body).await,
-        ("GET", ["app", "commissions", "current"]) => Ok(current(commissioning)),
-        ("GET", ["app", "commissions", "unfinished"]) => Ok(Reply::ok(json!({"items": *commissioning.left_behind()}))),
-        ("GET", ["app", "commissions", id]) => of(commissioning, id).map(|()| current(commissioning)),
-        ("POST", ["app", "commissions", id, action]) => match of(commissioning, id) {
+        ("GET", ["app", "commissions", "current"]) => Ok(current(commissioning).await),
+        ("DELETE", ["app", "commissions", "current"]) => leave(commissioning).await,
+        ("GET", ["app", "commissions", "unfinished"]) => Ok(unfinished(commissioning).await),
+        ("DELETE", ["app", "commissions", "unfinished", id]) => dismiss(commissioning, id).await,
+        ("GET", ["app", "commissions", id]) => match of(commissioning, id).await {
+            Ok(()) => Ok(current(commissioning).await),
+            Err(missing) => Err(missing),
+        },
+        ("POST", ["app", "commissions", id, action]) => match of(commissioning, id).await {
             Ok(()) => act(commissioning, action, body).await,
             Err(missing) => Err(missing),
         },
@@ -147,24 +151,54 @@ async fn begin(commissioning: &Commissioning, body: Option<Value>) -> Result<Rep
     }
 }
 
-fn current(commissioning: &Commissioning) -> Reply {
-    Reply::ok(commissioning.current().as_ref().map(|current| current.board.view()))
+async fn current(commissioning: &Commissioning) -> Reply {
+    Reply::ok(commissioning.mine(|current| current.board.view()).await)
 }
 
-/// Only the current commission can be spoken to.
-fn of(commissioning: &Commissioning, id: &str) -> Result<(), Reply> {
+async fn leave(commissioning: &Commissioning) -> Result<Reply, Reply> {
+    let left = commissioning.leave().await;
+    left.map(|()| Reply::done()).map_err(|_| Reply::error(409, "state_conflict", "the commission still runs; finish or cancel it first"))
+}
+
+/// What a crash left behind, and what could not be recorded yet.
+async fn unfinished(commissioning: &Commissioning) -> Reply {
+    let Some(account) = commissioning.account().await else { return Reply::ok(json!({"items": []})) };
+    let current = commissioning.mine(|current| current.id).await;
+    let mut items = commissioning.means.late.of(&account, current);
+    items.extend(commissioning.means.left.of(&account));
+    Reply::ok(json!({"items": items}))
+}
+
+async fn dismiss(commissioning: &Commissioning, id: &str) -> Result<Reply, Reply> {
     let id: AttemptId = id.parse().map_err(|_| Reply::not_found())?;
-    let is_current = commissioning.current().as_ref().is_some_and(|current| current.id == id);
-    if is_current { Ok(()) } else { Err(Reply::not_found()) }
+    let account = commissioning.account().await.ok_or_else(Reply::not_found)?;
+    if commissioning.means.left.dismiss(&account, id) {
+        commissioning.events.tell(Event::Commission);
+        return Ok(Reply::done());
+    }
+    if commissioning.means.late.has(id) {
+        return Err(Reply::error(409, "state_conflict", "its record is not saved yet"));
+    }
+    Err(Reply::not_found())
+}
+
+/// Only the current commission of the active account can be spoken to.
+async fn of(commissioning: &Commissioning, id: &str) -> Result<(), Reply> {
+    let id: AttemptId = id.parse().map_err(|_| Reply::not_found())?;
+    let is_current = commissioning.mine(|current| current.id == id).await;
+    if is_current == Some(true) { Ok(()) } else { Err(Reply::not_found()) }
 }
 
 async fn act(commissioning: &Commissioning, action: &str, body: Option<Value>) -> Result<Reply, Reply> {
-    let (state, step) = shown(commissioning).ok_or_else(Reply::not_found)?;
+    let (state, step, failure) = shown(commissioning).await.ok_or_else(Reply::not_found)?;
     let command = match action {
-        "network" if state == State::NeedsNetwork || (state == State::Failed && step >= Step::SetNetwork) => Command::Network(network(commissioning, body)?),
+        "network" if state == State::NeedsNetwork || (state == State::Failed && step.takes_network()) => {
+            let networks = commissioning.mine(|current| current.board.read(|draft| draft.networks.clone())).await;
+            Command::Network(network::read(body, &networks.unwrap_or_default())?)
+        }
         "pop" if state == State::NeedsPop => Command::Pop(pop(body)?),
         "identify" if state == State::NeedsConfirm => Command::Confirm(confirmation(body)?),
-        "retry" if matches!(state, State::NeedsNetwork | State::NeedsConfirm) || (state == State::Failed && is_retriable(commissioning)) => Command::Retry,
+        "retry" if matches!(state, State::NeedsNetwork | State::NeedsConfirm) || (state == State::Failed && is_retriable(failure.as_ref())) => Command::Retry,
         "cancel" if !state.is_over() => return Ok(cancel(commissioning).await),
         "network" | "pop" | "identify" | "retry" | "cancel" => {
             return Err(Reply::error(409, "state_conflict", "the commission does not wait for that now"));
@@ -172,7 +206,7 @@ async fn act(commissioning: &Commissioning, action: &str, body: Option<Value>) -
         _ => return Err(Reply::not_found()),
     };
     // The decision counts from here on: a second one meets a commission that runs.
-    let accepted = commissioning.current().as_ref().is_some_and(|current| {
+    let accepted = commissioning.mine(|current| {
         current.board.change(|draft| {
             let waits = (draft.state, draft.step) == (state, step);
             let sent = waits && current.commands.try_send(command).is_ok();
@@ -183,63 +217,32 @@ async fn act(commissioning: &Commissioning, action: &str, body: Option<Value>) -
             sent
         })
     });
-    if accepted { Ok(current(commissioning)) } else { Err(Reply::error(409, "state_conflict", "the commission is over, or works already")) }
+    if accepted.await == Some(true) {
+        Ok(self::current(commissioning).await)
+    } else {
+        Err(Reply::error(409, "state_conflict", "the commission is over, or works already"))
+    }
 }
 
-fn shown(commissioning: &Commissioning) -> Option<(State, Step)> {
-    commissioning.current().as_ref().map(|current| current.board.read(|draft| (draft.state, draft.step)))
+async fn shown(commissioning: &Commissioning) -> Option<(State, Step, Option<Shown>)> {
+    commissioning.mine(|current| current.board.read(|draft| (draft.state, draft.step, draft.failure.clone()))).await
 }
 
 /// A failure that is final has been recorded already.
-fn is_retriable(commissioning: &Commissioning) -> bool {
-    let failure = commissioning.current().as_ref().and_then(|current| current.board.read(|draft| draft.failure.clone()));
+fn is_retriable(failure: Option<&Shown>) -> bool {
     failure.is_some_and(|failure| failure.retriable && Cause::of_code(&failure.cause).is_some_and(|cause| cause.remedy() == Remedy::Retry))
 }
 
+/// Stops it and waits for its record, which says how it really ended: what had joined has succeeded.
 async fn cancel(commissioning: &Commissioning) -> Reply {
-    let work = commissioning.current().as_mut().and_then(|current| {
+    let stopping = commissioning.mine(|current| {
         current.stop.cancel();
         current.work.take()
     });
-    if let Some(work) = work {
+    if let Some(work) = stopping.await.flatten() {
         let _ = work.await;
     }
-    current(commissioning)
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct WantedNetwork {
-    ssid: String,
-    #[serde(default)]
-    passphrase: Secret,
-    #[serde(default)]
-    remember: bool,
-}
-
-/// Checked before anything is sent: the device's driver refuses what does not fit, without a reason.
-fn network(commissioning: &Commissioning, body: Option<Value>) -> Result<Network, Reply> {
-    let wanted: WantedNetwork = read(body)?;
-    let seen = commissioning.current().as_ref().and_then(|current| {
-        current.board.read(|draft| draft.networks.iter().find(|network| network.ssid == wanted.ssid).cloned())
-    });
-    let ssid = seen.as_ref().map_or_else(|| wanted.ssid.as_bytes().to_vec(), |network| network.raw.clone());
-    if ssid.is_empty() || ssid.len() > SSID_LIMIT {
-        return Err(Reply::invalid("invalid_field", "ssid", "the name of a network has 1 to 32 bytes"));
-    }
-    let length = wanted.passphrase.0.len();
-    let auth = seen.as_ref().map(|network| network.auth.as_str());
-    let fits = match auth {
-        Some("open") => length <= PASSPHRASE_LIMIT,
-        Some("wep") => (5..=26).contains(&length),
-        Some(_) => (PASSPHRASE_LEAST..=PASSPHRASE_LIMIT).contains(&length),
-        None => length == 0 || (PASSPHRASE_LEAST..=PASSPHRASE_LIMIT).contains(&length),
-    };
-    if !fits {
-        return Err(Reply::invalid("invalid_field", "passphrase", "the passphrase of this network has 8 to 63 characters"));
-    }
-    let keep = if wanted.remember { Keep::ForSite } else { Keep::Once };
-    Ok(Network { shown: wanted.ssid, ssid, passphrase: wanted.passphrase.0, keep })
+    current(commissioning).await
 }
 
 #[derive(Deserialize)]

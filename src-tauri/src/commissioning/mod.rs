@@ -23,6 +23,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{chance, events::Events};
 
 pub mod api;
+mod current;
 pub mod esp;
 pub mod flow;
 pub mod nearby;
@@ -35,6 +36,8 @@ use flow::{
     causes::Cause,
     desk::{Desk, DeskError, Desks},
     draft::{Beginning, Draft, State},
+    late::Late,
+    left::LeftBehind,
     pace::Pace,
     run::{Means, Run, Target},
     secrets::{Networks, WrongProofs},
@@ -80,12 +83,13 @@ pub struct Commissioning {
     events: Events,
     settings: Settings,
     current: Mutex<Option<Current>>,
-    left_behind: Mutex<Vec<Value>>,
     /// Held while one begins, so that two never do.
     beginning: tokio::sync::Mutex<()>,
 }
 
 struct Current {
+    /// In which it began, and to which alone it is shown.
+    account: String,
     id: AttemptId,
     board: Arc<Board>,
     commands: mpsc::Sender<Command>,
@@ -130,14 +134,13 @@ impl Commissioning {
     pub fn new(radio: Arc<dyn Radio>, desks: Arc<dyn Desks>, events: Events, clock: Arc<dyn Clock>, settings: Settings) -> Arc<Self> {
         let nearby = Nearby::new(Arc::clone(&radio), events.clone(), Arc::clone(&clock));
         let (pace, mode) = (settings.pace.clone(), settings.mode);
-        let means = Means { radio, nearby, clock, pace, mode, networks: Networks::default(), wrong_proofs: WrongProofs::default() };
+        let means = Means { radio, nearby, clock, pace, mode, networks: Networks::default(), wrong_proofs: WrongProofs::default(), left: LeftBehind::default(), late: Late::default() };
         Arc::new(Self {
             means: Arc::new(means),
             desks,
             events,
             settings,
             current: Mutex::default(),
-            left_behind: Mutex::default(),
             beginning: tokio::sync::Mutex::default(),
         })
     }
@@ -153,17 +156,20 @@ impl Commissioning {
     /// remembered passphrases are forgotten.
     pub async fn account_changed(&self) {
         self.means.networks.forget_all();
+        let accounts: Vec<String> = self.desks.all().await.iter().map(|desk| desk.account().to_owned()).collect();
+        self.means.late.keep_only(&accounts);
         self.start().await;
     }
 
     /// Lets go of the radio. A commission at work becomes an interrupted one at the next start.
     pub async fn close(&self) {
-        self.means.nearby.stop().await;
+        self.means.late.stop();
         let current = self.current().take();
         if let Some(work) = current.and_then(|current| current.work) {
             work.abort();
             let _ = work.await;
         }
+        self.means.nearby.close().await;
     }
 
     /// The radio, for `GET /app/host`.
@@ -189,7 +195,7 @@ impl Commissioning {
         if !desk.has_site(order.site).await? {
             return Err(NotBegun::NoSite);
         }
-        self.close_finished().await?;
+        self.end_finished(None).await?;
         let mut draft = self.draft(&*desk, order.site).await?;
         draft.device_name = order.device_name;
         draft.advertised = label.as_ref().map(|label| label.name.clone()).or_else(|| self.name_in_the_air(order.address.as_deref()));
@@ -232,41 +238,19 @@ impl Commissioning {
     }
 
     fn set_to_work(&self, desk: Arc<dyn Desk>, draft: Draft, target: Target, pop: Option<Pop>) -> Value {
-        let id = draft.id;
+        let (id, account) = (draft.id, desk.account().to_owned());
         let board = Arc::new(Board::new(draft, self.events.clone()));
         let (commands, inbox) = mpsc::channel(4);
         let stop = CancellationToken::new();
         let run = Run::new(Arc::clone(&self.means), desk, Arc::clone(&board), inbox, target, pop);
         let work = Some(tokio::spawn(run.finish(stop.clone())));
         let view = board.view();
-        *self.current() = Some(Current { id, board, commands, stop, work });
+        *self.current() = Some(Current { account, id, board, commands, stop, work });
         view
-    }
-
-    /// Closes a commission that failed or only waits for the server, and waits for its record.
-    async fn close_finished(&self) -> Result<(), NotBegun> {
-        let work = {
-            let mut held = self.current();
-            let Some(current) = held.as_mut() else { return Ok(()) };
-            let at_work = current.work.as_ref().is_some_and(|work| !work.is_finished());
-            let may_close = current.board.read(|draft| draft.state == State::Failed || draft.step == Step::Cloud);
-            if at_work && !may_close {
-                return Err(NotBegun::Busy);
-            }
-            current.stop.cancel();
-            current.work.take()
-        };
-        if let Some(work) = work {
-            let _ = work.await;
-        }
-        Ok(())
     }
 
     fn current(&self) -> MutexGuard<'_, Option<Current>> {
         self.current.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn left_behind(&self) -> MutexGuard<'_, Vec<Value>> {
-        self.left_behind.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }

@@ -14,7 +14,7 @@ use super::{Beginning, Commissioning, Desk, Draft, State, Step};
 use super::flow::{
     desk::{DeskError, GrantFate, Unfinished},
     draft::Ended,
-    view::view,
+    late::Record,
 };
 
 impl Commissioning {
@@ -27,7 +27,7 @@ impl Commissioning {
                 return;
             }
         };
-        for one in unfinished.into_iter().filter(|one| Some(one.id) != at_work) {
+        for one in unfinished.into_iter().filter(|one| Some(one.id) != at_work && !self.means.late.has(one.id)) {
             if let Err(error) = self.close_unfinished(desk, &one).await {
                 tracing::error!(attempt.id = %one.id, %error, "an unfinished commission could not be recorded");
             }
@@ -51,10 +51,10 @@ impl Commissioning {
         if !draft.grant_sent {
             draft.grant_id = None;
         }
-        desk.record(&draft.attempt(&ended), draft.commissioned().as_ref()).await?;
+        Record { attempt: draft.attempt(&ended), device: draft.commissioned() }.write(desk).await?;
         if ended.outcome == AttemptOutcome::Interrupted {
             draft.state = State::Interrupted;
-            self.left_behind().push(view(&draft));
+            self.means.left.add(desk.account(), &draft);
         }
         Ok(())
     }

@@ -25,11 +25,13 @@ pub async fn answer(door: &Door, method: &str, path: &Path, given: Option<&Value
             Ok(reply)
         }
         ("POST", ["app", "accounts", id, "activate"]) => {
+            no_commission(door)?;
             let reply = door.accounts.activate(id).await?;
             door.commissioning.account_changed().await;
             Ok(reply)
         }
         ("DELETE", ["app", "accounts", id]) => {
+            no_commission(door)?;
             let discard = path.query().text("discard").as_deref() == Some("true");
             let reply = door.accounts.sign_out(id, discard).await?;
             door.commissioning.account_changed().await;
@@ -66,6 +68,15 @@ pub async fn answer(door: &Door, method: &str, path: &Path, given: Option<&Value
         }
         _ => Err(Reply::not_found()),
     }
+}
+
+/// A commission ends in the account in which it began, in sight of its technician.
+fn no_commission(door: &Door) -> Result<(), Reply> {
+    let active = door.accounts.active();
+    if active.is_some_and(|account| door.commissioning.is_busy(account.id().as_str())) {
+        return Err(Reply::error(409, "commission_running", "a device is being commissioned; finish or cancel it first"));
+    }
+    Ok(())
 }
 
 async fn host(door: &Door) -> Reply {

@@ -5,6 +5,9 @@ use uuid::Uuid;
 /// The service of most real products: a copy of the IDF example.
 pub const SERVICE: Uuid = Uuid::from_u128(0x021a_9004_0382_4aea_bff4_6b3f_1c5a_dfb4);
 
+/// The service of Improv Wi-Fi.
+pub const IMPROV: Uuid = Uuid::from_u128(0x0046_7768_6228_2272_4663_2774_7826_8000);
+
 /// One characteristic.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Endpoint {

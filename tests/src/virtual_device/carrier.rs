@@ -17,10 +17,11 @@ use tokio::{
 use uuid::Uuid;
 
 use super::{
-    advert::{Endpoint, SERVICE},
+    advert::{Endpoint, IMPROV, SERVICE},
     control,
     device::Outcome,
     fleet::{Fleet, Holder, Slot},
+    spec::Kind,
 };
 
 /// The longest line.
@@ -254,6 +255,7 @@ fn advert(slot: &Slot) -> Option<Value> {
     if !device.advertises(slot.now()) {
         return None;
     }
+    let service = if device.spec().kind == Kind::Improv { IMPROV } else { SERVICE };
     let near = -40 - i32::from(device.factory().mac[5] % 40);
     let rssi = near + device.rng.random_range(-3..=3);
     Some(json!({
@@ -261,16 +263,21 @@ fn advert(slot: &Slot) -> Option<Value> {
         "address": device.factory().address(),
         "name": device.spec().name(),
         "rssi": rssi,
-        "services": [SERVICE.to_string()],
+        "services": [service.to_string()],
         "manufacturer": [],
         "service_data": [],
     }))
 }
 
 fn discover(slot: &Slot) -> Value {
-    let names = !slot.device().faults.no_names;
+    let (names, kind) = {
+        let device = slot.device();
+        (!device.faults.no_names, device.spec().kind)
+    };
+    let has = |endpoint: &Endpoint| kind == Kind::Omniot || !matches!(endpoint, Endpoint::Identity | Endpoint::Identify | Endpoint::Claim);
     Endpoint::ALL
         .into_iter()
+        .filter(has)
         .map(|endpoint| json!({ "uuid": endpoint.uuid().to_string(), "name": names.then(|| endpoint.name()), "properties": ["read", "write"] }))
         .collect()
 }

@@ -134,6 +134,12 @@ impl Device {
         self.is_up(now) && now < self.blinks_until
     }
 
+    /// Until when it blinks.
+    #[must_use]
+    pub const fn blinks_until(&self) -> u64 {
+        self.blinks_until
+    }
+
     /// The ATT MTU it settles for.
     #[must_use]
     pub fn mtu(&self) -> u16 {
@@ -274,7 +280,7 @@ impl Device {
     #[must_use]
     pub fn identity(&self) -> Identity {
         self.kept.state().describe(Identity {
-            serial: self.spec.serial.clone(),
+            serial: if self.faults.odd_serial { format!("{}é", self.spec.serial) } else { self.spec.serial.clone() },
             model: self.spec.model.clone(),
             hardware_id: self.factory.hardware_id(),
             firmware: self.spec.firmware.clone(),

@@ -41,6 +41,12 @@ pub struct Faults {
     pub wrong_password: bool,
     /// No network is in reach when joining.
     pub no_network: bool,
+    /// Refuses every network that it is given.
+    pub refuse_network: bool,
+    /// Its scan for networks never ends.
+    pub endless_scan: bool,
+    /// Says that its serial number is one that nobody can store.
+    pub odd_serial: bool,
     /// It is in its network, but nothing leads from there to the backend.
     pub offline: bool,
 }
@@ -101,6 +107,6 @@ impl Faults {
     /// Those that concern its networks.
     #[must_use]
     pub fn trouble(&self) -> Trouble {
-        Trouble { wrong_password: self.wrong_password, no_network: self.no_network }
+        Trouble { wrong_password: self.wrong_password, no_network: self.no_network, refuse: self.refuse_network, endless_scan: self.endless_scan }
     }
 }

@@ -28,6 +28,21 @@ pub enum Stack {
     Bluedroid,
 }
 
+/// What sort of firmware it runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// OmnIoT's endpoints beside Espressif's.
+    #[default]
+    Omniot,
+    /// Espressif's endpoints only, and such a label.
+    Espressif,
+    /// Improv: it can only be heard.
+    Improv,
+    /// As Espressif's, for Thread, as its label says.
+    Thread,
+}
+
 /// One device of a fleet file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -52,6 +67,9 @@ pub struct Spec {
     /// How often it tries a network again before it gives up.
     #[serde(default)]
     pub attempts: u32,
+    /// Which endpoints it has, and what its label pins.
+    #[serde(default)]
+    pub kind: Kind,
     /// Belongs already to the tenant whose claim key has this seed (64 hex digits).
     #[serde(default)]
     pub owned_by: Option<String>,
@@ -84,6 +102,7 @@ impl Spec {
             security: strongest(),
             stack: Stack::Nimble,
             attempts: 0,
+            kind: Kind::Omniot,
             owned_by: None,
             faults: Faults::default(),
         }
@@ -150,8 +169,8 @@ impl Factory {
             pop: (security > 0).then(|| Pop::new(self.pop.clone())),
             username: (security == 2).then(|| USERNAME.to_owned()),
             security: Some(security),
-            network: LabelNetwork::Wifi,
-            pinned: Some(Pinned { serial: spec.serial.clone(), key: public.fingerprint(), code: ClaimCode::of(public) }),
+            network: if spec.kind == Kind::Thread { LabelNetwork::Thread } else { LabelNetwork::Wifi },
+            pinned: (spec.kind == Kind::Omniot).then(|| Pinned { serial: spec.serial.clone(), key: public.fingerprint(), code: ClaimCode::of(public) }),
         }
     }
 }

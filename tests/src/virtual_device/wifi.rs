@@ -86,6 +86,10 @@ pub struct Trouble {
     pub wrong_password: bool,
     /// No network is in reach when joining.
     pub no_network: bool,
+    /// Every network is refused when it is given.
+    pub refuse: bool,
+    /// A scan never ends.
+    pub endless_scan: bool,
 }
 
 /// The station of one device.
@@ -185,7 +189,7 @@ impl Wifi {
 
     fn set(&mut self, set: &SetWifi) -> StatusReply {
         let fits = set.ssid.len() <= 32 && set.passphrase.len() <= 63 && matches!(set.bssid.len(), 0 | 6);
-        if !fits {
+        if !fits || self.trouble.refuse {
             return reply(Status::InvalidArgument);
         }
         self.given = Some(Credentials { ssid: String::from_utf8_lossy(&set.ssid).into_owned(), passphrase: String::from_utf8_lossy(&set.passphrase).into_owned() });
@@ -262,7 +266,7 @@ impl Wifi {
     }
 
     fn scan_progress(&self, now: u64) -> ScanProgress {
-        let scan_finished = self.scan_began.is_some_and(|began| now >= began + self.timing.scan_ms);
+        let scan_finished = !self.trouble.endless_scan && self.scan_began.is_some_and(|began| now >= began + self.timing.scan_ms);
         let result_count = if scan_finished { u32::try_from(self.heard().len()).unwrap_or(0) } else { 0 };
         ScanProgress { scan_finished, result_count }
     }

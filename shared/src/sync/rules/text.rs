@@ -4,7 +4,7 @@
 //! here: a list of all time zones; a zone's form is checked, its existence is the UI's choice list.
 
 use super::super::{patch::Patch, receipt::Refusal};
-use crate::ids::normal_serial;
+use crate::ids::{SERIAL_LIMIT, normal_serial};
 
 /// Longest name.
 pub const NAME: usize = 120;
@@ -14,8 +14,6 @@ pub const ADDRESS: usize = 400;
 pub const NOTE: usize = 2_000;
 /// Longest SKU.
 pub const SKU: usize = 60;
-/// Longest serial number.
-pub const SERIAL: usize = 64;
 
 /// A text of one line that must be there.
 pub fn line(field: &str, value: &str, max: usize) -> Result<String, Refusal> {
@@ -85,10 +83,25 @@ pub fn serial(field: &str, value: &str) -> Result<String, Refusal> {
     if !serial.chars().all(|c| c.is_ascii_graphic()) {
         return Err(Refusal::field(field, "has characters other than letters, digits and signs of ASCII"));
     }
-    within(field, &serial, SERIAL)
+    within(field, &serial, SERIAL_LIMIT)
 }
 
 fn within(field: &str, text: &str, max: usize) -> Result<String, Refusal> {
     let length = text.chars().count();
     if length <= max { Ok(text.to_owned()) } else { Err(Refusal::field(field, format!("has {length} characters, at most {max} are allowed"))) }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::ids::is_serial;
+
+    proptest! {
+        #[test]
+        fn a_device_and_a_label_are_held_to_the_rule_of_the_store(text in "[ -~äßİ\\u{0}\\u{200b}]{0,70}") {
+            prop_assert_eq!(is_serial(&text), serial("serial", &text).is_ok());
+        }
+    }
 }

@@ -230,6 +230,19 @@ proptest! {
     }
 
     #[test]
+    fn a_list_of_networks_is_bounded_whatever_the_device_says(count in any::<u32>(), sizes in proptest::collection::vec(0_usize..80, 0..12)) {
+        use messages::{NetworkScanPayload, ScanBody, ScanProgress, ScanStep, WifiNetwork, WifiScanPage};
+        use prost::Message as _;
+        let wire = |msg: ScanStep, body| NetworkScanPayload { msg: msg.into(), status: 0, payload: Some(body) }.encode_to_vec();
+        let progress = wire(ScanStep::WifiStatusReply, ScanBody::WifiStatusReply(ScanProgress { scan_finished: true, result_count: count }));
+        prop_assert!(scan::read_status(&progress).unwrap().is_some_and(|total| total <= scan::MOST));
+        let fits = (1..=4).contains(&sizes.len()) && sizes.iter().all(|size| *size <= config::SSID_LIMIT);
+        let entries = sizes.iter().map(|size| WifiNetwork { ssid: vec![b'n'; *size], ..WifiNetwork::default() }).collect();
+        let page = wire(ScanStep::WifiResultReply, ScanBody::WifiResultReply(WifiScanPage { entries }));
+        prop_assert_eq!(scan::read_page(&page).is_ok(), fits);
+    }
+
+    #[test]
     fn no_change_of_the_device_key_or_counter_block_goes_unnoticed(at in 0_usize..48, bit in 0_u8..8) {
         let all = vectors();
         let vector = &all["sec1_pop"];

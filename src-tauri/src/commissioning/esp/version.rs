@@ -38,6 +38,13 @@ impl Version {
         bare.then(|| Self { protocol: text.to_owned(), scheme: 1, ..Self::default() })
     }
 
+    /// Whether it says that it joins Thread networks, and not that it joins Wi-Fi.
+    #[must_use]
+    pub fn is_thread_only(&self) -> bool {
+        let can = |name: &str| self.capabilities.iter().any(|known| known == name);
+        can("thread_prov") && !can("wifi_prov") && !can("wifi_scan")
+    }
+
     fn from_json(json: &Value) -> Option<Self> {
         let prov = json.get("prov")?.as_object()?;
         let list = prov.get("cap").and_then(Value::as_array).into_iter().flatten();
@@ -75,6 +82,13 @@ mod tests {
         assert_eq!(read(r#"{"prov":{"ver":"v1.1","sec_ver":1,"cap":["no_sec"]}}"#), (0, 0, false, "v1.1".into()));
         assert_eq!(read(r#"{"rmaker":{"ver":"1.0","cap":["claim"]},"prov":{"ver":"v1.1","sec_ver":1}}"#), (1, 0, false, "v1.1".into()));
         assert_eq!(read("v1.0\0"), (1, 0, false, "v1.0".into()), "very old firmware sends a bare text");
+    }
+
+    #[test]
+    fn a_device_is_for_thread_only_when_it_names_no_wifi() {
+        let is = |cap: &str| Version::read(format!(r#"{{"prov":{{"ver":"netprov-v1.2","sec_ver":2,"cap":[{cap}]}}}}"#).as_bytes()).unwrap().is_thread_only();
+        assert!(is(r#""thread_prov","thread_scan""#));
+        assert!(!is(r#""wifi_prov","thread_prov""#) && !is(r#""wifi_scan""#) && !is(""));
     }
 
     #[test]

@@ -75,6 +75,10 @@ causes! {
     NoAccount = "no_account", Stop, [];
     /// The device was not heard.
     NotAdvertising = "not_advertising", Retry, [Connect];
+    /// It is an Improv device; this app does not set those up.
+    ImprovUnsupported = "improv_unsupported", Stop, [Connect];
+    /// It joins a Thread network; this app sets up Wi-Fi only.
+    ThreadUnsupported = "thread_unsupported", Stop, [Connect Version];
     /// It was heard, but the link did not come about.
     ConnectFailed = "connect_failed", Retry, [Connect];
     /// Another phone holds its link.
@@ -209,7 +213,7 @@ impl From<DeskError> for Cause {
         match error {
             DeskError::NoAccount => Self::NoAccount,
             DeskError::NoGrant => Self::NoGrant,
-            DeskError::Store(_) => Self::StoreFailed,
+            DeskError::Store(_) | DeskError::Refused(_) => Self::StoreFailed,
         }
     }
 }

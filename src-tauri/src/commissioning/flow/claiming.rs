@@ -20,6 +20,8 @@ use crate::chance;
 const IDENTITY: &str = claim::ENDPOINTS[0];
 const IDENTIFY: &str = claim::ENDPOINTS[1];
 const CLAIM: &str = claim::ENDPOINTS[2];
+/// The longest receipt, in bytes; a real one has about 200, and records take no more than this.
+const RECEIPT_LIMIT: usize = 1_400;
 /// How long a device shows itself.
 const BLINK_SECONDS: u32 = 30;
 
@@ -91,7 +93,11 @@ impl Run {
 
     /// The device becomes this tenant's, with a grant that was fetched earlier.
     pub(super) async fn claim(&mut self) -> Result<Next, Trouble> {
-        let Some(identity) = self.identity.clone() else { return Ok(Next::Skipped(Some(Cause::NotOffered))) };
+        let Some(identity) = self.identity.clone() else {
+            // Said before it is given a network: nothing proves whose it is, and it will not be ours.
+            self.board.change(|draft| draft.warn("not_claimed"));
+            return Ok(Next::Skipped(Some(Cause::NotOffered)));
+        };
         if !self.talking()?.has(CLAIM) {
             return Err(Trouble::Failed(Cause::ClaimRefused));
         }
@@ -138,7 +144,7 @@ impl Run {
             && receipt.site == Some(site)
             && receipt.epoch > 0
             && normal_serial(&receipt.serial) == normal_serial(&identity.serial);
-        if !fits {
+        if !fits || signed.encoded_len() > RECEIPT_LIMIT {
             return Err(Trouble::Failed(Cause::ReceiptInvalid));
         }
         self.board.change(|draft| {

@@ -27,6 +27,9 @@ pub enum DeskError {
     /// The store failed, e.g. a full disk.
     #[error("the store failed: {0}")]
     Store(String),
+    /// The rules do not take the record as it is; the same again is refused again.
+    #[error("the record was refused: {0}")]
+    Refused(String),
 }
 
 /// Who commissions.
@@ -94,6 +97,9 @@ pub struct CommissionedDevice {
 /// One account's side of commissioning.
 #[async_trait]
 pub trait Desk: Send + Sync {
+    /// The account it belongs to.
+    fn account(&self) -> &str;
+
     /// Who is signed in here.
     async fn technician(&self) -> Result<Technician, DeskError>;
 
@@ -129,7 +135,7 @@ pub trait Desk: Send + Sync {
 
     /// In one transaction: records the attempt as an intent to synchronize (once for its id),
     /// creates the device when it is new to the store and `device` is there, and forgets the
-    /// unfinished state of that id.
+    /// unfinished state of that id. [`DeskError::Refused`] when the rules do not take the attempt.
     async fn record(&self, attempt: &Attempt, device: Option<&CommissionedDevice>) -> Result<(), DeskError>;
 }
 

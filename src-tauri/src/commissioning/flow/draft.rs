@@ -8,6 +8,7 @@ use omniot_shared::{
     ids::{AttemptId, ClientId, DeviceId, GrantId, PersonId, SiteId, TenantId},
     time::Millis,
 };
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -59,6 +60,9 @@ pub struct Shown {
 /// A network that the device sees.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SeenNetwork {
+    /// Its name's bytes, URL-safe base64: names that read alike are still told apart.
+    #[serde(default)]
+    pub id: String,
     /// Its name, as text.
     pub ssid: String,
     /// dBm.
@@ -69,6 +73,20 @@ pub struct SeenNetwork {
     #[serde(skip)]
     pub raw: Vec<u8>,
 }
+
+/// The id of a network with that name.
+pub fn network_id(ssid: &[u8]) -> String {
+    URL_SAFE_NO_PAD.encode(ssid)
+}
+
+/// The name of a network for people and for records: any bytes can be one, but not all can be shown.
+pub fn shown_network(ssid: &[u8]) -> String {
+    String::from_utf8_lossy(ssid).chars().map(|c| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c }).collect()
+}
+
+/// The most rows of one step; of more tries the first and the latest are kept. All steps together
+/// stay below what the rules take.
+const ROWS_OF_A_STEP: usize = 30;
 
 /// The step that runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -245,6 +263,10 @@ impl Draft {
     /// The running step ends.
     pub fn end(&mut self, outcome: StepOutcome, cause: Option<Cause>, duration_ms: u32) {
         let Some(Current { step, since }) = self.current.take() else { return };
+        let mut same = self.steps.iter().enumerate().filter(|(_, row)| row.step == step.name()).map(|(at, _)| at);
+        if let (Some(second), true) = (same.nth(1), same.count() + 2 >= ROWS_OF_A_STEP) {
+            self.steps.remove(second);
+        }
         self.steps.push(AttemptStep {
             step: step.name().to_owned(),
             started_at: since,

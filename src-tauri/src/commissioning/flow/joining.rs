@@ -7,9 +7,8 @@ use tokio::time::sleep;
 
 use super::{
     causes::Cause,
-    draft::SeenNetwork,
+    draft::{self, SeenNetwork},
     run::{Next, Run},
-    secrets::Keep,
     step::Step,
     trouble::Trouble,
 };
@@ -58,7 +57,6 @@ impl Run {
         self.begin_again().await?;
         let Some(network) = self.network.clone() else { return Err(Trouble::Failed(Cause::NetworkRefused)) };
         let request = config::set(&network.ssid, network.passphrase.as_bytes()).map_err(|_| Trouble::Failed(Cause::NetworkRefused))?;
-        self.board.change(|draft| draft.network_name = Some(network.shown.clone()));
         match config::read_set(&self.talking()?.ask(CONFIG, &request).await?) {
             Err(EspError::Status(_)) => Err(Trouble::Failed(Cause::NetworkRefused)),
             other => Ok(other.map(|()| Next::Done)?),
@@ -155,9 +153,9 @@ impl Run {
 
     /// A network that is wrong after all is forgotten at the next device's first failure.
     fn remember(&mut self) {
-        let (tenant, site) = self.board.read(|draft| (draft.tenant, draft.site_id));
+        let site = self.board.read(|draft| draft.site_id);
         if let Some(network) = self.network.take() {
-            self.means.networks.worked(tenant, site, network);
+            self.means.networks.worked(self.desk.account(), site, network);
         }
     }
 
@@ -170,10 +168,7 @@ impl Run {
 
     /// Another network or passphrase on the same link.
     fn back(&mut self, step: Step, cause: Cause) -> Next {
-        let (tenant, site) = self.board.read(|draft| (draft.tenant, draft.site_id));
-        if self.network.as_ref().is_some_and(|network| network.keep == Keep::Remembered) {
-            self.means.networks.forget(tenant, site);
-        }
+        self.forget_remembered();
         self.needs_reset = true;
         Next::Back(step, cause)
     }
@@ -211,7 +206,8 @@ fn strongest(found: Vec<WifiNetwork>) -> Vec<SeenNetwork> {
     let mut networks: Vec<SeenNetwork> = by_name
         .into_values()
         .map(|network| SeenNetwork {
-            ssid: String::from_utf8_lossy(&network.ssid).into_owned(),
+            id: draft::network_id(&network.ssid),
+            ssid: draft::shown_network(&network.ssid),
             rssi: network.rssi,
             auth: scan::auth_name(network.auth).to_owned(),
             raw: network.ssid,

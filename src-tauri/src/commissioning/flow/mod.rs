@@ -13,6 +13,8 @@ mod claiming;
 pub mod desk;
 pub mod draft;
 mod joining;
+pub mod late;
+pub mod left;
 mod opening;
 pub mod pace;
 mod people;

@@ -1,6 +1,6 @@
 //! From the air to an open session: connect, discover, version, handshake.
 
-use omniot_shared::entities::Security;
+use omniot_shared::{entities::Security, label::Network};
 use tokio::time::{sleep, timeout};
 
 use super::{
@@ -20,6 +20,7 @@ use crate::{
             session::Cipher,
             version::{self, Version},
         },
+        nearby::{Protocol, Sought},
         radio::RadioError,
     },
 };
@@ -28,19 +29,23 @@ impl Run {
     /// Finds the device, stops the scan, and connects; a few tries, as radios need them.
     pub(super) async fn connect(&mut self) -> Result<Next, Trouble> {
         self.hang_up().await;
+        if self.target.label.as_ref().is_some_and(|label| label.network == Network::Thread) {
+            return Err(Trouble::Failed(Cause::ThreadUnsupported));
+        }
         let (known, name) = (self.target.address.clone(), self.target.label.as_ref().map(|label| label.name.clone()));
-        let heard = self.means.nearby.find(self.means.pace.find, |advert| match &known {
-            Some(address) => advert.address == *address,
-            None => advert.name.is_some() && advert.name == name,
-        });
-        let heard = heard.await?.ok_or(Trouble::Failed(Cause::NotAdvertising))?;
+        let sought = known.map(Sought::Address).or(name.map(Sought::Name)).ok_or(Trouble::Failed(Cause::NotAdvertising))?;
+        let heard = self.means.nearby.find(self.means.pace.find, sought).await?.ok_or(Trouble::Failed(Cause::NotAdvertising))?;
         let address = heard.advert.address.clone();
+        let is_improv = heard.protocol() == Protocol::Improv;
         self.board.change(|draft| {
             draft.address = Some(address.clone());
             draft.rssi = heard.advert.rssi;
-            draft.protocol = Some("esp".to_owned());
+            draft.protocol = Some(if is_improv { "improv" } else { "esp" }.to_owned());
             draft.advertised = heard.advert.name.clone().or_else(|| draft.advertised.take());
         });
+        if is_improv {
+            return Err(Trouble::Failed(Cause::ImprovUnsupported));
+        }
         self.target.address = Some(address.clone());
         self.means.nearby.pause().await;
         let link = self.open_link(&address).await?;
@@ -91,6 +96,9 @@ impl Run {
         talk.write_plain(VERSION, version::REQUEST).await?;
         let reply = talk.read_plain(VERSION).await?;
         let offered = Version::read(&reply).ok_or(Trouble::Broken(Cause::InvalidReply))?;
+        if offered.is_thread_only() {
+            return Err(Trouble::Failed(Cause::ThreadUnsupported));
+        }
         let labelled = self.target.label.as_ref().and_then(|label| label.security).map(level::of_label);
         let pinned = labelled.max(self.target.floor);
         let source = match &self.pop {

@@ -38,6 +38,8 @@ pub struct Pace {
     pub cloud_poll: Duration,
     /// One write or read; ATT's own limit.
     pub operation: Duration,
+    /// Before a record that could not be saved is tried again; longer each time.
+    pub record_again: Duration,
     /// Until a commission that waits for a person is closed and recorded.
     pub idle: Duration,
 }
@@ -60,6 +62,7 @@ impl Default for Pace {
             cloud: seconds(60),
             cloud_poll: seconds(1),
             operation: seconds(30),
+            record_again: seconds(1),
             idle: seconds(600),
         }
     }

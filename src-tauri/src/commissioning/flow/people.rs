@@ -10,7 +10,7 @@ use super::{
     causes::{Cause, Remedy},
     draft::State,
     run::{End, Run},
-    secrets::Network,
+    secrets::{Keep, Network},
     step::Step,
 };
 
@@ -22,12 +22,15 @@ impl Run {
             let Some(Command::Pop(pop)) = self.pause(State::NeedsPop, step).await else { return Err(self.abandoned()) };
             self.take_pop(pop);
         }
-        if step == Step::SetNetwork && self.network.is_none() {
-            self.network = self.remembered();
+        if step == Step::SetNetwork
+            && self.network.is_none()
+            && let Some(network) = self.remembered()
+        {
+            self.choose(network);
         }
         if step == Step::SetNetwork && self.network.is_none() {
             match self.pause(State::NeedsNetwork, step).await {
-                Some(Command::Network(network)) => self.network = Some(network),
+                Some(Command::Network(network)) => self.choose(network),
                 Some(Command::Retry) => return Ok(if self.can_talk() { Step::ScanNetworks } else { self.again_at(Step::ScanNetworks) }),
                 _ => return Err(self.abandoned()),
             }
@@ -40,15 +43,30 @@ impl Run {
         self.pop_typed = true;
     }
 
-    /// The remembered network of this site, when the device sees it.
+    /// The network to try next; its name stays on the board also when it fails.
+    fn choose(&mut self, network: Network) {
+        self.board.change(|draft| draft.network_name = Some(network.shown.clone()));
+        self.network = Some(network);
+    }
+
+    /// The remembered network of this site, when the device sees it. A device that is not this
+    /// organization's does not get it without a word: the technician decides, and sees the warning.
     fn remembered(&self) -> Option<Network> {
-        let (tenant, site, networks) = self.board.read(|draft| (draft.tenant, draft.site_id, draft.networks.clone()));
-        let network = self.means.networks.of(tenant, site)?;
+        let (site, networks, is_claimed) = self.board.read(|draft| (draft.site_id, draft.networks.clone(), draft.receipt.is_some()));
+        let network = self.means.networks.of(self.desk.account(), site).filter(|_| is_claimed)?;
         if networks.iter().any(|seen| seen.raw == network.ssid) {
             return Some(network);
         }
         self.board.change(|draft| draft.warn("network_unseen"));
         None
+    }
+
+    /// A remembered network did not work: the next device is not given it again by itself.
+    pub(super) fn forget_remembered(&self) {
+        if self.network.as_ref().is_some_and(|network| network.keep == Keep::Remembered) {
+            let site = self.board.read(|draft| draft.site_id);
+            self.means.networks.forget(self.desk.account(), site);
+        }
     }
 
     /// A step failed and a new link does not help, or has not.
@@ -62,6 +80,9 @@ impl Run {
             self.reconnects = 0;
             return Ok(if self.has_link() { Step::Handshake } else { Step::Connect });
         }
+        if matches!(cause, Cause::NetworkRefused | Cause::JoinTimeout) {
+            self.forget_remembered();
+        }
         if cause == Cause::NetworkRefused {
             self.network = None;
             return Ok(Step::SetNetwork);
@@ -74,7 +95,7 @@ impl Run {
             }
             Some(Command::Network(network)) => {
                 self.reconnects = 0;
-                self.network = Some(network);
+                self.choose(network);
                 self.apply_sent = false;
                 // Another network is set and applied again, however far the first one got.
                 self.reached = Step::SetNetwork;
@@ -103,7 +124,7 @@ impl Run {
                 let command = self.commands.recv().await?;
                 let fits = match (&command, state) {
                     (Command::Pop(_), State::NeedsPop) | (Command::Confirm(_), State::NeedsConfirm) | (Command::Network(_), State::NeedsNetwork) => true,
-                    (Command::Network(_), State::Failed) => step >= Step::SetNetwork,
+                    (Command::Network(_), State::Failed) => step.takes_network(),
                     (Command::Retry, State::NeedsNetwork | State::NeedsConfirm | State::Failed) => true,
                     _ => false,
                 };

@@ -2,12 +2,15 @@
 //!
 //! Deliberately not here: what a crash leaves behind (`recovery`).
 
+use std::sync::Arc;
+
 use omniot_shared::entities::{AttemptOutcome, StepOutcome};
 
 use super::{
     causes::Cause,
     desk::GrantFate,
     draft::{Ended, Shown, State},
+    late::{self, NOT_RECORDED, Record},
     run::{End, Run},
     step::Step,
 };
@@ -46,21 +49,27 @@ impl Run {
             draft.ended = Some(ended.clone());
         });
         let _ = self.save().await;
-        let (attempt, device) = self.board.read(|draft| (draft.attempt(&ended), draft.commissioned()));
-        let recorded = self.desk.record(&attempt, device.as_ref()).await;
+        let record = self.board.read(|draft| Record { attempt: draft.attempt(&ended), device: draft.commissioned() });
+        let recorded = record.write(&*self.desk).await;
         if let Err(error) = &recorded {
-            tracing::error!(attempt.id = %attempt.id, %error, "the attempt could not be recorded; it is kept for the next start");
+            tracing::error!(attempt.id = %record.attempt.id, %error, "the attempt could not be recorded; it is tried again");
+        }
+        if let (AttemptOutcome::Succeeded, Some(serial)) = (outcome, &record.attempt.serial) {
+            self.means.left.settled(self.desk.account(), serial);
         }
         self.board.change(|draft| {
             draft.current = None;
-            draft.steps = attempt.steps;
+            draft.steps.clone_from(&record.attempt.steps);
             draft.state = state;
             if recorded.is_err() {
-                draft.warn("not_recorded");
+                draft.warn(NOT_RECORDED);
             }
             if let End::Failed(cause) = end {
                 draft.failure = Some(Shown { cause: cause.code().to_owned(), step: draft.step, retriable: false });
             }
         });
+        if recorded.is_err() {
+            late::keep_trying(&self.means, Arc::clone(&self.desk), Arc::clone(&self.board), record);
+        }
     }
 }

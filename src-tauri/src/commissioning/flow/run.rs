@@ -22,6 +22,8 @@ use super::{
     board::{Board, Command},
     causes::Cause,
     desk::Desk,
+    late::Late,
+    left::LeftBehind,
     pace::Pace,
     secrets::{Network, Networks, WrongProofs},
     step::Step,
@@ -49,6 +51,10 @@ pub struct Means {
     pub networks: Networks,
     /// Wrong proofs of possession.
     pub wrong_proofs: WrongProofs,
+    /// What interrupted commissions left behind.
+    pub left: LeftBehind,
+    /// Records that could not be saved yet.
+    pub late: Late,
 }
 
 /// Which device is meant.

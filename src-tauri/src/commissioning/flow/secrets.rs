@@ -7,10 +7,7 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
-use omniot_shared::{
-    ids::{SiteId, TenantId},
-    time::Millis,
-};
+use omniot_shared::{ids::SiteId, time::Millis};
 use zeroize::Zeroizing;
 
 /// A text of a request that is wiped when dropped.
@@ -47,26 +44,26 @@ pub enum Keep {
     Remembered,
 }
 
-/// The remembered networks, one for each site.
+/// The remembered networks, one for each account and site.
 #[derive(Default)]
-pub struct Networks(Mutex<HashMap<(TenantId, SiteId), Network>>);
+pub struct Networks(Mutex<HashMap<(String, SiteId), Network>>);
 
 impl Networks {
     /// The one of this site.
-    pub fn of(&self, tenant: TenantId, site: SiteId) -> Option<Network> {
-        self.held().get(&(tenant, site)).cloned().map(|network| Network { keep: Keep::Remembered, ..network })
+    pub fn of(&self, account: &str, site: SiteId) -> Option<Network> {
+        self.held().get(&(account.to_owned(), site)).cloned().map(|network| Network { keep: Keep::Remembered, ..network })
     }
 
     /// A network worked: remember it when that was wanted.
-    pub fn worked(&self, tenant: TenantId, site: SiteId, network: Network) {
-        if network.keep == Keep::ForSite {
-            self.held().insert((tenant, site), network);
+    pub fn worked(&self, account: &str, site: SiteId, network: Network) {
+        if network.keep != Keep::Once {
+            self.held().insert((account.to_owned(), site), network);
         }
     }
 
     /// A network did not work, or is not wanted any more.
-    pub fn forget(&self, tenant: TenantId, site: SiteId) {
-        self.held().remove(&(tenant, site));
+    pub fn forget(&self, account: &str, site: SiteId) {
+        self.held().remove(&(account.to_owned(), site));
     }
 
     /// Forgets all, e.g. because another person uses the app.
@@ -74,7 +71,7 @@ impl Networks {
         self.held().clear();
     }
 
-    fn held(&self) -> MutexGuard<'_, HashMap<(TenantId, SiteId), Network>> {
+    fn held(&self) -> MutexGuard<'_, HashMap<(String, SiteId), Network>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

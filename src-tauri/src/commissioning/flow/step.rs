@@ -51,6 +51,14 @@ steps! {
     Cloud = "cloud";
 }
 
+impl Step {
+    /// Whether another network can be given when this step failed.
+    #[must_use]
+    pub const fn takes_network(self) -> bool {
+        matches!(self, Self::SetNetwork | Self::Apply | Self::Join)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -21,7 +21,7 @@ pub fn view(draft: &Draft) -> Value {
         "state": draft.state, "step": draft.step, "steps": steps,
         "networks": draft.networks, "network_name": draft.network_name,
         "failure": draft.failure, "warnings": draft.warnings,
-        "security": draft.security, "identity_verified": draft.identity_verified,
+        "security": draft.security, "identity_verified": draft.identity_verified, "claimed": draft.receipt.is_some(),
         "rssi": draft.rssi, "started_at": draft.started_at,
     })
 }

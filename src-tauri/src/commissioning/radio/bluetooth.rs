@@ -5,9 +5,10 @@
 //! 0x2901, one operation at a time for each link, and errors read from the system's text.
 
 mod failure;
+mod known;
 mod link;
 
-use std::{collections::HashMap, sync::Arc};
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use btleplug::{
@@ -18,10 +19,12 @@ use futures::StreamExt as _;
 use tokio::{
     sync::{Mutex, mpsc},
     task::AbortHandle,
+    time::Instant,
 };
 
 use super::{Advert, Link, Radio, RadioError, RadioKind, RadioState};
 use failure::read;
+use known::Known;
 use link::BluetoothLink;
 
 const BACKLOG: usize = 256;
@@ -30,7 +33,7 @@ const BACKLOG: usize = 256;
 #[derive(Default)]
 pub struct Bluetooth {
     adapter: Mutex<Option<Adapter>>,
-    heard: Arc<Mutex<HashMap<String, PeripheralId>>>,
+    heard: Arc<Mutex<Known<PeripheralId>>>,
     listening: Mutex<Option<AbortHandle>>,
 }
 
@@ -109,7 +112,7 @@ impl Radio for Bluetooth {
                 let Some(id) = subject(event) else { continue };
                 let Ok(peripheral) = adapter.peripheral(&id).await else { continue };
                 let Some(advert) = advert(&peripheral).await else { continue };
-                heard.lock().await.insert(advert.address.clone(), id);
+                heard.lock().await.put(advert.address.clone(), id, Instant::now());
                 if sender.send(advert).await.is_err() {
                     break;
                 }
@@ -129,7 +132,7 @@ impl Radio for Bluetooth {
 
     async fn connect(&self, address: &str) -> Result<Arc<dyn Link>, RadioError> {
         let adapter = self.adapter().await?;
-        let id = self.heard.lock().await.get(address).cloned().ok_or(RadioError::Gone)?;
+        let id = self.heard.lock().await.get(address).ok_or(RadioError::Gone)?;
         let peripheral = adapter.peripheral(&id).await.map_err(|error| read(&error))?;
         let link = BluetoothLink::open(&adapter, peripheral).await?;
         Ok(Arc::new(link))
