@@ -8,6 +8,7 @@ export function createSiteSearch(q: () => string) {
     queryKey: [...SITES, 'search', q()],
     queryFn: () => listSites(q()),
     placeholderData: keepPreviousData,
+    notifyOnChangeProps: 'all' as const,
     staleTime: 10_000
   }));
 }
@@ -18,6 +19,8 @@ export function createChosenSite(id: () => string) {
     queryKey: [...SITES, 'chosen', id()],
     queryFn: () => find(id()),
     enabled: id() !== '',
+    // A page looks at the parts one after the other; what it has not looked at yet changes, too.
+    notifyOnChangeProps: 'all' as const,
     staleTime: 10_000
   }));
   return {
