@@ -151,7 +151,6 @@ warning-not-claimed = This device cannot be claimed: it will not belong to your 
 warning-network-unseen = The device does not see the network that you used before.
 warning-join-unconfirmed = The connection closed while it joined. It has probably worked; it shows as online once the platform has seen it.
 warning-not-recorded = The record could not be saved yet. Do not leave before it is.
-warning-not-claimed = This device cannot prove who it is and does not become your organization's. It would only learn the network: give it one only if you trust it.
 warning-other = { $warning }
 
 attempt-list-lead = Every attempt to commission a device, with each of its steps.

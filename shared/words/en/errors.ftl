@@ -47,7 +47,6 @@ error-closing = The app is closing. Open it again; what was saved is still there
 error-sequence-gap = The app and the server have counted changes differently. It sends them again by itself.
 error-app-not-opened = The app could not open its data. Restart it; if it stays, call support.
 
-error-commission-running = A device is being commissioned. Finish it or stop it first.
 error-network-needs-account = This network wants a user account. Devices can only be given a passphrase: choose another network.
 
 error-label-empty = Paste what the QR code says, or type the claim code.

@@ -6,6 +6,7 @@ use axum::http::Method;
 use omniot_backend::{
     audit::Author,
     identity::{By, NewPerson, add_person, settled},
+    leaks,
     testing::{App, Client, Reply, Tenant},
 };
 use omniot_shared::{roles::Role, sync::frame};
@@ -177,8 +178,12 @@ async fn probe(victim: &Estate, thief: &Estate, operator: &Client, findings: &mu
 /// Only the probes that need no operation's sample, in two fresh tenants.
 pub async fn probes(app: &App) -> Vec<Finding> {
     let once = Uuid::now_v7().simple();
+    // Both are furnished while the boundary is whole.
+    let leak = leaks::planted();
+    leaks::plant(None);
     let victim = Estate::build(app, &format!("q{once}"), CANARY).await;
     let thief = Estate::build(app, &format!("h{once}"), OWN).await;
+    leaks::plant(leak);
     let mut findings = Vec::new();
     let operator = app.operator().await;
     probe(&victim, &thief, &operator, &mut findings).await;
