@@ -1,6 +1,8 @@
 //! Each seeded leak is caught by the probe that is there for it. One test, because a leak is planted
 //! in the whole process.
 
+#![allow(clippy::expect_used, clippy::unwrap_used, reason = "in a test, a step that fails is a test that fails")]
+
 use omniot_backend::{db::Db, leaks::{self, Leak}, testing::App};
 use omniot_tests::isolation::{self, Finding};
 use sqlx::{Connection as _, Executor as _, PgConnection};

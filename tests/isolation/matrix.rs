@@ -1,5 +1,7 @@
 //! Every operation × everybody who must not: the golden matrix, and no canary on the wire.
 
+#![allow(clippy::expect_used, clippy::unwrap_used, reason = "in a test, a step that fails is a test that fails")]
+
 use omniot_backend::testing::App;
 use omniot_tests::isolation::{CALLERS, Line, PUBLIC, attack, matrix};
 

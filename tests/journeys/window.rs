@@ -38,6 +38,7 @@ impl Technician<'_> {
         eventually("the page is there", || async { (self.window.script("return document.querySelector('h1')?.innerText", json!([])).await == "Commission").then_some(()) }).await;
         self.window.press_at("input[name=site]").await;
         self.window.press_at(".combobox-item:not([data-disabled])").await;
+        self.window.until(Duration::from_secs(30), "devices are nearby", || self.window.attribute("[data-testid^=nearby-]", "data-testid")).await;
     }
 
     async fn state(&self) -> String {
@@ -47,6 +48,21 @@ impl Technician<'_> {
     /// Picks the device out of those nearby and brings it to where it asks for a network or is refused.
     async fn begins(&self, serial: &str) -> String {
         self.window.press_at(&format!("[data-testid='nearby-{serial}'] button")).await;
+        self.comes_to_the_network(serial).await
+    }
+
+    /// The same with the text of its label, as a camera or a hand scanner gives it.
+    async fn begins_with_label(&self, serial: &str) -> String {
+        self.window.fill("label", self.fleet.label(serial)).await;
+        self.window.press("Read label").await;
+        self.window.reads("In range").await;
+        // The way to this page is called the same.
+        self.window.press_at(".range ~ .row button").await;
+        self.comes_to_the_network(serial).await
+    }
+
+    /// Answers what is asked until the device asks for a network or is refused.
+    async fn comes_to_the_network(&self, serial: &str) -> String {
         self.window.until(Duration::from_secs(60), &format!("{serial} asks for a network or is refused"), || async {
             match self.state().await.as_str() {
                 "needs_pop" => {
@@ -135,7 +151,10 @@ async fn a_person_works_offline_in_the_real_window(world: World) {
     person.reaches("succeeded").await;
     window.press("Next device").await;
 
-    person.commissions(MINE[2]).await;
+    assert_eq!(person.begins_with_label(MINE[2]).await, "needs_network");
+    person.joins_with(NETWORK.1).await;
+    person.reaches("succeeded").await;
+    window.press("Next device").await;
 
     assert_eq!(person.begins(THEIRS).await, "failed");
     window.reads("another organization").await;
@@ -149,6 +168,7 @@ async fn a_person_works_offline_in_the_real_window(world: World) {
     let window = desk.open().await;
     eventually("the window knows that it is offline", || async { window.attribute("[data-testid=sync]", "data-state").await.filter(|state| state == "offline") }).await;
     window.press_at("nav a[href='/commission']").await;
+    window.reads("interrupted").await;
     desk.picture(&format!("window-{engine}-6-after-the-kill")).await;
     world.network.restore();
     eventually_within(Duration::from_secs(60), "everything has left the window", || async { window.attribute("[data-testid=sync]", "data-pending").await.filter(|pending| pending == "0") }).await;
