@@ -45,10 +45,10 @@ impl PostgresConfig {
         self.connections.max(8)
     }
 
-    /// A quarter of the connections for the readers of one tenant, and for all long answers.
+    /// A quarter of the connections for the readers of one tenant, an eighth for its long answers, half for those of all.
     pub(super) fn limits(&self) -> Limits {
         let share = |part: u32| usize::try_from(self.pool() / part).unwrap_or(1);
-        Limits { readers: share(4), lingering: share(4), tenant_lingering: share(8) }
+        Limits { readers: share(4), lingering: share(2), tenant_lingering: share(8) }
     }
 
     /// Whether passwords and rows may cross a network in the clear with this URL.

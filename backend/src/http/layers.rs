@@ -75,9 +75,10 @@ impl ClientAddress {
     }
 }
 
-/// `192.0.2.1`, `2001:db8::1`, and either with a port.
+/// `192.0.2.1`, `2001:db8::1`, `[2001:db8::1]`, and each with a port.
 fn hop_address(text: &str) -> Option<IpAddr> {
-    let address = text.parse::<IpAddr>().or_else(|_| text.parse::<SocketAddr>().map(|socket| socket.ip()));
+    let bare = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or(text);
+    let address = bare.parse::<IpAddr>().or_else(|_| text.parse::<SocketAddr>().map(|socket| socket.ip()));
     address.ok().map(|address| address.to_canonical())
 }
 
@@ -176,6 +177,7 @@ mod tests {
             ("10.0.0.1", &["6.6.6.6", "198.51.100.1, 10.0.0.2"], "198.51.100.1"),
             ("::ffff:10.0.0.1", &["198.51.100.1:4711"], "198.51.100.1"),
             ("fd00::1", &["2001:db8::7"], "2001:db8::7"),
+            ("fd00::1", &["[2001:db8::7]"], "2001:db8::7"),
             ("10.0.0.1", &["198.51.100.1, nonsense"], "10.0.0.1"),
             ("10.0.0.1", &["10.0.0.3"], "10.0.0.3"),
             ("10.0.0.1", &[], "10.0.0.1"),

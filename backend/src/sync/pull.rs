@@ -2,7 +2,8 @@
 //!
 //! The stream is made inside one read transaction as fast as the store allows, into a bounded
 //! queue; the transaction ends with the last chunk, or after [`PATIENCE`] when the client is too
-//! slow: the stream then ends without a checkpoint, and the client resumes where it is.
+//! slow: the stream then ends without a checkpoint, and the client resumes where it is. One whose
+//! client is slow enough to fill the queue takes one of the few places for such ([`Scope::linger`]).
 //! The right to it is asked for again while it goes out: who may no longer see the tenant gets no
 //! further chunk, and no checkpoint. Memory: one chunk of rows a table, and the queue. Deliberately not here: segments.
 
@@ -57,8 +58,6 @@ const FRAME_BYTES: usize = 512 * 1024;
 pub async fn body(mut caller: Caller<need::Sync>, state: AppState, request: &PullRequest) -> Result<Body, DbError> {
     // Subscribed before the rows are read, so that nothing falls in between.
     let right = Right { events: state.bus.subscribe(caller.tenant()), ticket: caller.ticket(), checked: Instant::now(), state };
-    // From here on the client decides how long this takes.
-    caller.scope().linger()?;
     let begin = begin(&mut caller, request).await?;
     let (chunks, received) = mpsc::channel(QUEUE);
     let until = Instant::now() + PATIENCE;
@@ -137,6 +136,10 @@ async fn feed(scope: &mut Scope, begin: &Begin, out: &mut Out) -> Result<(), io:
         if closes || weight >= FRAME_BYTES || frame.len() >= ROWS_PER_FRAME {
             out.write_deltas(std::mem::take(&mut frame)).await?;
             weight = 0;
+            if out.is_nearly_full() {
+                // From here on the client decides how long this takes; most pulls never come here.
+                scope.linger().map_err(io::Error::other)?;
+            }
         }
         weight += estimate(&delta);
         frame.push(delta);
@@ -222,6 +225,11 @@ struct Out {
 }
 
 impl Out {
+    /// Whether the next frames may have to wait for the client.
+    fn is_nearly_full(&self) -> bool {
+        self.chunks.capacity() < QUEUE / 4
+    }
+
     async fn write_deltas(&mut self, deltas: Vec<Delta>) -> io::Result<()> {
         let (mut rows, mut gone) = (Vec::new(), Vec::new());
         for delta in deltas {

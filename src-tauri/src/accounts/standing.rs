@@ -33,14 +33,17 @@ impl Accounts {
     }
 
     /// Tries once more to open the accounts that cannot be opened: there may be room on the disk by now.
-    pub async fn try_unopened(self: &Arc<Self>) {
+    pub async fn try_unopened(self: &Arc<Self>) -> bool {
         let _moving = self.moving.lock().await;
         let unopened: Vec<AccountId> = self.unopened().keys().cloned().collect();
+        let mut opened = false;
         for card in unopened.iter().filter_map(|id| self.unopened_card(id.as_str())) {
-            if let Err(error) = self.start(&card, self.vault.get(card.id.as_str())).await {
-                tracing::warn!(account = card.id.as_str(), %error, "an account still cannot be opened");
+            match self.start(&card, self.vault.get(card.id.as_str())).await {
+                Ok(_) => opened = true,
+                Err(error) => tracing::warn!(account = card.id.as_str(), %error, "an account still cannot be opened"),
             }
         }
+        opened
     }
 
     /// An account as the page sees it.

@@ -57,15 +57,27 @@ impl Door {
             ["app", ..] => own::answer(self, method, &path, body.as_ref()).await,
             ["v1", "operator", ..] => self.operate(method, &path, body.as_ref()).await,
             ["v1", ..] if proxy::is_public(method, path.bare()) => self.ask_anyone(method, &path, body.as_ref()).await,
+            // Its answer would carry a token; in the app people sign in at `/app/accounts`.
+            ["v1", "sessions"] if method == "POST" => Err(Reply::not_found()),
             ["v1", ..] => {
                 let account = self.account()?;
                 match self.local(&account, method, &path, body.as_ref()).await {
                     Some(settled) => settled,
-                    None => proxy::ask_as(&account, verb(method)?, &path.whole(), body.as_ref()).await,
+                    None => self.pass_on(&account, method, &path, body.as_ref()).await,
                 }
             }
             _ => Err(Reply::not_found()),
         }
+    }
+
+    /// What only the server can answer. Who the person is now is taken note of at once.
+    async fn pass_on(&self, account: &Arc<Account>, method: &str, path: &Path, body: Option<&Value>) -> Result<Reply, Reply> {
+        let reply = proxy::ask_as(account, verb(method)?, &path.whole(), body).await?;
+        let is_me = matches!((method, path.parts().as_slice(), reply.status), ("PATCH", ["v1", "me"], 200));
+        if is_me && let Ok(me) = serde_json::from_value(reply.body.clone()) {
+            self.accounts.renew(account, &me);
+        }
+        Ok(reply)
     }
 
     /// What the replica can answer; `None` for what only the server can.

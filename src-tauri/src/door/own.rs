@@ -20,6 +20,10 @@ pub async fn answer(door: &Door, method: &str, path: &Path, given: Option<&Value
         ("GET", ["app", "host"]) => Ok(host(door).await),
         ("GET", ["app", "accounts"]) => Ok(door.accounts.list().await),
         ("POST", ["app", "accounts"]) => {
+            // Signing in again as who it is stays possible; anybody else would hide the commission.
+            if door.accounts.active().is_some_and(|account| account.server().is_ok()) {
+                no_commission(door)?;
+            }
             let reply = door.accounts.sign_in(body(given)?).await?;
             door.commissioning.account_changed().await;
             Ok(reply)
@@ -39,7 +43,10 @@ pub async fn answer(door: &Door, method: &str, path: &Path, given: Option<&Value
         }
         ("GET", ["app", "sync"]) => sync_status(door).await,
         ("POST", ["app", "sync", "now"]) => {
-            door.accounts.try_unopened().await;
+            if door.accounts.try_unopened().await {
+                // What a kill left behind in it is recorded now.
+                door.commissioning.start().await;
+            }
             if let Some(account) = door.accounts.active() {
                 account.wish_round();
             }
@@ -72,8 +79,7 @@ pub async fn answer(door: &Door, method: &str, path: &Path, given: Option<&Value
 
 /// A commission ends in the account in which it began, in sight of its technician.
 fn no_commission(door: &Door) -> Result<(), Reply> {
-    let active = door.accounts.active();
-    if active.is_some_and(|account| door.commissioning.is_busy(account.id().as_str())) {
+    if door.accounts.all().iter().any(|account| door.commissioning.is_busy(account.id().as_str())) {
         return Err(Reply::error(409, "commission_running", "a device is being commissioned; finish or cancel it first"));
     }
     Ok(())

@@ -45,6 +45,13 @@ async fn ask(app: &App, method: &str, path: &str, body: Value) -> Reply {
 }
 
 #[tokio::test]
+async fn the_page_cannot_sign_in_past_the_vault() {
+    let (_folder, app, _) = alone(Role::Owner).await;
+    let reply = ask(&app, "POST", "/v1/sessions", json!({"tenant": "acme", "email": "tess@example.com", "password": "x", "client": "app"})).await;
+    assert_eq!((reply.status, reply.code()), (404, Some("not_found")), "its answer would hold a token");
+}
+
+#[tokio::test]
 async fn work_goes_on_without_a_session_and_says_so() {
     let (_folder, app, _) = alone(Role::Technician).await;
     let mut events = app.events();

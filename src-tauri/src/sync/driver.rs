@@ -41,7 +41,7 @@ const UNFIT: Duration = Duration::from_secs(4 * 3600);
 
 /// Synchronizes until it is told to stop. Wakes up for [`Account::wake`].
 pub async fn run(accounts: Weak<Accounts>, account: Arc<Account>, stop: CancellationToken) {
-    let mut driver = Driver { accounts, account, pokes: None, greeted: false, tries: 0, used: None, met: None, requeued: None, no_pull_until: None, pace: Pace::default() };
+    let mut driver = Driver { accounts, account, pokes: None, greeted: None, tries: 0, used: None, met: None, requeued: None, no_pull_until: None, pace: Pace::default() };
     tokio::select! {
         () = stop.cancelled() => {}
         () = driver.drive() => {}
@@ -52,8 +52,8 @@ struct Driver {
     accounts: Weak<Accounts>,
     account: Arc<Account>,
     pokes: Option<Pokes>,
-    /// Whether server and client have introduced themselves since the last trouble.
-    greeted: bool,
+    /// When server and client introduced themselves, since the last trouble.
+    greeted: Option<Instant>,
     tries: u32,
     /// The way of the last round: what it was told about its session holds for that session only.
     used: Option<Server>,
@@ -108,9 +108,10 @@ impl Driver {
                 status.state = State::Syncing;
             }
         });
-        if !self.greeted {
+        // However busy the tenant is: another role or brand is heard of within a minute.
+        if self.greeted.is_none_or(|at| at.elapsed() >= IDLE) {
             self.greet(&server).await?;
-            self.greeted = true;
+            self.greeted = Some(Instant::now());
         }
         round::round(&self.account, &server, &mut self.pace).await?;
         if !self.pace.pulls {
@@ -167,7 +168,7 @@ impl Driver {
     /// Takes note of trouble; how long to leave the server alone.
     fn pause(&mut self, failure: &Failure) -> Pause {
         self.pokes = None;
-        self.greeted = false;
+        self.greeted = None;
         match failure {
             Failure::Trouble(trouble) => self.trouble(trouble),
             Failure::Store(error) => {
@@ -218,7 +219,7 @@ impl Driver {
                 () = self.account.wake.notified(), if !woken => woken = true,
                 () = tokio::time::sleep_until(if woken { least } else { over }) => {
                     // Now and then: another role, another brand, a clock that was set.
-                    self.greeted = false;
+                    self.greeted = None;
                     return;
                 }
                 poke = next(&mut self.pokes) => match poke {
@@ -227,7 +228,7 @@ impl Driver {
                     None => {
                         // The stream broke: the network may be gone, a round will show.
                         self.pokes = None;
-                        self.greeted = false;
+                        self.greeted = None;
                         return tokio::time::sleep(chance::backoff(100, 400, 0)).await;
                     }
                 },
@@ -273,7 +274,7 @@ mod tests {
         let around = Surroundings { events: Events::default(), clock: Arc::new(SystemClock), version: "1".into() };
         let token = Some(zeroize::Zeroizing::new("omt_x".to_owned()));
         let account = Arc::new(Account::open(folder, &card, Server::at(&origin, "1").unwrap(), token, &around).unwrap());
-        Driver { accounts: Weak::new(), account, pokes: None, greeted: false, tries: 0, used: None, met: None, requeued: None, no_pull_until: None, pace: Pace::default() }
+        Driver { accounts: Weak::new(), account, pokes: None, greeted: None, tries: 0, used: None, met: None, requeued: None, no_pull_until: None, pace: Pace::default() }
     }
 
     async fn waited(driver: &mut Driver, pause: Pause) -> Duration {

@@ -50,6 +50,20 @@ async fn a_pull_that_is_cut_anywhere_publishes_nothing_and_is_resumed() {
 }
 
 #[tokio::test]
+async fn a_change_that_calls_all_apps_of_a_tenant_turns_none_of_them_away() {
+    for app in App::both().await {
+        let tenant = app.tenant("acme").await;
+        db_devices(&tenant, 50, "D").await;
+        let owner = tenant.person(Role::Owner).await;
+        let pulls = (0..40).map(|_| owner.post("/v1/sync/pull", json!(from_nothing(app.state.new_id()))));
+        for pull in futures::future::join_all(pulls).await {
+            assert_eq!(pull.status, 200, "{}: {}", app.engine, String::from_utf8_lossy(&pull.bytes));
+            assert!(matches!(frames(&pull.bytes).last(), Some(Frame::Checkpoint(_))), "it is whole");
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_pull_brings_what_changed_since_and_nothing_else() {
     for app in App::both().await {
         let tenant = app.tenant("acme").await;

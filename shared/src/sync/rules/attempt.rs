@@ -13,6 +13,7 @@ use crate::{
         receipt::{Code, Refusal},
         rows::Rows,
     },
+    time::Millis,
 };
 
 /// Most steps that are kept of one attempt.
@@ -92,11 +93,19 @@ fn kept(attempt: &Attempt) -> Attempt {
         receipt: attempt.receipt.as_deref().map(|receipt| text::evidence(receipt, RECEIPT)),
         ..attempt.clone()
     };
+    kept.started_at = shown(kept.started_at);
+    kept.ended_at = shown(kept.ended_at);
     for step in &mut kept.steps {
         step.cause = term(&step.cause);
+        step.started_at = shown(step.started_at);
     }
     leave_steps_out(&mut kept.steps);
     kept
+}
+
+/// A time that a calendar can show: 1970 to the year 275760, as far as ECMAScript's goes (ECMA-262, 21.4.1.1).
+fn shown(at: Millis) -> Millis {
+    Millis(at.0.clamp(0, 8_640_000_000_000_000))
 }
 
 /// Of more than [`STEPS`] the middle goes; a step in its place says how many.

@@ -202,6 +202,9 @@ fn an_attempt_with_odd_names_and_a_clock_set_back_is_still_evidence() {
     assert!(apply(&Change::AttemptRecord(Box::new(odd.clone())), &actor(Role::Technician), &rows(base())).is_ok());
     let zero = Attempt { network_name: Some("a\0b".into()), ..odd };
     assert_eq!(recorded(zero).network_name.as_deref(), Some("a\u{2400}b"), "no store holds a zero character");
+    let absurd = Attempt { started_at: Millis(i64::MIN), ended_at: Millis(i64::MAX), ..attempt(AttemptOutcome::Failed, None) };
+    let kept = recorded(absurd);
+    assert_eq!((kept.started_at, kept.ended_at), (Millis(0), Millis(8_640_000_000_000_000)), "no page breaks on a date that no calendar has");
 }
 
 /// The attempt as the rules keep it.

@@ -24,7 +24,10 @@ pub struct LeftBehind(Mutex<Vec<Leftover>>);
 impl LeftBehind {
     /// An interrupted commission of `account`.
     pub fn add(&self, account: &str, draft: &Draft) {
-        self.held().push(Leftover { account: account.to_owned(), id: draft.id, serial: draft.serial.clone(), view: view(draft) });
+        let mut held = self.held();
+        // Found twice (two look-ups at once), it is still one.
+        held.retain(|left| left.id != draft.id);
+        held.push(Leftover { account: account.to_owned(), id: draft.id, serial: draft.serial.clone(), view: view(draft) });
     }
 
     /// Those of one account, as the page sees them.
