@@ -9,6 +9,8 @@ export default defineConfig({
   expect: { timeout: 20_000 },
   reporter: [['list']],
   forbidOnly: !!process.env.CI,
+  // On a machine that does much else: once more, and it is named as flaky.
+  retries: process.env.CI ? 1 : 0,
   use: {
     baseURL: process.env.OMNIOT_E2E_URL ?? 'http://127.0.0.1:8080',
     locale: 'en-GB',
