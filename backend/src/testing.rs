@@ -16,7 +16,7 @@
 
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "in a test, a step that fails is a test that fails")]
 
-use std::{io::Write as _, num::NonZeroUsize, sync::{Arc, atomic::{AtomicI64, AtomicU64, Ordering}}};
+use std::{io::Write as _, num::NonZeroUsize, sync::{Arc, Mutex, atomic::{AtomicI64, AtomicU64, Ordering}}};
 
 use axum::{Router, body::Body, http::{Method, Request, header}};
 use http_body_util::BodyExt as _;
@@ -77,6 +77,44 @@ impl Drop for Keep {
             };
             let _ = std::thread::spawn(drop_it).join();
         }
+    }
+}
+
+#[derive(Clone, Default)]
+struct Lines(Arc<Mutex<Vec<u8>>>);
+
+impl std::io::Write for Lines {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().expect("a log").write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+/// What this thread logs, from now until it is dropped.
+pub struct Log {
+    lines: Lines,
+    _here: tracing::subscriber::DefaultGuard,
+}
+
+impl Log {
+    /// Begins to listen.
+    #[must_use]
+    pub fn of_this_thread() -> Self {
+        let lines = Lines::default();
+        let written = lines.clone();
+        let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(move || written.clone()).finish();
+        Self { lines, _here: tracing::subscriber::set_default(subscriber) }
+    }
+
+    /// The last line about an answer on that route.
+    #[must_use]
+    pub fn answered(&self, route: &str) -> String {
+        let text = String::from_utf8_lossy(&self.lines.0.lock().expect("a log")).into_owned();
+        let last = text.lines().rfind(|line| line.contains("answered") && line.contains(&format!("route={route} ")));
+        last.unwrap_or_else(|| panic!("nothing is logged about {route}:\n{text}")).to_owned()
     }
 }
 

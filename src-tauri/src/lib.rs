@@ -14,7 +14,7 @@ use serde_json::Value;
 use tokio::sync::broadcast;
 
 use accounts::{Accounts, Surroundings};
-use commissioning::{Commissioning, Settings};
+use commissioning::{Commissioning, Settings, flow::pace::Pace};
 use door::{Door, Operator};
 
 pub mod accounts;
@@ -57,6 +57,8 @@ pub struct Config {
     pub version: String,
     /// Where the present moment comes from.
     pub clock: Arc<dyn Clock>,
+    /// Deadlines of commissioning.
+    pub pace: Pace,
 }
 
 impl Config {
@@ -69,6 +71,7 @@ impl Config {
             radio: RadioChoice::None,
             version: env!("CARGO_PKG_VERSION").to_owned(),
             clock: Arc::new(SystemClock),
+            pace: Pace::default(),
         }
     }
 }
@@ -116,7 +119,7 @@ impl App {
         let around = Surroundings { events: events.clone(), clock: Arc::clone(&config.clock), version: config.version.clone() };
         let accounts = Accounts::open(&config.data_dir, around).await?;
         let desks = Arc::clone(&accounts);
-        let settings = Settings::new(config.version.clone());
+        let settings = Settings { pace: config.pace, ..Settings::new(config.version.clone()) };
         let radio = commissioning::radio::open(&config.radio);
         let commissioning = Commissioning::new(radio, desks, events.clone(), config.clock, settings);
         commissioning.start().await;

@@ -1,5 +1,7 @@
 //! Several accounts in one app.
 
+use std::fs;
+
 use omniot_app::{App, Config, OpenError};
 use omniot_tests::{on_both_engines, world::World};
 use serde_json::{Value, json};
@@ -53,6 +55,26 @@ async fn signing_out_removes_everything_but_never_unsent_work_by_accident(world:
     assert!(!data.join("accounts").join(&account).exists(), "the replica is still on the disk");
 }
 
+async fn signing_out_of_what_cannot_be_opened_ends_its_session_too(world: World) {
+    let tenant = world.tenant("northlift");
+    let data = folder(&world, "app");
+    let person = Person::signed_in(&data, &world.network.origin(), tenant, "operator").await;
+    let account = person.items("/app/accounts").await[0]["id"].as_str().unwrap().to_owned();
+    person.close().await;
+    let replica = data.join("accounts").join(&account);
+    for file in fs::read_dir(&replica).expect("the replica's folder").flatten() {
+        fs::write(file.path(), "<html>".repeat(1000)).expect("it is overwritten");
+    }
+    let myself = tenant.operator().await;
+    let of_the_app = async || myself.all("/v1/sessions").await.into_iter().filter(|session| session["label"].as_str().is_some_and(|label| label.starts_with("app on"))).count();
+    assert_eq!(of_the_app().await, 1);
+    let person = Person::with_app(&data, &world.network.origin()).await;
+    let refused = person.ask("DELETE", &format!("/app/accounts/{account}"), Value::Null).await;
+    assert_eq!((refused.status, refused.code()), (409, Some("changes_pending")), "{}", refused.body);
+    assert_eq!(person.ask("DELETE", &format!("/app/accounts/{account}?discard=true"), Value::Null).await.status, 204);
+    assert_eq!(of_the_app().await, 0, "the session goes on at the server");
+}
+
 async fn the_server_s_refusal_of_a_sign_in_comes_through(world: World) {
     let person = Person::with_app(&folder(&world, "app"), &world.network.origin()).await;
     let form = json!({"server": world.network.origin(), "tenant": "northlift", "email": "owner@northlift.example", "password": "wrong wrong wrong"});
@@ -78,6 +100,7 @@ async fn one_data_folder_serves_one_app_at_a_time(world: World) {
 
 on_both_engines!(
     two_accounts_see_and_send_only_their_own,
+    signing_out_of_what_cannot_be_opened_ends_its_session_too,
     signing_out_removes_everything_but_never_unsent_work_by_accident,
     the_server_s_refusal_of_a_sign_in_comes_through,
     one_data_folder_serves_one_app_at_a_time,

@@ -1,12 +1,15 @@
 //! Leaving a commission, and the next device.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use omniot_app::commissioning::{esp::level::Mode, flow::pace::Pace};
 use omniot_shared::entities::{AttemptOutcome, Security};
 use serde_json::{Value, json};
 
-use crate::bench::{Bench, PASSPHRASE, SITE, SSID, device, quick};
+use crate::{
+    bench::{Bench, PASSPHRASE, SITE, SSID, device, quick},
+    ledger::Ledger,
+};
 
 async fn leave(bench: &Bench) -> u16 {
     bench.ask("DELETE", "/app/commissions/current", Value::Null).await.status
@@ -37,6 +40,17 @@ async fn one_that_waits_for_the_server_is_left_as_the_success_that_it_is() {
     let bench = at_the_cloud().await;
     bench.begin("OM-0002").await;
     assert_eq!(bench.ledger.attempt().outcome, AttemptOutcome::Succeeded);
+}
+
+#[tokio::test]
+async fn nothing_goes_on_for_an_account_that_is_gone() {
+    let bench = at_the_cloud().await;
+    bench.office.0.lock().unwrap().clear();
+    bench.office.activate(&Arc::new(Ledger::of("acc_2", SITE)));
+    bench.app.account_changed().await;
+    bench.office.activate(&bench.ledger);
+    assert_eq!(bench.current().await, Value::Null, "it does not wait for the server any more");
+    assert!(bench.ledger.books().attempts.is_empty(), "nothing is written for an account that was removed");
 }
 
 #[tokio::test]

@@ -30,17 +30,6 @@ async fn a_serial_number_that_nobody_can_store_is_no_identity() {
 }
 
 #[tokio::test]
-async fn a_record_that_the_rules_refuse_is_kept_without_its_device() {
-    let bench = Bench::with(vec![device("OM-0001", Security::Sec2Patch1)]).await;
-    bench.ledger.books().refuses_devices = true;
-    let done = bench.commission("OM-0001").await;
-    assert_eq!(done["warnings"], json!([]));
-    let attempt = bench.ledger.attempt();
-    assert_eq!((attempt.outcome, attempt.serial, attempt.device_id), (AttemptOutcome::Succeeded, None, None));
-    assert!(attempt.steps.len() > 10, "the work is on record");
-}
-
-#[tokio::test]
 async fn a_record_is_tried_until_the_disk_has_room_and_the_technician_sees_that_it_waits() {
     let bench = Bench::with(vec![device("OM-0001", Security::Sec2Patch1), device("OM-0002", Security::Sec2Patch1)]).await;
     bench.begin("OM-0001").await;

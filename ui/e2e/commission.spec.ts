@@ -1,6 +1,6 @@
-import AxeBuilder from '@axe-core/playwright';
 import { expect, type Page, test } from '@playwright/test';
 import { signIn } from './actors';
+import { faults } from './looks';
 import { claimCode, label, Phone, secret, toDevices } from './phone';
 
 test.describe.configure({ mode: 'serial' });
@@ -17,12 +17,7 @@ test.afterAll(async () => {
 const card = (page: Page) => page.getByTestId('commission');
 const reached = (page: Page, state: string) => expect(card(page)).toHaveAttribute('data-state', state, { timeout: 60_000 });
 
-/** Axe finds nothing, and nothing is wider than a small phone. */
-async function accessible(page: Page) {
-  const { violations } = await new AxeBuilder({ page }).analyze();
-  expect(await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth)).toBe(0);
-  expect(violations.map(({ id, nodes }) => `${id} at ${nodes[0]?.target.join(' ')}`)).toEqual([]);
-}
+const accessible = async (page: Page) => expect(await faults(page)).toEqual([]);
 
 /** Chooses a site by typing a part of its name. */
 async function chooseSite(page: Page) {

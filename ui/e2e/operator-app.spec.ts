@@ -1,6 +1,6 @@
-import AxeBuilder from '@axe-core/playwright';
 import { expect, test } from '@playwright/test';
 import { signIns } from './actors';
+import { faults } from './looks';
 import { Phone } from './phone';
 
 let phone: Phone;
@@ -16,8 +16,7 @@ test('the platform operator works in the window too, without any account', async
   await page.goto('/sign-in');
   await page.getByRole('link', { name: 'Operator console' }).click();
   await expect(page.getByLabel('Server')).toHaveValue(phone.way.origin);
-  const { violations } = await new AxeBuilder({ page }).analyze();
-  expect(violations.map(({ id, nodes }) => `${id} at ${nodes[0]?.target.join(' ')}`)).toEqual([]);
+  expect(await faults(page)).toEqual([]);
   await page.getByLabel('E-mail').fill(signIns.operator.email);
   await page.getByLabel('Password', { exact: true }).fill('not this one');
   await page.getByRole('button', { name: 'Sign in' }).click();

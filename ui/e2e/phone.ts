@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { type Browser, expect, type Page } from '@playwright/test';
 import { person } from './actors';
+import type { Locale, Look } from './looks';
 
 const BIN = join(process.env.CARGO_TARGET_DIR ?? join(import.meta.dirname, '../../target'), 'debug');
 const SERVER = new URL(process.env.OMNIOT_E2E_URL ?? 'http://127.0.0.1:8080');
@@ -80,14 +81,6 @@ interface Answer {
   body: unknown;
 }
 
-/** How a phone, or another machine of a technician, looks. */
-export interface Look {
-  width: number;
-  height: number;
-  scheme?: 'light' | 'dark';
-  locale?: 'en' | 'ar-XB';
-}
-
 /** Changes what the core answered, for what no virtual device does. */
 export type Twist = (answer: Answer, method: string, path: string) => unknown;
 
@@ -121,8 +114,8 @@ export class Phone {
     readonly page: Page
   ) {}
 
-  static async open(browser: Browser, look: Look = { width: 360, height: 740 }): Promise<Phone> {
-    const context = await browser.newContext({ viewport: { width: look.width, height: look.height }, colorScheme: look.scheme ?? 'light' });
+  static async open(browser: Browser, look: Look = { width: 360, height: 740, scheme: 'light' }): Promise<Phone> {
+    const context = await browser.newContext({ viewport: { width: look.width, height: look.height }, colorScheme: look.scheme });
     const phone = new Phone(await Way.open(), await context.newPage());
     phone.start();
     await context.exposeFunction('omniotDoor', (method: string, path: string, body: unknown) => phone.request(method, path, body));
@@ -165,7 +158,7 @@ export class Phone {
   }
 
   /** Everything is in this language from the next page on. */
-  async speak(locale: 'en' | 'ar-XB'): Promise<void> {
+  async speak(locale: Locale): Promise<void> {
     await this.page.evaluate((chosen) => localStorage.setItem('omniot.locale', chosen), locale);
     await this.page.reload();
   }

@@ -15,7 +15,7 @@ use sqlx::{
     postgres::{PgConnectOptions, PgPoolOptions, PgSslMode},
 };
 
-use super::{DbError, query::Tx, transaction::PgTransaction, turns::Limits};
+use super::{DbError, Query, query::Tx, transaction::PgTransaction, turns::Limits};
 
 static TENANT: Migrator = sqlx::migrate!("migrations/postgres/tenant");
 static CONTROL: Migrator = sqlx::migrate!("migrations/postgres/control");
@@ -88,6 +88,8 @@ impl Store {
             .max_connections(config.pool())
             .acquire_timeout(Duration::from_secs(10))
             .idle_timeout(Duration::from_secs(300))
+            // `PgTransaction::begin` finds out, without a round trip of its own.
+            .test_before_acquire(false)
             .connect(&config.url)
             .await?;
         check::check(&pool).await?;
@@ -118,7 +120,8 @@ impl Store {
     /// Whether this database takes writes: one that follows another, or is being moved, does not.
     pub(super) async fn probe(&self) -> Result<(), DbError> {
         const READ_ONLY: &str = "select current_setting('transaction_read_only')";
-        let (read_only,): (String,) = sqlx::query_as(READ_ONLY).fetch_one(&self.pool).await?;
+        let mut tx = self.begin_control(true).await?;
+        let (read_only,): (String,) = Query::new(&mut tx, READ_ONLY.into_sql_str(), Vec::new()).one().await?;
         if read_only == "on" { Err(DbError::Unwritable("the database takes no writes".to_owned())) } else { Ok(()) }
     }
 

@@ -25,18 +25,39 @@ pub(super) struct PgTransaction {
 
 impl PgTransaction {
     /// Runs `statements`, which begin a transaction, in one round trip.
+    ///
+    /// Connections are not asked first whether they are still there: that would be a round trip more for
+    /// each transaction. One that the database has closed meanwhile shows it here, where nothing is lost
+    /// yet, and the next is taken, until there are none but new ones.
     #[allow(clippy::disallowed_methods, reason = "this is where transactions are opened")]
     pub(super) async fn begin(pool: &PgPool, statements: SqlStr) -> Result<Self, sqlx::Error> {
-        let mut opening = Self { connection: pool.acquire().await?, stage: Stage::InDoubt };
-        PgTransactionManager::begin(&mut opening.connection, Some(statements)).await?;
-        opening.stage = Stage::Open;
-        Ok(opening)
+        let mut stale = pool.options().get_max_connections();
+        loop {
+            let mut opening = Self { connection: pool.acquire().await?, stage: Stage::InDoubt };
+            match PgTransactionManager::begin(&mut opening.connection, Some(statements.clone())).await {
+                Ok(()) => {
+                    opening.stage = Stage::Open;
+                    return Ok(opening);
+                }
+                Err(error) if stale > 0 && was_closed(&error) => stale -= 1,
+                Err(error) => return Err(error),
+            }
+        }
     }
 
     pub(super) async fn commit(mut self) -> Result<(), sqlx::Error> {
         PgTransactionManager::commit(&mut self.connection).await?;
         self.stage = Stage::Over;
         Ok(())
+    }
+}
+
+/// Whether the database had closed the connection, in an orderly way (`57P01` to `57P05`) or not.
+fn was_closed(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Io(_) => true,
+        sqlx::Error::Database(error) => error.code().is_some_and(|code| code.starts_with("57P")),
+        _ => false,
     }
 }
 

@@ -11,7 +11,7 @@ use super::{BODY_BYTES, WEB_SESSION_MS};
 use crate::{
     db::TenantAccess,
     identity::tokens::{Kind, Token},
-    testing::{App, Reply, Tenant},
+    testing::{App, Log, Reply, Tenant},
 };
 
 fn refused(status: u16, code: &str) -> (u16, String) {
@@ -291,5 +291,30 @@ async fn the_character_nul_is_bad_input_wherever_it_stands() {
             assert_eq!(owner.get(path).await.refusal(), refused(400, "invalid_query"), "{path} on {}", app.engine);
         }
         assert_eq!(owner.get("/v1/sites/a%00").await.refusal(), refused(404, "not_found"));
+    }
+}
+
+#[tokio::test]
+async fn the_line_of_a_request_names_its_tenant_and_its_actor_also_when_it_is_refused() {
+    for app in App::both().await {
+        let (acme, operator) = (app.tenant("acme").await, app.operator().await);
+        let (owner, viewer) = (acme.person(Role::Owner).await, acme.person(Role::Viewer).await);
+        let log = Log::of_this_thread();
+        let says = |route: &str, actor: &str| {
+            let line = log.answered(route);
+            for part in [format!("tenant.id={}", acme.id), format!("actor.id={actor}"), "request.id=".to_owned()] {
+                assert!(line.contains(&part), "{part} is missing in {line}");
+            }
+        };
+        owner.get("/v1/sites").await.expect(200);
+        says("/v1/sites", &owner.id.to_string());
+        assert_eq!(viewer.get("/v1/audit").await.refusal().0, 403);
+        says("/v1/audit", &viewer.id.to_string());
+        let suspend = format!("/v1/operator/tenants/{}/suspend", acme.id);
+        operator.post(&suspend, json!({"reason": " "})).await.expect(422);
+        operator.post(&suspend, json!({"reason": "unpaid"})).await.expect(200);
+        says("/v1/operator/tenants/{id}/suspend", "opr_");
+        assert_eq!(viewer.get("/v1/devices").await.refusal().1, "tenant_suspended");
+        says("/v1/devices", &viewer.id.to_string());
     }
 }

@@ -17,7 +17,7 @@ use crate::{
 /// # Errors
 /// Whatever the store says.
 pub async fn restored(scope: &mut Scope, state: &AppState, author: &Author) -> Result<u64, DbError> {
-    let epoch = store::begin_epoch(scope).await?;
+    let epoch = store::begin_epoch(scope, state.now()).await?;
     let seq = store::seq(scope).await?;
     audit::append(scope, author, state.now(), None, Entry::new("sync.restored").detail(json!({ "epoch": epoch, "seq": seq }))).await?;
     scope.notify(Event::Changed { seq: seq.0 });

@@ -15,6 +15,7 @@ use crate::{
     events::Event,
     store::{StoreError, commissions, on_worker},
     sync,
+    transport::Server,
     vault::Vault,
 };
 
@@ -29,14 +30,14 @@ impl Accounts {
     /// Then, and when it cannot be removed, the account goes on as before.
     pub async fn sign_out(self: &Arc<Self>, id: &str, discard: bool) -> Result<Reply, Reply> {
         let _moving = self.moving.lock().await;
-        let Some(account) = self.find(id) else { return self.sign_out_unopened(id, discard) };
+        let Some(account) = self.find(id) else { return self.sign_out_unopened(id, discard).await };
         let left = self.leave(&account, discard).await;
         if left.is_err() {
             account.store.stay();
             self.drive(&account).await;
         }
         left?;
-        self.farewell(&account).await;
+        farewell(&account.way(), account.id()).await;
         Ok(Reply::done())
     }
 
@@ -55,21 +56,17 @@ impl Accounts {
     }
 
     /// Of an account that cannot be opened nobody can say what is in it.
-    fn sign_out_unopened(&self, id: &str, discard: bool) -> Result<Reply, Reply> {
+    async fn sign_out_unopened(&self, id: &str, discard: bool) -> Result<Reply, Reply> {
         let card = self.unopened_card(id).ok_or_else(Reply::not_found)?;
         if !discard {
             return Err(pending("this account cannot be opened, so nobody can say whether everything reached the server"));
         }
+        let way = Server::at(&card.server, &self.around.version).ok().zip(self.vault.get(card.id.as_str())).map(|(server, token)| server.signed_in(token));
         self.forget(&card.id).map_err(|error| StoreError::from(error).reply())?;
-        Ok(Reply::done())
-    }
-
-    async fn farewell(&self, account: &Account) {
-        let way = account.way();
-        let goodbye = way.call(Method::DELETE, "/v1/sessions/current", None);
-        if !matches!(tokio::time::timeout(FAREWELL, goodbye).await, Ok(Ok(_))) {
-            tracing::info!(account = account.id().as_str(), "the server was not told of the sign-out; the session ends by itself");
+        if let Some(way) = way {
+            farewell(&way, &card.id).await;
         }
+        Ok(Reply::done())
     }
 
     /// Without its card the account is no more; what cannot be removed now goes at the next start.
@@ -83,6 +80,14 @@ impl Accounts {
         }
         self.around.events.tell(Event::Accounts);
         Ok(())
+    }
+}
+
+/// Ends the session on the server, if it can be told now.
+async fn farewell(way: &Server, id: &AccountId) {
+    let goodbye = way.call(Method::DELETE, "/v1/sessions/current", None);
+    if !matches!(tokio::time::timeout(FAREWELL, goodbye).await, Ok(Ok(_))) {
+        tracing::info!(account = id.as_str(), "the server was not told of the sign-out; the session ends by itself");
     }
 }
 

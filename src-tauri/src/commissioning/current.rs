@@ -58,6 +58,16 @@ impl Commissioning {
         Ok(())
     }
 
+    /// Nothing goes on for an account that is gone: not even a wait for the server.
+    pub(super) async fn keep_only(&self, accounts: &[String]) {
+        self.means.late.keep_only(accounts);
+        let gone = self.current().take_if(|current| !accounts.contains(&current.account));
+        if let Some(work) = gone.and_then(|current| current.work) {
+            work.abort();
+            let _ = work.await;
+        }
+    }
+
     /// The active account.
     pub(super) async fn account(&self) -> Option<String> {
         self.desks.active().await.ok().map(|desk| desk.account().to_owned())

@@ -157,7 +157,7 @@ impl Commissioning {
     pub async fn account_changed(&self) {
         self.means.networks.forget_all();
         let accounts: Vec<String> = self.desks.all().await.iter().map(|desk| desk.account().to_owned()).collect();
-        self.means.late.keep_only(&accounts);
+        self.keep_only(&accounts).await;
         self.start().await;
     }
 

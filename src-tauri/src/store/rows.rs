@@ -10,7 +10,7 @@ use omniot_shared::{
     sync::{Row, RowKey, Seq, SyncedRow, Table},
     time::Millis,
 };
-use rusqlite::{Connection, OptionalExtension, named_params, params};
+use rusqlite::{Connection, OptionalExtension, params};
 use uuid::Uuid;
 
 use super::{StoreError, words::AsWord};
@@ -116,21 +116,21 @@ fn put_model(db: &Connection, seq: Seq, model: &DeviceModel) -> Result<(), Store
 fn put_device(db: &Connection, seq: Seq, device: &Device) -> Result<(), StoreError> {
     let sql = "insert or replace into device \
          (id, seq, serial, name, search_text, model_id, site_id, note, state, firmware, epoch, created_at) \
-         values (:id, :seq, :serial, :name, :search, :model, :site, :note, :state, :firmware, :epoch, :created)";
-    db.prepare_cached(sql)?.execute(named_params! {
-        ":id": device.id.0.as_bytes(),
-        ":seq": seq.0,
-        ":serial": device.serial,
-        ":name": device.name,
-        ":search": device_text(device),
-        ":model": device.model_id.0.as_bytes(),
-        ":site": device.site_id.as_ref().map(|site| site.0.as_bytes()),
-        ":note": device.note,
-        ":state": AsWord(device.state),
-        ":firmware": device.firmware,
-        ":epoch": device.epoch,
-        ":created": device.created_at.0,
-    })?;
+         values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)";
+    db.prepare_cached(sql)?.execute(params![
+        device.id.0.as_bytes(),
+        seq.0,
+        device.serial,
+        device.name,
+        device_text(device),
+        device.model_id.0.as_bytes(),
+        device.site_id.as_ref().map(|site| site.0.as_bytes()),
+        device.note,
+        AsWord(device.state),
+        device.firmware,
+        device.epoch,
+        device.created_at.0,
+    ])?;
     Ok(())
 }
 

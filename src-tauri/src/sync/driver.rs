@@ -167,8 +167,11 @@ impl Driver {
 
     /// Takes note of trouble; how long to leave the server alone.
     fn pause(&mut self, failure: &Failure) -> Pause {
-        self.pokes = None;
-        self.greeted = None;
+        // A server that asks for a pause is there; it is heard as before.
+        if !matches!(failure, Failure::Trouble(Trouble::Throttled(_))) {
+            self.pokes = None;
+            self.greeted = None;
+        }
         match failure {
             Failure::Trouble(trouble) => self.trouble(trouble),
             Failure::Store(error) => {

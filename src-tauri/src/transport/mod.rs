@@ -205,7 +205,8 @@ impl Server {
             return Err(Trouble::Refused { status: 413, code: "too_large".to_owned(), detail: "something on the way to the server takes no request of this size".to_owned() });
         }
         if !is_ours(&response) {
-            return Err(Trouble::Offline(Unreachable::SomebodyElse));
+            let is_gateway = matches!(response.status().as_u16(), 502..=504);
+            return Err(Trouble::Offline(if is_gateway { Unreachable::Gateway } else { Unreachable::SomebodyElse }));
         }
         let status = response.status().as_u16();
         let retry_after = retry_after(&response);

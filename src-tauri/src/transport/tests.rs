@@ -24,6 +24,7 @@ async fn answering(answer: &'static str) -> (Server, tokio::task::JoinHandle<Vec
 
 const HTML: &str = "HTTP/1.1 200 OK\r\nx-request-id: 1\r\ncontent-type: text/html\r\ncontent-length: 6\r\nconnection: close\r\n\r\n<html>";
 const UNMARKED: &str = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 2\r\nconnection: close\r\n\r\n{}";
+const GATEWAY: &str = "HTTP/1.1 502 Bad Gateway\r\ncontent-type: text/html\r\ncontent-length: 6\r\nconnection: close\r\n\r\n<html>";
 const CUT: &str = "HTTP/1.1 200 OK\r\nx-request-id: 1\r\ncontent-type: application/json\r\ncontent-length: 200\r\nconnection: close\r\n\r\n{\"a\":";
 const ELSEWHERE: &str = "HTTP/1.1 307 Temporary Redirect\r\nx-request-id: 1\r\nlocation: http://127.0.0.1:1/steal\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
 
@@ -34,6 +35,7 @@ async fn what_a_captive_portal_or_a_broken_proxy_says_is_offline() {
         (UNMARKED, Unreachable::SomebodyElse),
         (ELSEWHERE, Unreachable::SomebodyElse),
         (CUT, Unreachable::Cut),
+        (GATEWAY, Unreachable::Gateway),
     ] {
         let (server, _asked) = answering(answer).await;
         let got = server.call(Method::POST, "/v1/x", Some(&Value::Null)).await;

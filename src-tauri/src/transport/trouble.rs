@@ -45,6 +45,9 @@ pub enum Unreachable {
     /// The connection broke in the middle of the answer.
     #[error("the connection broke while the answer came in")]
     Cut,
+    /// What stands before the server says that the server does not answer.
+    #[error("the server does not answer at the moment")]
+    Gateway,
     /// Somebody else answered: a captive portal, a proxy, another program.
     #[error("something else than the server answered; perhaps this network wants a sign-in of its own")]
     SomebodyElse,

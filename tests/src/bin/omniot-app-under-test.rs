@@ -3,6 +3,7 @@
 use std::{
     io::{Write, stdin, stdout},
     path::PathBuf,
+    time::Duration,
 };
 
 use omniot_app::{App, Config, RadioChoice};
@@ -36,5 +37,7 @@ fn config() -> anyhow::Result<Config> {
     let mut config = Config::new(PathBuf::from(std::env::var("OMNIOT_APP_DATA")?));
     config.default_server = std::env::var("OMNIOT_SERVER").ok();
     config.radio = std::env::var("OMNIOT_VIRTUAL_RADIO").map_or(RadioChoice::None, RadioChoice::Virtual);
+    // Longer than a virtual device takes to join, and not as long as one that never does is waited for.
+    config.pace.join = Duration::from_secs(15);
     Ok(config)
 }

@@ -70,6 +70,7 @@ it('a passphrase that the device would refuse is noticed before it is sent', () 
   expect(passphraseFault('press-on-2026', 'wpa2_wpa3')).toBeNull();
   expect(passphraseFault('', 'open')).toBeNull();
   expect(passphraseFault('', null), 'a hidden network may be open').toBeNull();
+  expect(passphraseFault('12345', null), '… or protected by WEP').toBeNull();
   expect(passphraseFault('12345', 'wep')).toBeNull();
   expect(passphraseFault('1234', 'wep'), 'not the words for WPA').toBe('passphrase-wep');
 });

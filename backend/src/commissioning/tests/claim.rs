@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     commissioning::grants::GRANT_MS,
-    testing::{Actor, App, Tenant},
+    testing::{Actor, App, Log, Tenant},
 };
 
 /// A tenant with a technician and a device that took one of their grants.
@@ -123,7 +123,11 @@ async fn a_revoked_an_expired_and_an_unknown_grant_are_refused() {
         let revoked = omniot_shared::claim::SignedGrant(STANDARD.decode(&grants[0]).unwrap()).read().unwrap().id;
         assert_eq!(items.len(), 3);
         admin.delete(&format!("/v1/grants/{revoked}")).await.expect(204);
+        let log = Log::of_this_thread();
         assert_eq!(post(&app, devices[0].claim(&tenant).await).await.refusal(), (403, "grant_revoked".into()));
+        let line = log.answered("/v1/device/claim");
+        let device = DeviceId::for_serial(tenant.id, "OM-1");
+        assert!(line.contains(&format!("tenant.id={}", tenant.id)) && line.contains(&format!("actor.id={device}")), "the log does not say who was refused: {line}");
         let lost = omniot_shared::claim::SignedGrant(STANDARD.decode(&grants[1]).unwrap()).read().unwrap().id;
         let mut scope = tenant.db_write().await;
         scope.query("delete from claim_grant where tenant_id = $1 and id = $2").bind(lost).execute().await.unwrap();

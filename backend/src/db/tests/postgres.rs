@@ -87,6 +87,28 @@ async fn the_audit_log_is_insert_only_for_the_app_role_and_for_its_owner() {
     }
 }
 
+#[tokio::test]
+async fn connections_that_the_database_closed_meanwhile_are_replaced_and_nobody_notices() {
+    let Some(url) = postgres_url() else { return };
+    let app = App::postgres(&url).await;
+    let acme = app.tenant("acme").await;
+    let access = TenantAccess::for_job(acme.id, "test");
+    let mut held = Vec::new();
+    for _ in 0..4 {
+        held.push(app.state.db.read(&access).await.expect("a scope"));
+    }
+    drop(held);
+    let mut admin = PgConnection::connect(&app.db_owner_url().expect("an owner")).await.expect("the owner");
+    let closed: Vec<(bool,)> = sqlx::query_as("select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()").fetch_all(&mut admin).await.expect("they are closed");
+    assert!(closed.len() >= 4, "{closed:?}");
+    for _ in 0..8 {
+        let mut scope = app.state.db.read(&access).await.expect("a scope all the same");
+        let (name,): (String,) = scope.query("select name from tenant where tenant_id = $1").one().await.expect("a row");
+        assert_eq!(name, "acme");
+    }
+    acme.db_write().await.commit().await.expect("writing goes on too");
+}
+
 /// Breaks, sees the refusal, mends by hand or by migrating again, and sees the server start.
 async fn refuses(break_it: &str, mend_it: &str, says: &str) {
     let Some(url) = postgres_url() else { return };

@@ -7,7 +7,7 @@ use omniot_shared::{
 };
 use uuid::Uuid;
 
-use super::{Loaded, Stored, from_json, name_of, named, narrow, to_json, unreadable};
+use super::{Stored, from_json, name_of, named, narrow, to_json, unreadable};
 use crate::db::{DbError, Value};
 
 /// A row of `attempt`.
@@ -113,7 +113,15 @@ impl Stored for AttemptRow {
         ])
     }
 
-    fn loaded(self) -> Result<Loaded, DbError> {
-        Ok(Loaded { seq: Seq(self.seq), stamps: Stamps::new(), row: Row::Attempt(Box::new(self.try_into()?)) })
+    fn seq(&self) -> Seq {
+        Seq(self.seq)
+    }
+
+    fn stamps(&self) -> Result<Stamps, DbError> {
+        Ok(Stamps::new())
+    }
+
+    fn row(self) -> Result<Row, DbError> {
+        Ok(Row::Attempt(Box::new(self.try_into()?)))
     }
 }

@@ -9,7 +9,7 @@ use omniot_shared::{
 };
 use uuid::Uuid;
 
-use super::{Loaded, Stored, from_json, name_of, named, narrow, to_json, unreadable};
+use super::{Stored, from_json, name_of, named, narrow, to_json, unreadable};
 use crate::db::{DbError, Value};
 
 /// A row of `device`.
@@ -18,6 +18,7 @@ use crate::db::{DbError, Value};
 pub struct DeviceRow {
     pub id: Uuid,
     pub seq: i64,
+    #[sqlx(default)]
     pub stamps: String,
     pub serial: String,
     pub name: String,
@@ -70,7 +71,15 @@ impl Stored for DeviceRow {
         ])
     }
 
-    fn loaded(self) -> Result<Loaded, DbError> {
-        Ok(Loaded { seq: Seq(self.seq), stamps: from_json(&self.stamps)?, row: Row::Device(self.try_into()?) })
+    fn seq(&self) -> Seq {
+        Seq(self.seq)
+    }
+
+    fn stamps(&self) -> Result<Stamps, DbError> {
+        from_json(&self.stamps)
+    }
+
+    fn row(self) -> Result<Row, DbError> {
+        Ok(Row::Device(self.try_into()?))
     }
 }

@@ -37,16 +37,20 @@ pub async fn seq(scope: &mut Scope) -> Result<Seq, DbError> {
 }
 
 const RESTORED: &str = "
-    insert into sync_state (tenant_id, epoch, min_retained_seq) select tenant_id, 2, seq from tenant_clock where tenant_id = $1
-    on conflict (tenant_id) do update set epoch = sync_state.epoch + 1, min_retained_seq = excluded.min_retained_seq";
+    insert into sync_state (tenant_id, epoch, min_retained_seq) select tenant_id, cast($2 as bigint), seq from tenant_clock where tenant_id = $1
+    on conflict (tenant_id) do update set min_retained_seq = excluded.min_retained_seq,
+        epoch = case when sync_state.epoch < excluded.epoch then excluded.epoch else sync_state.epoch + 1 end";
 
 /// Begins another epoch at the present sequence: the store was restored from a backup, and what
 /// replicas hold of later sequences is of a past that is lost.
 ///
+/// The epoch is the time in seconds, or one more than the last where that is more: the same backup
+/// put back twice holds the same last epoch, and must not begin the same one twice.
+///
 /// # Errors
 /// Whatever the store says.
-pub async fn begin_epoch(scope: &mut Scope) -> Result<u64, DbError> {
-    scope.query(RESTORED).execute().await?;
+pub async fn begin_epoch(scope: &mut Scope, now: Millis) -> Result<u64, DbError> {
+    scope.query(RESTORED).bind(now.0 / 1000).execute().await?;
     epoch(scope).await
 }
 

@@ -52,8 +52,14 @@ trait Stored: crate::db::Row + Sized {
     const APPEND_ONLY: bool = false;
 
     fn values(row: &Row, stamps: &Stamps) -> Result<Vec<Value>, DbError>;
-    fn loaded(self) -> Result<Loaded, DbError>;
+    fn seq(&self) -> Seq;
+    /// Of a row that was read with [`STAMPS`].
+    fn stamps(&self) -> Result<Stamps, DbError>;
+    fn row(self) -> Result<Row, DbError>;
 }
+
+/// The column of [`Stamps`].
+const STAMPS: &str = "stamps";
 
 /// Sizes of many-row statements.
 const SIZES: [usize; 4] = [64, 16, 4, 1];
@@ -85,7 +91,7 @@ async fn load_table<T: Stored>(scope: &mut Scope, ids: &[Uuid]) -> Result<Vec<Lo
         let sql = format!("select {} from {} where tenant_id = $1 and id in ({})", T::all_columns(), T::TABLE, placeholders(2, part.len()));
         let query = part.iter().fold(scope.query(AssertSqlSafe(sql)), |query, id| query.bind(*id));
         for row in query.all::<T>().await? {
-            rows.push(row.loaded()?);
+            rows.push(Loaded { seq: row.seq(), stamps: row.stamps()?, row: row.row()? });
         }
     }
     Ok(rows)
@@ -107,11 +113,11 @@ pub async fn since(scope: &mut Scope, table: Table, of: SyncScope, after: Seq, u
 async fn since_in<T: Stored>(scope: &mut Scope, of: SyncScope, after: Seq, until: Seq, limit: u32) -> Result<Vec<SyncedRow>, DbError> {
     let sql = format!(
         "select {} from {} where tenant_id = $1 and scope = $2 and seq > $3 and seq <= $4 order by seq limit $5",
-        T::all_columns(),
+        T::columns_of_row(),
         T::TABLE
     );
     let rows: Vec<T> = scope.query(AssertSqlSafe(sql)).bind(of.name()).bind(after.0).bind(until.0).bind(limit).all().await?;
-    rows.into_iter().map(|row| row.loaded().map(|loaded| SyncedRow { seq: loaded.seq, row: loaded.row })).collect()
+    rows.into_iter().map(|row| Ok(SyncedRow { seq: row.seq(), row: row.row()? })).collect()
 }
 
 /// Writes rows under their new sequences.
@@ -146,6 +152,12 @@ async fn write_table<T: Stored>(scope: &mut Scope, of: SyncScope, rows: &[(Seq, 
 trait Texts: Stored {
     fn all_columns() -> String {
         format!("id, seq, {}", Self::COLUMNS.join(", "))
+    }
+
+    /// Without what synchronization keeps beside it: pulls read many.
+    fn columns_of_row() -> String {
+        let own: Vec<&str> = Self::COLUMNS.iter().copied().filter(|column| ![STAMPS, "search_text"].contains(column)).collect();
+        format!("id, seq, {}", own.join(", "))
     }
 
     fn upsert(count: usize) -> String {

@@ -8,7 +8,7 @@ use omniot_shared::{
 };
 use uuid::Uuid;
 
-use super::{Loaded, Stored, from_json, name_of, named, to_json, unreadable};
+use super::{Stored, from_json, name_of, named, to_json, unreadable};
 use crate::db::{DbError, Value};
 
 /// A row of `device_model`.
@@ -17,6 +17,7 @@ use crate::db::{DbError, Value};
 pub struct ModelRow {
     pub id: Uuid,
     pub seq: i64,
+    #[sqlx(default)]
     pub stamps: String,
     pub name: String,
     pub sku: String,
@@ -47,7 +48,15 @@ impl Stored for ModelRow {
         ])
     }
 
-    fn loaded(self) -> Result<Loaded, DbError> {
-        Ok(Loaded { seq: Seq(self.seq), stamps: from_json(&self.stamps)?, row: Row::Model(self.try_into()?) })
+    fn seq(&self) -> Seq {
+        Seq(self.seq)
+    }
+
+    fn stamps(&self) -> Result<Stamps, DbError> {
+        from_json(&self.stamps)
+    }
+
+    fn row(self) -> Result<Row, DbError> {
+        Ok(Row::Model(self.try_into()?))
     }
 }

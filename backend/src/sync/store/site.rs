@@ -8,7 +8,7 @@ use omniot_shared::{
 };
 use uuid::Uuid;
 
-use super::{Loaded, Stored, from_json, to_json, unreadable};
+use super::{Stored, from_json, to_json, unreadable};
 use crate::db::{DbError, Value};
 
 /// A row of `site`.
@@ -17,6 +17,7 @@ use crate::db::{DbError, Value};
 pub struct SiteRow {
     pub id: Uuid,
     pub seq: i64,
+    #[sqlx(default)]
     pub stamps: String,
     pub name: String,
     pub address: Option<String>,
@@ -49,7 +50,15 @@ impl Stored for SiteRow {
         ])
     }
 
-    fn loaded(self) -> Result<Loaded, DbError> {
-        Ok(Loaded { seq: Seq(self.seq), stamps: from_json(&self.stamps)?, row: Row::Site(self.into()) })
+    fn seq(&self) -> Seq {
+        Seq(self.seq)
+    }
+
+    fn stamps(&self) -> Result<Stamps, DbError> {
+        from_json(&self.stamps)
+    }
+
+    fn row(self) -> Result<Row, DbError> {
+        Ok(Row::Site(self.into()))
     }
 }

@@ -213,7 +213,7 @@ impl From<DeskError> for Cause {
         match error {
             DeskError::NoAccount => Self::NoAccount,
             DeskError::NoGrant => Self::NoGrant,
-            DeskError::Store(_) | DeskError::Refused(_) => Self::StoreFailed,
+            DeskError::Store(_) => Self::StoreFailed,
         }
     }
 }

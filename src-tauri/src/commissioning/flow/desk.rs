@@ -27,9 +27,6 @@ pub enum DeskError {
     /// The store failed, e.g. a full disk.
     #[error("the store failed: {0}")]
     Store(String),
-    /// The rules do not take the record as it is; the same again is refused again.
-    #[error("the record was refused: {0}")]
-    Refused(String),
 }
 
 /// Who commissions.
@@ -135,7 +132,7 @@ pub trait Desk: Send + Sync {
 
     /// In one transaction: records the attempt as an intent to synchronize (once for its id),
     /// creates the device when it is new to the store and `device` is there, and forgets the
-    /// unfinished state of that id. [`DeskError::Refused`] when the rules do not take the attempt.
+    /// unfinished state of that id. What the rules do not take waits for a person; it is never lost.
     async fn record(&self, attempt: &Attempt, device: Option<&CommissionedDevice>) -> Result<(), DeskError>;
 }
 

@@ -32,34 +32,12 @@ pub struct Record {
 }
 
 impl Record {
-    /// Writes it. When the rules refuse it as it is, the work is recorded without its device:
-    /// the device says what it likes, and the technician's work must not be lost for that.
+    /// Writes it.
     ///
     /// # Errors
-    /// When the store fails, or refuses that too.
+    /// When the store fails.
     pub async fn write(&self, desk: &dyn Desk) -> Result<(), DeskError> {
-        match desk.record(&self.attempt, self.device.as_ref()).await {
-            Err(DeskError::Refused(why)) => {
-                tracing::warn!(attempt.id = %self.attempt.id, why, "the record is refused as it is; it is kept without its device");
-                desk.record(&without_device(&self.attempt), None).await
-            }
-            other => other,
-        }
-    }
-}
-
-/// Only what the app itself knows.
-fn without_device(attempt: &Attempt) -> Attempt {
-    Attempt {
-        device_id: None,
-        serial: None,
-        site_id: None,
-        firmware: None,
-        identity_verified: false,
-        receipt: None,
-        epoch: None,
-        network_name: None,
-        ..attempt.clone()
+        desk.record(&self.attempt, self.device.as_ref()).await
     }
 }
 

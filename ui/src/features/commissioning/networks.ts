@@ -33,7 +33,8 @@ const WPA: [number, number] = [8, 63];
  */
 export function passphraseFault(passphrase: string, auth: string | null): 'passphrase-short' | 'passphrase-long' | 'passphrase-wep' | null {
   const bytes = new TextEncoder().encode(passphrase).length;
-  if (auth === null && bytes === 0) return null;
+  // Five characters are a short WEP key.
+  if (auth === null && (bytes === 0 || bytes === 5)) return null;
   const [least, most] = LENGTHS[auth ?? ''] ?? WPA;
   if (bytes >= least && bytes <= most) return null;
   if (auth === 'wep') return 'passphrase-wep';
