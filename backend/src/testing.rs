@@ -112,9 +112,18 @@ impl Log {
     /// The last line about an answer on that route.
     #[must_use]
     pub fn answered(&self, route: &str) -> String {
+        self.find(|line| line.contains("answered") && line.contains(&format!("route={route} ")))
+    }
+
+    /// The last line with those words.
+    #[must_use]
+    pub fn last(&self, words: &str) -> String {
+        self.find(|line| line.contains(words))
+    }
+
+    fn find(&self, is_it: impl Fn(&str) -> bool) -> String {
         let text = String::from_utf8_lossy(&self.lines.0.lock().expect("a log")).into_owned();
-        let last = text.lines().rfind(|line| line.contains("answered") && line.contains(&format!("route={route} ")));
-        last.unwrap_or_else(|| panic!("nothing is logged about {route}:\n{text}")).to_owned()
+        text.lines().rfind(|line| is_it(line)).unwrap_or_else(|| panic!("it is not logged:\n{text}")).to_owned()
     }
 }
 

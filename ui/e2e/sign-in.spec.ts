@@ -38,6 +38,20 @@ test('an organization that does not exist is told from a wrong password, and a m
   await expect(page.getByText('There is no organization')).toHaveCount(0);
 });
 
+test('at the address of an organization nobody is asked which one', async ({ page, baseURL }) => {
+  const own = new URL('/sign-in', baseURL);
+  own.hostname = 'verdant.localhost';
+  await page.goto(own.href);
+  await expect(page.getByText(`to ${tenant('verdant').display_name}`)).toBeVisible();
+  await expect(page.getByLabel('Organization')).toHaveCount(0);
+  const who = person('viewer', 'verdant');
+  await page.getByLabel('E-mail').fill(who.email);
+  await page.getByLabel('Password', { exact: true }).fill(who.password);
+  await page.getByRole('button', { name: 'Sign in' }).click();
+  await expect(page.getByRole('heading', { level: 1, name: 'Devices' })).toBeVisible();
+  await expect(page.getByRole('link', { name: tenant('verdant').display_name })).toBeVisible();
+});
+
 test('after signing out, the pages are closed', async ({ page }) => {
   await signIn(page, 'viewer');
   await page.getByRole('button', { name: /^You:/ }).click();

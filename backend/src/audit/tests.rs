@@ -35,6 +35,10 @@ async fn an_entry_is_never_changed_or_deleted_by_the_app() {
             assert!(error.contains("insert-only") || error.contains("permission denied"), "{}: {error}", app.engine);
         }
     }
+    let app = App::sqlite().await;
+    let acme = app.tenant("acme").await;
+    let replace = "insert or replace into audit select * from audit where tenant_id = $1 and n = 1";
+    assert!(acme.db_write().await.query(replace).execute().await.expect_err("insert-only").to_string().contains("insert-only"));
 }
 
 #[tokio::test]

@@ -257,7 +257,9 @@ async fn open(path: &Path, create: bool, migrator: &Migrator) -> Result<Pools, D
         .synchronous(SqliteSynchronous::Full)
         .foreign_keys(true)
         .busy_timeout(Duration::from_secs(10))
-        .pragma("trusted_schema", "off");
+        .pragma("trusted_schema", "off")
+        // `insert or replace` deletes: without this the triggers that forbid it would not hear of it.
+        .pragma("recursive_triggers", "on");
     let pool = |connections| {
         SqlitePoolOptions::new()
             .max_connections(connections)

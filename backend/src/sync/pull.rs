@@ -28,7 +28,7 @@ use tokio::{
     sync::{broadcast::{self, error::TryRecvError}, mpsc},
     time::Instant,
 };
-use tracing::Instrument as _;
+use tracing::{Instrument as _, Span};
 use zstd::stream::write::Encoder;
 
 use super::store;
@@ -57,7 +57,7 @@ const FRAME_BYTES: usize = 512 * 1024;
 /// Whatever the store says before the first byte; later the stream is cut off.
 pub async fn body(mut caller: Caller<need::Sync>, state: AppState, request: &PullRequest) -> Result<Body, DbError> {
     // Subscribed before the rows are read, so that nothing falls in between.
-    let right = Right { events: state.bus.subscribe(caller.tenant()), ticket: caller.ticket(), checked: Instant::now(), state };
+    let right = Right { events: state.bus.subscribe(caller.tenant()), ticket: caller.ticket(), checked: Instant::now(), state, span: Span::current() };
     let begin = begin(&mut caller, request).await?;
     let (chunks, received) = mpsc::channel(QUEUE);
     let until = Instant::now() + PATIENCE;
@@ -82,6 +82,8 @@ struct Right {
     ticket: Ticket,
     events: broadcast::Receiver<Event>,
     checked: Instant,
+    /// Of the request: the body goes out after its handler is done.
+    span: Span,
 }
 
 impl Right {
@@ -107,14 +109,18 @@ impl Right {
 
 /// The chunks, until they end or the right to them does; then the body breaks off.
 fn permitted(received: mpsc::Receiver<io::Result<Bytes>>, right: Right) -> impl Stream<Item = io::Result<Bytes>> {
-    stream::unfold(Some((received, right)), |open| async move {
-        let (mut received, mut right) = open?;
-        let chunk = received.recv().await?;
-        if right.holds().await {
-            return Some((chunk, Some((received, right))));
-        }
-        tracing::info!("a pull was cut off: the right to it ended");
-        Some((Err(io::Error::other("cut off")), None))
+    stream::unfold(Some((received, right)), |open| {
+        let span = open.as_ref().map_or_else(Span::none, |(_, right)| right.span.clone());
+        let next = async move {
+            let (mut received, mut right) = open?;
+            let chunk = received.recv().await?;
+            if right.holds().await {
+                return Some((chunk, Some((received, right))));
+            }
+            tracing::info!("a pull was cut off: the right to it ended");
+            Some((Err(io::Error::other("cut off")), None))
+        };
+        next.instrument(span)
     })
 }
 
@@ -282,14 +288,14 @@ mod tests {
     use crate::{
         audit::Author,
         tenancy,
-        testing::{App, Tenant},
+        testing::{App, Log, Tenant},
     };
 
     async fn right(tenant: &Tenant) -> (Right, crate::testing::Actor) {
         let person = tenant.person(Role::Technician).await;
         let ticket = Ticket::for_test(tenant.id, &person.token, Permission::Sync, "technician");
         let state = tenant.app.state.clone();
-        (Right { events: state.bus.subscribe(tenant.id), ticket, checked: Instant::now(), state }, person)
+        (Right { events: state.bus.subscribe(tenant.id), ticket, checked: Instant::now(), state, span: tracing::info_span!("request", tenant.id = %tenant.id) }, person)
     }
 
     #[tokio::test]
@@ -297,6 +303,7 @@ mod tests {
         for app in App::both().await {
             let acme = app.tenant("acme").await;
             let owner = acme.person(Role::Owner).await;
+            let log = Log::of_this_thread();
             for removes in [true, false] {
                 let (right, person) = right(&acme).await;
                 let (chunks, received) = mpsc::channel(8);
@@ -311,6 +318,7 @@ mod tests {
                 }
                 assert!(body.next().await.is_some_and(|chunk| chunk.is_err()), "{}: the body breaks off", app.engine);
                 assert!(body.next().await.is_none());
+                assert!(log.last("cut off").contains(&format!("tenant.id={}", acme.id)), "the line does not say whose");
             }
         }
     }

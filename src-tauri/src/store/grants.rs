@@ -25,11 +25,17 @@ pub struct Taken {
     pub nonce: [u8; 16],
 }
 
-/// Adds grants of a fetched pack; known ones stay as they are.
+/// Takes in a fetched pack, which is all that this replica may still use: free ones that are not in it were
+/// taken back, or are of a past that the server lost. Known ones stay as they are.
 ///
 /// # Errors
 /// [`StoreError`].
-pub fn add(db: &Connection, grants: &[(Grant, SignedGrant)]) -> Result<(), StoreError> {
+pub fn take_in(db: &Connection, grants: &[(Grant, SignedGrant)]) -> Result<(), StoreError> {
+    let free: Vec<[u8; 16]> = db.prepare_cached("select id from claim_grant where state = 'free'")?.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
+    let mut forget = db.prepare_cached("delete from claim_grant where id = ?1")?;
+    for id in free.iter().filter(|id| !grants.iter().any(|(grant, _)| grant.id.0.as_bytes() == *id)) {
+        forget.execute([id])?;
+    }
     let sql = "insert into claim_grant (id, not_after, signed, state) values (?1, ?2, ?3, 'free') on conflict (id) do nothing";
     let mut statement = db.prepare_cached(sql)?;
     for (grant, signed) in grants {
@@ -53,6 +59,16 @@ pub fn count_free(db: &Connection, until: Millis) -> Result<u32, StoreError> {
 /// [`StoreError`].
 pub fn forget_ended(db: &Connection, now: Millis) -> Result<(), StoreError> {
     db.prepare_cached("delete from claim_grant where not_after < ?1 and state in ('free', 'spent')")?.execute([now.0])?;
+    Ok(())
+}
+
+/// Forgets those that are in nobody's hands: the person may not commission any more, or the replica has
+/// another name now.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn forget_free(db: &Connection) -> Result<(), StoreError> {
+    db.prepare_cached("delete from claim_grant where state = 'free'")?.execute([])?;
     Ok(())
 }
 

@@ -172,8 +172,8 @@ fn grant(n: u128, not_after: i64, sites: &[u128]) -> (Grant, omniot_shared::clai
 fn a_grant_is_kept_for_one_device_until_it_is_settled() {
     let (_folder, store) = store();
     let pack = [grant(1, 900, &[]), grant(2, 500, &[]), grant(3, 400, &[8]), grant(4, 50, &[])];
-    store.edit(|db| grants::add(db, &pack)).unwrap();
-    store.edit(|db| grants::add(db, &pack)).unwrap();
+    store.edit(|db| grants::take_in(db, &pack)).unwrap();
+    store.edit(|db| grants::take_in(db, &pack)).unwrap();
     let here = SiteId(Uuid::from_u128(1));
     let take = |serial: &str, nonce| store.edit(|db| grants::take(db, here, serial, [nonce; 16], Millis(100))).unwrap();
     let first = take("A", 1).unwrap();
@@ -188,9 +188,25 @@ fn a_grant_is_kept_for_one_device_until_it_is_settled() {
     store.edit(|db| grants::give_back(db, first.id)).unwrap();
     assert_eq!(take("A", 9).unwrap(), first, "what was sent is for that device alone");
     store.edit(|db| grants::spend(db, first.id)).unwrap();
-    store.edit(|db| grants::add(db, &pack)).unwrap();
+    store.edit(|db| grants::take_in(db, &pack)).unwrap();
     assert_eq!(take("A", 4), None, "a spent grant does not come back");
     assert_eq!(store.read(|db| grants::count_free(db, Millis(100))).unwrap(), 1, "the one of another site");
+}
+
+#[test]
+fn a_pack_is_all_there_is_and_what_was_taken_stays_with_its_device() {
+    let (_folder, store) = store();
+    let pack = [grant(1, 500, &[]), grant(2, 600, &[]), grant(3, 700, &[])];
+    store.edit(|db| grants::take_in(db, &pack)).unwrap();
+    let here = SiteId(Uuid::from_u128(1));
+    let take = |serial: &str| store.edit(|db| grants::take(db, here, serial, [1; 16], Millis(100))).unwrap();
+    let first = take("A").unwrap();
+    store.edit(|db| grants::take_in(db, &[grant(4, 400, &[]), grant(3, 700, &[])])).unwrap();
+    assert_eq!(store.read(|db| grants::count_free(db, Millis(100))).unwrap(), 2, "the one that the server took back is gone");
+    assert_eq!(take("A").unwrap(), first, "what may have been sent is not taken from its device");
+    assert_eq!(take("B").unwrap().id, grant(4, 400, &[]).0.id);
+    store.edit(|db| grants::forget_free(db)).unwrap();
+    assert_eq!((take("C"), take("A").unwrap()), (None, first));
 }
 
 #[test]

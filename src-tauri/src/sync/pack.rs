@@ -34,7 +34,7 @@ struct Pack {
     grants: Vec<String>,
 }
 
-/// Fetches grants when they run low and the person may commission. `left` is how many there were after the
+/// Fetches grants when they run low or may be good no longer, and the person may commission. `left` is how many there were after the
 /// last time, `None` when that says nothing any more.
 ///
 /// # Errors
@@ -63,7 +63,7 @@ pub async fn fill(account: &Account, server: &Server, left: &mut Option<u32>) ->
     read.retain(|(grant, _)| grant.tenant == tenant);
     let added = on(account, move |store| {
         store.edit(|db| {
-            grants::add(db, &read)?;
+            grants::take_in(db, &read)?;
             grants::count_free(db, now.plus(USEFUL_MS))
         })
     });
@@ -74,9 +74,10 @@ pub async fn fill(account: &Account, server: &Server, left: &mut Option<u32>) ->
 /// Whether to ask for more, with so many free ones now and so many `left` after the last time.
 const fn is_low(free: u32, left: Option<u32>) -> bool {
     match left {
+        // Some may have been taken back meanwhile, however many there are.
+        None => true,
         _ if free >= LOW => false,
         Some(left) => free + STEP <= left,
-        None => true,
     }
 }
 
@@ -91,8 +92,8 @@ mod tests {
 
     #[test]
     fn a_pack_is_filled_long_before_it_is_empty_and_not_asked_for_in_vain() {
-        assert!(!is_low(FULL, None) && !is_low(LOW, None));
-        assert!(is_low(LOW - 1, None), "half a pack is no stock for a day without a network");
+        assert!(is_low(FULL, None), "the server is asked now and then which are still good");
+        assert!(!is_low(LOW, Some(FULL)) && is_low(LOW - 1, Some(FULL)), "half a pack is no stock for a day without a network");
         assert!(!is_low(55, Some(60)), "the server had no more just now");
         assert!(is_low(50, Some(60)));
     }

@@ -17,7 +17,7 @@ use crate::{
     accounts::Account,
     chance,
     events::Event,
-    store::replica::Open,
+    store::{grants, replica::Open},
     transport::{Server, Trouble},
 };
 
@@ -78,9 +78,13 @@ pub(super) enum Rename {
 pub(super) async fn rename(account: &Account, why: Rename) -> Result<(), Failure> {
     let client = ClientId(chance::fresh_uuid(account.clock.now()));
     on(account, move |store| {
-        store.edit(|db| match why {
-            Rename::Fork => client::fork(&mut Open(db), client),
-            Rename::Restore => client::restored(&mut Open(db), client),
+        store.edit(|db| {
+            // Grants are made out to a name: the copy has the same ones, or the server knows them no more.
+            grants::forget_free(db)?;
+            match why {
+                Rename::Fork => client::fork(&mut Open(db), client),
+                Rename::Restore => client::restored(&mut Open(db), client),
+            }
         })
     })
     .await?;

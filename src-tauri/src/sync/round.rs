@@ -5,7 +5,7 @@
 //! Deliberately not here: when (`driver`), and what frames and receipts do (the core).
 
 use omniot_shared::{
-    roles::Role,
+    roles::{Permission, Role},
     sync::{
         Seq,
         client::{self, Greeting, Published, Pull, Replica, Step},
@@ -18,7 +18,7 @@ use super::{Failure, frames::Frames, on, pack, pushing::{Rename, push, rename}};
 use crate::{
     accounts::Account,
     events::Event,
-    store::{StoreError, replica::Open},
+    store::{StoreError, grants, replica::Open},
     transport::{Server, Trouble, Unreachable},
 };
 
@@ -93,7 +93,9 @@ pub async fn keep_role(account: &Account, role: Role) -> Result<(), Failure> {
                 return Ok(());
             }
             meta.role = role;
-            replica.save_meta(&meta)
+            replica.save_meta(&meta)?;
+            // The server has taken them back.
+            if role.may(Permission::DeviceCommission) { Ok(()) } else { grants::forget_free(db) }
         })
     })
     .await

@@ -25,7 +25,10 @@ const SPEND: &str = "
     update claim_grant set spent_at = $3, spent_key = $4, device_id = $5
     where tenant_id = $1 and id = $2 and spent_at is null and revoked_at is null";
 const REVOKE: &str = "update claim_grant set revoked_at = $3 where tenant_id = $1 and id = $2 and spent_at is null and revoked_at is null";
-const REVOKE_ALL_OF: &str = "update claim_grant set revoked_at = $3 where tenant_id = $1 and person_id = $2 and spent_at is null and revoked_at is null";
+const REVOKE_ALL_OF: &str = "
+    update claim_grant set revoked_at = $3
+    where tenant_id = $1 and person_id = $2 and spent_at is null and revoked_at is null
+      and not exists (select 1 from attempt a where a.tenant_id = $1 and a.grant_id = claim_grant.id)";
 const LIST: &str = "
     select id, person_id, person_name, client_id, issued_at, not_after, revoked_at, spent_at, device_id from claim_grant
     where tenant_id = $1

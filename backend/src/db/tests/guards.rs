@@ -43,6 +43,20 @@ fn a_right_to_a_scope_is_made_only_where_the_list_says() {
 }
 
 #[test]
+fn a_route_is_served_only_through_its_description() {
+    // What the isolation matrix attacks comes from the description; these are not of tenants.
+    let allowed = ["lib.rs", "server/internal.rs", "server/ui.rs"];
+    for (path, text) in sources().iter().filter(|(path, _)| !is_test(path)) {
+        let plain = text.split("#[cfg(test)]").next().unwrap_or_default();
+        let used = [".route(", ".nest_service(", ".fallback_service(", ".route_service("].iter().any(|way| plain.contains(way));
+        let listed = allowed.iter().any(|place| path.to_string_lossy().ends_with(&format!("/src/{place}")));
+        assert!(!used || listed, "{} serves a route that stands in no description: use routes!", path.display());
+    }
+    let edge = sources().into_iter().find(|(path, _)| path.ends_with("src/lib.rs")).expect("the edge").1;
+    assert_eq!(edge.matches(".route(").count(), 1, "the description itself is the only route without one");
+}
+
+#[test]
 fn both_engines_have_the_same_migrations() {
     for kind in ["tenant", "control"] {
         let names = |engine: &str| -> BTreeSet<String> {
