@@ -1,11 +1,12 @@
 # Two commands: `make run` and `make test`. Each is a short script in scripts/.
 
-.PHONY: sim help run test bench reset screenshots
+.PHONY: sim help run test bench bench-sync reset screenshots
 
 help:
 	@echo 'make run [HEADLESS=1]  build and start the whole platform with demo tenants (data in ./data)'
 	@echo 'make test              everything that CI runs'
 	@echo 'make bench             the measurements of docs/PERFORMANCE.md'
+	@echo 'make bench-sync        … of synchronization: large first syncs, offline days, live edits, crowds'
 	@echo 'make sim [N= SEED=]    searches N schedules for one that breaks sync'
 	@echo 'make screenshots       the pictures of the README, from the real thing'
 	@echo 'make reset             forget ./data'
@@ -18,6 +19,9 @@ test:
 
 bench:
 	@scripts/bench
+
+bench-sync:
+	@scripts/bench sync
 
 # Searches for schedules that break sync: make sim N=100000 SEED=1
 N ?= 10000

@@ -12,7 +12,9 @@ use omniot_tests::bench::{self, Effort};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_measurements_run() {
-    bench::measure(&App::sqlite_with(Layout::FileEach).await, Effort::GLANCE).await;
+    let app = App::sqlite_with(Layout::FileEach).await;
+    bench::measure(&app, Effort::GLANCE).await;
+    bench::measure_sync(&app, Effort::GLANCE).await;
 }
 
 fn documents(folder: &Path, found: &mut Vec<PathBuf>) {

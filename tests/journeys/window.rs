@@ -47,7 +47,8 @@ impl Technician<'_> {
 
     /// Picks the device out of those nearby and brings it to where it asks for a network or is refused.
     async fn begins(&self, serial: &str) -> String {
-        self.window.press_at(&format!("[data-testid='nearby-{serial}'] button")).await;
+        // Until then the nearest still slips to the front, under a finger too.
+        self.window.press_at(&format!("[data-testid=nearby][aria-busy=false] [data-testid='nearby-{serial}'] button")).await;
         self.comes_to_the_network(serial).await
     }
 

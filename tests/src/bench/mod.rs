@@ -6,10 +6,13 @@
 
 #![allow(clippy::expect_used, clippy::unwrap_used, clippy::print_stdout, reason = "a measurement that cannot be made says so and stops")]
 
+mod crowd;
+mod edits;
 mod first_sync;
 mod load;
 mod provision;
 mod scoped_read;
+mod stock;
 
 use std::time::Duration;
 
@@ -28,21 +31,38 @@ pub struct Effort {
     pub synced: usize,
     /// Tenants that are provisioned.
     pub tenants: usize,
+    /// Devices of a large tenant that an app fetches.
+    pub large: usize,
+    /// Edits of a day without a network.
+    pub edits: usize,
+    /// Edits that another handset waits for, one after the other.
+    pub looks: usize,
+    /// Clients that pull everything at once.
+    pub crowd: usize,
+    /// Clients that listen.
+    pub listeners: usize,
 }
 
 impl Effort {
     /// What docs/PERFORMANCE.md shows.
-    pub const FULL: Self = Self { rounds: 5, round: Duration::from_millis(1_500), listed: 1_000, synced: 10_000, tenants: 300 };
+    pub const FULL: Self = Self { rounds: 5, round: Duration::from_millis(1_500), listed: 1_000, synced: 10_000, tenants: 300, large: 100_000, edits: 1_000, looks: 200, crowd: 100, listeners: 1_000 };
 
     /// Enough to see that the measurements still run.
-    pub const GLANCE: Self = Self { rounds: 1, round: Duration::from_millis(50), listed: 60, synced: 600, tenants: 3 };
+    pub const GLANCE: Self = Self { rounds: 1, round: Duration::from_millis(50), listed: 60, synced: 600, tenants: 3, large: 700, edits: 20, looks: 3, crowd: 3, listeners: 5 };
 }
 
-/// Everything, on one engine.
+/// What `make bench` prints, on one engine.
 pub async fn measure(app: &App, effort: Effort) {
     scoped_read::measure(app, effort).await;
     provision::measure(app, effort).await;
-    first_sync::measure(app, effort).await;
+    first_sync::measure(app, effort, effort.synced, "≤ 2").await;
+}
+
+/// What `make bench-sync` prints, on one engine.
+pub async fn measure_sync(app: &App, effort: Effort) {
+    first_sync::measure(app, effort, effort.large, "≤ 1.7").await;
+    edits::measure(app, effort).await;
+    crowd::measure(app, effort).await;
 }
 
 /// The value below which `share` (0–1) of `samples` lie.

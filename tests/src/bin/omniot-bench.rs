@@ -1,4 +1,4 @@
-//! `make bench`: prints the measurements of docs/PERFORMANCE.md.
+//! `make bench` and, with the word `sync`, `make bench-sync`: print the measurements of docs/PERFORMANCE.md.
 
 #![allow(clippy::print_stdout, reason = "this program prints a report")]
 
@@ -8,9 +8,15 @@ use omniot_tests::bench::{self, Effort};
 #[tokio::main]
 async fn main() {
     println!("{:<64} {:<30} mark", "what", "figure");
-    let sqlite = App::sqlite_with(Layout::FileEach).await;
-    bench::measure(&sqlite, Effort::FULL).await;
+    measure(&App::sqlite_with(Layout::FileEach).await).await;
     for app in App::both().await.into_iter().filter(|app| app.engine == "postgres") {
-        bench::measure(&app, Effort::FULL).await;
+        measure(&app).await;
+    }
+}
+
+async fn measure(app: &App) {
+    match std::env::args().nth(1).as_deref() {
+        Some("sync") => bench::measure_sync(app, Effort::FULL).await,
+        _ => bench::measure(app, Effort::FULL).await,
     }
 }

@@ -17,7 +17,7 @@ pub struct Network {
 }
 
 impl Network {
-    pub(super) async fn to(server: SocketAddr) -> Self {
+    pub(crate) async fn to(server: SocketAddr) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("a bound socket has an address");
         let (up, state) = watch::channel(true);
@@ -57,6 +57,7 @@ async fn carry(mut near: TcpStream, server: SocketAddr, mut up: watch::Receiver<
         return;
     }
     let Ok(mut far) = TcpStream::connect(server).await else { return };
+    let _ = (near.set_nodelay(true), far.set_nodelay(true));
     tokio::select! {
         _ = copy_bidirectional(&mut near, &mut far) => {}
         // Any change: a cut that is mended at once has broken what was open all the same.

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { dayStart } from './audit/api';
 import { detailLines } from './audit/words';
 import { canChooseAnew, type Commission, isJoined, stopKind } from './commissioning/door';
-import { matching, namesDevice, sorted } from './commissioning/nearby';
+import { arranged, matching, namesDevice, sorted } from './commissioning/nearby';
 import { ANOTHER, keyOf, passphraseFault, proposal } from './commissioning/networks';
 import { filled, filterOf } from './devices/api';
 import { safeNext } from './identity/session';
@@ -20,6 +20,13 @@ const device = (name: string, rssi: number, protocol: 'esp' | 'other' = 'esp') =
 describe('nearby devices', () => {
   it('stand nearest first, and strangers last', () => {
     expect(sorted([device('far', -90), device('lamp', -20, 'other'), device('near', -40)]).map(({ name }) => name)).toEqual(['near', 'far', 'lamp']);
+  });
+
+  it('stay where they stand while signals come and go, and new ones come last', () => {
+    const before = ['near', 'far', 'lamp'];
+    const now = [device('new', -20), device('far', -30), device('lamp', -10, 'other'), device('near', -90), device('newer', -50)];
+    expect(arranged(now, before).map(({ name }) => name)).toEqual(['near', 'far', 'new', 'newer', 'lamp']);
+    expect(arranged([device('far', -30)], before).map(({ name }) => name)).toEqual(['far']);
   });
 
   it('are found by their label', () => {

@@ -279,8 +279,8 @@ async fn a_grant_that_a_record_names_serves_its_device_after_its_technician_is_g
         technician.post("/v1/grants/pack", body).await.expect(200);
         let mut scope = acme.db_write().await;
         let grants: Vec<(uuid::Uuid,)> = scope.query("select id from claim_grant where tenant_id = $1 order by id").all().await.expect("grants");
-        let given = "insert into attempt (tenant_id, id, seq, scope, search_text, client_id, technician_id, technician_name, app_version, os, radio, identity_verified, steps, grant_id, outcome, started_at, ended_at)
-            values ($1, $2, 1, 'tenant', '', $2, $3, 'T', '1', 'linux', 'virtual', $4, '[]', $5, 'succeeded', 1, 2)";
+        let given = "insert into attempt (tenant_id, id, seq, scope, client_id, technician_id, technician_name, app_version, os, radio, identity_verified, steps, grant_id, outcome, started_at, ended_at)
+            values ($1, $2, 1, 'tenant', $2, $3, 'T', '1', 'linux', 'virtual', $4, '[]', $5, 'succeeded', 1, 2)";
         scope.query(given).bind(uuid::Uuid::nil()).bind(technician.id).bind(true).bind(grants[0].0).execute().await.expect("a record");
         scope.commit().await.expect("a commit");
         admin.delete(&format!("/v1/people/{}", technician.id)).await.expect(204);

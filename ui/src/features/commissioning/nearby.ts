@@ -1,9 +1,20 @@
 import type { Label, Nearby } from './door';
 
+const ready = (item: Nearby) => (item.protocol === 'esp' ? 0 : 1);
+
 /** Devices that can be commissioned first, then the nearest first; names settle what is equal. */
 export function sorted(items: Nearby[]): Nearby[] {
-  const ready = (item: Nearby) => (item.protocol === 'esp' ? 0 : 1);
   return [...items].sort((a, b) => ready(a) - ready(b) || (b.rssi ?? -127) - (a.rssi ?? -127) || (a.name ?? a.address).localeCompare(b.name ?? b.address));
+}
+
+/**
+ * The same devices where they stood `before` (addresses), so that no other one slips under a finger when a signal
+ * comes and goes. New ones come last among their kind.
+ */
+export function arranged(items: Nearby[], before: readonly string[]): Nearby[] {
+  const places = new Map(before.map((address, place) => [address, place]));
+  const place = ({ address }: Nearby) => places.get(address) ?? before.length;
+  return sorted(items).sort((a, b) => ready(a) - ready(b) || place(a) - place(b));
 }
 
 /** The device in range that a label belongs to. */

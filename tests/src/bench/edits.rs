@@ -1,0 +1,99 @@
+//! A day's edits: made offline, pushed when the network is back, pulled by another handset; and one
+//! edit at a time while both are online.
+
+use std::time::Instant;
+
+use omniot_backend::testing::App;
+use rusqlite::Connection;
+use serde_json::{Value, json};
+
+use super::{Effort, load, percentile, report, stock::{Handset, Stock}};
+use crate::world::Network;
+
+/// Offline edits both ways, then edits seen live.
+pub async fn measure(app: &App, effort: Effort) {
+    let stock = Stock::of(app, "bench-edits", 2 * effort.edits).await;
+    let server = load::serve(omniot_backend::build(app.state.clone())).await;
+    let (near, far) = (Network::to(server).await, Network::to(server).await);
+    let (a, b) = (stock.handset().await, stock.handset().await);
+    stock.sign_in(&a, &near.origin()).await;
+    stock.sign_in(&b, &far.origin()).await;
+    a.synced().await;
+    b.synced().await;
+    let devices = all_devices(&a).await;
+    offline(app, effort, &devices, (&a, &near), (&b, &far)).await;
+    live(app, effort, &devices, &a, &b).await;
+    a.close().await;
+    b.close().await;
+}
+
+async fn all_devices(handset: &Handset) -> Vec<String> {
+    let (mut ids, mut next) = (Vec::new(), String::new());
+    loop {
+        let page = handset.get(&format!("/v1/devices?limit=200{next}")).await;
+        ids.extend(page["items"].as_array().expect("items").iter().filter_map(|item| item["id"].as_str().map(str::to_owned)));
+        let Some(cursor) = page["next"].as_str() else { return ids };
+        next = format!("&cursor={cursor}");
+    }
+}
+
+async fn offline(app: &App, effort: Effort, devices: &[String], (a, near): (&Handset, &Network), (b, far): (&Handset, &Network)) {
+    let count = effort.edits;
+    let (mut saved, mut pushed, mut pulled) = (Vec::new(), Vec::new(), Vec::new());
+    for round in 0..effort.rounds {
+        for (handset, network) in [(a, near), (b, far)] {
+            network.cut();
+            handset.until("/app/sync", |sync| sync["state"] == "offline").await;
+        }
+        let note = format!("edited in round {round}");
+        for id in &devices[..count] {
+            let began = Instant::now();
+            a.ask("PATCH", &format!("/v1/devices/{id}"), json!({"note": note})).await;
+            saved.push(began.elapsed().as_secs_f64() * 1_000.0);
+        }
+        near.restore();
+        let began = Instant::now();
+        a.ask("POST", "/app/sync/now", Value::Null).await;
+        a.until("/app/sync", |sync| sync["pending"] == 0).await;
+        pushed.push(began.elapsed().as_secs_f64() * 1_000.0);
+        a.synced().await;
+        far.restore();
+        let began = Instant::now();
+        b.ask("POST", "/app/sync/now", Value::Null).await;
+        let last = format!("/v1/devices/{}", devices[count - 1]);
+        b.until(&last, |device| device["note"] == note.as_str()).await;
+        pulled.push(began.elapsed().as_secs_f64() * 1_000.0);
+        b.synced().await;
+    }
+    let (commit, engine) = (commit(), app.engine);
+    report(&format!("one edit saved on the handset ÷ a durable commit of rusqlite, {engine}"), &format!("{:.1} ({:.2} / {commit:.2} ms)", percentile(&mut saved, 0.5) / commit, percentile(&mut saved, 0.5)), "");
+    report(&format!("{count} offline edits pushed and acknowledged, {engine}"), &format!("{:.0} ms", percentile(&mut pushed, 0.5)), "≤ 150 ms where a commit takes ≤ 1");
+    report(&format!("… and pulled by another handset, {engine}"), &format!("{:.0} ms", percentile(&mut pulled, 0.5)), "≤ 60 ms");
+}
+
+/// Milliseconds of a durable commit of one small row.
+fn commit() -> f64 {
+    let folder = tempfile::tempdir().expect("a folder");
+    let db = Connection::open(folder.path().join("floor.db")).expect("a file");
+    db.execute_batch("pragma journal_mode=wal; pragma synchronous=full; create table edit (id integer primary key, text text);").expect("a table");
+    let mut took: Vec<f64> = (0..200).map(|n| {
+        let began = Instant::now();
+        db.execute("insert into edit values (?1, ?2)", (n, "edited in a round")).expect("a row");
+        began.elapsed().as_secs_f64() * 1_000.0
+    }).collect();
+    percentile(&mut took, 0.5)
+}
+
+async fn live(app: &App, effort: Effort, devices: &[String], a: &Handset, b: &Handset) {
+    let mut seen = Vec::new();
+    for n in 0..effort.looks {
+        let path = format!("/v1/devices/{}", devices[n % devices.len()]);
+        let note = format!("live {n}");
+        let began = Instant::now();
+        a.ask("PATCH", &path, json!({"note": note})).await;
+        b.until(&path, |device| device["note"] == note.as_str()).await;
+        seen.push(began.elapsed().as_secs_f64() * 1_000.0);
+    }
+    let (half, most) = (percentile(&mut seen, 0.5), percentile(&mut seen, 0.95));
+    report(&format!("an edit on one handset is seen on another, {}", app.engine), &format!("p50 {half:.1} ms, p95 {most:.1} ms"), "≤ 10 / 25 ms");
+}
