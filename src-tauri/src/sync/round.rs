@@ -22,6 +22,8 @@ use crate::{
     transport::{Server, Trouble, Unreachable},
 };
 
+/// So many pushes may follow each other before what they changed is pulled; a long outbox never keeps the news away.
+const PUSHES: usize = 4;
 /// A pull that is overtaken or does not fit is begun anew so often within one round.
 const PULLS: usize = 3;
 /// So many unpacked bytes of a pull are held in memory before they go to disk.
@@ -111,7 +113,13 @@ pub async fn round(account: &Account, server: &Server, pace: &mut Pace) -> Resul
         on(account, |store| store.note(|db| client::requeue_deferred(&mut Open(db)))).await?;
     }
     loop {
-        let pushed = push(account, server, &mut pace.most).await;
+        let mut pushed = push(account, server, &mut pace.most).await;
+        for _ in 1..PUSHES {
+            if !matches!(pushed, Ok(true)) {
+                break;
+            }
+            pushed = push(account, server, &mut pace.most).await;
+        }
         if pace.pulls {
             pull(account, server).await?;
         }
