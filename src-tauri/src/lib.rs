@@ -59,14 +59,18 @@ pub struct Config {
     pub clock: Arc<dyn Clock>,
     /// Deadlines of commissioning.
     pub pace: Pace,
+    /// Where files go that a person asked for.
+    pub exports: PathBuf,
 }
 
 impl Config {
     /// A config with the machine's clock, no radio, no default server and this crate's version.
     #[must_use]
     pub fn new(data_dir: impl Into<PathBuf>) -> Self {
+        let data_dir = data_dir.into();
         Self {
-            data_dir: data_dir.into(),
+            exports: data_dir.join("exports"),
+            data_dir,
             default_server: None,
             radio: RadioChoice::None,
             version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -124,7 +128,7 @@ impl App {
         let commissioning = Commissioning::new(radio, desks, events.clone(), config.clock, settings);
         commissioning.start().await;
         let operator = Operator::new(accounts.vault(), &config.version);
-        let door = Door { accounts, commissioning, operator, version: config.version, default_server: config.default_server };
+        let door = Door { accounts, commissioning, operator, version: config.version, default_server: config.default_server, exports: config.exports };
         Ok(Self { inner: Arc::new(Inner { door, events, lock: Mutex::new(Some(lock)) }) })
     }
 

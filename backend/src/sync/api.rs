@@ -14,7 +14,7 @@ use omniot_shared::{
     sync::{
         frame::MEDIA_TYPE,
         rows::Scope as SyncScope,
-        wire::{HelloRequest, HelloResponse, MAX_PUSH_BYTES, PROTOCOL, PullRequest, PushRequest, PushResponse, SCHEMA},
+        wire::{HelloRequest, HelloResponse, MAX_PUSH_BYTES, PROTOCOL, PullRequest, PushRequest, PushResponse, SCHEMA, VerifyRequest, VerifyResponse},
     },
 };
 
@@ -73,6 +73,17 @@ fn check_form(headers: &HeaderMap, body: &Bytes) -> Result<(), ApiError> {
 pub async fn pull_changes(caller: Reader<need::Sync>, State(state): State<AppState>, Json(request): Json<PullRequest>) -> Result<Response, ApiError> {
     let body = pull::body(caller.0, state, &request).await?;
     Ok(([(header::CONTENT_TYPE, MEDIA_TYPE), (header::CACHE_CONTROL, "no-store")], body).into_response())
+}
+
+/// Compare everything a replica holds with what the server holds, at the same sequence.
+#[utoipa::path(post, path = "/v1/sync/verify", operation_id = "verify_replica", tag = "sync", request_body = VerifyRequest,
+    responses((status = 200, body = VerifyResponse), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody)))]
+pub async fn verify_replica(mut caller: Reader<need::Sync>, Json(asked): Json<VerifyRequest>) -> Result<axum::Json<VerifyResponse>, ApiError> {
+    let scope = caller.scope();
+    let (epoch, seq) = (store::epoch(scope).await?, store::seq(scope).await?);
+    let is_comparable = asked.schema == SCHEMA && asked.epoch == epoch && asked.seq == seq;
+    let whole = if is_comparable { Some(store::whole(scope, SyncScope::Tenant, seq).await?) } else { None };
+    Ok(axum::Json(VerifyResponse { schema: SCHEMA, epoch, seq, whole }))
 }
 
 /// Server-sent events: `changed` with the tenant's sequence, `closed` with a code when access ends.

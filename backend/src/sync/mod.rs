@@ -29,6 +29,7 @@ pub use restore::restored;
 pub fn router() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
         .routes(routes!(api::greet_sync))
+        .routes(routes!(api::verify_replica))
         .routes(routes!(api::push_intents))
         .routes(routes!(api::pull_changes))
         .routes(routes!(api::stream_pokes))

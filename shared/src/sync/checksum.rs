@@ -1,12 +1,14 @@
 //! The order-free digest of a scope: how many rows, and a wrapping sum of a mix of each row's
 //! table, key and sequence (SYNC.md 1.2 *Checksums*).
 //!
-//! It catches missing, extra and stale rows at O(1) a change. Deliberately not here: the payload
-//! (bit rot is found by a sampled full comparison) and any secrecy (it is no MAC).
+//! It catches missing, extra and stale rows at O(1) a change; what rows say is compared on demand
+//! ([`Checksum::add_whole`]). Deliberately not here: any secrecy (it is no MAC).
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::rows::{RowKey, Seq, Table};
+use sha2::{Digest as _, Sha256};
+
+use super::rows::{RowKey, Seq, SyncedRow, Table};
 
 /// Count and digest of the rows of one scope.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize, utoipa::ToSchema)]
@@ -30,6 +32,19 @@ impl Checksum {
     pub fn remove(&mut self, key: RowKey, seq: Seq) {
         self.count = self.count.wrapping_sub(1);
         self.sum = self.sum.wrapping_sub(digest(key, seq));
+    }
+
+    /// Takes a row in with everything it says, in the JSON of the wire: for comparing two stores on
+    /// demand, where [`Checksum::add`] sees keys and sequences only.
+    ///
+    /// # Errors
+    /// When the row has no JSON.
+    pub fn add_whole(&mut self, row: &SyncedRow) -> Result<(), serde_json::Error> {
+        let digest = Sha256::digest(serde_json::to_vec(row)?);
+        let share = digest.iter().take(8).fold(0_u64, |share, byte| share << 8 | u64::from(*byte));
+        self.count = self.count.wrapping_add(1);
+        self.sum = self.sum.wrapping_add(share);
+        Ok(())
     }
 
     /// The checksum of these rows.

@@ -110,6 +110,31 @@ pub struct PullRequest {
     pub cursors: Vec<Cursor>,
 }
 
+/// `POST /v1/sync/verify`: is what I hold what you hold?
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct VerifyRequest {
+    /// [`SCHEMA`] of the client.
+    pub schema: u32,
+    /// The epoch of its cursor.
+    pub epoch: u64,
+    /// How far it has come.
+    pub seq: Seq,
+}
+
+/// What the server holds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct VerifyResponse {
+    /// [`SCHEMA`] of the server.
+    pub schema: u32,
+    /// Its epoch.
+    pub epoch: u64,
+    /// Its sequence.
+    pub seq: Seq,
+    /// Of all rows with everything they say ([`Checksum::add_whole`]); `null` where the two cannot be
+    /// compared: the client has to pull first, or is of another schema.
+    pub whole: Option<Checksum>,
+}
+
 /// How far a client has come in one scope.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[schema(as = SyncCursor)]

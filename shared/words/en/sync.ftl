@@ -34,12 +34,29 @@ sync-never = Not yet
 sync-waiting = Waiting to be sent
 sync-grants = Devices you can claim offline
 sync-traffic = Traffic
-sync-bytes = { $received } bytes received, { $sent } sent
+sync-bytes = { $received } received, { $sent } sent
+sync-storage = Room taken on this machine
 sync-now = Sync now
 sync-needs-sign-in-text = Your session has ended. You can go on working here; sign in again to send your changes.
 sync-locked-text = This organization is no longer open to you on this machine. Ask an admin.
 sync-clock-ahead = This machine's clock is { $by } ahead. Times are corrected when they are sent.
 sync-clock-behind = This machine's clock is { $by } behind. Times are corrected when they are sent.
+
+care-title = Your data on this machine
+care-verify = Verify my data
+care-verify-hint = Compares every record here with the server's, to the last letter. It needs a connection.
+care-same = { $count ->
+    [one] The one record here is the same as on the server.
+   *[other] All { $count } records here are the same as on the server.
+}
+care-different = Something here was not as the server has it. Everything is fetched anew now; your own unsent changes are kept.
+care-other-version = App and server are of different versions, so their records cannot be compared. Update the app.
+care-export = Save unsent changes ({ $count })
+care-export-hint = Writes what has not reached the server into a file, for support or safekeeping. Nothing is removed here.
+care-saved = { $count ->
+    [one] One change is saved in
+   *[other] { $count } changes are saved in
+}
 
 attention-lead = What has been sent, what waits, and what the server did not take.
 attention-browser = Nothing waits here

@@ -5,7 +5,7 @@
 //! otherwise ([`proxy`]); `/v1/operator/…` belongs to the platform's [`operator`], who needs no account. Answers have the server's shapes, so the page does not know which it was.
 //! Deliberately not here: rules of any kind. To make an operation offline-capable: a line in [`Door::local`].
 
-use std::{str::FromStr, sync::Arc};
+use std::{path::PathBuf, str::FromStr, sync::Arc};
 
 use omniot_shared::ids::{DeviceId, ModelId, SiteId};
 use reqwest::Method;
@@ -42,6 +42,8 @@ pub struct Door {
     pub version: String,
     /// The server that is offered first.
     pub default_server: Option<String>,
+    /// Where files go that a person asked for.
+    pub exports: PathBuf,
 }
 
 impl Door {

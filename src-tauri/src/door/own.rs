@@ -2,6 +2,8 @@
 //!
 //! Deliberately not here: radio, labels and commissions (`commissioning::api`).
 
+use std::path::Path as Folder;
+
 use serde_json::{Value, json};
 
 use super::{
@@ -9,7 +11,11 @@ use super::{
     path::{Path, body},
     writes::refused,
 };
-use crate::{accounts::Account, sync::{self, status::State}};
+use crate::{
+    accounts::Account,
+    files,
+    sync::{self, Verified, status::State},
+};
 
 /// Answers a path under `/app`.
 ///
@@ -52,6 +58,8 @@ pub async fn answer(door: &Door, method: &str, path: &Path, given: Option<&Value
             }
             sync_status(door).await
         }
+        ("POST", ["app", "sync", "verify"]) => verify(&*door.account()?).await,
+        ("POST", ["app", "sync", "export"]) => export(&*door.account()?, &door.exports).await,
         ("GET", ["app", "sync", "attention"]) => {
             let items = sync::attention(&*door.account()?).await.map_err(|error| error.reply())?;
             Ok(Reply::ok(json!({"items": items, "next": null})))
@@ -106,10 +114,31 @@ async fn sync_status(door: &Door) -> Result<Reply, Reply> {
             "clock_skew_ms": null,
             "bytes_in": 0,
             "bytes_out": 0,
+            "storage_bytes": 0,
             "error": error,
         }))),
         None => status(&*door.account()?).await,
     }
+}
+
+async fn verify(account: &Account) -> Result<Reply, Reply> {
+    let verified = sync::verify(account).await.map_err(|failure| failure.reply())?;
+    Ok(Reply::ok(match verified {
+        Verified::Same(rows) => json!({"result": "same", "rows": rows}),
+        Verified::Different => json!({"result": "different"}),
+        Verified::OtherVersion => json!({"result": "other_version"}),
+    }))
+}
+
+/// Writes what has not reached the server into a file that a person can take away.
+async fn export(account: &Account, folder: &Folder) -> Result<Reply, Reply> {
+    let changes = sync::unsent(account).await.map_err(|error| error.reply())?;
+    let (me, now, count) = (account.me(), account.clock.now(), changes.len());
+    let file = folder.join(format!("omniot-{}-{}.json", me.tenant.name, now.0));
+    let text = json!({"tenant": me.tenant, "person": me.person, "app_version": account.version, "exported_at": now, "changes": changes});
+    let written = std::fs::create_dir_all(folder).and_then(|()| files::replace(&file, format!("{text:#}").as_bytes()));
+    written.map_err(|error| Reply::error(507, "not_exported", &format!("the file {} cannot be written: {error}", file.display())))?;
+    Ok(Reply::ok(json!({"path": file, "changes": count})))
 }
 
 async fn status(account: &Account) -> Result<Reply, Reply> {
@@ -125,6 +154,7 @@ async fn status(account: &Account) -> Result<Reply, Reply> {
         "clock_skew_ms": status.clock_skew_ms,
         "bytes_in": bytes_in,
         "bytes_out": bytes_out,
+        "storage_bytes": account.store.bytes(),
         "error": status.error,
     })))
 }

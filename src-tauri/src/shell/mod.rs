@@ -31,7 +31,7 @@ pub fn run() -> Result<(), Box<dyn std::error::Error>> {
         .plugin(tauri_plugin_deep_link::init())
         .invoke_handler(tauri::generate_handler![command::request])
         .setup(|app| {
-            let settings = settings::from_environment(app.path().app_data_dir()?);
+            let settings = settings::from_environment(app.path().app_data_dir()?, app.path().download_dir().ok());
             app.manage(tauri::async_runtime::block_on(Core::open(settings)));
             app.manage(links::Waiting::default());
             window::open(app.handle())?;

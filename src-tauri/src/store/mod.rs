@@ -125,6 +125,13 @@ impl Store {
         transact(&mut writers.pulled, &mut apply)
     }
 
+    /// What the replica takes on the disk, without the reserved room.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        let of = |ending: &str| std::fs::metadata(self.path.with_extension(ending)).map_or(0, |file| file.len());
+        of("db") + of("db-wal")
+    }
+
     /// From now on edits are refused; those under way are finished before this returns.
     pub fn leave(&self) {
         let _nobody_writes = self.writers();

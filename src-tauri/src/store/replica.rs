@@ -2,10 +2,12 @@
 //!
 //! Deliberately not here: when a transaction begins and with which durability ([`super::Store`]).
 
+use std::collections::HashMap;
+
 use omniot_shared::{
     ids::IntentId,
     sync::{
-        RowKey, Seq, SyncedRow, Table,
+        Checksum, RowKey, Seq, SyncedRow, Table,
         client::{Delta, Entry, Meta, Replica, State},
     },
     time::Millis,
@@ -64,6 +66,28 @@ pub fn server_row(db: &Connection, key: RowKey) -> Result<Option<SyncedRow>, Sto
         Some(whole) => Ok(whole.map(|whole| serde_json::from_str(&whole)).transpose()?),
         None => rows::get(db, key),
     }
+}
+
+/// The digest of the server's rows, as they are here, with everything they say.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn whole(db: &Connection) -> Result<Checksum, StoreError> {
+    let mut whole = Checksum::default();
+    let under: HashMap<RowKey, Option<SyncedRow>> = Open(db).preimages()?.into_iter().collect();
+    for row in under.values().flatten() {
+        whole.add_whole(row)?;
+    }
+    for table in Table::ALL {
+        rows::each(db, table, |row| {
+            // A row that only this replica knows, or one whose own row was counted above.
+            if row.seq != Seq(0) && !under.contains_key(&row.row.key()) {
+                whole.add_whole(&row)?;
+            }
+            Ok(())
+        })?;
+    }
+    Ok(whole)
 }
 
 /// How many intents are in these states.

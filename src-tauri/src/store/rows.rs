@@ -49,6 +49,31 @@ pub fn get(db: &Connection, key: RowKey) -> Result<Option<SyncedRow>, StoreError
     }
 }
 
+/// Every row of a table, one after the other.
+///
+/// # Errors
+/// [`StoreError`], of the visitor too.
+pub fn each(db: &Connection, table: Table, mut visit: impl FnMut(SyncedRow) -> Result<(), StoreError>) -> Result<(), StoreError> {
+    let (sql, seq_at) = match table {
+        Table::Site => (format!("select {SITE}, seq from site"), 6),
+        Table::Model => (format!("select {MODEL}, seq from model"), 5),
+        Table::Device => (format!("select {DEVICE}, seq from device d"), 10),
+        Table::Attempt => ("select whole, seq from attempt".to_owned(), 1),
+    };
+    let mut statement = db.prepare_cached(&sql)?;
+    let mut found = statement.query([])?;
+    while let Some(row) = found.next()? {
+        let read = match table {
+            Table::Site => Row::Site(site(row)?),
+            Table::Model => Row::Model(model(row)?),
+            Table::Device => Row::Device(device(row)?),
+            Table::Attempt => Row::Attempt(Box::new(attempt(row)?)),
+        };
+        visit(SyncedRow { seq: Seq(row.get(seq_at)?), row: read })?;
+    }
+    Ok(())
+}
+
 /// The sequence of the row at `key`, without reading the rest.
 ///
 /// # Errors

@@ -6,7 +6,7 @@ use omniot_shared::{
     ids::{AttemptId, DeviceId, ModelId, SiteId, TenantId},
     sync::{
         Change, RowKey, Table,
-        client::{Entry, State},
+        client::{Entry, Replica as _, State},
     },
 };
 use rusqlite::Connection;
@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use crate::{
     accounts::Account,
-    store::{StoreError, on_worker, replica},
+    store::{StoreError, on_worker, replica::{self, Open}},
 };
 
 /// The changes that need a person, oldest first.
@@ -25,6 +25,20 @@ pub async fn attention(account: &Account) -> Result<Vec<Value>, StoreError> {
     let tenant = account.me().tenant.id;
     on_worker(&account.store, move |store| {
         store.read(|db| replica::attention(db)?.iter().map(|entry| item(db, entry, tenant)).collect())
+    })
+    .await
+}
+
+/// Everything that has not reached the server, as it would be sent: for whoever has to save it without one.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn unsent(account: &Account) -> Result<Vec<Value>, StoreError> {
+    on_worker(&account.store, |store| {
+        store.read(|db| {
+            let waiting = Open(db).outbox()?.into_iter().filter(|entry| matches!(entry.state, State::Waiting | State::Deferred { .. }));
+            waiting.chain(replica::attention(db)?).map(|entry| Ok(json!({"state": entry.state.name(), "intent": entry.intent}))).collect()
+        })
     })
     .await
 }

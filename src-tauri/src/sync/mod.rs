@@ -16,6 +16,7 @@ use rusqlite::Transaction;
 use crate::{
     accounts::Account,
     chance,
+    door::Reply,
     events::Event,
     store::{
         Store, StoreError, grants, on_worker,
@@ -36,9 +37,11 @@ mod schedules;
 pub mod status;
 #[cfg(test)]
 mod tests;
+mod verifying;
 
-pub use attention::attention;
+pub use attention::{attention, unsent};
 pub use driver::run;
+pub use verifying::{Verified, verify};
 
 /// Why a round did not come to its end.
 #[derive(Debug, thiserror::Error)]
@@ -57,6 +60,18 @@ pub enum Failure {
         /// It was everything there is, not what came after something that is here.
         fresh: bool,
     },
+}
+
+impl Failure {
+    /// As an answer of the door.
+    #[must_use]
+    pub fn reply(&self) -> Reply {
+        match self {
+            Self::Trouble(trouble) => trouble.reply(),
+            Self::Store(error) => error.reply(),
+            Self::Unfit { detail, .. } => Reply::error(502, "data_mismatch", detail),
+        }
+    }
 }
 
 /// What waits in an account.

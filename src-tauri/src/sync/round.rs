@@ -143,7 +143,7 @@ pub async fn knows(account: &Account, seq: Seq) -> bool {
 
 /// Pulls up to a checkpoint. What cannot be taken is begun anew once; that it cannot be taken from its
 /// beginning either is for the driver to leave alone.
-async fn pull(account: &Account, server: &Server) -> Result<(), Failure> {
+pub(super) async fn pull(account: &Account, server: &Server) -> Result<(), Failure> {
     let mut is_anew = false;
     for _ in 0..PULLS {
         let pulled = pull_once(account, server).await;

@@ -14,7 +14,7 @@ mod site;
 use std::collections::HashMap;
 
 use omniot_shared::sync::{
-    Row, RowKey, Seq, SyncedRow, Table,
+    Checksum, Row, RowKey, Seq, SyncedRow, Table,
     policy::Stamps,
     rows::Scope as SyncScope,
     wire::{Departure, Gone},
@@ -118,6 +118,27 @@ async fn since_in<T: Stored>(scope: &mut Scope, of: SyncScope, after: Seq, until
     );
     let rows: Vec<T> = scope.query(AssertSqlSafe(sql)).bind(of.name()).bind(after.0).bind(until.0).bind(limit).all().await?;
     rows.into_iter().map(|row| Ok(SyncedRow { seq: row.seq(), row: row.row()? })).collect()
+}
+
+/// How many rows are read at once to be compared.
+const COMPARED_AT_ONCE: u32 = 1_000;
+
+/// The digest of every row up to `until` with everything it says.
+///
+/// # Errors
+/// Whatever the store says.
+pub async fn whole(scope: &mut Scope, of: SyncScope, until: Seq) -> Result<Checksum, DbError> {
+    let mut whole = Checksum::default();
+    for table in Table::ALL {
+        let mut after = Seq(0);
+        loop {
+            let rows = since(scope, table, of, after, until, COMPARED_AT_ONCE).await?;
+            let Some(last) = rows.last() else { break };
+            after = last.seq;
+            rows.iter().try_for_each(|row| whole.add_whole(row)).map_err(|_| unreadable("a row has no JSON"))?;
+        }
+    }
+    Ok(whole)
 }
 
 /// Writes rows under their new sequences.

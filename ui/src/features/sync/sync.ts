@@ -13,6 +13,8 @@ export interface Sync {
   clock_skew_ms: number | null;
   bytes_in: number;
   bytes_out: number;
+  /** What the replica takes on this machine. */
+  storage_bytes?: number;
   /** Why it does not get on; `stopped` never gets on by itself. */
   error?: { code: string; detail: string | null } | null;
   /** How many devices can still be claimed without a network. */
@@ -59,6 +61,19 @@ export function createAttention() {
 /** Synchronizes at once. */
 export function syncNow(): Promise<unknown> {
   return door('POST', '/app/sync/now');
+}
+
+/** What comparing everything here with the server's came to. */
+export type Verified = { result: 'same'; rows: number } | { result: 'different' | 'other_version' };
+
+/** Compares everything that is here with what the server holds. */
+export function verify(): Promise<Verified> {
+  return door<Verified>('POST', '/app/sync/verify');
+}
+
+/** Writes the changes that have not reached the server into a file. */
+export function exportUnsent(): Promise<{ path: string; changes: number }> {
+  return door('POST', '/app/sync/export');
 }
 
 /** Sends a refused change again. */

@@ -796,6 +796,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/sync/verify": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Compare everything a replica holds with what the server holds, at the same sequence. */
+        post: operations["verify_replica"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/tenant-card": {
         parameters: {
             query?: never;
@@ -1035,6 +1052,19 @@ export interface components {
             body: components["schemas"]["Attempt"];
             /** @enum {string} */
             kind: "attempt.record";
+        };
+        /** @description Count and digest of the rows of one scope. */
+        Checksum: {
+            /**
+             * Format: int64
+             * @description How many rows.
+             */
+            count: number;
+            /**
+             * @description Sixteen hex digits.
+             * @example 00f1e2d3c4b5a697
+             */
+            sum: string;
         };
         /**
          * @description What a device shows. Every part is base64 of an encoded `Signed` message but for the challenge
@@ -2199,6 +2229,37 @@ export interface components {
             dark: components["schemas"]["BTreeMap"];
             /** @description For light surroundings. */
             light: components["schemas"]["BTreeMap"];
+        };
+        /** @description `POST /v1/sync/verify`: is what I hold what you hold? */
+        VerifyRequest: {
+            /**
+             * Format: int64
+             * @description The epoch of its cursor.
+             */
+            epoch: number;
+            /**
+             * Format: int32
+             * @description [`SCHEMA`] of the client.
+             */
+            schema: number;
+            /** @description How far it has come. */
+            seq: components["schemas"]["Seq"];
+        };
+        /** @description What the server holds. */
+        VerifyResponse: {
+            /**
+             * Format: int64
+             * @description Its epoch.
+             */
+            epoch: number;
+            /**
+             * Format: int32
+             * @description [`SCHEMA`] of the server.
+             */
+            schema: number;
+            /** @description Its sequence. */
+            seq: components["schemas"]["Seq"];
+            whole?: components["schemas"]["Checksum"] | null;
         };
         /** @description What a brand says about itself. */
         Words: {
@@ -5222,6 +5283,54 @@ export interface operations {
                 };
                 content: {
                     "text/event-stream": string;
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description not_ready, timeout */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    verify_replica: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["VerifyRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["VerifyResponse"];
                 };
             };
             401: {

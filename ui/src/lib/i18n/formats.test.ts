@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { duration, isTimeZone, moment, number, relative } from './formats';
+import { bytes, duration, isTimeZone, moment, number, relative } from './formats';
 
 const NOON = Date.UTC(2026, 5, 1, 12);
 
@@ -21,6 +21,7 @@ describe('moments and amounts', () => {
     expect(duration(840, 'en')).toBe('840 ms');
     expect(duration(3_240, 'en')).toBe('3.2 sec');
     expect(duration(120_000, 'en')).toBe('2 min');
+    expect([830, 1_240, 3_400_000].map((count) => bytes(count, 'en'))).toEqual(['830 byte', '1.2 kB', '3.4 MB']);
     expect(number(18_231.5, 'en')).toBe('18,231.5');
   });
 });

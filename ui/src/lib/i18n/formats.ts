@@ -57,6 +57,14 @@ export function duration(ms: number, locale: string): string {
   return unit(ms / 60_000, 'minute', 1);
 }
 
+/** So many bytes, short: `830 byte`, `1.2 MB`. */
+export function bytes(count: number, locale: string): string {
+  const unit = (value: number, name: string) => new Intl.NumberFormat(locale, { style: 'unit', unit: name, unitDisplay: 'short', maximumFractionDigits: 1 }).format(value);
+  if (count < 1_000) return unit(count, 'byte');
+  if (count < 1_000_000) return unit(count / 1_000, 'kilobyte');
+  return unit(count / 1_000_000, 'megabyte');
+}
+
 /** A number. */
 export function number(value: number, locale: string): string {
   return new Intl.NumberFormat(locale, { maximumFractionDigits: 3 }).format(value);

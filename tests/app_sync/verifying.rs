@@ -1,0 +1,79 @@
+//! "Verify my data", and saving what has not been sent.
+
+use std::fs;
+
+use omniot_shared::ids::SiteId;
+use omniot_tests::{on_both_engines, world::World};
+use rusqlite::Connection;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::person::{Person, folder, succeeded};
+
+async fn verified(person: &Person) -> Value {
+    succeeded(person.ask("POST", "/app/sync/verify", Value::Null).await)
+}
+
+async fn a_letter_that_changed_on_the_disk_is_found_and_mended_and_unsent_work_is_kept(world: World) {
+    let tenant = world.tenant("northlift");
+    let data = folder(&world, "app");
+    let person = Person::signed_in(&data, &world.network.origin(), tenant, "operator").await;
+    let rows = person.items("/v1/sites?limit=200").await.len() + person.items("/v1/models?limit=200").await.len() + person.items("/v1/devices?limit=200").await.len();
+    let same = verified(&person).await;
+    assert_eq!(same, json!({"result": "same", "rows": rows}));
+
+    // An edit of one's own that has not been sent is no difference.
+    let site = person.items("/v1/sites?limit=1").await[0].clone();
+    let path = format!("/v1/sites/{}", site["id"].as_str().unwrap());
+    world.network.cut();
+    person.offline().await;
+    succeeded(person.ask("PATCH", &path, json!({"note": "mine"})).await);
+    let offline = person.ask("POST", "/app/sync/verify", Value::Null).await;
+    assert_eq!((offline.status, offline.code()), (503, Some("offline")));
+
+    let account = person.items("/app/accounts").await[0]["id"].as_str().unwrap().to_owned();
+    let other = person.items("/v1/sites?limit=200").await.into_iter().find(|other| other["id"] != site["id"]).expect("another site");
+    let id: SiteId = serde_json::from_value(other["id"].clone()).unwrap();
+    let db = Connection::open(data.join("accounts").join(account).join("replica.db")).expect("the replica");
+    assert_eq!(db.execute("update site set name = name || '!' where id = ?1", [Uuid::from(id).as_bytes()]).expect("a rotten letter"), 1);
+    drop(db);
+
+    world.network.restore();
+    person.sync_now().await;
+    person.synced().await;
+    assert!(person.items("/v1/sites?limit=200").await.iter().any(|site| site["name"].as_str().unwrap().ends_with('!')), "no pull sees it");
+    assert_eq!(verified(&person).await, json!({"result": "different"}));
+    person.until("everything is fetched anew", |sync| sync["state"] == "synced").await;
+    let same = omniot_tests::world::eventually("what was rotten is mended", || async { Some(verified(&person).await).filter(|answer| answer["result"] == "same") }).await;
+    assert_eq!(same["rows"], rows);
+    let names: Vec<Value> = person.items("/v1/sites?limit=200").await.into_iter().map(|site| site["name"].clone()).collect();
+    assert!(names.contains(&other["name"]), "{names:?}");
+    assert_eq!(person.get(&path).await["note"], "mine");
+}
+
+async fn what_has_not_been_sent_is_saved_into_a_file_without_the_server(world: World) {
+    let tenant = world.tenant("northlift");
+    let data = folder(&world, "app");
+    let person = Person::signed_in(&data, &world.network.origin(), tenant, "operator").await;
+    world.network.cut();
+    person.offline().await;
+    for n in 0..3 {
+        succeeded(person.ask("POST", "/v1/sites", json!({"name": format!("Unsent {n}"), "time_zone": "UTC"})).await);
+    }
+    let saved = succeeded(person.ask("POST", "/app/sync/export", Value::Null).await);
+    assert_eq!(saved["changes"], 3);
+    let text = fs::read_to_string(saved["path"].as_str().unwrap()).expect("the file");
+    let file: Value = serde_json::from_str(&text).expect("JSON");
+    assert_eq!((file["tenant"]["name"].as_str(), file["changes"][2]["intent"]["change"]["body"]["name"].as_str()), (Some("northlift"), Some("Unsent 2")));
+    assert!(!text.contains("omt_"), "no token leaves with it");
+    assert!(person.get("/app/sync").await["storage_bytes"].as_u64() > Some(10_000));
+    world.network.restore();
+    person.sync_now().await;
+    person.synced().await;
+    assert_eq!(tenant.viewer().await.get("/v1/sites?q=Unsent").await.succeeded()["items"].as_array().unwrap().len(), 3, "nothing was taken away");
+}
+
+on_both_engines!(
+    a_letter_that_changed_on_the_disk_is_found_and_mended_and_unsent_work_is_kept,
+    what_has_not_been_sent_is_saved_into_a_file_without_the_server,
+);
