@@ -170,3 +170,22 @@ test('what needs attention reads as words: no codes, no ids, and evidence has a 
   await page.getByRole('button', { name: 'Discard the record' }).click();
   await expect(page.getByRole('dialog', { name: 'Discard this record for good?' })).toContainText('the only record');
 });
+
+test('data is compared with the server, and what is unsent is saved into a file', async () => {
+  const { page } = phone;
+  await page.goto('/attention');
+  await phone.synced();
+  await page.getByRole('button', { name: 'Verify my data' }).click();
+  await expect(page.getByText(/All \d+ records here are the same as on the server/)).toBeVisible();
+  await accessible(page);
+  await expect(page.getByRole('button', { name: /^Save unsent changes/ }), 'there are none').toHaveCount(0);
+  canned['POST /app/sync/verify'] = ok({ result: 'different' });
+  await page.getByRole('button', { name: 'Verify my data' }).click();
+  await expect(page.getByRole('alert')).toContainText('Everything is fetched anew now');
+  phone.way.cut();
+  await expect(page.getByTestId('sync')).toHaveAttribute('data-state', 'offline', { timeout: 45_000 });
+  await phone.request('POST', '/v1/sites', { name: 'Unsent hall', time_zone: 'UTC' });
+  await page.getByRole('button', { name: 'Save unsent changes (1)' }).click();
+  await expect(page.getByText(/One change is saved in/)).toContainText('.json');
+  phone.way.restore();
+});
