@@ -12,3 +12,4 @@ mod network;
 mod operator;
 mod person;
 mod refusals;
+mod servers;
