@@ -12,4 +12,5 @@ mod network;
 mod operator;
 mod person;
 mod refusals;
+mod servers;
 mod verifying;

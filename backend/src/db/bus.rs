@@ -1,7 +1,8 @@
-//! What changed, told to the open streams of one tenant, after the commit and in this process.
+//! What changed, told to the open streams of one tenant in this process, after the commit.
 //!
-//! Deliberately not here: delivery guarantees. A lost event costs nothing: a stream that lags
-//! reads again, and the next event carries a higher number.
+//! What other processes commit comes in through [`Bus::relay`]: on PostgreSQL from `postgres::listener`,
+//! on SQLite from the server's watch. Deliberately not here: delivery guarantees. A lost event costs
+//! nothing: a stream that lags reads again, and the next event carries a higher number.
 
 use std::{
     collections::HashMap,
@@ -10,6 +11,7 @@ use std::{
 
 use omniot_shared::ids::TenantId;
 use tokio::sync::broadcast;
+use uuid::Uuid;
 
 /// Something committed in one tenant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,15 +23,25 @@ pub enum Event {
     },
     /// Somebody's role or session, or the tenant's status, changed: each stream checks its right to go on.
     AccessChanged,
+    /// What other processes committed may have passed unheard: each stream checks its right and reads
+    /// where the tenant stands. Nobody commits this; see [`Bus::doubt`].
+    Missed,
 }
 
 /// How many events a slow stream may lag before it is told that it missed some.
 const BACKLOG: usize = 64;
 
 /// The events of all tenants, one channel each.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Bus {
+    origin: Uuid,
     channels: Arc<Mutex<Channels>>,
+}
+
+impl Default for Bus {
+    fn default() -> Self {
+        Self { origin: Uuid::from_u128(rand::random()), channels: Arc::default() }
+    }
 }
 
 #[derive(Debug, Default)]
@@ -46,6 +58,11 @@ struct Channel {
 }
 
 impl Bus {
+    /// Who speaks here, among all processes on one store: by chance, since process ids are one machine's.
+    pub(super) const fn origin(&self) -> Uuid {
+        self.origin
+    }
+
     /// From now on, what commits in `tenant`.
     #[must_use]
     pub fn subscribe(&self, tenant: TenantId) -> broadcast::Receiver<Event> {
@@ -79,6 +96,14 @@ impl Bus {
             }
         }
         self.publish(tenant, &[event]);
+    }
+
+    /// Tells the streams of all tenants that something may have been missed.
+    pub(crate) fn doubt(&self) {
+        let channels = self.channels.lock().unwrap_or_else(PoisonError::into_inner);
+        for channel in channels.open.values() {
+            let _ = channel.sender.send(Event::Missed);
+        }
     }
 
     /// Tells the streams of `tenant`; a tenant nobody listens to costs nothing.

@@ -52,6 +52,7 @@ use query::Tx;
 pub use access::TenantAccess;
 pub use bus::{Bus, Event};
 pub use error::DbError;
+pub(crate) use postgres::Listener;
 pub use postgres::PostgresConfig;
 #[cfg(test)]
 pub use query::STATEMENTS;
@@ -136,7 +137,16 @@ impl Db {
         Ok(Scope::new(self.begin(tenant, false).await?, tenant, self.bus.clone(), None))
     }
 
-    /// A mark that changes whenever another process writes to the tenant; `None` where only a look can tell.
+    /// The ear for what other processes commit; `None` on SQLite, where nobody says so and a look must tell.
+    #[must_use]
+    pub(crate) fn listener(&self) -> Option<Listener> {
+        match &*self.engine {
+            Engine::Sqlite(_) => None,
+            Engine::Postgres(store) => Some(store.listener(self.bus.clone())),
+        }
+    }
+
+    /// A mark that changes whenever another process writes to the tenant's file; `None` without one.
     #[must_use]
     pub(crate) fn mark(&self, tenant: TenantId) -> Option<Mark> {
         match &*self.engine {

@@ -2,9 +2,12 @@
 //!
 //! An *owner* role runs [`migrate`]; the server runs as an *app* role that is neither owner nor
 //! superuser and cannot pass by row-level security. The tenant is set for the transaction in the
-//! same round trip as its `begin`, and writers of one tenant take turns by an advisory lock.
+//! same round trip as its `begin`, and writers of one tenant take turns by an advisory lock. Several
+//! processes may serve one database: what each commits, the others hear (`tidings`, `listener`).
 
 mod check;
+mod listener;
+mod tidings;
 
 use std::{net::IpAddr, str::FromStr as _, time::Duration};
 
@@ -15,7 +18,10 @@ use sqlx::{
     postgres::{PgConnectOptions, PgPoolOptions, PgSslMode},
 };
 
-use super::{DbError, Query, query::Tx, transaction::PgTransaction, turns::Limits};
+use super::{Bus, DbError, Query, query::Tx, transaction::PgTransaction, turns::Limits};
+
+pub(crate) use listener::Listener;
+pub(super) use tidings::Tidings;
 
 static TENANT: Migrator = sqlx::migrate!("migrations/postgres/tenant");
 static CONTROL: Migrator = sqlx::migrate!("migrations/postgres/control");
@@ -94,6 +100,10 @@ impl Store {
             .await?;
         check::check(&pool).await?;
         Ok(Self { pool, patience: config.patience })
+    }
+
+    pub(super) fn listener(&self, bus: Bus) -> Listener {
+        Listener::new(PgConnectOptions::clone(&self.pool.connect_options()), bus)
     }
 
     pub(super) async fn begin(&self, tenant: TenantId, write: bool) -> Result<Tx, DbError> {

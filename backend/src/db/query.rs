@@ -7,7 +7,7 @@ use sqlx::{
     sqlite::SqliteRow,
 };
 
-use super::{DbError, Value, transaction::PgTransaction, value};
+use super::{DbError, Value, postgres::Tidings, transaction::PgTransaction, value};
 
 /// A row that both engines can give: `#[derive(sqlx::FromRow)]`, or a tuple.
 pub trait Row: for<'r> FromRow<'r, SqliteRow> + for<'r> FromRow<'r, PgRow> + Send + Unpin {}
@@ -22,6 +22,14 @@ pub(super) enum Tx {
 }
 
 impl Tx {
+    /// For the other processes, when this commits. On SQLite there is one that serves, and it looks by itself.
+    pub(super) async fn leave_word(&mut self, tidings: &Tidings) -> Result<(), DbError> {
+        match self {
+            Self::Sqlite(_) => Ok(()),
+            Self::Postgres(tx) => tidings.leave(tx).await,
+        }
+    }
+
     pub(super) async fn commit(self) -> Result<(), DbError> {
         Ok(match self {
             Self::Sqlite(tx) => tx.commit().await,

@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 use omniot_shared::ids::TenantId;
 use sqlx::SqlSafeStr;
 
-use super::{Bus, DbError, Event, Query, Value, query::Tx, turns::Turn};
+use super::{Bus, DbError, Event, Query, Value, postgres::Tidings, query::Tx, turns::Turn};
 
 /// A transaction that reads, or reads and writes, one tenant's data and nothing else.
 /// Dropping it without [`Scope::commit`] undoes everything and tells nobody.
@@ -97,11 +97,14 @@ impl Scope {
         Query::new(&mut self.tx, "release savepoint part".into_sql_str(), Vec::new()).execute().await.map(drop)
     }
 
-    /// Commits, then tells the tenant's streams.
+    /// Commits, then tells the tenant's streams, here and in the other processes on a PostgreSQL.
     ///
     /// # Errors
     /// Whatever the store says; nothing has happened then.
-    pub async fn commit(self) -> Result<(), DbError> {
+    pub async fn commit(mut self) -> Result<(), DbError> {
+        if let Some(tidings) = Tidings::of(self.bus.origin(), self.tenant, &self.events) {
+            self.tx.leave_word(&tidings).await?;
+        }
         self.tx.commit().await?;
         self.bus.publish(self.tenant, &self.events);
         Ok(())

@@ -4,7 +4,7 @@ use omniot_shared::{ids::TenantId, roles::Permission};
 
 use super::{
     ApiError, AppState,
-    caller::{SessionRow, open, recognise},
+    caller::{open, recognise},
 };
 use crate::{
     db::{Scope, TenantAccess},
@@ -37,22 +37,17 @@ impl Ticket {
     /// # Errors
     /// `not_signed_in`, `tenant_suspended` or `not_allowed`.
     pub async fn check(&self, state: &AppState) -> Result<(), ApiError> {
-        let (_, row) = self.admit(state).await?;
-        if row.role() == self.role { Ok(()) } else { Err(ApiError::not_allowed()) }
+        self.open(state).await.map(drop)
     }
 
-    /// A fresh snapshot of the tenant, for an answer that goes on after the call.
+    /// The snapshot of the tenant in which [`Self::check`] holds, for an answer that goes on after the call.
     ///
     /// # Errors
     /// `not_signed_in`, `tenant_suspended` or `not_allowed`.
     pub async fn open(&self, state: &AppState) -> Result<Scope, ApiError> {
-        Ok(self.admit(state).await?.0)
-    }
-
-    async fn admit(&self, state: &AppState) -> Result<(Scope, SessionRow), ApiError> {
         let mut scope = open(state, &TenantAccess::for_request(self.tenant), false).await?;
         let row = recognise(&mut scope, &self.hash, state.now()).await?;
         row.judge(self.permission)?;
-        Ok((scope, row))
+        if row.role() == self.role { Ok(scope) } else { Err(ApiError::not_allowed()) }
     }
 }

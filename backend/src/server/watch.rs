@@ -1,10 +1,11 @@
-//! What other processes did: the command line, or another server on the same store.
+//! What other processes did, told to the streams that are open here, so that access is cut within a
+//! second whoever cuts it.
 //!
-//! Events travel in one process (`db::Bus`); this looks twice a second at the tenants that have open
-//! streams here and tells those streams what was committed elsewhere, so that access is cut within a
-//! second whoever cuts it. A tenant whose files nobody touched is not looked at, and none waits for
-//! another: they are looked at side by side, out of turn, each with a deadline. Deliberately not
-//! here: faster news.
+//! On PostgreSQL the processes tell each other, and the store's listener hears it. A SQLite file tells
+//! nobody that the command line wrote to it: this looks twice a second at the tenants that have open
+//! streams. A tenant whose files nobody touched is not looked at, and none waits for another: they are
+//! looked at side by side, out of turn, each with a deadline. Deliberately not here: what streams do
+//! about it.
 
 use std::{collections::HashMap, time::Duration};
 
@@ -39,8 +40,15 @@ const STAND: &str = "
            (select count(*) from audit a where a.tenant_id = $1 and a.n > $2 and a.target_kind in ('tenant', 'person', 'session'))
     from tenant_clock c where c.tenant_id = $1";
 
-/// Looks until the process ends.
+/// Listens or looks until the process ends.
 pub(super) async fn others(state: AppState) {
+    match state.db.listener() {
+        Some(listener) => listener.run().await,
+        None => look_around(state).await,
+    }
+}
+
+async fn look_around(state: AppState) {
     let mut seen: HashMap<TenantId, Seen> = HashMap::new();
     let mut ticks = interval(EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);

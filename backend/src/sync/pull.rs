@@ -94,7 +94,7 @@ impl Right {
         loop {
             match self.events.try_recv() {
                 Ok(Event::Changed { .. }) => {}
-                Ok(Event::AccessChanged) | Err(TryRecvError::Lagged(_)) => doubtful = true,
+                Ok(Event::AccessChanged | Event::Missed) | Err(TryRecvError::Lagged(_)) => doubtful = true,
                 Err(TryRecvError::Empty | TryRecvError::Closed) => break,
             }
         }

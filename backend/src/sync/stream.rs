@@ -9,20 +9,25 @@ use std::{convert::Infallible, time::Duration};
 use axum::response::sse::Event as Sent;
 use futures::{Stream, stream};
 use omniot_shared::sync::{Seq, wire::Poke};
+use rand::RngExt as _;
 use tokio::{
     sync::broadcast::{self, error::RecvError, error::TryRecvError},
     time::{Interval, MissedTickBehavior, interval, sleep},
 };
 
+use super::store;
 use crate::{
     db::Event,
-    http::{AppState, Ticket},
+    http::{ApiError, AppState, Ticket},
 };
 
 /// Proxies close what is silent for longer.
 const HEARTBEAT: Duration = Duration::from_secs(25);
 /// Changes this close to each other make one poke.
 const TOGETHER: Duration = Duration::from_millis(8);
+
+/// When all streams must look again, they do so within this, not all at once.
+const SPREAD: Duration = Duration::from_millis(500);
 
 /// One open stream.
 struct Watch {
@@ -79,12 +84,17 @@ impl Watch {
             };
             match event {
                 Ok(Event::Changed { seq }) => return self.gather(seq).await,
-                // Whatever was missed: look again at both.
-                Ok(Event::AccessChanged) | Err(RecvError::Lagged(_)) => {
+                Ok(Event::AccessChanged) => {
                     if let Err(code) = self.checked().await {
                         return Said::Over(code);
                     }
                 }
+                // Whatever was missed: look again at both.
+                Ok(Event::Missed) => {
+                    sleep(SPREAD.mul_f64(self.state.chance.with(|rng| rng.random()))).await;
+                    return self.looked().await.map_or_else(Said::Over, Said::Poke);
+                }
+                Err(RecvError::Lagged(_)) => return self.looked().await.map_or_else(Said::Over, Said::Poke),
                 Err(RecvError::Closed) => return Said::Over("closed"),
             }
         }
@@ -97,11 +107,10 @@ impl Watch {
         loop {
             match self.events.try_recv() {
                 Ok(Event::Changed { seq }) => latest = latest.max(seq),
-                Ok(Event::AccessChanged) | Err(TryRecvError::Lagged(_)) => {
-                    if let Err(code) = self.checked().await {
-                        return Said::Over(code);
-                    }
-                }
+                Ok(Event::AccessChanged | Event::Missed) | Err(TryRecvError::Lagged(_)) => match self.looked().await {
+                    Ok(seq) => latest = latest.max(seq.0),
+                    Err(code) => return Said::Over(code),
+                },
                 Err(TryRecvError::Empty | TryRecvError::Closed) => return Said::Poke(Seq(latest)),
             }
         }
@@ -109,5 +118,11 @@ impl Watch {
 
     async fn checked(&self) -> Result<(), &'static str> {
         self.ticket.check(&self.state).await.map_err(|error| error.code)
+    }
+
+    /// Where the tenant stands, for one who may still know it.
+    async fn looked(&self) -> Result<Seq, &'static str> {
+        let mut scope = self.ticket.open(&self.state).await.map_err(|error| error.code)?;
+        store::seq(&mut scope).await.map_err(|error| ApiError::from(error).code)
     }
 }

@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     Failure,
-    pokes::Pokes,
+    pokes::{Ended, Pokes},
     round::{self, Met, Pace},
     status::State,
 };
@@ -36,12 +36,14 @@ const RETRY: (u64, u64) = (1_000, 60_000);
 
 /// What the server put off is sent again after so long, or when the server is another one.
 const REQUEUE: Duration = Duration::from_secs(15 * 60);
+/// Where streams do not get through, none is opened for so long, unless the network was away meanwhile.
+const MUTE: Duration = Duration::from_secs(5 * 60);
 /// Rows that cannot be taken even from the beginning are left alone for so long: each try brings all of them.
 const UNFIT: Duration = Duration::from_secs(4 * 3600);
 
 /// Synchronizes until it is told to stop. Wakes up for [`Account::wake`].
 pub async fn run(accounts: Weak<Accounts>, account: Arc<Account>, stop: CancellationToken) {
-    let mut driver = Driver { accounts, account, pokes: None, greeted: None, tries: 0, used: None, met: None, requeued: None, no_pull_until: None, pace: Pace::default() };
+    let mut driver = Driver { accounts, account, pokes: None, mute_until: None, greeted: None, tries: 0, used: None, met: None, requeued: None, no_pull_until: None, pace: Pace::default() };
     tokio::select! {
         () = stop.cancelled() => {}
         () = driver.drive() => {}
@@ -52,6 +54,8 @@ struct Driver {
     accounts: Weak<Accounts>,
     account: Arc<Account>,
     pokes: Option<Pokes>,
+    /// Something on the way keeps the stream back; until then rounds go on without.
+    mute_until: Option<Instant>,
     /// When server and client introduced themselves, since the last trouble.
     greeted: Option<Instant>,
     tries: u32,
@@ -147,7 +151,8 @@ impl Driver {
     /// Opens the stream of pokes when there is none. Where something on the way does not let streams
     /// through, the idle rounds do without; a network that went away meanwhile is trouble.
     async fn listen(&mut self) -> Result<(), Trouble> {
-        if self.pokes.is_some() {
+        self.mute_until = self.mute_until.filter(|until| *until > Instant::now());
+        if self.pokes.is_some() || self.mute_until.is_some() {
             return Ok(());
         }
         match Pokes::open(&self.account.server()?).await {
@@ -158,6 +163,10 @@ impl Driver {
                 Ok(())
             }
             Err(trouble @ (Trouble::Offline(Unreachable::NoConnection | Unreachable::Cut) | Trouble::NeedsSignIn | Trouble::Suspended)) => Err(trouble),
+            Err(Trouble::Offline(Unreachable::Timeout)) => {
+                self.mute();
+                Ok(())
+            }
             Err(trouble) => {
                 tracing::debug!(%trouble, "no stream of pokes; rounds go on without");
                 Ok(())
@@ -165,11 +174,18 @@ impl Driver {
         }
     }
 
+    fn mute(&mut self) {
+        tracing::debug!("something on the way keeps the stream of pokes back; rounds go on without");
+        self.pokes = None;
+        self.mute_until = Some(Instant::now() + MUTE);
+    }
+
     /// Takes note of trouble; how long to leave the server alone.
     fn pause(&mut self, failure: &Failure) -> Pause {
         // A server that asks for a pause is there; it is heard as before.
         if !matches!(failure, Failure::Trouble(Trouble::Throttled(_))) {
             self.pokes = None;
+            self.mute_until = None;
             self.greeted = None;
         }
         match failure {
@@ -226,9 +242,10 @@ impl Driver {
                     return;
                 }
                 poke = next(&mut self.pokes) => match poke {
-                    Some(poke) if round::knows(&self.account, poke.seq).await => {}
-                    Some(_) => return tokio::time::sleep(COALESCE).await,
-                    None => {
+                    Ok(poke) if round::knows(&self.account, poke.seq).await => {}
+                    Ok(_) => return tokio::time::sleep(COALESCE).await,
+                    Err(Ended::Mute) => self.mute(),
+                    Err(Ended::Closed) => {
                         // The stream broke: the network may be gone, a round will show.
                         self.pokes = None;
                         self.greeted = None;
@@ -241,7 +258,7 @@ impl Driver {
 }
 
 /// The next poke; never comes when there is no stream.
-async fn next(pokes: &mut Option<Pokes>) -> Option<Poke> {
+async fn next(pokes: &mut Option<Pokes>) -> Result<Poke, Ended> {
     match pokes {
         Some(pokes) => pokes.next().await,
         None => std::future::pending().await,
@@ -256,6 +273,9 @@ mod tests {
         roles::Role,
         time::{Millis, SystemClock},
     };
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
     use uuid::Uuid;
 
     use crate::{
@@ -265,7 +285,11 @@ mod tests {
     };
 
     fn driver(folder: &std::path::Path) -> Driver {
-        let origin = Origin::read("http://127.0.0.1:1").unwrap();
+        driver_to(folder, "http://127.0.0.1:1")
+    }
+
+    fn driver_to(folder: &std::path::Path, server: &str) -> Driver {
+        let origin = Origin::read(server).unwrap();
         let (tenant, person) = (TenantId(Uuid::from_u128(1)), PersonId(Uuid::from_u128(2)));
         let me = Me {
             person: Person { id: person, name: "Tess".into(), email: "t@example.com".into(), role: Role::Owner },
@@ -277,7 +301,7 @@ mod tests {
         let around = Surroundings { events: Events::default(), clock: Arc::new(SystemClock), version: "1".into() };
         let token = Some(zeroize::Zeroizing::new("omt_x".to_owned()));
         let account = Arc::new(Account::open(folder, &card, Server::at(&origin, "1").unwrap(), token, &around).unwrap());
-        Driver { accounts: Weak::new(), account, pokes: None, greeted: None, tries: 0, used: None, met: None, requeued: None, no_pull_until: None, pace: Pace::default() }
+        Driver { accounts: Weak::new(), account, pokes: None, mute_until: None, greeted: None, tries: 0, used: None, met: None, requeued: None, no_pull_until: None, pace: Pace::default() }
     }
 
     async fn waited(driver: &mut Driver, pause: Pause) -> Duration {
@@ -299,6 +323,55 @@ mod tests {
         assert!(waited(&mut driver, Pause::of(hour)).await < Duration::from_secs(5));
         let least = Duration::from_millis(300);
         assert!(waited(&mut driver, Pause { most: hour, least }).await >= least);
+    }
+
+    /// A server that lets the head of each answer out, if that, and then nothing; how often it was asked.
+    async fn behind_a_proxy_that_keeps_bodies_back(head: &'static str) -> (String, Arc<AtomicU32>) {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let (origin, asked) = (format!("http://{}", listener.local_addr().unwrap()), Arc::new(AtomicU32::new(0)));
+        let count = asked.clone();
+        tokio::spawn(async move {
+            let mut open = Vec::new();
+            while let Ok((mut near, _)) = listener.accept().await {
+                count.fetch_add(1, Ordering::SeqCst);
+                let _ = near.read(&mut [0; 4096]).await;
+                near.write_all(head.as_bytes()).await.unwrap();
+                open.push(near);
+            }
+        });
+        (origin, asked)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_stream_that_says_nothing_counts_as_none_and_rounds_go_on() {
+        let folder = tempfile::tempdir().unwrap();
+        let (origin, asked) = behind_a_proxy_that_keeps_bodies_back("HTTP/1.1 200 OK\r\nx-request-id: 1\r\ncontent-type: text/event-stream\r\n\r\n").await;
+        let mut driver = driver_to(folder.path(), &origin);
+        driver.listen().await.unwrap();
+        assert!(driver.pokes.is_some(), "it opens");
+        driver.wait(Pause::of(IDLE)).await;
+        let began = Instant::now();
+        driver.wait(Pause::of(IDLE)).await;
+        assert_eq!(began.elapsed().as_secs(), IDLE.as_secs(), "the next round comes by itself, not sooner");
+        assert!(driver.pokes.is_none(), "and is no stream");
+        driver.listen().await.unwrap();
+        assert_eq!(asked.load(Ordering::SeqCst), 1, "it is not opened with each round");
+        tokio::time::advance(MUTE).await;
+        driver.listen().await.unwrap();
+        assert_eq!(asked.load(Ordering::SeqCst), 2, "but now and then");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_stream_that_does_not_even_open_holds_no_round_back_for_long() {
+        let folder = tempfile::tempdir().unwrap();
+        let (origin, asked) = behind_a_proxy_that_keeps_bodies_back("").await;
+        let mut driver = driver_to(folder.path(), &origin);
+        let began = Instant::now();
+        for _ in 0..3 {
+            driver.listen().await.unwrap();
+        }
+        assert_eq!((began.elapsed().as_secs(), driver.pokes.is_none()), (10, true));
+        assert_eq!(asked.load(Ordering::SeqCst), 1);
     }
 
     #[tokio::test]

@@ -3,37 +3,66 @@
 //! A lost poke costs nothing: the next one carries a higher number, and each new stream begins with a pull.
 //! Deliberately not here: when to open the stream again (the driver).
 
+use std::time::Duration;
+
 use omniot_shared::sync::wire::Poke;
 use reqwest::{Method, Response, header};
+use tokio::time::{Instant, timeout_at};
 
-use crate::transport::{Server, Trouble};
+use crate::transport::{Server, Trouble, Unreachable};
+
+/// The server speaks at once. Who hears nothing for so long has something in between that keeps
+/// answers until they are whole.
+const FIRST: Duration = Duration::from_secs(10);
 
 /// An open stream of server-sent events.
 pub struct Pokes {
     response: Response,
     lines: Lines,
+    /// Until when the first word must come; `None` once it has.
+    first: Option<Instant>,
+}
+
+/// Why no more pokes come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ended {
+    /// The stream was closed, or broke.
+    Closed,
+    /// It never said anything.
+    Mute,
 }
 
 impl Pokes {
     /// Opens the stream.
     ///
     /// # Errors
-    /// [`Trouble`].
+    /// [`Trouble`]; too slow is also who keeps the head of the answer back.
     pub async fn open(server: &Server) -> Result<Self, Trouble> {
         let request = server.request(Method::GET, "/v1/sync/stream", None)?.header(header::ACCEPT, "text/event-stream");
-        let response = server.open(request, "text/event-stream").await?;
-        Ok(Self { response, lines: Lines::default() })
+        let first = Instant::now() + FIRST;
+        let response = timeout_at(first, server.open(request, "text/event-stream")).await.map_err(|_| Trouble::Offline(Unreachable::Timeout))??;
+        Ok(Self { response, lines: Lines::default(), first: Some(first) })
     }
 
-    /// The next poke; `None` when the stream has ended. Nothing is lost when the wait is given up.
-    pub async fn next(&mut self) -> Option<Poke> {
+    /// The next poke. Nothing is lost when the wait is given up.
+    ///
+    /// # Errors
+    /// [`Ended`], and then again each time.
+    pub async fn next(&mut self) -> Result<Poke, Ended> {
         loop {
             if let Some(poke) = self.lines.next_poke() {
-                return Some(poke);
+                return Ok(poke);
             }
-            match self.response.chunk().await {
-                Ok(Some(bytes)) => self.lines.push(&bytes),
-                Ok(None) | Err(_) => return None,
+            let part = match self.first {
+                Some(first) => timeout_at(first, self.response.chunk()).await.map_err(|_| Ended::Mute)?,
+                None => self.response.chunk().await,
+            };
+            match part {
+                Ok(Some(bytes)) => {
+                    self.first = None;
+                    self.lines.push(&bytes);
+                }
+                Ok(None) | Err(_) => return Err(Ended::Closed),
             }
         }
     }

@@ -14,7 +14,7 @@ use crate::world::Network;
 pub async fn measure(app: &App, effort: Effort) {
     let stock = Stock::of(app, "bench-edits", 2 * effort.edits).await;
     let server = load::serve(omniot_backend::build(app.state.clone())).await;
-    let (near, far) = (Network::to(server).await, Network::to(server).await);
+    let (near, far) = (Network::to(&[server]).await, Network::to(&[server]).await);
     let (a, b) = (stock.handset().await, stock.handset().await);
     stock.sign_in(&a, &near.origin()).await;
     stock.sign_in(&b, &far.origin()).await;

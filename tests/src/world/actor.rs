@@ -3,6 +3,8 @@
 use reqwest::{Method, StatusCode};
 use serde_json::Value;
 
+use super::Server;
+
 /// Somebody who makes requests: a person, the platform operator, a device or nobody.
 #[derive(Debug, Clone)]
 pub struct Actor {
@@ -22,6 +24,12 @@ impl Actor {
     #[must_use]
     pub fn with_token(&self, token: &str) -> Self {
         Self { token: Some(token.to_owned()), ..self.clone() }
+    }
+
+    /// The same at another server of the platform.
+    #[must_use]
+    pub fn at(&self, server: &Server) -> Self {
+        Self { origin: server.origin(), ..self.clone() }
     }
 
     /// Signs in at `path` and keeps the token.

@@ -71,7 +71,7 @@ impl World {
         let mut server = Server::new(folder.path(), database);
         let signins = server.seed().await;
         server.start().await;
-        let network = Network::to(server.address()).await;
+        let network = Network::to(&[server.address()]).await;
         Some(Self { server, network, signins, engine, folder })
     }
 

@@ -1,4 +1,4 @@
-//! The network between the app and the server: a TCP relay that can be cut.
+//! The network between the app and its server, or several: a TCP relay that can be cut.
 
 use std::net::SocketAddr;
 
@@ -9,7 +9,7 @@ use tokio::{
     task::JoinHandle,
 };
 
-/// A relay on loopback. Cut: open connections break off and new ones are dropped.
+/// A relay on loopback. Of several servers each connection gets the next. Cut: open connections break off and new ones are dropped.
 pub struct Network {
     address: SocketAddr,
     up: watch::Sender<bool>,
@@ -17,12 +17,15 @@ pub struct Network {
 }
 
 impl Network {
-    pub(crate) async fn to(server: SocketAddr) -> Self {
+    /// One in front of these servers.
+    pub async fn to(servers: &[SocketAddr]) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("a bound socket has an address");
         let (up, state) = watch::channel(true);
+        let servers = servers.to_vec();
+        let mut turns = servers.into_iter().cycle();
         let relay = tokio::spawn(async move {
-            while let Ok((near, _)) = listener.accept().await {
+            while let (Ok((near, _)), Some(server)) = (listener.accept().await, turns.next()) {
                 tokio::spawn(carry(near, server, state.clone()));
             }
         });

@@ -8,6 +8,7 @@ use uuid::Uuid;
 use super::did_not_run;
 
 /// A fresh database: owner's URL to migrate with, app role's URL to serve with.
+#[derive(Clone)]
 pub(super) struct Database {
     pub owner_url: String,
     pub app_url: String,

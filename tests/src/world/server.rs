@@ -8,6 +8,7 @@ use super::{Child, SignIns, binary, eventually_within, free_port, postgres::Data
 
 /// `omniot serve` with its data.
 pub struct Server {
+    name: String,
     folder: PathBuf,
     database: Option<Database>,
     port: u16,
@@ -17,7 +18,14 @@ pub struct Server {
 
 impl Server {
     pub(super) fn new(folder: &std::path::Path, database: Option<Database>) -> Self {
-        Self { folder: folder.to_owned(), database, port: free_port(), internal_port: free_port(), child: None }
+        Self { name: "server".to_owned(), folder: folder.to_owned(), database, port: free_port(), internal_port: free_port(), child: None }
+    }
+
+    /// Another process on the same data, to be started; only PostgreSQL takes several.
+    #[must_use]
+    pub fn beside(&self) -> Self {
+        let other = Self::new(&self.folder, self.database.clone());
+        Self { name: format!("server-{}", other.port), ..other }
     }
 
     /// Where it listens.
@@ -100,7 +108,7 @@ impl Server {
     pub async fn start_with(&mut self, environment: &[(&str, &str)]) {
         let mut command = self.command(&["serve"]);
         command.envs(environment.iter().copied());
-        let mut child = Child::start("server", &self.folder, command);
+        let mut child = Child::start(&self.name, &self.folder, command);
         let ready = format!("{}/readyz", self.internal_origin());
         let client = reqwest::Client::new();
         eventually_within(Duration::from_secs(30), "the server is ready", || {

@@ -1,6 +1,7 @@
 //! Facts about the seam.
 
 mod guards;
+mod listening;
 mod postgres;
 mod scope;
 mod sqlite;

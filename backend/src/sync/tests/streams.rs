@@ -73,6 +73,27 @@ async fn a_stream_ends_within_a_second_when_its_person_is_removed_or_signs_out()
 }
 
 #[tokio::test]
+async fn a_stream_that_may_have_missed_something_looks_again_at_both() {
+    for app in App::both().await {
+        let tenant = app.tenant("acme").await;
+        let (stays, goes) = (tenant.person(Role::Viewer).await, tenant.person(Role::Viewer).await);
+        let (mut one, mut two) = (Ear::of(&app, &stays).await, Ear::of(&app, &goes).await);
+        for ear in [&mut one, &mut two] {
+            ear.hear().await.expect("the first poke");
+        }
+        let mut scope = tenant.db_write().await;
+        scope.next_seq(3).await.expect("numbers");
+        scope.query("delete from session where tenant_id = $1 and person_id = $2").bind(goes.id).execute().await.expect("signed out");
+        scope.commit().await.expect("a commit that tells nobody");
+        assert!(one.is_silent().await && two.is_silent().await);
+        app.state.bus.doubt();
+        assert_eq!(one.hear().await.as_deref(), Some("event: changed\ndata: {\"seq\":3}\n\n"), "on {}", app.engine);
+        assert_eq!(two.hear().await.as_deref(), Some("event: closed\ndata: {\"code\":\"not_signed_in\"}\n\n"));
+        assert!(one.is_silent().await, "once");
+    }
+}
+
+#[tokio::test]
 async fn streams_and_calls_of_a_suspended_tenant_are_refused_at_once_and_nobody_else_notices() {
     for app in App::both().await {
         let (acme, globex) = (app.tenant("acme").await, app.tenant("globex").await);
