@@ -12,7 +12,7 @@ use omniot_shared::sync::{Seq, wire::Poke};
 use rand::RngExt as _;
 use tokio::{
     sync::broadcast::{self, error::RecvError, error::TryRecvError},
-    time::{Interval, MissedTickBehavior, interval, sleep},
+    time::{Instant, Interval, MissedTickBehavior, interval, sleep, sleep_until},
 };
 
 use super::store;
@@ -23,7 +23,7 @@ use crate::{
 
 /// Proxies close what is silent for longer.
 const HEARTBEAT: Duration = Duration::from_secs(25);
-/// Changes this close to each other make one poke.
+/// After a poke, changes within this make one together.
 const TOGETHER: Duration = Duration::from_millis(8);
 
 /// When all streams must look again, they do so within this, not all at once.
@@ -36,6 +36,8 @@ struct Watch {
     events: broadcast::Receiver<Event>,
     heartbeat: Interval,
     first: Option<Seq>,
+    /// When the last poke went out.
+    poked: Option<Instant>,
     over: bool,
 }
 
@@ -51,7 +53,7 @@ pub fn pokes(state: AppState, ticket: Ticket, events: broadcast::Receiver<Event>
     let mut heartbeat = interval(HEARTBEAT);
     heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
     heartbeat.reset();
-    let watch = Watch { state, ticket, events, heartbeat, first: Some(now), over: false };
+    let watch = Watch { state, ticket, events, heartbeat, first: Some(now), poked: None, over: false };
     stream::unfold(watch, |mut watch| async move {
         if watch.over {
             return None;
@@ -100,9 +102,12 @@ impl Watch {
         }
     }
 
-    /// One poke for all that happens within [`TOGETHER`].
+    /// A poke. The first goes out at once; those that follow within [`TOGETHER`] wait for each other.
     async fn gather(&mut self, first: i64) -> Said {
-        sleep(TOGETHER).await;
+        if let Some(last) = self.poked {
+            sleep_until(last + TOGETHER).await;
+        }
+        self.poked = Some(Instant::now());
         let mut latest = first;
         loop {
             match self.events.try_recv() {

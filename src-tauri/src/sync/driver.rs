@@ -29,8 +29,6 @@ use crate::{
 
 /// A round without any reason: pokes may be lost in a proxy.
 const IDLE: Duration = Duration::from_secs(60);
-/// Pokes that come so close together are one.
-const COALESCE: Duration = Duration::from_millis(5);
 /// First and longest wait after trouble, milliseconds.
 const RETRY: (u64, u64) = (1_000, 60_000);
 
@@ -243,7 +241,8 @@ impl Driver {
                 }
                 poke = next(&mut self.pokes) => match poke {
                     Ok(poke) if round::knows(&self.account, poke.seq).await => {}
-                    Ok(_) => return tokio::time::sleep(COALESCE).await,
+                    // What comes while the round is on its way is known by then, or makes one more.
+                    Ok(_) => return,
                     Err(Ended::Mute) => self.mute(),
                     Err(Ended::Closed) => {
                         // The stream broke: the network may be gone, a round will show.
