@@ -242,7 +242,7 @@ impl Driver {
                 poke = next(&mut self.pokes) => match poke {
                     Ok(poke) if round::knows(&self.account, poke.seq).await => {}
                     // What comes while the round is on its way is known by then, or makes one more.
-                    Ok(_) => return,
+                    Ok(_) => woken = true,
                     Err(Ended::Mute) => self.mute(),
                     Err(Ended::Closed) => {
                         // The stream broke: the network may be gone, a round will show.
