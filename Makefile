@@ -26,7 +26,7 @@ SEED ?= 1
 sim:
 	@OMNIOT_SIM_SCHEDULES=$(N) OMNIOT_SIM_SEED=$(SEED) cargo test --release -p omniot-shared --lib as_many_schedules_pass
 
-# Every order of events with so many faults in each run: 1 takes a minute or two, 2 hours.
+# Every order of events with so many faults in each run: 1 takes a minute or two, 2 very much longer.
 FAULTS ?= 1
 model:
 	@OMNIOT_MODEL_FAULTS=$(FAULTS) cargo test --release -p omniot-shared --lib no_order_of_events_breaks_the_protocol -- --nocapture

@@ -15,7 +15,7 @@
 //!
 //! Deliberately not here: what the real structs do ([`super::sim`], at random), checksums (rows must be right without
 //! them), `later`, copied clients, restored servers, rows shown on top of the server's. The numbering and the rule
-//! about parents are the real ones ([`super::super::server`]).
+//! about parents are the real ones ([`crate::sync::server`]).
 //! To add a bug that must be found: a variant of [`Flaw`], its place, its line in [`tests`].
 
 mod client;
