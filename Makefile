@@ -1,6 +1,6 @@
 # Two commands: `make run` and `make test`. Each is a short script in scripts/.
 
-.PHONY: sim help run test bench bench-sync reset screenshots
+.PHONY: sim model help run test bench bench-sync reset screenshots
 
 help:
 	@echo 'make run [HEADLESS=1]  build and start the whole platform with demo tenants (data in ./data)'
@@ -8,6 +8,7 @@ help:
 	@echo 'make bench             the measurements of docs/PERFORMANCE.md'
 	@echo 'make bench-sync        … of synchronization: large first syncs, offline days, live edits, crowds'
 	@echo 'make sim [N= SEED=]    searches N schedules for one that breaks sync'
+	@echo 'make model [FAULTS=]   explores the protocol in small, every order of events'
 	@echo 'make screenshots       the pictures of the README, from the real thing'
 	@echo 'make reset             forget ./data'
 
@@ -28,6 +29,11 @@ N ?= 10000
 SEED ?= 1
 sim:
 	@OMNIOT_SIM_SCHEDULES=$(N) OMNIOT_SIM_SEED=$(SEED) cargo test --release -p omniot-shared --lib as_many_schedules_pass
+
+# Every order of events with so many faults in each run: 1 takes a minute or two, 2 very much longer.
+FAULTS ?= 1
+model:
+	@OMNIOT_MODEL_FAULTS=$(FAULTS) cargo test --release -p omniot-shared --lib no_order_of_events_breaks_the_protocol -- --nocapture
 
 screenshots:
 	@scripts/screenshots

@@ -13,6 +13,8 @@ pub mod frame;
 pub mod intent;
 pub mod patch;
 pub mod policy;
+#[cfg(test)]
+mod protocol;
 pub mod receipt;
 pub mod rows;
 pub mod rules;

@@ -1,6 +1,7 @@
 //! Facts about sync over HTTP, on both engines, with the real client core in memory.
 
 mod cost;
+mod fuzz;
 mod pulls;
 mod pushes;
 mod streams;
