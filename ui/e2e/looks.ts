@@ -33,6 +33,15 @@ export async function put(page: Page, look: Look): Promise<void> {
 
 /** What is wrong with what is shown: what axe finds, and what is wider than the screen. */
 export async function faults(page: Page): Promise<string[]> {
+  const found = await faultsNow(page);
+  if (found.length === 0) return found;
+  // What was caught while the page still changed its looks is gone a moment later; a fault stays.
+  await page.waitForTimeout(500);
+  return faultsNow(page);
+}
+
+async function faultsNow(page: Page): Promise<string[]> {
+  await page.evaluate(() => new Promise((painted) => requestAnimationFrame(() => requestAnimationFrame(painted))));
   // No page has frames; without the way around them axe takes half the time.
   const { violations } = await new AxeBuilder({ page }).setLegacyMode().options({ resultTypes: ['violations'] }).analyze();
   const found = violations.flatMap(({ id, nodes }) => nodes.map((node) => `${id} at ${node.target.join(' ')}`));
