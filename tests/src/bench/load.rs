@@ -2,13 +2,15 @@
 
 use std::{net::SocketAddr, sync::{Arc, atomic::{AtomicBool, AtomicU64, Ordering}}, time::{Duration, Instant}};
 
-use axum::Router;
+use axum::{Router, serve::ListenerExt as _};
 use tokio::{io::{AsyncReadExt as _, AsyncWriteExt as _}, net::{TcpListener, TcpStream}};
 
 /// Serves a router on a free loopback port.
 pub async fn serve(router: Router) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let address = listener.local_addr().expect("an address");
+    // As the server does it: small answers go out at once.
+    let listener = listener.tap_io(|stream| stream.set_nodelay(true).expect("nodelay"));
     tokio::spawn(async move { axum::serve(listener, router).await });
     address
 }
