@@ -390,6 +390,11 @@ impl Client {
         self.call(Method::POST, path, Some(body)).await
     }
 
+    /// PUT with a JSON body.
+    pub async fn put(&self, path: &str, body: Json) -> Reply {
+        self.call(Method::PUT, path, Some(body)).await
+    }
+
     /// PATCH with a JSON body.
     pub async fn patch(&self, path: &str, body: Json) -> Reply {
         self.call(Method::PATCH, path, Some(body)).await

@@ -36,6 +36,7 @@ pub mod postgres;
 mod private;
 mod query;
 mod scope;
+mod snapshot;
 mod sqlite;
 #[cfg(test)]
 mod tests;

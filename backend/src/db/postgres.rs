@@ -109,7 +109,7 @@ impl Store {
     pub(super) async fn begin(&self, tenant: TenantId, write: bool) -> Result<Tx, DbError> {
         // Hexadecimal digits and hyphens only: nothing to escape.
         let id = tenant.0.hyphenated();
-        let set = format!("select set_config('omniot.tenant', '{id}', true)");
+        let set = format!("set local omniot.tenant = '{id}'");
         let statement = if write {
             let (key, _) = tenant.0.as_u64_pair();
             let low = tenant.0.as_u64_pair().1;

@@ -134,7 +134,8 @@ pub async fn list_devices(mut caller: Caller<need::DeviceRead>, Query(list): Que
     let after = list.cursor.map(|cursor| cursor.key::<(String, Uuid)>()).transpose()?;
     let pattern = list.q.as_deref().and_then(like_pattern);
     let wanted = store::Wanted { pattern, site: list.site_id, model: list.model_id, state: list.state, after };
-    let rows = store::list(caller.scope(), wanted, list.limit.rows()).await?;
+    let reader = caller.person().id;
+    let rows = store::list(caller.scope(), reader, wanted, list.limit.rows()).await?;
     let Page { items, next } = Page::of(rows, list.limit, Listed::key);
     Ok(Page { items: items.into_iter().map(NamedDevice::try_from).collect::<Result<_, _>>()?, next })
 }
@@ -156,11 +157,16 @@ async fn execute<N: Needs>(mut caller: Caller<N>, change: Change) -> Result<Name
     Ok(device.try_into()?)
 }
 
+/// That device, for somebody who sees it.
+pub(super) async fn seen<N: Needs>(caller: &mut Caller<N>, id: DeviceId) -> Result<Listed, DeviceError> {
+    store::find(caller.scope(), id).await?.filter(|device| caller.sees(device.site())).ok_or(DeviceError::NotFound)
+}
+
 /// Show a device
 #[utoipa::path(get, path = "/v1/devices/{id}", operation_id = "get_device", tag = "devices", params(("id" = DeviceId, Path)),
     responses((status = 200, body = DeviceDetail), (status = 404, body = crate::http::ErrorBody)))]
 pub async fn get_device(mut caller: Caller<need::DeviceRead>, Path(id): Path<DeviceId>) -> Result<Json<DeviceDetail>, DeviceError> {
-    let device = store::find(caller.scope(), id).await?.ok_or(DeviceError::NotFound)?;
+    let device = seen(&mut caller, id).await?;
     let presence = commissioning::presence(caller.scope(), id).await?;
     Ok(Json(DeviceDetail::new(device.try_into()?, presence)))
 }

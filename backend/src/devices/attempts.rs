@@ -9,12 +9,12 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::{
-    api::DeviceError,
+    api::{DeviceError, seen},
     store::{self, ListedAttempt, WantedAttempts},
 };
 use crate::{
     audit,
-    db::{DbError, Scope},
+    db::DbError,
     http::{Caller, Cursor, Limit, Page, Path, Query},
 };
 
@@ -61,11 +61,12 @@ pub struct ListAttempts {
 pub async fn list_attempts(mut caller: Caller<need::AttemptRead>, Query(list): Query<ListAttempts>) -> Result<Page<NamedAttempt>, DeviceError> {
     let before = list.cursor.map(|cursor| cursor.key::<(i64, Uuid)>()).transpose()?;
     let wanted = WantedAttempts { device: list.device_id, site: list.site_id, technician: list.technician_id, outcome: list.outcome, before };
-    page(caller.scope(), wanted, list.limit).await
+    page(&mut caller, wanted, list.limit).await
 }
 
-async fn page(scope: &mut Scope, wanted: WantedAttempts, limit: Limit) -> Result<Page<NamedAttempt>, DeviceError> {
-    let rows = store::attempts(scope, wanted, limit.rows()).await?;
+async fn page(caller: &mut Caller<need::AttemptRead>, wanted: WantedAttempts, limit: Limit) -> Result<Page<NamedAttempt>, DeviceError> {
+    let reader = caller.person().id;
+    let rows = store::attempts(caller.scope(), reader, wanted, limit.rows()).await?;
     let Page { items, next } = Page::of(rows, limit, ListedAttempt::key);
     Ok(Page { items: items.into_iter().map(NamedAttempt::try_from).collect::<Result<_, _>>()?, next })
 }
@@ -85,8 +86,8 @@ pub struct ListPast {
     responses((status = 200, body = Page<NamedAttempt>), (status = 404, body = crate::http::ErrorBody)))]
 pub async fn list_device_attempts(mut caller: Caller<need::AttemptRead>, Path(id): Path<DeviceId>, Query(list): Query<ListPast>) -> Result<Page<NamedAttempt>, DeviceError> {
     let before = list.cursor.map(|cursor| cursor.key::<(i64, Uuid)>()).transpose()?;
-    store::find(caller.scope(), id).await?.ok_or(DeviceError::NotFound)?;
-    page(caller.scope(), WantedAttempts { device: Some(id), before, ..WantedAttempts::default() }, list.limit).await
+    seen(&mut caller, id).await?;
+    page(&mut caller, WantedAttempts { device: Some(id), before, ..WantedAttempts::default() }, list.limit).await
 }
 
 /// List the changes of a device, newest first
@@ -94,7 +95,7 @@ pub async fn list_device_attempts(mut caller: Caller<need::AttemptRead>, Path(id
     responses((status = 200, body = Page<audit::Change>), (status = 404, body = crate::http::ErrorBody)))]
 pub async fn list_device_changes(mut caller: Caller<need::DeviceRead>, Path(id): Path<DeviceId>, Query(list): Query<ListPast>) -> Result<Page<audit::Change>, DeviceError> {
     let before = list.cursor.map(|cursor| cursor.key::<i64>()).transpose()?;
-    store::find(caller.scope(), id).await?.ok_or(DeviceError::NotFound)?;
+    seen(&mut caller, id).await?;
     let wanted = audit::store::Wanted { target_id: Some(id.to_string()), before, ..audit::store::Wanted::default() };
     let rows = audit::store::list(caller.scope(), &wanted, list.limit.rows()).await?;
     Ok(Page::of(rows, list.limit, audit::store::Seen::n).map(audit::Change::from))

@@ -26,6 +26,11 @@ pub struct Listed {
 }
 
 impl Listed {
+    /// Where it stands.
+    pub fn site(&self) -> Option<SiteId> {
+        self.device.site_id.map(SiteId)
+    }
+
     /// The key of the list.
     pub fn key(&self) -> (String, Uuid) {
         (self.search_text.clone(), self.device.id)
@@ -67,15 +72,17 @@ const LIST: &str = "
       and (cast($4 as text) is null or d.model_id = $4)
       and (cast($5 as text) is null or d.state = $5)
       and (d.search_text, d.id) > ($6, $7)
+      and (d.site_id is null or exists (select 1 from person p where p.tenant_id = $1 and p.id = $9 and p.sites = 'all')
+           or exists (select 1 from person_site v where v.tenant_id = $1 and v.person_id = $9 and v.site_id = d.site_id))
     order by d.search_text, d.id
     limit $8";
 
-/// A page of devices by name.
-pub async fn list(scope: &mut Scope, wanted: Wanted, rows: i64) -> Result<Vec<Listed>, DbError> {
+/// A page of the devices that `reader` sees, by name.
+pub async fn list(scope: &mut Scope, reader: PersonId, wanted: Wanted, rows: i64) -> Result<Vec<Listed>, DbError> {
     // Before every name: the first page.
     let (text, id) = wanted.after.unwrap_or_default();
     let query = scope.query(LIST).bind(wanted.pattern).bind(wanted.site).bind(wanted.model).bind(wanted.state.map(state_name));
-    query.bind(text).bind(id).bind(rows).all().await
+    query.bind(text).bind(id).bind(rows).bind(reader).all().await
 }
 
 const FIND: &str = "
@@ -154,14 +161,16 @@ const ATTEMPTS: &str = "
       and (cast($4 as text) is null or a.technician_id = $4)
       and (cast($5 as text) is null or a.outcome = $5)
       and (a.started_at, a.id) < ($6, $7)
+      and (a.site_id is null or exists (select 1 from person p where p.tenant_id = $1 and p.id = $9 and p.sites = 'all')
+           or exists (select 1 from person_site v where v.tenant_id = $1 and v.person_id = $9 and v.site_id = a.site_id))
     order by a.started_at desc, a.id desc
     limit $8";
 
-/// A page of attempts, newest first.
-pub async fn attempts(scope: &mut Scope, wanted: WantedAttempts, rows: i64) -> Result<Vec<ListedAttempt>, DbError> {
+/// A page of the attempts that `reader` sees, newest first.
+pub async fn attempts(scope: &mut Scope, reader: PersonId, wanted: WantedAttempts, rows: i64) -> Result<Vec<ListedAttempt>, DbError> {
     let (at, id) = wanted.before.unwrap_or((i64::MAX, Uuid::max()));
     let query = scope.query(ATTEMPTS).bind(wanted.device).bind(wanted.site).bind(wanted.technician).bind(wanted.outcome.map(outcome_name));
-    query.bind(at).bind(id).bind(rows).all().await
+    query.bind(at).bind(id).bind(rows).bind(reader).all().await
 }
 
 const fn outcome_name(outcome: AttemptOutcome) -> &'static str {

@@ -4,7 +4,7 @@ use omniot_shared::{
     entities::{Attempt, AttemptOutcome, AttemptStep, StepOutcome},
     ids::{AttemptId, ClientId, DeviceId, SiteId},
     roles::Role,
-    sync::{Actor as SyncActor, Change, Who},
+    sync::{Actor as SyncActor, Change, Sight, Who},
     time::Millis,
 };
 use serde_json::{Value, json};
@@ -70,7 +70,7 @@ impl Plant {
         };
         let id = attempt.id;
         let mut scope = self.tenant.db_write().await;
-        let actor = SyncActor { tenant: self.tenant.id, who: Who::Person { id: technician.id, role: Role::Technician }, now: app.state.now() };
+        let actor = SyncActor { tenant: self.tenant.id, who: Who::Person { id: technician.id, role: Role::Technician, sight: &Sight::All }, now: app.state.now() };
         let author = Author::person(technician.id, "Tess");
         sync::execute_as(&mut scope, &actor, &author, None, Change::AttemptRecord(Box::new(attempt))).await.expect("recorded");
         scope.commit().await.expect("a commit");

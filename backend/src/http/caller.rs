@@ -8,8 +8,9 @@ use axum::{
 };
 use axum_extra::extract::CookieJar;
 use omniot_shared::{
-    ids::{PersonId, SessionId, TenantId},
+    ids::{PersonId, SessionId, SiteId, TenantId},
     roles::{Need, Permission, Role},
+    sync::{Sight, rows::Scope as SyncScope},
     time::Millis,
 };
 use tracing::Instrument as _;
@@ -71,6 +72,8 @@ pub struct Person {
     pub email: String,
     /// Their role at this moment.
     pub role: Role,
+    /// What they see at this moment.
+    pub sight: Sight,
 }
 
 /// The session they call with.
@@ -133,6 +136,11 @@ impl<N: Needs> Caller<N> {
     /// Whether they also have another permission.
     pub const fn may(&self, permission: Permission) -> bool {
         self.person.role.may(permission)
+    }
+
+    /// Whether they see what stands at that site, or at none.
+    pub fn sees(&self, site: Option<SiteId>) -> bool {
+        self.person.sight.covers(site.map_or(SyncScope::Common, SyncScope::Site))
     }
 
     /// Their right to call, for a stream that outlives this scope.
@@ -214,10 +222,11 @@ async fn call<N: Needs>(parts: &Parts, state: &AppState, write: bool) -> Result<
             touch_later(state.clone(), access, row.clone(), now);
         }
     }
-    let ticket = Ticket::new(tenant, hash, N::PERMISSION, &row.role);
+    let sight = sight(&mut scope, &row).await?;
+    let ticket = Ticket::new(tenant, hash, N::PERMISSION, &row.role, row.sites_seq);
     let session = Session { id: SessionId(row.session_id), client: row.client, expires_at: Millis(row.expires_at) };
     let role = Role::named(&row.role).ok_or_else(|| ApiError::internal(&"a person's role is unknown"))?;
-    let person = Person { id: PersonId(row.person_id), name: row.name, email: row.email, role };
+    let person = Person { id: PersonId(row.person_id), name: row.name, email: row.email, role, sight };
     Ok(Caller { scope, person, session, ticket, request_id: RequestId::of(parts), now, need: PhantomData })
 }
 
@@ -255,11 +264,13 @@ pub(super) struct SessionRow {
     name: String,
     email: String,
     role: String,
+    sites: String,
+    sites_seq: i64,
     status: String,
 }
 
 const SESSION: &str = "
-    select s.id as session_id, s.client, s.last_used_at, s.expires_at, p.id as person_id, p.name, p.email, p.role, t.status
+    select s.id as session_id, s.client, s.last_used_at, s.expires_at, p.id as person_id, p.name, p.email, p.role, p.sites, p.sites_seq, t.status
     from session s
     join person p on p.tenant_id = s.tenant_id and p.id = s.person_id
     join tenant t on t.tenant_id = s.tenant_id
@@ -270,6 +281,17 @@ const TOUCH: &str = "update session set last_used_at = $3, expires_at = $4 where
 /// Whose session it is.
 pub(super) async fn recognise(scope: &mut Scope, hash: &TokenHash, now: Millis) -> Result<SessionRow, ApiError> {
     scope.query(SESSION).bind(hash.bytes()).bind(now).optional().await?.ok_or_else(ApiError::not_signed_in)
+}
+
+const SITES: &str = "select site_id from person_site where tenant_id = $1 and person_id = $2";
+
+/// What that person sees.
+async fn sight(scope: &mut Scope, row: &SessionRow) -> Result<Sight, ApiError> {
+    if row.sites == "all" {
+        return Ok(Sight::All);
+    }
+    let sites: Vec<(Uuid,)> = scope.query(SITES).bind(row.person_id).all().await?;
+    Ok(Sight::Sites(sites.into_iter().map(|(site,)| SiteId(site)).collect()))
 }
 
 impl SessionRow {
@@ -288,9 +310,9 @@ impl SessionRow {
         if allowed { Ok(()) } else { Err(ApiError::not_allowed()) }
     }
 
-    /// The role as it is stored.
-    pub(super) fn role(&self) -> &str {
-        &self.role
+    /// The role as it is stored, and since when they see what they see.
+    pub(super) fn standing(&self) -> (&str, i64) {
+        (&self.role, self.sites_seq)
     }
 }
 

@@ -11,28 +11,29 @@ use crate::{
     identity::tokens::TokenHash,
 };
 
-/// A person's right to call as it was granted: with which session, for what, in which role.
+/// A person's right to call as it was granted: with which session, for what, in which role and sight.
 #[derive(Debug, Clone)]
 pub struct Ticket {
     tenant: TenantId,
     hash: TokenHash,
     permission: Option<Permission>,
     role: String,
+    sites_seq: i64,
 }
 
 impl Ticket {
-    pub(super) fn new(tenant: TenantId, hash: TokenHash, permission: Option<Permission>, role: &str) -> Self {
-        Self { tenant, hash, permission, role: role.to_owned() }
+    pub(super) fn new(tenant: TenantId, hash: TokenHash, permission: Option<Permission>, role: &str, sites_seq: i64) -> Self {
+        Self { tenant, hash, permission, role: role.to_owned(), sites_seq }
     }
 
     /// Of a token, without a request.
     #[cfg(test)]
     pub fn for_test(tenant: TenantId, token: &str, permission: Permission, role: &str) -> Self {
-        Self::new(tenant, TokenHash::of(token), Some(permission), role)
+        Self::new(tenant, TokenHash::of(token), Some(permission), role, 0)
     }
 
     /// Whether the stream may go on: the session lives, the tenant is served, the permission is there
-    /// and the role is the one it was opened with. Another role sees another world: open it again.
+    /// and role and sites are those it was opened with. Who has others sees another world: open it again.
     ///
     /// # Errors
     /// `not_signed_in`, `tenant_suspended` or `not_allowed`.
@@ -48,6 +49,6 @@ impl Ticket {
         let mut scope = open(state, &TenantAccess::for_request(self.tenant), false).await?;
         let row = recognise(&mut scope, &self.hash, state.now()).await?;
         row.judge(self.permission)?;
-        if row.role() == self.role { Ok(scope) } else { Err(ApiError::not_allowed()) }
+        if row.standing() == (self.role.as_str(), self.sites_seq) { Ok(scope) } else { Err(ApiError::not_allowed()) }
     }
 }

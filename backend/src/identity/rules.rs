@@ -2,7 +2,12 @@
 //!
 //! Deliberately not here: hashing (`passwords`), pace (`throttle`), SQL (`store`).
 
-use omniot_shared::{fold::fold, roles::Role, time::Millis};
+use omniot_shared::{
+    fold::fold,
+    ids::SiteId,
+    roles::{Permission, Role},
+    time::Millis,
+};
 
 /// One minute in milliseconds.
 const MINUTE: i64 = 60_000;
@@ -164,6 +169,8 @@ pub enum PersonChange {
     Rename,
     /// A new role.
     Role(Role),
+    /// Other sites to work at.
+    Sites,
     /// They leave the tenant.
     Remove,
     /// Their sessions end.
@@ -188,9 +195,25 @@ pub fn may_change(actor: Role, target: Role, change: PersonChange, owners: u64) 
         && match change {
             PersonChange::Role(role) => role != Role::Owner,
             PersonChange::Remove => true,
-            PersonChange::Rename | PersonChange::SignOut => false,
+            PersonChange::Rename | PersonChange::Sites | PersonChange::SignOut => false,
         };
     if loses_an_owner && owners <= 1 { Err(PersonRefusal::LastOwner) } else { Ok(()) }
+}
+
+/// Most sites that can be chosen for one person.
+const SITES_MAX: usize = 2_000;
+
+/// The sites that somebody with that role may be limited to, each once.
+///
+/// # Errors
+/// What is wrong with them.
+pub fn sites(mut sites: Vec<SiteId>, role: Role) -> Result<Vec<SiteId>, Why> {
+    if role.may(Permission::PersonManage) {
+        return Err("cannot be chosen for somebody who manages people: they see every site");
+    }
+    sites.sort_unstable();
+    sites.dedup();
+    if sites.len() > SITES_MAX { Err("must be at most 2000") } else { Ok(sites) }
 }
 
 #[cfg(test)]

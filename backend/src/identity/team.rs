@@ -1,7 +1,7 @@
 //! Changes of people that touch more than their own row.
 
 use omniot_shared::{
-    ids::PersonId,
+    ids::{PersonId, SiteId},
     roles::{Permission, Role, need},
 };
 use serde_json::json;
@@ -42,6 +42,9 @@ pub async fn update(caller: &mut Managing, before: &Person, after: &Person) -> R
     if before.name != after.name {
         detail.insert("name".to_owned(), json!({ "from": before.name, "to": after.name }));
     }
+    if after.all_sites && !before.all_sites {
+        set_sites(caller, before, None).await?;
+    }
     if before.role != after.role {
         detail.insert("role".to_owned(), json!({ "from": before.role, "to": after.role }));
         take_back(caller, after, Some(after.role)).await?;
@@ -52,6 +55,29 @@ pub async fn update(caller: &mut Managing, before: &Person, after: &Person) -> R
     }
     let entry = Entry::new("person.update").target("person", after.id, &after.name).detail(detail);
     Ok(caller.audit(entry.before(&facts(before)).after(&facts(after))).await?)
+}
+
+/// Lets a person work at these sites only, or everywhere again; whether that is a change.
+///
+/// It takes a sequence: their apps then have something to pull, and what they hold says from when it is.
+///
+/// # Errors
+/// A site that is not there; whatever the store says.
+pub async fn set_sites(caller: &mut Managing, person: &Person, sites: Option<&[SiteId]>) -> Result<bool, IdentityError> {
+    let before = people::sites(caller.scope(), person.id).await?;
+    if before.as_deref() == sites {
+        return Ok(false);
+    }
+    let seq = *caller.scope().next_seq(1).await?.end();
+    if people::set_sites(caller.scope(), person.id, sites, seq).await? != sites.map_or(0, <[SiteId]>::len) {
+        return Err(IdentityError::field("sites")("must be sites of this organization"));
+    }
+    caller.scope().notify(Event::AccessChanged);
+    caller.scope().notify(Event::Changed { seq });
+    let count = |sites: Option<&[SiteId]>| sites.map_or_else(|| json!("all"), |sites| json!(sites.len()));
+    let entry = Entry::new("person.sites").target("person", person.id, &person.name).detail(json!({ "from": count(before.as_deref()), "to": count(sites) }));
+    caller.audit(entry.before(&json!({ "sites": before })).after(&json!({ "sites": sites }))).await?;
+    Ok(true)
 }
 
 /// Removes a person with their sessions, links, open invitations and unspent claim grants.

@@ -73,7 +73,8 @@ pub struct ListSites {
 #[utoipa::path(get, path = "/v1/sites", operation_id = "list_sites", tag = "sites", params(ListSites), responses((status = 200, body = Page<Site>)))]
 pub async fn list_sites(mut caller: Caller<need::SiteRead>, Query(list): Query<ListSites>) -> Result<Page<Site>, SiteError> {
     let after = list.cursor.map(|cursor| cursor.key::<(String, Uuid)>()).transpose()?;
-    let rows = store::list(caller.scope(), list.q.as_deref().and_then(like_pattern), after, list.limit.rows()).await?;
+    let reader = caller.person().id;
+    let rows = store::list(caller.scope(), reader, list.q.as_deref().and_then(like_pattern), after, list.limit.rows()).await?;
     Ok(Page::of(rows, list.limit, store::Listed::key).map(Site::from))
 }
 
@@ -115,7 +116,7 @@ fn site(done: Executed) -> Result<Site, SiteError> {
 #[utoipa::path(get, path = "/v1/sites/{id}", operation_id = "get_site", tag = "sites", params(("id" = SiteId, Path)),
     responses((status = 200, body = Site), (status = 404, body = crate::http::ErrorBody)))]
 pub async fn get_site(mut caller: Caller<need::SiteRead>, Path(id): Path<SiteId>) -> Result<Json<Site>, SiteError> {
-    store::find(caller.scope(), id).await?.map(Json).ok_or(SiteError::NotFound)
+    store::find(caller.scope(), id).await?.filter(|site| caller.sees(Some(site.id))).map(Json).ok_or(SiteError::NotFound)
 }
 
 /// Edit a site

@@ -1,6 +1,6 @@
 //! The SQL that reads sites. Writing them is `sync`'s.
 
-use omniot_shared::{entities::Site, ids::SiteId};
+use omniot_shared::{entities::Site, ids::{PersonId, SiteId}};
 use uuid::Uuid;
 
 use crate::{
@@ -34,14 +34,16 @@ const LIST: &str = "
     where tenant_id = $1
       and (cast($2 as text) is null or search_text like $2 escape '\\')
       and (search_text, id) > ($3, $4)
+      and (exists (select 1 from person p where p.tenant_id = $1 and p.id = $6 and p.sites = 'all')
+           or exists (select 1 from person_site v where v.tenant_id = $1 and v.person_id = $6 and v.site_id = site.id))
     order by search_text, id
     limit $5";
 
-/// A page of sites by name.
-pub async fn list(scope: &mut Scope, pattern: Option<String>, after: Option<(String, Uuid)>, rows: i64) -> Result<Vec<Listed>, DbError> {
+/// A page of the sites that `reader` sees, by name.
+pub async fn list(scope: &mut Scope, reader: PersonId, pattern: Option<String>, after: Option<(String, Uuid)>, rows: i64) -> Result<Vec<Listed>, DbError> {
     // Before every name: the first page.
     let (text, id) = after.unwrap_or_default();
-    scope.query(LIST).bind(pattern).bind(text).bind(id).bind(rows).all().await
+    scope.query(LIST).bind(pattern).bind(text).bind(id).bind(rows).bind(reader).all().await
 }
 
 const FIND: &str = "select id, seq, stamps, name, address, time_zone, note, created_at from site where tenant_id = $1 and id = $2";

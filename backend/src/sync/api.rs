@@ -13,7 +13,6 @@ use omniot_shared::{
     roles::need,
     sync::{
         frame::MEDIA_TYPE,
-        rows::Scope as SyncScope,
         wire::{HelloRequest, HelloResponse, MAX_PUSH_BYTES, PROTOCOL, PullRequest, PushRequest, PushResponse, SCHEMA, VerifyRequest, VerifyResponse},
     },
 };
@@ -25,7 +24,7 @@ use crate::http::{ApiError, AppState, Caller, ErrorBody, Json, Reader, parse};
 #[utoipa::path(post, path = "/v1/sync/hello", operation_id = "greet_sync", tag = "sync", request_body = HelloRequest,
     responses((status = 200, body = HelloResponse), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody)))]
 pub async fn greet_sync(mut caller: Reader<need::Sync>, Json(hello): Json<HelloRequest>) -> Result<axum::Json<HelloResponse>, ApiError> {
-    let (now, person) = (caller.now(), caller.person().id);
+    let (now, person, scopes) = (caller.now(), caller.person().id, caller.person().sight.clone());
     let scope = caller.scope();
     // Somebody else's client is none of this person's: they start at nothing and are told on their first push.
     let client = store::client(scope, hello.client_id).await?.filter(|client| client.person == person);
@@ -40,7 +39,7 @@ pub async fn greet_sync(mut caller: Reader<need::Sync>, Json(hello): Json<HelloR
         epoch: store::epoch(scope).await?,
         seq: store::seq(scope).await?,
         min_retained_seq: store::min_retained(scope).await?,
-        scopes: vec![SyncScope::Tenant],
+        scopes,
         last_n: client.map_or(0, |client| client.last_n),
     }))
 }
@@ -79,10 +78,11 @@ pub async fn pull_changes(caller: Reader<need::Sync>, State(state): State<AppSta
 #[utoipa::path(post, path = "/v1/sync/verify", operation_id = "verify_replica", tag = "sync", request_body = VerifyRequest,
     responses((status = 200, body = VerifyResponse), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody)))]
 pub async fn verify_replica(mut caller: Reader<need::Sync>, Json(asked): Json<VerifyRequest>) -> Result<axum::Json<VerifyResponse>, ApiError> {
+    let scopes = caller.person().sight.clone();
     let scope = caller.scope();
     let (epoch, seq) = (store::epoch(scope).await?, store::seq(scope).await?);
-    let is_comparable = asked.schema == SCHEMA && asked.epoch == epoch && asked.seq == seq;
-    let whole = if is_comparable { Some(store::whole(scope, SyncScope::Tenant, seq).await?) } else { None };
+    let is_comparable = asked.schema == SCHEMA && asked.epoch == epoch && asked.seq == seq && asked.scopes == scopes;
+    let whole = if is_comparable { Some(store::whole(scope, &scopes, seq).await?) } else { None };
     Ok(axum::Json(VerifyResponse { schema: SCHEMA, epoch, seq, whole }))
 }
 

@@ -9,27 +9,25 @@ use std::collections::{BTreeMap, HashMap};
 use omniot_shared::{
     ids::TenantId,
     sync::{
-        Change, Checksum, Row, RowChange, RowKey, RowSet, Seq, Table,
+        Change, Row, RowChange, RowKey, RowSet, Seq, Table,
         policy::{self, Edit, Stamps},
         rows::Scope as SyncScope,
+        wire::{Departure, Gone},
     },
     time::Millis,
 };
 
-use super::{store, trail};
+use super::{store::{self, Sums}, trail};
 use crate::{
     audit::{self, Author, Entry},
     db::{DbError, Event, Scope},
 };
 
-/// The one scope there is so far.
-const SCOPE: SyncScope = SyncScope::Tenant;
-
 /// What stands beside a row.
 #[derive(Debug, Clone, Default)]
 struct Facts {
-    /// Its sequence in the store; `None` when it is not there yet.
-    stored: Option<Seq>,
+    /// Its home and sequence in the store; `None` when it is not there yet.
+    stored: Option<(SyncScope, Seq)>,
     /// Its sequence after this batch.
     seq: Seq,
     stamps: Stamps,
@@ -45,6 +43,8 @@ pub struct Batch {
     last: Seq,
     /// What becomes of each changed row: `true` = it lives.
     fate: BTreeMap<RowKey, bool>,
+    /// The homes that rows moved out of.
+    left: Vec<(SyncScope, Gone)>,
     entries: Vec<Entry>,
 }
 
@@ -59,10 +59,10 @@ impl Batch {
         let seq = store::seq(scope).await?;
         let (mut rows, mut facts) = (RowSet::new(), HashMap::new());
         for (key, loaded) in store::load(scope, &keys).await? {
+            facts.insert(key, Facts { stored: Some((loaded.row.home(), loaded.seq)), seq: loaded.seq, stamps: loaded.stamps });
             rows.insert(key, loaded.row);
-            facts.insert(key, Facts { stored: Some(loaded.seq), seq: loaded.seq, stamps: loaded.stamps });
         }
-        Ok(Self { tenant, rows, facts, first: seq, last: seq, fate: BTreeMap::new(), entries: Vec::new() })
+        Ok(Self { tenant, rows, facts, first: seq, last: seq, fate: BTreeMap::new(), left: Vec::new(), entries: Vec::new() })
     }
 
     /// The rows as this batch leaves them so far.
@@ -87,15 +87,22 @@ impl Batch {
             let key = row_change.key();
             let old = self.rows.remove(&key);
             let facts = self.facts.entry(key).or_default();
-            facts.seq = self.last;
+            let left = old.as_ref().map(Row::home);
             match row_change {
                 RowChange::Put(row) => {
+                    // Who sees only where it was is told that it left, who sees both before it comes again.
+                    if let Some(left) = left.filter(|left| facts.stored.is_some() && *left != row.home()) {
+                        self.left.push((left, Gone { table: key.table, id: key.id, seq: self.last, why: Departure::LeftScope }));
+                        self.last = Seq(self.last.0 + 1);
+                    }
+                    facts.seq = self.last;
                     facts.stamps = policy::stamped(std::mem::take(&mut facts.stamps), old.as_ref(), &row, edit, self.last);
                     self.entries.push(trail::entry(self.tenant, change, old.as_ref(), Some(&row), key, lost));
                     self.rows.insert(key, row);
                     self.fate.insert(key, true);
                 }
                 RowChange::Remove(_) => {
+                    facts.seq = self.last;
                     self.entries.push(trail::entry(self.tenant, change, old.as_ref(), None, key, lost));
                     self.fate.insert(key, false);
                 }
@@ -114,39 +121,49 @@ impl Batch {
         }
         let numbers = scope.next_seq(taken).await?;
         debug_assert_eq!(*numbers.end(), self.last.0, "one writer a tenant");
-        let mut checksum = store::checksum(scope, SCOPE).await?;
-        self.write_rows(scope, &mut checksum).await?;
-        store::save_checksum(scope, SCOPE, checksum).await?;
+        self.write_sums(scope).await?;
+        self.write_rows(scope).await?;
         audit::append_all(scope, author, at, request_id, self.entries).await?;
         scope.notify(Event::Changed { seq: self.last.0 });
         Ok(self.last)
     }
 
-    async fn write_rows(&self, scope: &mut Scope, checksum: &mut Checksum) -> Result<(), DbError> {
+    async fn write_sums(&self, scope: &mut Scope) -> Result<(), DbError> {
+        let changed = || self.fate.iter().filter_map(|(key, alive)| Some((*key, self.facts.get(key)?, self.rows.get(key).filter(|_| *alive))));
+        let homes = changed().flat_map(|(_, facts, row)| facts.stored.map(|(home, _)| home).into_iter().chain(row.map(Row::home)));
+        let mut sums = Sums::load(scope, homes.collect::<Vec<_>>()).await?;
+        for (key, facts, row) in changed() {
+            if let Some((home, seq)) = facts.stored {
+                sums.remove(home, key, seq);
+            }
+            if let Some(row) = row {
+                sums.add(row.home(), key, facts.seq);
+            }
+        }
+        sums.save(scope).await
+    }
+
+    async fn write_rows(&self, scope: &mut Scope) -> Result<(), DbError> {
         let mut lives: Vec<(Seq, &Row, &Stamps)> = Vec::with_capacity(self.fate.len());
         for (key, alive) in &self.fate {
             let Some(facts) = self.facts.get(key) else { continue };
-            if let Some(stored) = facts.stored {
-                checksum.remove(*key, stored);
-            }
-            match self.rows.get(key) {
-                Some(row) if *alive => {
-                    checksum.add(*key, facts.seq);
-                    lives.push((facts.seq, row, &facts.stamps));
-                }
-                _ => {}
+            if let Some(row) = self.rows.get(key).filter(|_| *alive) {
+                lives.push((facts.seq, row, &facts.stamps));
             }
         }
-        store::write(scope, SCOPE, &lives).await?;
+        store::write(scope, &lives).await?;
+        for (home, gone) in &self.left {
+            store::bury(scope, *home, *gone).await?;
+        }
         // Only a device's id is derived, so only a device can come back from the dead.
         let is_new = |key: &RowKey| key.table == Table::Device && self.facts.get(key).is_some_and(|facts| facts.stored.is_none());
         let new_devices: Vec<_> = lives.iter().map(|(_, row, _)| row.key()).filter(is_new).map(|key| key.id).collect();
-        store::unbury(scope, SCOPE, Table::Device, &new_devices).await?;
+        store::unbury(scope, Table::Device, &new_devices).await?;
         // Children before parents, and only what was there.
         for table in Table::ALL.into_iter().rev() {
             for (key, _) in self.fate.iter().filter(|(key, alive)| !**alive && key.table == table) {
-                if let Some(facts) = self.facts.get(key).filter(|facts| facts.stored.is_some()) {
-                    store::remove(scope, SCOPE, *key, facts.seq).await?;
+                if let Some((facts, (home, _))) = self.facts.get(key).and_then(|facts| Some((facts, facts.stored?))) {
+                    store::remove(scope, home, *key, facts.seq).await?;
                 }
             }
         }

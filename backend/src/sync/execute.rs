@@ -54,7 +54,8 @@ fn refused(refusal: Refusal) -> ApiError {
     match (code, field) {
         (Code::InvalidField, Some(field)) => ApiError::invalid_field(field, detail),
         (Code::NotFound, Some(field)) if field != "id" => ApiError::invalid_field(field, detail),
-        (Code::NotFound | Code::RowDeleted, _) => ApiError::not_found(),
+        // Out of sight is not there.
+        (Code::NotFound | Code::RowDeleted | Code::NoLongerPermitted, _) => ApiError::not_found(),
         (Code::NotAllowed, _) => ApiError::not_allowed(),
         (Code::AlreadyExists, _) => ApiError::conflict("already_exists", detail),
         (Code::Stale, _) => ApiError::conflict("stale", detail),
@@ -68,8 +69,8 @@ fn refused(refusal: Refusal) -> ApiError {
 /// # Errors
 /// [`ExecuteError::Refused`] leaves the transaction as it was.
 pub async fn execute<N: Needs>(caller: &mut Caller<N>, change: Change) -> Result<Executed, ExecuteError> {
-    let person = caller.person();
-    let actor = Actor { tenant: caller.tenant(), who: Who::Person { id: person.id, role: person.role }, now: caller.now() };
+    let person = caller.person().clone();
+    let actor = Actor { tenant: caller.tenant(), who: Who::Person { id: person.id, role: person.role, sight: &person.sight }, now: caller.now() };
     let author = Author::person(person.id, &person.name);
     let request_id = caller.request_id().clone();
     execute_as(caller.scope(), &actor, &author, Some(request_id.as_str()), change).await
@@ -80,7 +81,7 @@ pub async fn execute<N: Needs>(caller: &mut Caller<N>, change: Change) -> Result
 ///
 /// # Errors
 /// [`ExecuteError::Refused`] leaves the transaction as it was.
-pub async fn execute_as(scope: &mut Scope, actor: &Actor, author: &Author, request_id: Option<&str>, change: Change) -> Result<Executed, ExecuteError> {
+pub async fn execute_as(scope: &mut Scope, actor: &Actor<'_>, author: &Author, request_id: Option<&str>, change: Change) -> Result<Executed, ExecuteError> {
     // The tenant is the scope's, whatever an actor was made with.
     let actor = Actor { tenant: scope.tenant(), ..*actor };
     let mut batch = Batch::open(scope, [&change]).await?;

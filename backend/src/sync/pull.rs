@@ -1,4 +1,4 @@
-//! Pulls: the rows of a scope that changed after a cursor, as one snapshot, compressed.
+//! Pulls: the rows in sight that changed after a cursor, as one snapshot, compressed.
 //!
 //! The stream is made inside one read transaction as fast as the store allows, into a bounded
 //! queue; the transaction ends with the last chunk, or after [`PATIENCE`] when the client is too
@@ -21,6 +21,7 @@ use omniot_shared::{
         client::Delta,
         frame::{self, MAGIC, ROWS_PER_FRAME},
         rows::Scope as SyncScope,
+        sight::Sight,
         wire::{Begin, Checkpoint, Frame, PullRequest},
     },
 };
@@ -125,16 +126,16 @@ fn permitted(received: mpsc::Receiver<io::Result<Bytes>>, right: Right) -> impl 
 }
 
 async fn begin(caller: &mut Caller<need::Sync>, request: &PullRequest) -> Result<Begin, DbError> {
-    let server_time = caller.now();
+    let (server_time, scopes) = (caller.now(), caller.person().sight.clone());
     let scope = caller.scope();
     let (to, epoch, min_retained) = (store::seq(scope).await?, store::epoch(scope).await?, store::min_retained(scope).await?);
     let cursor = request.cursors.iter().find(|cursor| cursor.scope == SyncScope::Tenant).map_or(Seq(0), |cursor| cursor.seq);
-    let useful = request.epoch == epoch && cursor > Seq(0) && cursor <= to && cursor >= min_retained;
-    Ok(Begin { scope: SyncScope::Tenant, epoch, from: if useful { cursor } else { Seq(0) }, to, fresh: !useful, server_time })
+    let useful = request.epoch == epoch && cursor > Seq(0) && cursor <= to && cursor >= min_retained && request.scopes == scopes;
+    Ok(Begin { scope: SyncScope::Tenant, scopes, epoch, from: if useful { cursor } else { Seq(0) }, to, fresh: !useful, server_time })
 }
 
 async fn feed(scope: &mut Scope, begin: &Begin, out: &mut Out) -> Result<(), io::Error> {
-    out.write(&Frame::Begin(*begin)).await?;
+    out.write(&Frame::Begin(begin.clone())).await?;
     let mut lanes = Lanes::new(begin);
     let (mut frame, mut weight) = (Vec::new(), 0);
     while let Some(delta) = lanes.next(scope).await.map_err(io::Error::other)? {
@@ -151,7 +152,7 @@ async fn feed(scope: &mut Scope, begin: &Begin, out: &mut Out) -> Result<(), io:
         frame.push(delta);
     }
     out.write_deltas(frame).await?;
-    let checksum = store::checksum(scope, begin.scope).await.map_err(io::Error::other)?;
+    let checksum = store::checksum(scope, &begin.scopes).await.map_err(io::Error::other)?;
     out.write(&Frame::Checkpoint(Checkpoint { scope: begin.scope, seq: begin.to, checksum })).await?;
     out.finish().await
 }
@@ -185,7 +186,7 @@ struct Lane {
 struct Lanes {
     lanes: Vec<Lane>,
     until: Seq,
-    of: SyncScope,
+    sight: Sight,
 }
 
 impl Lanes {
@@ -194,13 +195,13 @@ impl Lanes {
         let graves = (!begin.fresh).then_some(None);
         let sources = Table::ALL.into_iter().map(Some).chain(graves);
         let lanes = sources.map(|table| Lane { table, waiting: VecDeque::new(), after: begin.from, is_done: false }).collect();
-        Self { lanes, until: begin.to, of: begin.scope }
+        Self { lanes, until: begin.to, sight: begin.scopes.clone() }
     }
 
     async fn next(&mut self, scope: &mut Scope) -> Result<Option<Delta>, DbError> {
         for lane in &mut self.lanes {
             if lane.waiting.is_empty() && !lane.is_done {
-                lane.fill(scope, self.of, self.until).await?;
+                lane.fill(scope, &self.sight, self.until).await?;
             }
         }
         let first = self.lanes.iter_mut().filter(|lane| !lane.waiting.is_empty()).min_by_key(|lane| lane.waiting.front().map(Delta::seq));
@@ -209,11 +210,11 @@ impl Lanes {
 }
 
 impl Lane {
-    async fn fill(&mut self, scope: &mut Scope, of: SyncScope, until: Seq) -> Result<(), DbError> {
+    async fn fill(&mut self, scope: &mut Scope, sight: &Sight, until: Seq) -> Result<(), DbError> {
         let limit = if self.table == Some(Table::Attempt) { ATTEMPTS_AT_ONCE } else { ROWS_AT_ONCE };
         match self.table {
-            Some(table) => self.waiting.extend(store::since(scope, table, of, self.after, until, limit).await?.into_iter().map(Delta::Row)),
-            None => self.waiting.extend(store::departed(scope, of, self.after, until, limit).await?.into_iter().map(Delta::Gone)),
+            Some(table) => self.waiting.extend(store::since(scope, table, sight, self.after, until, limit).await?.into_iter().map(Delta::Row)),
+            None => self.waiting.extend(store::departed(scope, sight, self.after, until, limit).await?.into_iter().map(Delta::Gone)),
         }
         self.is_done = self.waiting.len() < usize::try_from(limit).unwrap_or(usize::MAX);
         if let Some(last) = self.waiting.back() {

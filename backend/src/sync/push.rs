@@ -250,7 +250,7 @@ async fn run(caller: &mut Caller<need::Sync>, body: &Body, news: &[&Raw], known:
 fn decide_one(caller: &Caller<need::Sync>, body: &Body, raw: &Raw, change: Change, batch: &mut Batch) -> Outcome {
     let person = caller.person();
     let at = corrected(raw.at, skew(body, caller.now()), caller.now());
-    let actor = Actor { tenant: caller.tenant(), who: Who::Person { id: person.id, role: person.role }, now: at };
+    let actor = Actor { tenant: caller.tenant(), who: Who::Person { id: person.id, role: person.role, sight: &person.sight }, now: at };
     // A client always says what it had seen; one that does not had seen nothing.
     let edit = Edit { base: Some(raw.base.unwrap_or_default()), at, by: Some(body.client_id) };
     let decision = decide(change.clone(), &edit, &actor, batch.rows(), &batch.stamps(&change));

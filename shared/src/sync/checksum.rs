@@ -34,6 +34,12 @@ impl Checksum {
         self.sum = self.sum.wrapping_sub(digest(key, seq));
     }
 
+    /// Takes in all rows of another checksum: of other rows.
+    pub const fn join(&mut self, other: Self) {
+        self.count = self.count.wrapping_add(other.count);
+        self.sum = self.sum.wrapping_add(other.sum);
+    }
+
     /// Takes a row in with everything it says, in the JSON of the wire: for comparing two stores on
     /// demand, where [`Checksum::add`] sees keys and sequences only.
     ///

@@ -21,6 +21,7 @@ pub mod rules;
 #[cfg(test)]
 mod seeded;
 pub mod server;
+pub mod sight;
 #[cfg(test)]
 mod sim;
 pub mod wire;
@@ -31,3 +32,4 @@ pub use patch::Patch;
 pub use receipt::{Code, Outcome, Receipt, Refusal};
 pub use rows::{Row, RowKey, RowSet, Rows, Seq, SyncedRow, Table};
 pub use rules::{Actor, RowChange, Who, apply};
+pub use sight::Sight;

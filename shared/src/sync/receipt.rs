@@ -121,6 +121,8 @@ codes! {
     InvalidField = "invalid_field";
     /// The role does not permit it.
     NotAllowed = "not_allowed";
+    /// It is about something at a site that this person does not work at, or no longer does.
+    NoLongerPermitted = "no_longer_permitted";
     /// The row it is about does not exist (or no longer, or belongs to another tenant).
     NotFound = "not_found";
     /// The row exists already.

@@ -18,21 +18,28 @@ use crate::{
 #[schema(value_type = i64, example = 4711)]
 pub struct Seq(pub i64);
 
-/// A set of rows that is read, published and revoked as a whole. A row lives in exactly one.
+/// A set of rows that is seen or not seen as a whole.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = SyncScope)]
 pub enum Scope {
-    /// What everybody in the tenant may see. The only scope so far.
+    /// All rows there are, wherever they live.
     #[default]
     Tenant,
+    /// What stands at no site: device models, devices and attempts without one.
+    Common,
+    /// One site, its devices and the attempts there.
+    Site(SiteId),
 }
 
 impl Scope {
-    /// Its name on the wire and in the store.
+    /// Its name in the store.
     #[must_use]
-    pub const fn name(self) -> &'static str {
+    pub fn name(self) -> String {
         match self {
-            Self::Tenant => "tenant",
+            Self::Tenant => "tenant".to_owned(),
+            Self::Common => "common".to_owned(),
+            Self::Site(site) => format!("site:{}", site.0.simple()),
         }
     }
 }
@@ -94,6 +101,20 @@ tables! {
     Device(Device, DeviceId) = "device";
     /// [`Attempt`].
     Attempt(Box<Attempt>, AttemptId) = "attempt";
+}
+
+impl Row {
+    /// The one scope in which it lives; never [`Scope::Tenant`].
+    #[must_use]
+    pub fn home(&self) -> Scope {
+        let at = |site: Option<SiteId>| site.map_or(Scope::Common, Scope::Site);
+        match self {
+            Self::Site(site) => Scope::Site(site.id),
+            Self::Model(_) => Scope::Common,
+            Self::Device(device) => at(device.site_id),
+            Self::Attempt(attempt) => at(attempt.site_id),
+        }
+    }
 }
 
 /// Which row.

@@ -32,6 +32,14 @@ pub enum Bug {
     RebaseForgetsAccepted,
     /// 8: a rebase does not run the intents again that were never sent.
     RebaseForgetsPending,
+    /// 9: a pull brings what its reader may not see.
+    EverybodySeesAll,
+    /// 1: who sees more than before is told only what changes from now on.
+    SightNotCompared,
+    /// 1: who sees only where a row came from is not told that it moved.
+    MovesUnsaid,
+    /// 10: rows out of sight stay until the next full pull.
+    NothingNarrows,
 }
 
 thread_local! {

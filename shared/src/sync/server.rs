@@ -87,7 +87,7 @@ pub fn held_by_parent<'o>(parents: &[IntentId], outcome_of: impl Fn(IntentId) ->
 /// What becomes of `change`, which `edit` brings on behalf of `actor`, in front of `rows` and the
 /// stamps of its target row.
 #[must_use]
-pub fn decide(mut change: Change, edit: &Edit, actor: &Actor, rows: &impl Rows, stamps: &Stamps) -> Decision {
+pub fn decide(mut change: Change, edit: &Edit, actor: &Actor<'_>, rows: &impl Rows, stamps: &Stamps) -> Decision {
     let asked = policy::patched(&change).map_or(0, |(_, fields)| fields.len());
     // Validated and permitted as it was meant, before any field is taken out.
     let whole = match rules::apply(&change, actor, rows) {
@@ -108,7 +108,7 @@ pub fn decide(mut change: Change, edit: &Edit, actor: &Actor, rows: &impl Rows, 
 }
 
 /// Two people who make the same device offline have made one device (SYNC.md 1.5).
-fn met_halfway(change: &Change, refusal: Refusal, actor: &Actor, rows: &impl Rows) -> Decision {
+fn met_halfway(change: &Change, refusal: Refusal, actor: &Actor<'_>, rows: &impl Rows) -> Decision {
     let Change::DeviceCreate(new) = change else { return Decision::refuse(refusal) };
     let there = rows.device(DeviceId::for_serial(actor.tenant, &new.serial));
     match there.filter(|_| refusal.code == Code::AlreadyExists) {
@@ -141,11 +141,12 @@ mod tests {
             policy::Stamp,
             rows::{Row, RowSet, Seq},
             rules::Who,
+            sight::Sight,
         },
     };
 
-    fn actor() -> Actor {
-        Actor { tenant: TenantId(Uuid::from_u128(1)), who: Who::Person { id: PersonId(Uuid::from_u128(2)), role: Role::Admin }, now: Millis(50) }
+    fn actor() -> Actor<'static> {
+        Actor { tenant: TenantId(Uuid::from_u128(1)), who: Who::Person { id: PersonId(Uuid::from_u128(2)), role: Role::Admin, sight: &Sight::All }, now: Millis(50) }
     }
 
     fn site() -> Site {

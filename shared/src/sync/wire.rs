@@ -11,6 +11,7 @@ use super::{
     intent::Intent,
     receipt::Receipt,
     rows::{Scope, Seq, SyncedRow, Table},
+    sight::Sight,
 };
 use crate::{ids::ClientId, time::Millis};
 
@@ -62,7 +63,8 @@ pub struct HelloResponse {
     /// A cursor below this needs the whole scope again.
     pub min_retained_seq: Seq,
     /// What this person may hold.
-    pub scopes: Vec<Scope>,
+    #[schema(value_type = Vec<Scope>)]
+    pub scopes: Sight,
     /// The last number this client has a receipt for; 0 when it is new here.
     pub last_n: u64,
 }
@@ -106,8 +108,13 @@ pub struct PullRequest {
     pub client_id: ClientId,
     /// The epoch the cursors belong to; 0 before the first pull.
     pub epoch: u64,
-    /// How far the client has come in each scope it holds.
+    /// How far the client has come.
     pub cursors: Vec<Cursor>,
+    /// What it holds up to there. A client of before there were sites to see or not says nothing and
+    /// holds all it was given.
+    #[serde(default)]
+    #[schema(value_type = Vec<Scope>)]
+    pub scopes: Sight,
 }
 
 /// `POST /v1/sync/verify`: is what I hold what you hold?
@@ -119,6 +126,10 @@ pub struct VerifyRequest {
     pub epoch: u64,
     /// How far it has come.
     pub seq: Seq,
+    /// What it holds.
+    #[serde(default)]
+    #[schema(value_type = Vec<Scope>)]
+    pub scopes: Sight,
 }
 
 /// What the server holds.
@@ -135,7 +146,7 @@ pub struct VerifyResponse {
     pub whole: Option<Checksum>,
 }
 
-/// How far a client has come in one scope.
+/// How far a client has come in what it holds; the scope is always `tenant`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[schema(as = SyncCursor)]
 pub struct Cursor {
@@ -150,14 +161,12 @@ pub struct Cursor {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Frame {
-    /// The stream of one scope begins.
+    /// The stream begins.
     Begin(Begin),
     /// Rows whose last change lies in (from, to].
     Rows(Vec<SyncedRow>),
-    /// Rows that are no longer in the scope.
+    /// Rows that are no longer in one of the scopes.
     Gone(Vec<Gone>),
-    /// This person may no longer hold that scope: drop its rows.
-    ScopeRemoved(Scope),
     /// All has been sent: publish.
     Checkpoint(Checkpoint),
     /// Nothing to say for a while.
@@ -170,28 +179,33 @@ pub enum Frame {
 impl Frame {
     /// The kinds by their names on the wire. [`super::frame::FrameReader`] passes over every other one:
     /// a newer server may say more than this version understands.
-    pub const KINDS: [&'static str; 6] = ["begin", "rows", "gone", "scope_removed", "checkpoint", "keepalive"];
+    pub const KINDS: [&'static str; 5] = ["begin", "rows", "gone", "checkpoint", "keepalive"];
 }
 
-/// The start of a scope's stream.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+/// The start of the stream.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Begin {
-    /// Which.
+    /// Always `tenant`.
     pub scope: Scope,
+    /// What this person may hold, and what is sent. Other than what the client said it holds: `fresh`.
+    #[serde(default)]
+    #[schema(value_type = Vec<Scope>)]
+    pub scopes: Sight,
     /// The server's epoch.
     pub epoch: u64,
     /// Sent are the changes after this …
     pub from: Seq,
     /// … up to the snapshot.
     pub to: Seq,
-    /// The client's cursor was of no use (first pull, other epoch, too old): `from` is 0, and what
-    /// the client held or staged of this scope is replaced, not added to.
+    /// The client's cursor was of no use (first pull, other epoch, too old, of other scopes): `from` is 0,
+    /// and what the client held or staged is replaced, not added to.
     pub fresh: bool,
     /// The server's clock.
     pub server_time: Millis,
 }
 
-/// A row that left the scope.
+/// A row that left a scope. One that lives on in another scope which the reader holds comes again later in
+/// the same stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Gone {
     /// From which table.
@@ -214,14 +228,14 @@ pub enum Departure {
     LeftScope,
 }
 
-/// The end of a scope's stream: what the replica must now hold.
+/// The end of the stream: what the replica must now hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Checkpoint {
-    /// Which.
+    /// Always `tenant`.
     pub scope: Scope,
     /// The new cursor.
     pub seq: Seq,
-    /// Over all rows of the scope at `seq`.
+    /// Over all rows of the scopes at `seq`.
     pub checksum: Checksum,
 }
 

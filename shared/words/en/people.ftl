@@ -15,6 +15,19 @@ people-edit-text = A change of role takes effect at once.
 people-lower = Lower my role
 people-lower-title = Lower your own role?
 people-lower-text = From { $from } to { $to }, at once. You cannot take it back yourself; somebody else has to raise you again.
+people-sites = Sites…
+people-sites-title = Where { $name } works
+people-sites-text = At chosen sites a person sees only these, what stands there, and what belongs to no site. It takes effect at once; apps remove the rest at their next contact.
+people-sites-where = Works
+people-sites-all = Everywhere
+people-sites-some = At chosen sites only
+people-sites-search = Search sites
+people-sites-count = { $count ->
+    [0] No site chosen: only what belongs to no site is seen.
+    [one] One site chosen
+   *[other] { $count } sites chosen
+}
+people-chosen-sites = at chosen sites
 people-sessions = Sessions…
 people-sessions-title = Sessions of { $name }
 people-sessions-text = Ending them signs this person out everywhere at once.

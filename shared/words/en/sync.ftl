@@ -35,6 +35,13 @@ sync-waiting = Waiting to be sent
 sync-grants = Devices you can claim offline
 sync-traffic = Traffic
 sync-bytes = { $received } received, { $sent } sent
+sync-holds = What is kept here
+sync-holds-all = The whole organization
+sync-holds-sites = { $count ->
+    [0] What belongs to no site
+    [one] One site, and what belongs to none
+   *[other] { $count } sites, and what belongs to none
+}
 sync-storage = Room taken on this machine
 sync-now = Sync now
 sync-needs-sign-in-text = Your session has ended. You can go on working here; sign in again to send your changes.

@@ -114,6 +114,7 @@ async fn sync_status(door: &Door) -> Result<Reply, Reply> {
             "clock_skew_ms": null,
             "bytes_in": 0,
             "bytes_out": 0,
+            "sites": null,
             "storage_bytes": 0,
             "error": error,
         }))),
@@ -154,6 +155,7 @@ async fn status(account: &Account) -> Result<Reply, Reply> {
         "clock_skew_ms": status.clock_skew_ms,
         "bytes_in": bytes_in,
         "bytes_out": bytes_out,
+        "sites": waiting.sites,
         "storage_bytes": account.store.bytes(),
         "error": status.error,
     })))

@@ -49,6 +49,8 @@ pub struct Store {
     reserve: Reserve,
     /// The account is being signed out; changes under the writers' lock.
     leaving: AtomicBool,
+    /// What was removed may still stand in the log.
+    unsettled: AtomicBool,
 }
 
 /// Both writing connections behind one lock: SQLite has one writer at a time, and waiting for a lock
@@ -80,12 +82,12 @@ impl Store {
                 tracing::warn!("the disk is full; the reserved room is used to open the replica");
                 Writers::open(&path)
             }
-            opened => {
-                reserve.refill();
-                opened
-            }
+            opened => opened,
         }?;
-        Ok(Self { writers: Mutex::new(writers), readers: Mutex::new(Vec::new()), path, reserve, leaving: AtomicBool::new(false) })
+        let store = Self { writers: Mutex::new(writers), readers: Mutex::new(Vec::new()), path, reserve, leaving: AtomicBool::new(false), unsettled: AtomicBool::new(true) };
+        // The app may have died between removing rows and taking them out of the log.
+        store.refill();
+        Ok(store)
     }
 
     /// One local edit: all of it is on the disk when this returns `Ok`, or nothing happened.
@@ -177,17 +179,23 @@ impl Store {
 
     /// Takes the reserved room again when it was given up and there is room: after each good round.
     pub fn refill(&self) {
+        if self.unsettled.load(Ordering::Relaxed) {
+            return self.settle();
+        }
         let _nobody_writes = self.writers();
         self.reserve.refill();
     }
 
-    /// Moves what was committed into the main file and takes the reserved room again: after a large pull.
+    /// Moves what was committed into the main file, empties the log and takes the reserved room again: after
+    /// a large pull, and where nothing of what was removed may be left. What does not go now is tried again
+    /// with the next [`Store::refill`].
     pub fn settle(&self) {
         let writers = self.writers();
-        let moved = writers.pulled.query_row("pragma wal_checkpoint(truncate)", [], |_| Ok(()));
-        if let Err(error) = moved {
-            tracing::debug!(%error, "the log was not moved into the replica now");
+        let moved = writers.pulled.query_row("pragma wal_checkpoint(truncate)", [], |row| Ok(row.get::<_, i64>(0)? == 0));
+        if !matches!(moved, Ok(true)) {
+            tracing::debug!(?moved, "the log was not moved into the replica now");
         }
+        self.unsettled.store(!matches!(moved, Ok(true)), Ordering::Relaxed);
         self.reserve.refill();
     }
 

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use omniot_shared::{
     ids::IntentId,
     sync::{
-        Checksum, RowKey, Seq, SyncedRow, Table,
+        Checksum, RowKey, Seq, Sight, SyncedRow, Table,
         client::{Delta, Entry, Meta, Replica, State},
     },
     time::Millis,
@@ -130,6 +130,10 @@ impl Replica for Open<'_> {
 
     fn remove_all(&mut self) -> Result<(), StoreError> {
         rows::clear(self.0)
+    }
+
+    fn remove_hidden(&mut self, sight: &Sight) -> Result<Vec<(RowKey, Seq)>, StoreError> {
+        rows::clear_hidden(self.0, sight)
     }
 
     fn preimages(&self) -> Result<Vec<(RowKey, Option<SyncedRow>)>, StoreError> {

@@ -7,7 +7,7 @@ use omniot_shared::{
     entities::{Attempt, Device, DeviceModel, Site},
     fold::fold,
     ids::{DeviceId, ModelId, SiteId},
-    sync::{Row, RowKey, Seq, SyncedRow, Table},
+    sync::{Row, RowKey, Seq, Sight, SyncedRow, Table, rows::Scope},
     time::Millis,
 };
 use rusqlite::{Connection, OptionalExtension, params};
@@ -112,6 +112,31 @@ pub fn clear(db: &Connection) -> Result<(), StoreError> {
         db.execute(&format!("delete from {}", table.name()), [])?;
     }
     Ok(())
+}
+
+/// Removes every synced row that is out of sight; which ones, and their sequences.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn clear_hidden(db: &Connection, sight: &Sight) -> Result<Vec<(RowKey, Seq)>, StoreError> {
+    let mut hidden = Vec::new();
+    for table in Table::ALL {
+        let site = match table {
+            Table::Site => "id",
+            Table::Model => "null",
+            Table::Device | Table::Attempt => "site_id",
+        };
+        let mut statement = db.prepare_cached(&format!("select id, seq, {site} from {}", table.name()))?;
+        let mut found = statement.query([])?;
+        while let Some(row) = found.next()? {
+            let at: Option<[u8; 16]> = row.get(2)?;
+            if !sight.covers(at.map_or(Scope::Common, |at| Scope::Site(SiteId(Uuid::from_bytes(at))))) {
+                hidden.push((RowKey { table, id: uuid(row, 0)? }, Seq(row.get(1)?)));
+            }
+        }
+    }
+    hidden.iter().try_for_each(|(key, _)| remove(db, *key))?;
+    Ok(hidden)
 }
 
 fn one(

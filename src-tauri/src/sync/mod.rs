@@ -7,8 +7,8 @@
 use omniot_shared::{
     ids::IntentId,
     sync::{
-        Change, Refusal, Row,
-        client,
+        Change, Refusal, Row, Sight,
+        client::{self, Replica as _},
     },
 };
 use rusqlite::Transaction;
@@ -83,6 +83,8 @@ pub struct Waiting {
     pub attention: i64,
     /// Devices that can be commissioned without a network.
     pub grants: u32,
+    /// At how many chosen sites the person works; `None`: everywhere.
+    pub sites: Option<usize>,
 }
 
 /// Counts what waits.
@@ -95,7 +97,11 @@ pub async fn waiting(account: &Account) -> Result<Waiting, StoreError> {
         store.read(|db| {
             let pending = replica::count(db, |state| matches!(state, "waiting" | "deferred"))?;
             let attention = replica::count(db, |state| state == "attention")?;
-            Ok(Waiting { pending, attention, grants: grants::count_free(db, now)? })
+            let sites = match Open(db).meta()?.sight {
+                Sight::All => None,
+                Sight::Sites(sites) => Some(sites.len()),
+            };
+            Ok(Waiting { pending, attention, grants: grants::count_free(db, now)?, sites })
         })
     })
     .await

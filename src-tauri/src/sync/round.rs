@@ -7,7 +7,7 @@
 use omniot_shared::{
     roles::{Permission, Role},
     sync::{
-        Seq,
+        Seq, Sight,
         client::{self, Greeting, Published, Pull, Replica, Step},
         wire::{Checkpoint, HelloRequest, HelloResponse, MAX_PUSH_INTENTS, PROTOCOL, SCHEMA},
     },
@@ -186,10 +186,10 @@ async fn pull_once(account: &Account, server: &Server) -> Result<bool, Failure> 
                 None => return Ok(false),
             },
             Step::Publish(checkpoint) => return publish(account, pull, checkpoint, fresh).await,
-            Step::Drop(_) => {
-                on(account, |store| store.note(|db| client::drop_scope(&mut Open(db)))).await?;
-                tell_data(account);
-                return Ok(true);
+            Step::Narrow => {
+                let sight = pull.sight().cloned().unwrap_or_default();
+                narrow(account, sight).await?;
+                return Ok(false);
             }
         }
     }
@@ -206,6 +206,20 @@ async fn publish(account: &Account, pull: Pull, checkpoint: Checkpoint, fresh: b
         })
     });
     take_note(account, published.await?, fresh).await
+}
+
+/// Rows that this person may not see any more go, from the file as well as from the list.
+async fn narrow(account: &Account, sight: Sight) -> Result<(), Failure> {
+    tracing::info!(?sight, "this person sees less than before");
+    on(account, move |store| {
+        store.note(|db| client::narrow(&mut Open(db), &sight))?;
+        // What was removed is overwritten in the file; in the log it would stand until that is full.
+        store.settle();
+        Ok(())
+    })
+    .await?;
+    tell_data(account);
+    Ok(())
 }
 
 /// Puts what was received on the disk, unpublished. `None` when another pull was faster.

@@ -13,7 +13,7 @@ use omniot_shared::{
     ids::{ClientId, IntentId, PersonId, SiteId, TenantId},
     roles::Role,
     sync::{
-        Change, Checksum, Code, Refusal, RowKey, Seq, SyncedRow,
+        Change, Checksum, Code, Refusal, RowKey, Seq, Sight, SyncedRow,
         client::{self, Delta, Entry, Memory, Meta, Pull, Replica, Step},
         intent::{NewSite, SitePatch, SiteUpdate},
         patch::Patch,
@@ -46,6 +46,8 @@ enum Event {
     /// Somebody else's work at the server.
     Elsewhere(u8),
     Erase(u8),
+    /// The person sees everything, or every site whose bit is set.
+    Show(Option<u8>),
     Requeue,
     Fork,
     Restored,
@@ -67,6 +69,7 @@ fn event() -> impl Strategy<Value = Event> {
         6 => (1u8..6).prop_map(|frames| Event::Pull { frames }),
         3 => any::<u8>().prop_map(Event::Elsewhere),
         1 => any::<u8>().prop_map(Event::Erase),
+        1 => proptest::option::of(any::<u8>()).prop_map(Event::Show),
         1 => Just(Event::Requeue),
         1 => Just(Event::Fork),
         1 => Just(Event::Restored),
@@ -86,6 +89,7 @@ struct Server {
     seq: i64,
     rows: BTreeMap<RowKey, SyncedRow>,
     gone: BTreeMap<RowKey, Gone>,
+    sight: Sight,
 }
 
 impl Server {
@@ -132,14 +136,15 @@ impl Server {
 
     fn pull(&self, request: &PullRequest) -> Vec<Frame> {
         let cursor = request.cursors[0].seq;
-        let fresh = request.epoch != 1 || cursor == Seq(0) || cursor.0 > self.seq;
+        let fresh = request.epoch != 1 || cursor == Seq(0) || cursor.0 > self.seq || request.scopes != self.sight;
+        let seen = || self.rows.values().filter(|row| self.sight.covers(row.row.home()));
         let (from, to) = (if fresh { Seq(0) } else { cursor }, Seq(self.seq));
-        let mut deltas: BTreeMap<Seq, Frame> = self.rows.values().map(|row| (row.seq, Frame::Rows(vec![row.clone()]))).collect();
+        let mut deltas: BTreeMap<Seq, Frame> = seen().map(|row| (row.seq, Frame::Rows(vec![row.clone()]))).collect();
         if !fresh {
             deltas.extend(self.gone.values().map(|gone| (gone.seq, Frame::Gone(vec![*gone]))));
         }
-        let checksum = Checksum::of(self.rows.values().map(|row| (row.row.key(), row.seq)));
-        let begin = Frame::Begin(Begin { scope: Scope::Tenant, epoch: 1, from, to, fresh, server_time: Millis(5) });
+        let checksum = Checksum::of(seen().map(|row| (row.row.key(), row.seq)));
+        let begin = Frame::Begin(Begin { scope: Scope::Tenant, scopes: self.sight.clone(), epoch: 1, from, to, fresh, server_time: Millis(5) });
         let changes = deltas.range(Seq(from.0 + 1)..).map(|(_, frame)| frame.clone());
         let checkpoint = Frame::Checkpoint(Checkpoint { scope: Scope::Tenant, seq: to, checksum });
         [begin].into_iter().chain(changes).chain([checkpoint]).collect()
@@ -221,6 +226,11 @@ impl Twins {
                 self.server.apply(&Change::SiteUpdate(SiteUpdate { id, patch: SitePatch { name, ..SitePatch::default() } }));
             }
             Event::Erase(n) => self.server.erase(self.sites[usize::from(n) % self.sites.len()].into()),
+            Event::Show(sites) => {
+                let chosen = |mask: u8| self.sites.iter().enumerate().filter(|(n, _)| mask >> (n % 8) & 1 == 1).map(|(_, site)| *site).collect();
+                self.server.sight = sites.map_or(Sight::All, |mask| Sight::Sites(chosen(mask)));
+                self.server.seq += 1;
+            }
             Event::Requeue => drop(self.both(|db| client::requeue_deferred(db), client::requeue_deferred)),
             Event::Fork => {
                 let new = ClientId(self.id());
@@ -285,6 +295,11 @@ impl Twins {
         for frame in answer.into_iter().take(frames) {
             let step = stored.borrow_mut().take(frame.clone()).unwrap();
             assert_eq!(theirs.borrow_mut().take(frame).unwrap(), step);
+            if step == Step::Narrow {
+                let sight = stored.borrow().sight().cloned().unwrap();
+                self.both(|db| client::narrow(db, &sight), |memory| client::narrow(memory, &sight));
+                return;
+            }
             if let Step::Publish(checkpoint) = step {
                 let (stored, theirs) = (RefCell::new(Some(stored.into_inner())), theirs.into_inner());
                 self.both(
@@ -348,6 +363,7 @@ impl Replica for Dying<'_> {
     fn put(&mut self, row: &SyncedRow) -> Result<(), StoreError> { self.write()?.put(row) }
     fn remove(&mut self, key: RowKey) -> Result<(), StoreError> { self.write()?.remove(key) }
     fn remove_all(&mut self) -> Result<(), StoreError> { self.write()?.remove_all() }
+    fn remove_hidden(&mut self, sight: &Sight) -> Result<Vec<(RowKey, Seq)>, StoreError> { self.write()?.remove_hidden(sight) }
     fn preimages(&self) -> Result<Vec<(RowKey, Option<SyncedRow>)>, StoreError> { self.open.preimages() }
     fn keep_preimage(&mut self, key: RowKey, row: Option<&SyncedRow>) -> Result<(), StoreError> { self.write()?.keep_preimage(key, row) }
     fn clear_preimages(&mut self) -> Result<(), StoreError> { self.write()?.clear_preimages() }

@@ -3,7 +3,7 @@ use omniot_shared::{
     ids::{ClientId, IntentId, PersonId, SiteId, TenantId},
     roles::Role,
     sync::{
-        Change, Checksum, Row, Seq, SyncedRow,
+        Change, Checksum, Row, Seq, Sight, SyncedRow,
         client::{self, Meta, Published, Pull, Replica, Step},
         intent::NewSite,
         rows::Scope,
@@ -35,7 +35,7 @@ fn site(n: u128) -> SyncedRow {
 fn frames(sites: u128) -> (Vec<Frame>, Checkpoint) {
     let rows: Vec<SyncedRow> = (1..=sites).map(site).collect();
     let to = rows.last().unwrap().seq;
-    let begin = Begin { scope: Scope::Tenant, epoch: 1, from: Seq(0), to, fresh: true, server_time: Millis(1) };
+    let begin = Begin { scope: Scope::Tenant, scopes: Sight::All, epoch: 1, from: Seq(0), to, fresh: true, server_time: Millis(1) };
     let checksum = Checksum::of(rows.iter().map(|row| (row.row.key(), row.seq)));
     (vec![Frame::Begin(begin), Frame::Rows(rows)], Checkpoint { scope: Scope::Tenant, seq: to, checksum })
 }

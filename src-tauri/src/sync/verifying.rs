@@ -42,7 +42,7 @@ pub async fn verify(account: &Account) -> Result<Verified, Failure> {
         let (request, ours): (VerifyRequest, Checksum) = on(account, |store| {
             store.read(|db| {
                 let meta = Open(db).meta()?;
-                Ok((VerifyRequest { schema: SCHEMA, epoch: meta.epoch, seq: meta.cursor }, replica::whole(db)?))
+                Ok((VerifyRequest { schema: SCHEMA, epoch: meta.epoch, seq: meta.cursor, scopes: meta.sight }, replica::whole(db)?))
             })
         })
         .await?;

@@ -52,6 +52,8 @@ pub fn sample(operation: &str, at: &Estate) -> Option<Sample> {
         "update_person" => with(format!("/v1/people/{person}"), json!({"name": "Stolen"})),
         "remove_person" => no_body(format!("/v1/people/{person}")),
         "list_person_sessions" | "revoke_person_sessions" => no_body(format!("/v1/people/{person}/sessions")),
+        "get_person_sites" => no_body(format!("/v1/people/{person}/sites")),
+        "set_person_sites" => with(format!("/v1/people/{person}/sites"), json!({"sites": [site]})),
         "list_invitations" => no_body("/v1/invitations"),
         "create_invitation" => with("/v1/invitations", json!({"email": "new@example.org", "role": "viewer"})),
         "withdraw_invitation" => no_body(format!("/v1/invitations/{invitation}")),

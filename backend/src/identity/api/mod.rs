@@ -5,6 +5,7 @@ mod me;
 mod people;
 mod resets;
 mod sessions;
+mod sites;
 
 use utoipa_axum::{router::OpenApiRouter, routes};
 
@@ -21,6 +22,7 @@ pub fn router() -> OpenApiRouter<AppState> {
         .routes(routes!(me::list_roles))
         .routes(routes!(people::list_people))
         .routes(routes!(people::update_person, people::remove_person))
+        .routes(routes!(sites::get_person_sites, sites::set_person_sites))
         .routes(routes!(people::list_person_sessions, people::revoke_person_sessions))
         .routes(routes!(invitations::list_invitations, invitations::create_invitation))
         .routes(routes!(invitations::withdraw_invitation))

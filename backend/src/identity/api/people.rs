@@ -3,7 +3,7 @@
 use omniot_shared::{
     fold::like_pattern,
     ids::PersonId,
-    roles::{Role, need},
+    roles::{Permission, Role, need},
     time::Millis,
 };
 use serde::{Deserialize, Serialize};
@@ -29,6 +29,8 @@ pub struct PersonRow {
     name: String,
     email: String,
     role: Role,
+    /// Whether they work everywhere; else at chosen sites only.
+    all_sites: bool,
     created_at: Millis,
     /// `null` when they never came.
     last_seen_at: Option<Millis>,
@@ -36,8 +38,8 @@ pub struct PersonRow {
 
 impl From<people::Person> for PersonRow {
     fn from(person: people::Person) -> Self {
-        let people::Person { id, email, name, role, created_at, last_seen_at, search_text: _ } = person;
-        Self { id, name, email, role, created_at, last_seen_at }
+        let people::Person { id, email, name, role, all_sites, created_at, last_seen_at, search_text: _ } = person;
+        Self { id, name, email, role, all_sites, created_at, last_seen_at }
     }
 }
 
@@ -88,6 +90,8 @@ pub async fn update_person(mut caller: Caller<need::PersonManage>, Path(id): Pat
         rules::may_change(caller.person().role, before.role, change, owners)?;
     }
     let after = people::Person { name: name.unwrap_or_else(|| before.name.clone()), role: patch.role.unwrap_or(before.role), ..before.clone() };
+    // Who manages people sees every site.
+    let after = people::Person { all_sites: after.all_sites || after.role.may(Permission::PersonManage), ..after };
     if after != before {
         team::update(&mut caller, &before, &after).await?;
         caller.commit().await?;

@@ -1,24 +1,20 @@
-//! What synchronization keeps about itself: the scope's checksum, replicas, receipts, the epoch.
+//! What synchronization keeps about itself: replicas, receipts, the epoch.
 
 use std::collections::HashMap;
 
 use omniot_shared::{
     ids::{ClientId, IntentId, PersonId},
-    sync::{Checksum, Outcome, Receipt, Seq, Table, rows::Scope as SyncScope},
+    sync::{Outcome, Receipt, Seq},
     time::Millis,
 };
 use sqlx::AssertSqlSafe;
 use uuid::Uuid;
 
-use super::{from_json, narrow, parts, placeholders, since, to_json};
+use super::{from_json, narrow, parts, placeholders, to_json};
 use crate::db::{DbError, Scope};
 
 const SEQ: &str = "select seq from tenant_clock where tenant_id = $1";
 const STATE: &str = "select epoch, min_retained_seq from sync_state where tenant_id = $1";
-const CHECKSUM: &str = "select row_count, digest from sync_scope where tenant_id = $1 and scope = $2";
-const SAVE_CHECKSUM: &str = "
-    insert into sync_scope (tenant_id, scope, row_count, digest) values ($1, $2, $3, $4)
-    on conflict (tenant_id, scope) do update set row_count = excluded.row_count, digest = excluded.digest";
 const CLIENT: &str = "select person_id, last_n from sync_client where tenant_id = $1 and id = $2";
 const SAVE_CLIENT: &str = "
     insert into sync_client (tenant_id, id, person_id, last_n, first_seen_at, last_seen_at) values ($1, $2, $3, $4, $5, $5)
@@ -73,43 +69,6 @@ pub async fn min_retained(scope: &mut Scope) -> Result<Seq, DbError> {
 async fn state(scope: &mut Scope) -> Result<(u64, Seq), DbError> {
     let row: Option<(i64, i64)> = scope.query(STATE).optional().await?;
     row.map_or(Ok((1, Seq(0))), |(epoch, seq)| Ok((narrow(epoch)?, Seq(seq))))
-}
-
-/// Count and digest over the rows of a scope.
-///
-/// # Errors
-/// Whatever the store says.
-pub async fn checksum(scope: &mut Scope, of: SyncScope) -> Result<Checksum, DbError> {
-    let row: Option<(i64, i64)> = scope.query(CHECKSUM).bind(of.name()).optional().await?;
-    row.map_or(Ok(Checksum::default()), |(count, digest)| Ok(Checksum { count: narrow(count)?, sum: digest.cast_unsigned() }))
-}
-
-/// Keeps a scope's checksum.
-///
-/// # Errors
-/// Whatever the store says.
-pub async fn save_checksum(scope: &mut Scope, of: SyncScope, checksum: Checksum) -> Result<(), DbError> {
-    let (count, digest) = (checksum.count.cast_signed(), checksum.sum.cast_signed());
-    scope.query(SAVE_CHECKSUM).bind(of.name()).bind(count).bind(digest).execute().await.map(drop)
-}
-
-/// Whether the checksum that is kept is the checksum of the rows, by reading all of them: for
-/// tests and for `omniot` checks, not for requests.
-///
-/// # Errors
-/// Whatever the store says.
-pub async fn tables_agree(scope: &mut Scope, of: SyncScope) -> Result<bool, DbError> {
-    let mut real = Checksum::default();
-    for table in Table::ALL {
-        let mut after = Seq(0);
-        loop {
-            let rows = since(scope, table, of, after, Seq(i64::MAX), 1_000).await?;
-            let Some(last) = rows.last() else { break };
-            after = last.seq;
-            rows.iter().for_each(|row| real.add(row.row.key(), row.seq));
-        }
-    }
-    Ok(real == checksum(scope, of).await?)
 }
 
 /// A replica that has pushed before.

@@ -10,11 +10,12 @@ mod device;
 mod keeping;
 mod model;
 mod site;
+mod sums;
 
 use std::collections::HashMap;
 
 use omniot_shared::sync::{
-    Checksum, Row, RowKey, Seq, SyncedRow, Table,
+    Checksum, Row, RowKey, Seq, Sight, SyncedRow, Table,
     policy::Stamps,
     rows::Scope as SyncScope,
     wire::{Departure, Gone},
@@ -23,13 +24,14 @@ use serde::{Deserialize, Serialize, de::IntoDeserializer as _, de::value::StrDes
 use sqlx::AssertSqlSafe;
 use uuid::Uuid;
 
-use crate::db::{DbError, Scope, Value};
+use crate::db::{DbError, Query, Scope, Value};
 
 pub use attempt::AttemptRow;
 pub use device::DeviceRow;
-pub use keeping::{Client, NewReceipt, StoredReceipt, begin_epoch, checksum, client, epoch, insert_receipts, min_retained, receipts_by_intent, receipts_by_number, save_checksum, save_client, seq, tables_agree};
+pub use keeping::{Client, NewReceipt, StoredReceipt, begin_epoch, client, epoch, insert_receipts, min_retained, receipts_by_intent, receipts_by_number, save_client, seq};
 pub use model::ModelRow;
 pub use site::SiteRow;
+pub use sums::{Sums, checksum, tables_agree};
 
 /// A row as it stands, with what synchronization keeps beside it.
 #[derive(Debug, Clone)]
@@ -97,42 +99,71 @@ async fn load_table<T: Stored>(scope: &mut Scope, ids: &[Uuid]) -> Result<Vec<Lo
     Ok(rows)
 }
 
-/// Up to `limit` rows of `table` that last changed in (`after`, `until`], in order of sequence.
+/// Up to `limit` rows of `table` in sight that last changed in (`after`, `until`], in order of sequence.
 ///
 /// # Errors
 /// Whatever the store says.
-pub async fn since(scope: &mut Scope, table: Table, of: SyncScope, after: Seq, until: Seq, limit: u32) -> Result<Vec<SyncedRow>, DbError> {
+pub async fn since(scope: &mut Scope, table: Table, sight: &Sight, after: Seq, until: Seq, limit: u32) -> Result<Vec<SyncedRow>, DbError> {
     match table {
-        Table::Site => since_in::<SiteRow>(scope, of, after, until, limit).await,
-        Table::Model => since_in::<ModelRow>(scope, of, after, until, limit).await,
-        Table::Device => since_in::<DeviceRow>(scope, of, after, until, limit).await,
-        Table::Attempt => since_in::<AttemptRow>(scope, of, after, until, limit).await,
+        Table::Site => since_in::<SiteRow>(scope, sight, after, until, limit).await,
+        Table::Model => since_in::<ModelRow>(scope, sight, after, until, limit).await,
+        Table::Device => since_in::<DeviceRow>(scope, sight, after, until, limit).await,
+        Table::Attempt => since_in::<AttemptRow>(scope, sight, after, until, limit).await,
     }
 }
 
-async fn since_in<T: Stored>(scope: &mut Scope, of: SyncScope, after: Seq, until: Seq, limit: u32) -> Result<Vec<SyncedRow>, DbError> {
+async fn since_in<T: Stored>(scope: &mut Scope, sight: &Sight, after: Seq, until: Seq, limit: u32) -> Result<Vec<SyncedRow>, DbError> {
+    let homes = Homes::of(sight);
     let sql = format!(
-        "select {} from {} where tenant_id = $1 and scope = $2 and seq > $3 and seq <= $4 order by seq limit $5",
+        "select {} from {} where tenant_id = $1 and seq > $2 and seq <= $3{} order by seq limit $4",
         T::columns_of_row(),
-        T::TABLE
+        T::TABLE,
+        homes.condition(5)
     );
-    let rows: Vec<T> = scope.query(AssertSqlSafe(sql)).bind(of.name()).bind(after.0).bind(until.0).bind(limit).all().await?;
+    let rows: Vec<T> = homes.bind(scope.query(AssertSqlSafe(sql)).bind(after.0).bind(until.0).bind(limit)).all().await?;
     rows.into_iter().map(|row| Ok(SyncedRow { seq: row.seq(), row: row.row()? })).collect()
+}
+
+/// The names of the homes that a sight is limited to.
+struct Homes(Option<Vec<String>>);
+
+/// How many homes a condition names: few sizes, so that statements are prepared once. What is left over
+/// repeats the last one.
+const CONDITIONS: [usize; 6] = [2, 8, 32, 128, 512, 2_048];
+
+impl Homes {
+    fn of(sight: &Sight) -> Self {
+        let Sight::Sites(_) = sight else { return Self(None) };
+        let mut names: Vec<String> = sight.scopes().into_iter().map(SyncScope::name).collect();
+        let size = CONDITIONS.into_iter().find(|size| *size >= names.len()).unwrap_or(names.len());
+        let last = names.last().cloned().unwrap_or_default();
+        names.resize(size, last);
+        Self(Some(names))
+    }
+
+    /// Nothing for whoever sees everything; `first` is the first free `$n`.
+    fn condition(&self, first: usize) -> String {
+        self.0.as_ref().map_or_else(String::new, |names| format!(" and scope in ({})", placeholders(first, names.len())))
+    }
+
+    fn bind(self, query: Query<'_>) -> Query<'_> {
+        self.0.unwrap_or_default().into_iter().fold(query, Query::bind)
+    }
 }
 
 /// How many rows are read at once to be compared.
 const COMPARED_AT_ONCE: u32 = 1_000;
 
-/// The digest of every row up to `until` with everything it says.
+/// The digest of every row in sight up to `until` with everything it says.
 ///
 /// # Errors
 /// Whatever the store says.
-pub async fn whole(scope: &mut Scope, of: SyncScope, until: Seq) -> Result<Checksum, DbError> {
+pub async fn whole(scope: &mut Scope, sight: &Sight, until: Seq) -> Result<Checksum, DbError> {
     let mut whole = Checksum::default();
     for table in Table::ALL {
         let mut after = Seq(0);
         loop {
-            let rows = since(scope, table, of, after, until, COMPARED_AT_ONCE).await?;
+            let rows = since(scope, table, sight, after, until, COMPARED_AT_ONCE).await?;
             let Some(last) = rows.last() else { break };
             after = last.seq;
             rows.iter().try_for_each(|row| whole.add_whole(row)).map_err(|_| unreadable("a row has no JSON"))?;
@@ -145,25 +176,25 @@ pub async fn whole(scope: &mut Scope, of: SyncScope, until: Seq) -> Result<Check
 ///
 /// # Errors
 /// [`DbError::Unique`] when an append-only row is there already; whatever else the store says.
-pub async fn write(scope: &mut Scope, of: SyncScope, rows: &[(Seq, &Row, &Stamps)]) -> Result<(), DbError> {
+pub async fn write(scope: &mut Scope, rows: &[(Seq, &Row, &Stamps)]) -> Result<(), DbError> {
     for table in Table::ALL {
         let of_table: Vec<_> = rows.iter().filter(|(_, row, _)| row.key().table == table).copied().collect();
         match table {
-            Table::Site => write_table::<SiteRow>(scope, of, &of_table).await,
-            Table::Model => write_table::<ModelRow>(scope, of, &of_table).await,
-            Table::Device => write_table::<DeviceRow>(scope, of, &of_table).await,
-            Table::Attempt => write_table::<AttemptRow>(scope, of, &of_table).await,
+            Table::Site => write_table::<SiteRow>(scope, &of_table).await,
+            Table::Model => write_table::<ModelRow>(scope, &of_table).await,
+            Table::Device => write_table::<DeviceRow>(scope, &of_table).await,
+            Table::Attempt => write_table::<AttemptRow>(scope, &of_table).await,
         }?;
     }
     Ok(())
 }
 
-async fn write_table<T: Stored>(scope: &mut Scope, of: SyncScope, rows: &[(Seq, &Row, &Stamps)]) -> Result<(), DbError> {
+async fn write_table<T: Stored>(scope: &mut Scope, rows: &[(Seq, &Row, &Stamps)]) -> Result<(), DbError> {
     for part in parts(rows) {
         let mut query = scope.query(AssertSqlSafe(T::upsert(part.len())));
         for (seq, row, stamps) in part {
-            query = query.bind(row.key().id).bind(seq.0).bind(of.name());
-            query = T::values(row, stamps)?.into_iter().fold(query, crate::db::Query::bind);
+            query = query.bind(row.key().id).bind(seq.0).bind(row.home().name());
+            query = T::values(row, stamps)?.into_iter().fold(query, Query::bind);
         }
         query.execute().await?;
     }
@@ -212,17 +243,23 @@ fn placeholders(first: usize, count: usize) -> String {
 }
 
 const BURY: &str = "
-    insert into tombstone (tenant_id, scope, table_name, id, seq, why) values ($1, $2, $3, $4, $5, 'deleted')
+    insert into tombstone (tenant_id, scope, table_name, id, seq, why) values ($1, $2, $3, $4, $5, $6)
     on conflict (tenant_id, scope, table_name, id) do update set seq = excluded.seq, why = excluded.why";
-const DEPARTED: &str = "
-    select table_name, id, seq, why from tombstone
-    where tenant_id = $1 and scope = $2 and seq > $3 and seq <= $4 order by seq limit $5";
+
+/// Notes that a row is no longer in `home`.
+///
+/// # Errors
+/// Whatever the store says.
+pub async fn bury(scope: &mut Scope, home: SyncScope, gone: Gone) -> Result<(), DbError> {
+    let Gone { table, id, seq, why } = gone;
+    scope.query(BURY).bind(home.name()).bind(table.name()).bind(id).bind(seq.0).bind(name_of(why)?).execute().await.map(drop)
+}
 
 /// Deletes a row and leaves its tombstone.
 ///
 /// # Errors
 /// [`DbError::Reference`] when something still points to it; whatever else the store says.
-pub async fn remove(scope: &mut Scope, of: SyncScope, key: RowKey, seq: Seq) -> Result<(), DbError> {
+pub async fn remove(scope: &mut Scope, home: SyncScope, key: RowKey, seq: Seq) -> Result<(), DbError> {
     let table = match key.table {
         Table::Site => SiteRow::TABLE,
         Table::Model => ModelRow::TABLE,
@@ -230,29 +267,32 @@ pub async fn remove(scope: &mut Scope, of: SyncScope, key: RowKey, seq: Seq) -> 
         Table::Attempt => AttemptRow::TABLE,
     };
     scope.query(AssertSqlSafe(format!("delete from {table} where tenant_id = $1 and id = $2"))).bind(key.id).execute().await?;
-    scope.query(BURY).bind(of.name()).bind(key.table.name()).bind(key.id).bind(seq.0).execute().await.map(drop)
+    bury(scope, home, Gone { table: key.table, id: key.id, seq, why: Departure::Deleted }).await
 }
 
-/// A row that lives has no tombstone.
+/// A row that lives was not deleted.
 ///
 /// # Errors
 /// Whatever the store says.
-pub async fn unbury(scope: &mut Scope, of: SyncScope, table: Table, ids: &[Uuid]) -> Result<(), DbError> {
+pub async fn unbury(scope: &mut Scope, table: Table, ids: &[Uuid]) -> Result<(), DbError> {
     for part in parts(ids) {
-        let sql = format!("delete from tombstone where tenant_id = $1 and scope = $2 and table_name = $3 and id in ({})", placeholders(4, part.len()));
-        let query = scope.query(AssertSqlSafe(sql)).bind(of.name()).bind(table.name());
+        let sql = format!("delete from tombstone where tenant_id = $1 and table_name = $2 and why = 'deleted' and id in ({})", placeholders(3, part.len()));
+        let query = scope.query(AssertSqlSafe(sql)).bind(table.name());
         part.iter().fold(query, |query, id| query.bind(*id)).execute().await?;
     }
     Ok(())
 }
 
-/// Up to `limit` departures in (`after`, `until`], in order of sequence.
+/// Up to `limit` departures out of sight in (`after`, `until`], in order of sequence. Whoever sees everything
+/// still sees what only moved.
 ///
 /// # Errors
 /// Whatever the store says.
-pub async fn departed(scope: &mut Scope, of: SyncScope, after: Seq, until: Seq, limit: u32) -> Result<Vec<Gone>, DbError> {
-    let rows: Vec<(String, Uuid, i64, String)> =
-        scope.query(DEPARTED).bind(of.name()).bind(after.0).bind(until.0).bind(limit).all().await?;
+pub async fn departed(scope: &mut Scope, sight: &Sight, after: Seq, until: Seq, limit: u32) -> Result<Vec<Gone>, DbError> {
+    let homes = Homes::of(sight);
+    let which = if *sight == Sight::All { " and why = 'deleted'".to_owned() } else { homes.condition(5) };
+    let sql = format!("select table_name, id, seq, why from tombstone where tenant_id = $1 and seq > $2 and seq <= $3{which} order by seq limit $4");
+    let rows: Vec<(String, Uuid, i64, String)> = homes.bind(scope.query(AssertSqlSafe(sql)).bind(after.0).bind(until.0).bind(limit)).all().await?;
     rows.into_iter()
         .map(|(table, id, seq, why)| {
             Ok(Gone { table: named(&table)?, id, seq: Seq(seq), why: named::<Departure>(&why)? })

@@ -4,17 +4,17 @@ mod cost;
 mod fuzz;
 mod pulls;
 mod pushes;
+mod sights;
 mod streams;
 
 use omniot_shared::{
     ids::{ClientId, IntentId, SiteId},
     roles::Role,
     sync::{
-        Change, Intent, Outcome, Patch, Receipt, Row, SyncedRow,
+        Change, Intent, Outcome, Patch, Receipt, Row, Sight, SyncedRow,
         client::{self, Memory, Meta, Published, Pull, Replica as _, Step},
         frame::{FrameReader, MAGIC, check_magic},
         intent::{NewSite, SitePatch, SiteUpdate},
-        rows::Scope as SyncScope,
         wire::{Frame, PullRequest, PushRequest, PushResponse, SCHEMA},
     },
     time::Millis,
@@ -100,7 +100,11 @@ impl Tablet {
                     let now = self.app.state.now();
                     return Some(client::publish(&mut self.store, pull, &checkpoint, now).expect("memory never fails"));
                 }
-                Step::Drop(_) => panic!("no scope is removed here"),
+                Step::Narrow => {
+                    let sight = pull.sight().cloned().expect("it was said");
+                    client::narrow(&mut self.store, &sight).expect("memory never fails");
+                    return None;
+                }
             }
         }
         client::stage(&mut self.store, &mut pull).expect("memory never fails");
@@ -170,11 +174,11 @@ fn frames(bytes: &[u8]) -> Vec<Frame> {
 /// What every test may ask at its end: the checksum kept beside the rows is the rows' own.
 async fn db_checksum_holds(tenant: &Tenant) {
     let mut scope = tenant.db_write().await;
-    assert!(store::tables_agree(&mut scope, SyncScope::Tenant).await.expect("it reads"), "the kept checksum is that of the rows");
+    assert!(store::tables_agree(&mut scope).await.expect("it reads"), "the kept checksum is that of the rows");
 }
 
 fn from_nothing(client: ClientId) -> PullRequest {
-    PullRequest { schema: SCHEMA, client_id: client, epoch: 0, cursors: vec![] }
+    PullRequest { schema: SCHEMA, client_id: client, epoch: 0, cursors: vec![], scopes: Sight::All }
 }
 
 #[tokio::test]

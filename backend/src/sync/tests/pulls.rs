@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use omniot_shared::sync::{Actor as SyncActor, Who, intent::{NewDevice, NewModel}, wire::Cursor};
+use omniot_shared::sync::{Actor as SyncActor, Who, intent::{NewDevice, NewModel}, rows::Scope as SyncScope, wire::Cursor};
 use omniot_shared::entities::Security;
 
 use super::*;

@@ -5,7 +5,10 @@ use std::{collections::BTreeMap, convert::Infallible};
 use super::{Delta, Entry, Meta, Replica, State};
 use crate::{
     ids::IntentId,
-    sync::rows::{RowKey, SyncedRow},
+    sync::{
+        rows::{RowKey, Seq, SyncedRow},
+        sight::Sight,
+    },
     time::Millis,
 };
 
@@ -66,6 +69,12 @@ impl Replica for Memory {
     fn remove_all(&mut self) -> Result<(), Infallible> {
         self.rows.clear();
         Ok(())
+    }
+
+    fn remove_hidden(&mut self, sight: &Sight) -> Result<Vec<(RowKey, Seq)>, Infallible> {
+        let hidden: Vec<(RowKey, Seq)> = self.rows.iter().filter(|(_, synced)| !sight.covers(synced.row.home())).map(|(key, synced)| (*key, synced.seq)).collect();
+        self.rows.retain(|_, synced| sight.covers(synced.row.home()));
+        Ok(hidden)
     }
 
     fn preimages(&self) -> Result<Vec<(RowKey, Option<SyncedRow>)>, Infallible> {

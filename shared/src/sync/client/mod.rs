@@ -13,6 +13,7 @@
 //! | before a sync, after `hello` | [`greet`] → [`Greeting::Forked`]: [`fork`]; [`Greeting::Restored`]: [`restored`] |
 //! | pushing, while it gives something | [`next_push`] → send → [`take_receipts`]; HTTP 409 `client_forked`: [`fork`] |
 //! | pulling, never waiting for the outbox | [`Pull::begin`] → request; each frame to [`Pull::take`]: [`Step::Stage`] → [`stage`], [`Step::Publish`] → [`publish`] |
+//! | … and [`Step::Narrow`]: this person may see less than before | [`narrow`], then pull again |
 //! | the stream broke off | [`stage`], so that the next pull resumes there |
 //! | a push is refused as a whole | [`next_push_of`] fewer; one alone that is refused: [`set_aside`] |
 //! | what a pull brings cannot be taken | [`start_afresh`], once; then leave it for long |
@@ -58,6 +59,7 @@ use super::{
     receipt::{Receipt, Refusal},
     rows::{RowKey, Seq, SyncedRow},
     rules::{Actor, Who},
+    sight::Sight,
     wire::Gone,
 };
 use crate::{
@@ -69,7 +71,7 @@ use crate::{
 pub use held::{hold, set_aside};
 pub use memory::Memory;
 pub use outbox::{Greeting, Taken, discard, fork, greet, next_push, next_push_of, requeue_deferred, restored, retry, take_receipts};
-pub use pull::{Published, Pull, PullError, STAGE_AT, Step, drop_scope, publish, stage, start_afresh};
+pub use pull::{Published, Pull, PullError, STAGE_AT, Step, narrow, publish, stage, start_afresh};
 pub use record::{Recorded, record};
 
 /// How long acknowledged intents are kept for a server that is restored from a backup.
@@ -96,6 +98,9 @@ pub struct Meta {
     pub cursor: Seq,
     /// Over the server rows of that checkpoint.
     pub checksum: Checksum,
+    /// What those rows are of: all rows of these scopes, none of others.
+    #[serde(default)]
+    pub sight: Sight,
     /// What was received towards the next checkpoint.
     pub staged: Option<StagedMeta>,
     /// When the last checkpoint was published, by this machine's clock.
@@ -118,21 +123,28 @@ impl Meta {
             epoch: 0,
             cursor: Seq(0),
             checksum: Checksum::default(),
+            sight: Sight::All,
             staged: None,
             synced_at: None,
             skew_ms: 0,
         }
     }
 
+    /// Where the next pull goes on from: epoch, sequence, and what the rows up to there are of.
+    #[must_use]
+    pub(crate) fn position(&self) -> (u64, Seq, &Sight) {
+        self.staged.as_ref().map_or((self.epoch, self.cursor, &self.sight), |staged| (staged.epoch, staged.cursor, &staged.sight))
+    }
+
     /// Who makes the changes of this replica.
     #[must_use]
-    pub const fn actor(&self, at: Millis) -> Actor {
-        Actor { tenant: self.tenant, who: Who::Person { id: self.person, role: self.role }, now: at }
+    pub const fn actor(&self, at: Millis) -> Actor<'_> {
+        Actor { tenant: self.tenant, who: Who::Person { id: self.person, role: self.role, sight: &self.sight }, now: at }
     }
 }
 
 /// What a replica holds towards its next checkpoint.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StagedMeta {
     /// In which epoch.
     pub epoch: u64,
@@ -140,6 +152,9 @@ pub struct StagedMeta {
     pub cursor: Seq,
     /// It replaces what is published, rather than adding to it.
     pub fresh: bool,
+    /// What it is of.
+    #[serde(default)]
+    pub sight: Sight,
 }
 
 /// One change that came from the server.
@@ -261,6 +276,9 @@ pub trait Replica {
     /// Removes every synced row.
     #[allow(clippy::missing_errors_doc)]
     fn remove_all(&mut self) -> Result<(), Self::Error>;
+    /// Removes every synced row whose home is out of sight; which ones, and their sequences.
+    #[allow(clippy::missing_errors_doc)]
+    fn remove_hidden(&mut self, sight: &Sight) -> Result<Vec<(RowKey, Seq)>, Self::Error>;
 
     /// The server rows underneath optimistic ones (`None`: there is none).
     #[allow(clippy::missing_errors_doc)]

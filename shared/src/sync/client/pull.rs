@@ -12,6 +12,7 @@ use crate::{
     sync::{
         checksum::Checksum,
         rows::{RowKey, Scope, Seq},
+        sight::Sight,
         wire::{Begin, Checkpoint, Cursor, Frame, PullRequest, SCHEMA},
     },
     time::Millis,
@@ -26,6 +27,8 @@ const CHUNK: usize = 1_000;
 #[derive(Debug)]
 pub struct Pull {
     request: PullRequest,
+    /// What is published here, when the pull began.
+    held: Sight,
     /// The request continued what was staged.
     resumes: Option<StagedMeta>,
     begin: Option<Begin>,
@@ -42,8 +45,8 @@ pub enum Step {
     Stage,
     /// Call [`publish`].
     Publish(Checkpoint),
-    /// Call [`drop_scope`].
-    Drop(Scope),
+    /// Call [`narrow`] with [`Pull::sight`], and drop this pull: the next one asks for what is still seen.
+    Narrow,
 }
 
 /// The frames make no sense: give the pull up, keep nothing of it.
@@ -67,10 +70,16 @@ impl Pull {
     /// Whatever the store says.
     pub fn begin<R: Replica>(replica: &R) -> Result<Self, R::Error> {
         let meta = replica.meta()?;
-        let (epoch, seq) = meta.staged.map_or((meta.epoch, meta.cursor), |staged| (staged.epoch, staged.cursor));
+        let (epoch, seq, scopes) = meta.position();
         let cursor = Cursor { scope: Scope::Tenant, seq: if epoch == 0 { Seq(0) } else { seq } };
-        let request = PullRequest { schema: SCHEMA, client_id: meta.client_id, epoch, cursors: vec![cursor] };
-        Ok(Self { request, resumes: meta.staged, begin: None, deltas: Vec::new(), reached: cursor.seq })
+        let request = PullRequest { schema: SCHEMA, client_id: meta.client_id, epoch, cursors: vec![cursor], scopes: scopes.clone() };
+        Ok(Self { request, held: meta.sight, resumes: meta.staged, begin: None, deltas: Vec::new(), reached: cursor.seq })
+    }
+
+    /// What the server lets this person see, once it has said so.
+    #[must_use]
+    pub fn sight(&self) -> Option<&Sight> {
+        self.begin.as_ref().map(|begin| &begin.scopes)
     }
 
     /// What to send.
@@ -88,10 +97,9 @@ impl Pull {
             Frame::Begin(begin) => self.take_begin(begin),
             Frame::Rows(rows) => self.take_deltas(rows.into_iter().map(Delta::Row)),
             Frame::Gone(gone) => self.take_deltas(gone.into_iter().map(Delta::Gone)),
-            Frame::ScopeRemoved(scope) => Ok(Step::Drop(scope)),
             Frame::Keepalive { .. } => Ok(Step::More),
             Frame::Checkpoint(checkpoint) => {
-                let begin = self.begin.ok_or(PullError::NoBegin)?;
+                let begin = self.begin.as_ref().ok_or(PullError::NoBegin)?;
                 if checkpoint.seq == begin.to { Ok(Step::Publish(checkpoint)) } else { Err(PullError::OutOfOrder) }
             }
         }
@@ -102,18 +110,22 @@ impl Pull {
             return Err(PullError::NoBegin);
         }
         let start = if begin.fresh { Seq(0) } else { self.reached };
-        if begin.from != start || begin.to < begin.from || (!begin.fresh && begin.epoch != self.request.epoch) {
+        let is_other = begin.epoch != self.request.epoch || begin.scopes != self.request.scopes;
+        if begin.from != start || begin.to < begin.from || (!begin.fresh && is_other) {
             return Err(PullError::WrongStart);
         }
+        let narrows = !begin.scopes.includes(&self.held);
+        #[cfg(test)]
+        let narrows = narrows && !is(Bug::NothingNarrows);
         self.reached = start;
         self.begin = Some(begin);
-        Ok(Step::More)
+        Ok(if narrows { Step::Narrow } else { Step::More })
     }
 
     fn take_deltas(&mut self, deltas: impl Iterator<Item = Delta>) -> Result<Step, PullError> {
-        let begin = self.begin.ok_or(PullError::NoBegin)?;
+        let to = self.begin.as_ref().ok_or(PullError::NoBegin)?.to;
         for delta in deltas {
-            if delta.seq() <= self.reached || delta.seq() > begin.to {
+            if delta.seq() <= self.reached || delta.seq() > to {
                 return Err(PullError::OutOfOrder);
             }
             self.reached = delta.seq();
@@ -128,14 +140,14 @@ impl Pull {
         if is(Bug::OlderPullWins) {
             return true;
         }
-        let (epoch, seq) = meta.staged.map_or((meta.epoch, meta.cursor), |staged| (staged.epoch, staged.cursor));
+        let (epoch, seq, _) = meta.position();
         let asked = self.request.cursors.first().map(|cursor| cursor.seq);
-        meta.staged == self.resumes && epoch == self.request.epoch && (epoch == 0 || asked == Some(seq))
+        meta.staged == self.resumes && meta.sight == self.held && epoch == self.request.epoch && (epoch == 0 || asked == Some(seq))
     }
 
     /// Whether what this pull brings replaces what is published.
     fn is_fresh(&self, begin: &Begin) -> bool {
-        begin.fresh || self.resumes.is_some_and(|staged| staged.fresh)
+        begin.fresh || self.resumes.as_ref().is_some_and(|staged| staged.fresh)
     }
 }
 
@@ -146,7 +158,7 @@ impl Pull {
 /// Whatever the store says; roll back and drop the pull.
 pub fn stage<R: Replica>(replica: &mut R, pull: &mut Pull) -> Result<bool, R::Error> {
     let mut meta = replica.meta()?;
-    let Some(mut begin) = pull.begin else { return Ok(true) };
+    let Some(mut begin) = pull.begin.clone() else { return Ok(true) };
     if !pull.still_fits(&meta) {
         return Ok(false);
     }
@@ -161,14 +173,15 @@ pub fn stage<R: Replica>(replica: &mut R, pull: &mut Pull) -> Result<bool, R::Er
     if is(Bug::StagedIsShown) {
         pull.deltas.iter().try_for_each(|delta| lay(replica, delta))?;
     }
-    let staged = StagedMeta { epoch: begin.epoch, cursor: pull.reached, fresh: pull.is_fresh(&begin) };
-    meta.staged = Some(staged);
+    let staged = StagedMeta { epoch: begin.epoch, cursor: pull.reached, fresh: pull.is_fresh(&begin), sight: begin.scopes.clone() };
+    meta.staged = Some(staged.clone());
     replica.save_meta(&meta)?;
     // From here on this pull continues what it has staged.
     pull.deltas.clear();
-    pull.resumes = Some(staged);
     pull.request.epoch = staged.epoch;
     pull.request.cursors = vec![Cursor { scope: begin.scope, seq: staged.cursor }];
+    pull.request.scopes = staged.sight.clone();
+    pull.resumes = Some(staged);
     begin.fresh = false;
     pull.begin = Some(begin);
     Ok(true)
@@ -202,7 +215,7 @@ pub enum Published {
 /// Whatever the store says; roll back. Frames that make no sense were refused by [`Pull::take`].
 pub fn publish<R: Replica>(replica: &mut R, pull: Pull, checkpoint: &Checkpoint, now: Millis) -> Result<Published, R::Error> {
     let mut meta = replica.meta()?;
-    let Some(begin) = pull.begin.filter(|_| pull.still_fits(&meta)) else { return Ok(Published::Overtaken) };
+    let Some(begin) = pull.begin.clone().filter(|_| pull.still_fits(&meta)) else { return Ok(Published::Overtaken) };
     if begin.fresh {
         // What was staged before belongs to another epoch.
         replica.clear_staged()?;
@@ -232,6 +245,7 @@ pub fn publish<R: Replica>(replica: &mut R, pull: Pull, checkpoint: &Checkpoint,
     let changes = lay_down(replica, &pull)?;
     replica.clear_staged()?;
     rebase::settle(replica, checkpoint.seq, now)?;
+    meta.sight = begin.scopes;
     rebase::show_again(replica, &meta)?;
     replica.forget_done_before(now.plus(-KEEP_ACKNOWLEDGED_MS))?;
     meta.epoch = begin.epoch;
@@ -331,19 +345,20 @@ pub fn start_afresh<R: Replica>(replica: &mut R) -> Result<(), R::Error> {
     replica.save_meta(&meta)
 }
 
-/// This person may no longer hold the scope: its rows go, the outbox stays.
+/// This person sees less than before: rows that are out of sight go at once, with what was staged. The
+/// outbox stays; the server has the last word about what it says of such rows.
 ///
 /// # Errors
 /// Whatever the store says; roll back.
-pub fn drop_scope<R: Replica>(replica: &mut R) -> Result<(), R::Error> {
+pub fn narrow<R: Replica>(replica: &mut R, sight: &Sight) -> Result<(), R::Error> {
     let mut meta = replica.meta()?;
-    replica.clear_preimages()?;
+    rebase::lay_bare(replica)?;
+    for (key, seq) in replica.remove_hidden(sight)? {
+        meta.checksum.remove(key, seq);
+    }
     replica.clear_staged()?;
-    replica.remove_all()?;
-    meta.epoch = 0;
-    meta.cursor = Seq(0);
-    meta.checksum = Checksum::default();
     meta.staged = None;
+    meta.sight = meta.sight.and(sight);
     rebase::show_again(replica, &meta)?;
     replica.save_meta(&meta)
 }

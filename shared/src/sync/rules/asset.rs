@@ -14,7 +14,7 @@ use crate::{
     },
 };
 
-pub fn create_site(new: &NewSite, actor: &Actor, rows: &impl Rows) -> Result<Vec<RowChange>, Refusal> {
+pub fn create_site(new: &NewSite, actor: &Actor<'_>, rows: &impl Rows) -> Result<Vec<RowChange>, Refusal> {
     let site = Site {
         id: new.id,
         name: text::line("name", &new.name, text::NAME)?,
@@ -47,7 +47,7 @@ pub fn update_site(update: &SiteUpdate, rows: &impl Rows) -> Result<Vec<RowChang
     Ok(put_if_changed(old, new))
 }
 
-pub fn create_model(new: &NewModel, actor: &Actor, rows: &impl Rows) -> Result<Vec<RowChange>, Refusal> {
+pub fn create_model(new: &NewModel, actor: &Actor<'_>, rows: &impl Rows) -> Result<Vec<RowChange>, Refusal> {
     let model = DeviceModel {
         id: new.id,
         name: text::line("name", &new.name, text::NAME)?,

@@ -25,7 +25,7 @@ const TERM: usize = 120;
 /// Longest receipt, in base64.
 const RECEIPT: usize = 2_000;
 
-pub fn record(attempt: &Attempt, actor: &Actor, rows: &impl Rows) -> Result<Vec<RowChange>, Refusal> {
+pub fn record(attempt: &Attempt, actor: &Actor<'_>, rows: &impl Rows) -> Result<Vec<RowChange>, Refusal> {
     let Who::Person { id: person, .. } = actor.who else {
         return Err(Refusal::new(Code::NotAllowed, "only a person records an attempt"));
     };
@@ -60,7 +60,7 @@ fn of_device(attempt: &Attempt, rows: &impl Rows) -> Option<RowChange> {
     (new != *old).then(|| RowChange::Put(new.into()))
 }
 
-fn check_device(attempt: &Attempt, actor: &Actor, rows: &impl Rows) -> Result<(), Refusal> {
+fn check_device(attempt: &Attempt, actor: &Actor<'_>, rows: &impl Rows) -> Result<(), Refusal> {
     let Some(id) = attempt.device_id else { return Ok(()) };
     match &attempt.serial {
         Some(serial) if DeviceId::for_serial(actor.tenant, serial) == id => Ok(()),

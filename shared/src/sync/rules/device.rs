@@ -16,7 +16,7 @@ use crate::{
     },
 };
 
-pub fn create(new: &NewDevice, actor: &Actor, rows: &impl Rows) -> Result<Vec<RowChange>, Refusal> {
+pub fn create(new: &NewDevice, actor: &Actor<'_>, rows: &impl Rows) -> Result<Vec<RowChange>, Refusal> {
     let serial = text::serial("serial", &new.serial)?;
     let device = Device {
         id: DeviceId::for_serial(actor.tenant, &serial),
@@ -65,7 +65,7 @@ pub fn retire(retire: &DeviceRetire, rows: &impl Rows) -> Result<Vec<RowChange>,
     Ok(vec![RowChange::Put(Device { state: DeviceState::Retired, ..old.clone() }.into())])
 }
 
-pub fn claimed(claimed: &DeviceClaimed, actor: &Actor, rows: &impl Rows) -> Result<Vec<RowChange>, Refusal> {
+pub fn claimed(claimed: &DeviceClaimed, actor: &Actor<'_>, rows: &impl Rows) -> Result<Vec<RowChange>, Refusal> {
     let serial = text::serial("serial", &claimed.serial)?;
     let site_id = claimed.site_id.map(|id| known_site("site_id", id, rows)).transpose()?;
     let firmware = text::block("firmware", claimed.firmware.as_deref(), text::NAME)?;

@@ -15,6 +15,7 @@ use super::{
     intent::Change,
     receipt::{Code, Refusal},
     rows::{Row, RowKey, Rows},
+    sight::Sight,
 };
 use crate::{
     ids::{DeviceId, PersonId, TenantId},
@@ -24,24 +25,26 @@ use crate::{
 
 /// On whose behalf a change is made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Actor {
+pub struct Actor<'a> {
     /// In which tenant; comes from the credential, never from a body.
     pub tenant: TenantId,
     /// Who.
-    pub who: Who,
+    pub who: Who<'a>,
     /// When the change was made (not when it is applied), as well as it is known.
     pub now: Millis,
 }
 
 /// Who makes a change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Who {
+pub enum Who<'a> {
     /// A person, with their role at the moment of applying.
     Person {
         /// Who.
         id: PersonId,
         /// What they may do.
         role: Role,
+        /// What they may see at that moment.
+        sight: &'a Sight,
     },
     /// A device with its own credential or proof: may report about itself.
     Device(DeviceId),
@@ -74,8 +77,11 @@ impl RowChange {
 ///
 /// # Errors
 /// A [`Refusal`] with a stable code, and the field's name where one field is at fault.
-pub fn apply(change: &Change, actor: &Actor, rows: &impl Rows) -> Result<Vec<RowChange>, Refusal> {
+pub fn apply(change: &Change, actor: &Actor<'_>, rows: &impl Rows) -> Result<Vec<RowChange>, Refusal> {
     permit(change, actor)?;
+    if let Who::Person { sight, .. } = actor.who {
+        sight.judge(change, actor.tenant, rows)?;
+    }
     match change {
         Change::SiteCreate(new) => asset::create_site(new, actor, rows),
         Change::SiteUpdate(update) => asset::update_site(update, rows),
@@ -103,7 +109,7 @@ pub const fn permission(change: &Change) -> Option<Permission> {
     })
 }
 
-fn permit(change: &Change, actor: &Actor) -> Result<(), Refusal> {
+fn permit(change: &Change, actor: &Actor<'_>) -> Result<(), Refusal> {
     let allowed = match actor.who {
         Who::Person { role, .. } => permission(change).is_some_and(|needed| role.may(needed)),
         Who::Device(id) => {

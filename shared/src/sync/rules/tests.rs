@@ -14,11 +14,11 @@ use crate::{
 const TENANT: TenantId = TenantId(Uuid::from_u128(1));
 const PERSON: PersonId = PersonId(Uuid::from_u128(2));
 
-fn actor(role: Role) -> Actor {
-    Actor { tenant: TENANT, who: Who::Person { id: PERSON, role }, now: Millis(1_000) }
+fn actor(role: Role) -> Actor<'static> {
+    Actor { tenant: TENANT, who: Who::Person { id: PERSON, role, sight: &Sight::All }, now: Millis(1_000) }
 }
 
-fn device_actor(serial: &str) -> Actor {
+fn device_actor(serial: &str) -> Actor<'static> {
     Actor { tenant: TENANT, who: Who::Device(DeviceId::for_serial(TENANT, serial)), now: Millis(9) }
 }
 

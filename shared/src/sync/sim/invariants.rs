@@ -1,4 +1,4 @@
-//! The invariants 1–8 of SYNC.md section 2, by number.
+//! The invariants 1–10 of SYNC.md section 2, by number.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -6,7 +6,8 @@ use super::{tablet::Tablet, world::World};
 use crate::{
     ids::{ClientId, IntentId},
     sync::{
-        client::{Entry, Replica as _, State},
+        checksum::Checksum,
+        client::{Delta, Entry, Replica as _, State},
         receipt::{Outcome, Receipt},
         rows::{RowKey, RowSet, Seq, SyncedRow},
         rules::{self, RowChange},
@@ -20,6 +21,7 @@ pub fn hold(world: &World) {
         no_intent_is_lost(world, tablet, n);
         views_are_whole(world, tablet, n);
         own_writes_are_read(tablet, n);
+        nothing_is_held_out_of_sight(world, tablet, n);
     }
     receipts_stand_for_effects(world);
     order_is_kept(world);
@@ -37,8 +39,10 @@ pub fn hold_at_rest(world: &mut World) {
 fn clients_converge(world: &World) {
     for (n, tablet) in world.tablets.iter().enumerate() {
         let rows: BTreeMap<RowKey, SyncedRow> = tablet.store.rows().map(|synced| (synced.row.key(), synced.clone())).collect();
-        assert_eq!(rows, world.server.rows, "1: tablet {n} and the server differ");
-        assert_eq!(tablet.meta().checksum, world.server.checksum, "1: the checksum of tablet {n} differs");
+        let (meta, sight) = (tablet.meta(), world.server.sight_of(tablet.meta().client_id));
+        assert_eq!(meta.sight, sight, "1: tablet {n} holds something else than its person may see");
+        assert_eq!(rows, world.server.seen(&sight), "1: tablet {n} and the server differ");
+        assert_eq!(meta.checksum, Checksum::of(rows.values().map(|row| (row.row.key(), row.seq))), "1: the checksum of tablet {n} differs");
         assert_eq!(tablet.mismatches, 0, "1: tablet {n} converged only by pulling everything anew");
     }
 }
@@ -128,7 +132,8 @@ fn views_are_whole(world: &World, tablet: &Tablet, n: usize) {
     let meta = tablet.meta();
     let under = server_rows(tablet);
     let Some((_, then)) = world.server.history.range(..=meta.cursor).next_back() else { panic!("6: the cursor of tablet {n} lies before time") };
-    assert_eq!(&under, then, "6: tablet {n} shows the rows of {:?}", meta.cursor);
+    let then: BTreeMap<_, _> = then.iter().filter(|(_, synced)| meta.sight.covers(synced.row.home())).map(|(key, synced)| (*key, synced.clone())).collect();
+    assert_eq!(under, then, "6: tablet {n} shows the rows of {:?}", meta.cursor);
     let high = world.highest_cursor(n, meta.cursor);
     assert!(meta.cursor >= high, "7: the cursor of tablet {n} fell from {high:?} to {:?}", meta.cursor);
     for entry in tablet.store.entries() {
@@ -136,6 +141,30 @@ fn views_are_whole(world: &World, tablet: &Tablet, n: usize) {
         assert!(is_settled || !world.was_settled(entry.intent.id), "7: {} was synced and is pending again", entry.intent.id);
         if is_settled {
             world.note_settled(entry.intent.id);
+        }
+    }
+}
+
+/// 9 Isolation and 10 revocation: since the first checkpoint after a person came to see less, nothing of the
+/// rest is on their tablet, staged or shown.
+fn nothing_is_held_out_of_sight(world: &World, tablet: &Tablet, n: usize) {
+    let meta = tablet.meta();
+    let Some((since, sight)) = world.server.sights.get(&tablet.person) else { return };
+    let rows = server_rows(tablet);
+    if let Some(staged) = &meta.staged {
+        let hidden = rows.values().find(|row| !staged.sight.covers(row.row.home()));
+        assert_eq!(hidden, None, "10: tablet {n} receives what is seen now, and still holds more");
+    }
+    let position = meta.staged.as_ref().map_or(meta.cursor, |staged| staged.cursor.max(meta.cursor));
+    if position < *since {
+        return;
+    }
+    for row in rows.values() {
+        assert!(sight.covers(row.row.home()), "10: tablet {n} still holds {:?} at {:?}", row.row.key(), meta.cursor);
+    }
+    for delta in tablet.store.staged(0, usize::MAX).unwrap_or_else(|never| match never {}) {
+        if let Delta::Row(synced) = delta {
+            assert!(sight.covers(synced.row.home()), "9: tablet {n} was sent {:?}", synced.row.key());
         }
     }
 }

@@ -12,6 +12,7 @@ use crate::{
         receipt::{Code, Outcome, Receipt, Refusal},
         rows::{RowKey, RowSet, Scope, Seq, SyncedRow},
         rules::{Actor, RowChange, Who},
+        sight::Sight,
         seeded::{self, Bug},
         server::{Arrival, arrival, corrected, decide, held_by_parent},
         wire::{Begin, Checkpoint, Departure, Frame, Gone, PullRequest, PushRequest, PushResponse},
@@ -36,8 +37,10 @@ pub struct Server {
     pub seq: Seq,
     pub rows: BTreeMap<RowKey, SyncedRow>,
     stamps: HashMap<RowKey, Stamps>,
-    gone: BTreeMap<RowKey, Gone>,
-    pub checksum: Checksum,
+    /// By the home that was left.
+    gone: BTreeMap<(Scope, RowKey), Gone>,
+    /// Of what each person may see, since which sequence.
+    pub sights: HashMap<PersonId, (Seq, Sight)>,
     last_n: HashMap<ClientId, u64>,
     pub receipts: BTreeMap<(ClientId, u64), Receipt>,
     pub finals: HashMap<IntentId, Receipt>,
@@ -60,7 +63,7 @@ impl Server {
             rows: BTreeMap::new(),
             stamps: HashMap::new(),
             gone: BTreeMap::new(),
-            checksum: Checksum::default(),
+            sights: HashMap::new(),
             last_n: HashMap::new(),
             receipts: BTreeMap::new(),
             finals: HashMap::new(),
@@ -75,6 +78,25 @@ impl Server {
     pub fn admit(&mut self, person: PersonId, role: Role, client: ClientId) {
         self.roles.insert(person, role);
         self.people.insert(client, person);
+        self.sights.entry(person).or_default();
+    }
+
+    /// Lets a person see other things than before. It takes a sequence, so that everybody pulls.
+    pub fn show(&mut self, person: PersonId, sight: Sight) {
+        self.seq = Seq(self.seq.0 + 1);
+        self.history.insert(self.seq, self.rows.clone());
+        self.sights.insert(person, (self.seq, sight));
+    }
+
+    /// What the person behind that client may see.
+    pub fn sight_of(&self, client: ClientId) -> Sight {
+        let of = |person: &PersonId| self.sights.get(person).map(|(_, sight)| sight.clone());
+        self.people.get(&client).and_then(of).unwrap_or_default()
+    }
+
+    /// The rows that are seen.
+    pub fn seen(&self, sight: &Sight) -> BTreeMap<RowKey, SyncedRow> {
+        self.rows.iter().filter(|(_, synced)| sight.covers(synced.row.home())).map(|(key, synced)| (*key, synced.clone())).collect()
     }
 
     /// A change by somebody who is online.
@@ -102,18 +124,21 @@ impl Server {
             self.seq = Seq(self.seq.0 + 1);
             let key = change.key();
             let old = self.rows.remove(&key);
-            if let Some(old) = &old {
-                self.checksum.remove(key, old.seq);
-            }
             match change {
                 RowChange::Put(row) => {
+                    if let Some(left) = old.as_ref().map(|old| old.row.home()).filter(|home| *home != row.home() && !seeded::is(Bug::MovesUnsaid)) {
+                        self.gone.insert((left, key), Gone { table: key.table, id: key.id, seq: self.seq, why: Departure::LeftScope });
+                        self.seq = Seq(self.seq.0 + 1);
+                    }
                     let stamps = self.stamps.remove(&key).unwrap_or_default();
                     self.stamps.insert(key, stamped(stamps, old.as_ref().map(|old| &old.row), &row, edit, self.seq));
-                    self.checksum.add(key, self.seq);
-                    self.gone.remove(&key);
+                    self.gone.retain(|(_, gone), departed| *gone != key || departed.why == Departure::LeftScope);
                     self.rows.insert(key, SyncedRow { seq: self.seq, row });
                 }
-                RowChange::Remove(key) => drop(self.gone.insert(key, Gone { table: key.table, id: key.id, seq: self.seq, why: Departure::Deleted })),
+                RowChange::Remove(key) => {
+                    let Some(old) = old else { continue };
+                    self.gone.insert((old.row.home(), key), Gone { table: key.table, id: key.id, seq: self.seq, why: Departure::Deleted });
+                }
             }
         }
         self.history.insert(self.seq, self.rows.clone());
@@ -174,7 +199,8 @@ impl Server {
         let Some((person, role)) = self.people.get(&push.client_id).and_then(|id| Some((*id, *self.roles.get(id)?))) else {
             return receipt(self.seq, Outcome::Refused(Refusal::new(Code::NotAllowed, "")));
         };
-        let actor = Actor { tenant: self.tenant, who: Who::Person { id: person, role }, now: at };
+        let sight = self.sight_of(push.client_id);
+        let actor = Actor { tenant: self.tenant, who: Who::Person { id: person, role, sight: &sight }, now: at };
         let edit = Edit { base: Some(intent.base.unwrap_or_default()), at, by: Some(push.client_id) };
         let stamps = self.stamps.get(&intent.change.target(self.tenant)).cloned().unwrap_or_default();
         let decision = decide(intent.change.clone(), &edit, &actor, &self.row_set(), &stamps);
@@ -204,13 +230,20 @@ impl Server {
 
     pub fn pull(&self, request: &PullRequest) -> Vec<Frame> {
         let cursor = request.cursors.first().map_or(Seq(0), |cursor| cursor.seq);
-        let useful = request.epoch == 1 && cursor > Seq(0) && cursor <= self.seq;
+        let sight = if seeded::is(Bug::EverybodySeesAll) { Sight::All } else { self.sight_of(request.client_id) };
+        let same = request.scopes == sight || seeded::is(Bug::SightNotCompared) && sight.includes(&request.scopes);
+        let useful = request.epoch == 1 && cursor > Seq(0) && cursor <= self.seq && same;
         let from = if useful { cursor } else { Seq(0) };
-        let begin = Begin { scope: Scope::Tenant, epoch: 1, from, to: self.seq, fresh: !useful, server_time: self.now };
+        let seen = self.seen(&sight);
+        let checksum = Checksum::of(seen.values().map(|synced| (synced.row.key(), synced.seq)));
+        let scopes = if useful { request.scopes.clone() } else { sight.clone() };
+        let begin = Begin { scope: Scope::Tenant, scopes, epoch: 1, from, to: self.seq, fresh: !useful, server_time: self.now };
         let mut frames = vec![Frame::Begin(begin)];
-        let mut deltas: BTreeMap<Seq, Result<SyncedRow, Gone>> = self.rows.values().map(|row| (row.seq, Ok(row.clone()))).collect();
+        let mut deltas: BTreeMap<Seq, Result<SyncedRow, Gone>> = seen.into_values().map(|row| (row.seq, Ok(row))).collect();
         if useful && !seeded::is(Bug::TombstonesForgotten) {
-            deltas.extend(self.gone.values().map(|gone| (gone.seq, Err(*gone))));
+            // Whoever sees everything still sees what only moved.
+            let news = |(home, _): &(Scope, RowKey), gone: &Gone| sight.covers(*home) && (sight != Sight::All || gone.why == Departure::Deleted);
+            deltas.extend(self.gone.iter().filter(|(from, gone)| news(from, gone)).map(|(_, gone)| (gone.seq, Err(*gone))));
         }
         for (_, delta) in deltas.range(Seq(from.0 + 1)..) {
             match (frames.last_mut(), delta) {
@@ -220,7 +253,7 @@ impl Server {
                 (_, Err(one)) => frames.push(Frame::Gone(vec![*one])),
             }
         }
-        frames.push(Frame::Checkpoint(Checkpoint { scope: Scope::Tenant, seq: self.seq, checksum: self.checksum }));
+        frames.push(Frame::Checkpoint(Checkpoint { scope: Scope::Tenant, seq: self.seq, checksum }));
         frames
     }
 }

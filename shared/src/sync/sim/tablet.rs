@@ -10,6 +10,7 @@ use crate::{
         intent::Change,
         rows::{RowKey, Seq, SyncedRow},
         seeded,
+        sight::Sight,
         wire::{Frame, PullRequest, PushRequest, PushResponse},
     },
     time::Millis,
@@ -130,7 +131,11 @@ impl Tablet {
                     }
                     return Ok(());
                 }
-                Step::Drop(_) => unreachable!("there is one scope"),
+                Step::Narrow => {
+                    let sight = pull.sight().cloned().unwrap_or_default();
+                    self.transact(|tx| client::narrow(tx, &sight));
+                    return Ok(());
+                }
             }
         }
         self.transact(|tx| client::stage(tx, &mut pull));
@@ -192,6 +197,7 @@ impl Replica for Tx {
     fn put(&mut self, row: &SyncedRow) -> Result<(), Crash> { write!(self, self.inner.put(row)) }
     fn remove(&mut self, key: RowKey) -> Result<(), Crash> { write!(self, self.inner.remove(key)) }
     fn remove_all(&mut self) -> Result<(), Crash> { write!(self, self.inner.remove_all()) }
+    fn remove_hidden(&mut self, sight: &Sight) -> Result<Vec<(RowKey, Seq)>, Crash> { write!(self, self.inner.remove_hidden(sight)) }
     fn preimages(&self) -> Result<Vec<(RowKey, Option<SyncedRow>)>, Crash> { read!(self.inner.preimages()) }
     fn keep_preimage(&mut self, key: RowKey, row: Option<&SyncedRow>) -> Result<(), Crash> { write!(self, self.inner.keep_preimage(key, row)) }
     fn clear_preimages(&mut self) -> Result<(), Crash> { write!(self, self.inner.clear_preimages()) }

@@ -22,6 +22,7 @@ use crate::{
         patch::Patch,
         rows::{Row, RowKey, Seq},
         seeded::{self, Bug},
+        sight::Sight,
         wire::{Frame, PullRequest, PushRequest, PushResponse},
     },
 };
@@ -48,6 +49,8 @@ pub enum Event {
     Erase(u8),
     /// Who is a technician now, and who an admin.
     ChangeRole { tablet: u8, demoted: bool },
+    /// What that tablet's person sees: everything, or every site whose bit is set.
+    Show { tablet: u8, sites: Option<u8> },
     /// The server does not know this kind for now.
     Forget(Option<u8>),
     Push(u8),
@@ -81,12 +84,13 @@ pub fn event() -> impl Strategy<Value = Event> {
         3 => edit().prop_map(Event::Staff),
         1 => any::<u8>().prop_map(Event::Erase),
         1 => (tablet.clone(), any::<bool>()).prop_map(|(tablet, demoted)| Event::ChangeRole { tablet, demoted }),
+        3 => (tablet.clone(), proptest::option::of(any::<u8>())).prop_map(|(tablet, sites)| Event::Show { tablet, sites }),
         1 => proptest::option::of(0u8..10).prop_map(Event::Forget),
         8 => tablet.clone().prop_map(Event::Push),
         8 => tablet.clone().prop_map(Event::Pull),
         24 => (any::<u8>(), proptest::bool::weighted(0.2)).prop_map(|(message, and_again)| Event::Deliver { message, and_again }),
         2 => any::<u8>().prop_map(Event::Lose),
-        3 => (any::<u8>(), 0u8..6).prop_map(|(message, after)| Event::Cut { message, after }),
+        6 => (any::<u8>(), 0u8..6).prop_map(|(message, after)| Event::Cut { message, after }),
         1 => tablet.clone().prop_map(Event::Crash),
         3 => (tablet.clone(), 0u8..24).prop_map(|(tablet, after)| Event::CrashInNext { tablet, after }),
         1 => tablet.clone().prop_map(Event::Requeue),
@@ -203,6 +207,11 @@ impl World {
                 // Technicians may not make or edit sites: their tablets do not know yet.
                 let role = if demoted { Role::Technician } else { Role::Admin };
                 self.server.roles.insert(self.tablets[usize::from(tablet)].person, role);
+            }
+            Event::Show { tablet, sites } => {
+                let chosen = |mask: u8| self.sites.iter().enumerate().filter(|(n, _)| mask >> (n % 8) & 1 == 1).map(|(_, site)| *site).collect();
+                let sight = sites.map_or(Sight::All, |mask| Sight::Sites(chosen(mask)));
+                self.server.show(self.tablets[usize::from(tablet)].person, sight);
             }
             Event::Forget(kind) => self.server.unknown = kind.map(|n| Change::KINDS[usize::from(n) % Change::KINDS.len()]),
             Event::Push(tablet) => self.send_push(tablet.into()),

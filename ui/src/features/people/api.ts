@@ -1,4 +1,4 @@
-import { answer, api, filled, type Invitation, type Page, type Person, type RoleName, type RoleRow, type Session } from '$lib/api';
+import { answer, api, filled, type Invitation, type Page, type Person, type RoleName, type RoleRow, type Session, type Site } from '$lib/api';
 
 export { PEOPLE } from './names';
 export const INVITATIONS = ['invitations'] as const;
@@ -22,6 +22,27 @@ export function listPersonSessions(id: string): Promise<Page<Session>> {
 
 export function revokePersonSessions(id: string): Promise<unknown> {
   return answer(api().DELETE('/v1/people/{id}/sessions', { params: { path: { id } } }));
+}
+
+/** At which sites a person works; null: everywhere. */
+export function getPersonSites(id: string): Promise<{ sites: string[] | null }> {
+  return answer(api().GET('/v1/people/{id}/sites', { params: { path: { id } } }));
+}
+
+export function setPersonSites(id: string, sites: string[] | null): Promise<unknown> {
+  return answer(api().PUT('/v1/people/{id}/sites', { params: { path: { id } }, body: { sites } }));
+}
+
+/** Every site of the tenant, page by page. */
+export async function allSites(): Promise<Site[]> {
+  const all: Site[] = [];
+  let cursor: string | undefined;
+  do {
+    const page = await answer<Page<Site>>(api().GET('/v1/sites', { params: { query: filled({ limit: 200, cursor }) } }));
+    all.push(...page.items);
+    cursor = page.next ?? undefined;
+  } while (cursor);
+  return all;
 }
 
 export function listInvitations(cursor?: string): Promise<Page<Invitation>> {

@@ -15,6 +15,8 @@ export interface Sync {
   bytes_out: number;
   /** What the replica takes on this machine. */
   storage_bytes?: number;
+  /** At how many chosen sites the person works; null: everywhere. */
+  sites?: number | null;
   /** Why it does not get on; `stopped` never gets on by itself. */
   error?: { code: string; detail: string | null } | null;
   /** How many devices can still be claimed without a network. */

@@ -620,6 +620,27 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/people/{id}/sites": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Show at which sites a person works */
+        get: operations["get_person_sites"];
+        /**
+         * Choose the sites at which a person works
+         * @description It takes effect with their next request; their apps remove what they no longer see at the next contact.
+         */
+        put: operations["set_person_sites"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/roles": {
         parameters: {
             query?: never;
@@ -1105,7 +1126,7 @@ export interface components {
          * @description Why a change does not happen; the names are those of docs/API.md where it has them.
          * @enum {string}
          */
-        Code: "invalid_field" | "not_allowed" | "not_found" | "already_exists" | "state_conflict" | "stale" | "row_deleted" | "append_only" | "parent_refused" | "parent_pending" | "malformed" | "needs_newer_server" | "internal" | "unknown";
+        Code: "invalid_field" | "not_allowed" | "no_longer_permitted" | "not_found" | "already_exists" | "state_conflict" | "stale" | "row_deleted" | "append_only" | "parent_refused" | "parent_pending" | "malformed" | "needs_newer_server" | "internal" | "unknown";
         /** @description How much there is of a tenant. */
         Counts: {
             /**
@@ -1364,7 +1385,7 @@ export interface components {
              */
             schema: number;
             /** @description What this person may hold. */
-            scopes: components["schemas"]["Scope"][];
+            scopes: components["schemas"]["SyncScope"][];
             /** @description The tenant's sequence. */
             seq: components["schemas"]["Seq"];
             /** @description The server's clock. */
@@ -1839,6 +1860,8 @@ export interface components {
         Page_PersonRow: {
             /** @description In the list's order. */
             items: {
+                /** @description Whether they work everywhere; else at chosen sites only. */
+                all_sites: boolean;
                 created_at: components["schemas"]["Millis"];
                 email: string;
                 id: components["schemas"]["PersonId"];
@@ -1930,6 +1953,8 @@ export interface components {
         };
         /** @description A person, as others in the tenant see them. */
         PersonRow: {
+            /** @description Whether they work everywhere; else at chosen sites only. */
+            all_sites: boolean;
             created_at: components["schemas"]["Millis"];
             email: string;
             id: components["schemas"]["PersonId"];
@@ -1937,11 +1962,16 @@ export interface components {
             name: string;
             role: components["schemas"]["Role"];
         };
+        /** @description At which sites a person works: they see these, what stands there, and what is common to the tenant. */
+        PersonSites: {
+            /** @description `null`: everywhere. At most 2,000. */
+            sites: components["schemas"]["SiteId"][] | null;
+        };
         /** @description `POST /v1/sync/pull`: what has changed since. The answer is a stream of [`Frame`]s. */
         PullRequest: {
             /** @description The replica. */
             client_id: components["schemas"]["ClientId"];
-            /** @description How far the client has come in each scope it holds. */
+            /** @description How far the client has come. */
             cursors: components["schemas"]["SyncCursor"][];
             /**
              * Format: int64
@@ -1953,6 +1983,11 @@ export interface components {
              * @description [`SCHEMA`] of the client.
              */
             schema: number;
+            /**
+             * @description What it holds up to there. A client of before there were sites to see or not says nothing and
+             *     holds all it was given.
+             */
+            scopes?: components["schemas"]["SyncScope"][];
         };
         /** @description `POST /v1/sync/push`: intents in order, at most [`MAX_PUSH_INTENTS`] and [`MAX_PUSH_BYTES`]. */
         PushRequest: {
@@ -2066,11 +2101,6 @@ export interface components {
             items: components["schemas"]["RoleRow"][];
         };
         /**
-         * @description A set of rows that is read, published and revoked as a whole. A row lives in exactly one.
-         * @enum {string}
-         */
-        Scope: "tenant";
-        /**
          * @description The weakest protection of the radio session that a model accepts; the air may only raise it.
          * @enum {string}
          */
@@ -2158,12 +2188,17 @@ export interface components {
             /** @description 1–400 characters. */
             reason: string;
         };
-        /** @description How far a client has come in one scope. */
+        /** @description How far a client has come in what it holds; the scope is always `tenant`. */
         SyncCursor: {
             /** @description Which. */
-            scope: components["schemas"]["Scope"];
+            scope: components["schemas"]["SyncScope"];
             /** @description Every change up to here was received (published or staged). 0 = nothing. */
             seq: components["schemas"]["Seq"];
+        };
+        /** @description A set of rows that is seen or not seen as a whole. */
+        SyncScope: "tenant" | "common" | {
+            /** @description One site, its devices and the attempts there. */
+            site: components["schemas"]["SiteId"];
         };
         /** @description What a tenant can begin with. */
         TemplateItem: {
@@ -2242,6 +2277,8 @@ export interface components {
              * @description [`SCHEMA`] of the client.
              */
             schema: number;
+            /** @description What it holds. */
+            scopes?: components["schemas"]["SyncScope"][];
             /** @description How far it has come. */
             seq: components["schemas"]["Seq"];
         };
@@ -4606,6 +4643,129 @@ export interface operations {
             };
             /** @description not_allowed, tenant_suspended, csrf */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description not_ready, timeout */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    get_person_sites: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["schemas"]["PersonId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PersonSites"];
+                };
+            };
+            /** @description not_signed_in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description not_allowed, tenant_suspended, csrf */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description not_ready, timeout */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    set_person_sites: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["schemas"]["PersonId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PersonSites"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PersonSites"];
+                };
+            };
+            /** @description not_signed_in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };

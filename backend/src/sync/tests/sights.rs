@@ -1,0 +1,266 @@
+//! Who sees what: people who work at chosen sites, rows that move, rights that come and go.
+
+use std::collections::BTreeSet;
+
+use omniot_shared::{
+    entities::{Attempt, AttemptOutcome, Device, Security},
+    ids::{AttemptId, DeviceId, ModelId},
+    sync::{
+        Code,
+        intent::{DevicePatch, DeviceUpdate, NewDevice, NewModel},
+    },
+};
+
+use super::*;
+
+/// A tenant with two sites, a device at each and one at none; somebody who works at the first only.
+struct Place {
+    tenant: Tenant,
+    staff: Tablet,
+    tess: Tablet,
+    east: SiteId,
+    west: SiteId,
+    model: ModelId,
+}
+
+/// What nobody but those who see the western site may ever be sent.
+const CANARY: &str = "canary-of-the-west";
+
+impl Place {
+    async fn of(app: &App) -> Self {
+        let tenant = app.tenant("acme").await;
+        let (mut staff, tess) = (Tablet::of(&tenant, Role::Admin).await, Tablet::of(&tenant, Role::Technician).await);
+        let (east, west) = (staff.new_site("East"), staff.new_site(CANARY));
+        let model: ModelId = app.state.new_id();
+        staff.record(Change::ModelCreate(NewModel { id: model, name: "Sensor".into(), sku: "S1".into(), min_security: Security::Sec1 }));
+        let mut place = Self { tenant, staff, tess, east, west, model };
+        for (serial, site) in [("E-1", Some(east)), (CANARY, Some(west)), ("N-1", None)] {
+            place.plan(serial, site);
+        }
+        place.staff.sync().await;
+        let east = place.east;
+        place.show(Some(&[east])).await;
+        place
+    }
+
+    fn plan(&mut self, serial: &str, site_id: Option<SiteId>) {
+        self.staff.record(Change::DeviceCreate(NewDevice { serial: serial.into(), name: format!("device {serial}"), model_id: self.model, site_id, note: None }));
+    }
+
+    fn device(&self, serial: &str) -> DeviceId {
+        DeviceId::for_serial(self.tenant.id, &omniot_shared::ids::normal_serial(serial))
+    }
+
+    /// Lets Tess work at these sites only, or everywhere.
+    async fn show(&self, sites: Option<&[SiteId]>) {
+        let path = format!("/v1/people/{}/sites", self.tess.actor.id);
+        self.staff.actor.put(&path, json!({"sites": sites})).await.expect(200);
+    }
+
+    /// Moves a device, as staff.
+    async fn move_to(&mut self, serial: &str, site: SiteId) {
+        let patch = DevicePatch { site_id: Patch::Set(site), ..DevicePatch::default() };
+        let id = self.device(serial);
+        self.staff.record(Change::DeviceUpdate(DeviceUpdate { id, patch }));
+        self.staff.sync().await;
+    }
+
+    /// Pulls until nothing is left to narrow, and compares with what the server says she holds.
+    async fn tess_pulls(&mut self) {
+        for _ in 0..2 {
+            let pull = Pull::begin(&self.tess.store).expect("memory never fails");
+            let reply = self.tess.actor.post("/v1/sync/pull", json!(pull.request())).await;
+            assert_eq!(reply.status, 200);
+            let plain = format!("{:?}", frames(&reply.bytes));
+            let sees_west = self.tess.actor.get(&format!("/v1/sites/{}", self.west)).await.status == 200;
+            assert_eq!(plain.contains(CANARY) && !sees_west, false, "9: a byte of another site was sent: {plain}");
+            if let Some(published) = self.tess.take(pull, &frames(&reply.bytes)) {
+                assert!(matches!(published, Published::Now { .. }), "{published:?}");
+            }
+        }
+        let (meta, mut whole) = (self.tess.meta(), omniot_shared::sync::Checksum::default());
+        self.tess.rows().iter().for_each(|row| whole.add_whole(row).expect("it has JSON"));
+        let asked = json!({"schema": SCHEMA, "epoch": meta.epoch, "seq": meta.cursor, "scopes": meta.sight});
+        let theirs = self.tess.actor.post("/v1/sync/verify", asked).await.expect(200);
+        assert_eq!(theirs["whole"], json!(whole), "1: rows, as the server says that she holds them");
+    }
+
+    fn tess_serials(&self) -> BTreeSet<String> {
+        let serial = |synced: &SyncedRow| if let Row::Device(Device { serial, .. }) = &synced.row { Some(serial.clone()) } else { None };
+        self.tess.store.rows().filter_map(serial).collect()
+    }
+}
+
+fn serials<const N: usize>(all: [&str; N]) -> BTreeSet<String> {
+    all.into_iter().map(omniot_shared::ids::normal_serial).collect()
+}
+
+#[tokio::test]
+async fn somebody_who_works_at_one_site_holds_that_site_and_what_is_common() {
+    for app in App::both().await {
+        let mut place = Place::of(&app).await;
+        place.tess_pulls().await;
+        assert_eq!(place.tess_serials(), serials(["E-1", "N-1"]), "{}", app.engine);
+        assert_eq!(place.tess.site(place.west), None);
+        let changes = |published| if let Published::Now { changes, .. } = published { changes } else { panic!("{published:?}") };
+        place.plan("W-2", Some(place.west));
+        place.plan("E-2", Some(place.east));
+        place.staff.sync().await;
+        assert_eq!(changes(place.tess.pull().await), 1, "an ordinary pull brings what is new and in sight");
+        place.tess_pulls().await;
+        db_checksum_holds(&place.tenant).await;
+    }
+}
+
+#[tokio::test]
+async fn a_device_that_moves_leaves_one_sight_and_comes_into_another() {
+    for app in App::both().await {
+        let mut place = Place::of(&app).await;
+        place.tess_pulls().await;
+        let (east, west) = (place.east, place.west);
+        place.move_to("E-1", west).await;
+        place.tess_pulls().await;
+        assert_eq!(place.tess_serials(), serials(["N-1"]), "it left");
+        place.move_to("E-1", east).await;
+        place.move_to("N-1", west).await;
+        place.tess_pulls().await;
+        assert_eq!(place.tess_serials(), serials(["E-1"]), "it came back, the other one left");
+        // There and back between two pulls, past somebody who sees both.
+        place.show(Some(&[east, west])).await;
+        place.tess_pulls().await;
+        place.move_to("E-1", west).await;
+        place.move_to("E-1", east).await;
+        place.move_to("N-1", east).await;
+        place.tess_pulls().await;
+        assert_eq!(place.tess_serials(), serials(["E-1", CANARY, "N-1"]), "{}", app.engine);
+        // Who sees everything saw none of it go.
+        assert_eq!(place.staff.store.rows().filter(|row| matches!(row.row, Row::Device(_))).count(), 3);
+        db_checksum_holds(&place.tenant).await;
+    }
+}
+
+#[tokio::test]
+async fn a_right_that_comes_brings_everything_and_one_that_goes_takes_it() {
+    for app in App::both().await {
+        let mut place = Place::of(&app).await;
+        place.show(None).await;
+        place.tess_pulls().await;
+        assert_eq!(place.tess_serials().len(), 3, "everywhere");
+        let (east, west) = (place.east, place.west);
+        // From everywhere to one site: the rows that stay are not fetched again.
+        place.show(Some(&[west])).await;
+        let pull = Pull::begin(&place.tess.store).expect("memory never fails");
+        let reply = place.tess.actor.post("/v1/sync/pull", json!(pull.request())).await;
+        assert_eq!(place.tess.take(pull, &frames(&reply.bytes)), None, "first what is out of sight goes");
+        assert_eq!(place.tess_serials(), serials([CANARY, "N-1"]));
+        assert!(matches!(place.tess.pull().await, Published::Now { changes: 0, .. }), "{}", app.engine);
+        // From one site to another: nothing of the first is left when the second begins to come.
+        place.show(Some(&[east])).await;
+        place.tess_pulls().await;
+        assert_eq!(place.tess_serials(), serials(["E-1", "N-1"]));
+        place.show(Some(&[])).await;
+        place.tess_pulls().await;
+        assert_eq!(place.tess_serials(), serials(["N-1"]), "what is common stays");
+    }
+}
+
+#[tokio::test]
+async fn what_was_changed_at_a_site_that_was_taken_away_is_refused_and_evidence_is_kept() {
+    for app in App::both().await {
+        let mut place = Place::of(&app).await;
+        let tess = place.tenant.person(Role::Operator).await;
+        place.tess = Tablet::for_actor(&place.tenant, tess, Role::Operator);
+        let (east, west) = (place.east, place.west);
+        place.show(Some(&[east, west])).await;
+        place.tess_pulls().await;
+        let (hers, kept) = (place.device(CANARY), place.device("E-1"));
+        let rename = |id| Change::DeviceUpdate(DeviceUpdate { id, patch: DevicePatch { name: Patch::Set("renamed offline".into()), ..DevicePatch::default() } });
+        place.tess.record(rename(hers));
+        place.tess.record(rename(kept));
+        let (serial, person) = (omniot_shared::ids::normal_serial(CANARY), place.tess.actor.id);
+        let attempt = Attempt {
+            id: app.state.new_id::<AttemptId>(), device_id: Some(hers), serial: Some(serial), site_id: Some(west), technician_id: person, technician_name: "Tess".into(),
+            client_id: place.tess.meta().client_id, app_version: "0".into(), os: "o".into(), radio: "virtual".into(), protocol: None, security: None, firmware: None,
+            identity_verified: true, rssi: None, mtu: None, steps: vec![], grant_id: None, receipt: None, epoch: None, network_name: None,
+            outcome: AttemptOutcome::Failed, cause: None, started_at: Millis(1), ended_at: Millis(2),
+        };
+        place.tess.record(Change::AttemptRecord(Box::new(attempt)));
+        place.show(Some(&[east])).await;
+        let receipts = place.tess.push().await;
+        let code = |receipt: &Receipt| receipt.outcome.refusal().map(|refusal| refusal.code);
+        assert_eq!(receipts.iter().map(code).collect::<Vec<_>>(), [Some(Code::NoLongerPermitted), None, None], "{}: {receipts:?}", app.engine);
+        place.tess_pulls().await;
+        assert_eq!(place.tess_serials(), serials(["E-1", "N-1"]));
+        let attempts = place.staff.actor.get("/v1/attempts").await.expect(200);
+        assert_eq!(attempts["items"].as_array().map(Vec::len), Some(1), "the record of the work is there");
+        assert_eq!(place.tess.actor.get("/v1/attempts").await.expect(200)["items"], json!([]), "and is seen by who sees the site");
+    }
+}
+
+#[tokio::test]
+async fn rest_shows_and_changes_what_is_in_sight_only() {
+    for app in App::both().await {
+        let place = Place::of(&app).await;
+        let oz = place.tenant.person(Role::Operator).await;
+        place.staff.actor.put(&format!("/v1/people/{}/sites", oz.id), json!({"sites": [place.east]})).await.expect(200);
+        for path in ["/v1/sites", "/v1/devices", "/v1/attempts"] {
+            let all = oz.get(path).await.expect(200).to_string();
+            assert!(!all.contains(CANARY), "{}: {path} shows {all}", app.engine);
+        }
+        assert_eq!(oz.get("/v1/devices").await.expect(200)["items"].as_array().map(Vec::len), Some(2));
+        let (hidden, seen) = (place.device(CANARY), place.device("E-1"));
+        for path in [format!("/v1/sites/{}", place.west), format!("/v1/devices/{hidden}"), format!("/v1/devices/{hidden}/attempts"), format!("/v1/devices/{hidden}/changes")] {
+            assert_eq!(oz.get(&path).await.refusal(), (404, "not_found".to_owned()), "{path}");
+        }
+        assert_eq!(oz.patch(&format!("/v1/devices/{hidden}"), json!({"name": "x"})).await.refusal(), (404, "not_found".to_owned()));
+        assert_eq!(oz.patch(&format!("/v1/sites/{}", place.west), json!({"name": "x"})).await.refusal(), (404, "not_found".to_owned()));
+        assert_eq!(oz.patch(&format!("/v1/devices/{seen}"), json!({"site_id": place.west})).await.status, 404, "nor moved to where it is not seen");
+        assert_eq!(oz.post("/v1/sites", json!({"name": "Mine", "time_zone": "UTC"})).await.refusal(), (403, "not_allowed".to_owned()));
+        assert_eq!(oz.patch(&format!("/v1/devices/{seen}"), json!({"name": "East one"})).await.expect(200)["name"], json!("East one"));
+        let twin = json!({"serial": CANARY, "name": "twin", "model_id": place.model, "site_id": place.east});
+        assert_eq!(oz.post("/v1/devices", twin).await.status, 404, "a device that stands elsewhere is not taken over by its serial number");
+        assert_eq!(place.staff.actor.get(&format!("/v1/devices/{hidden}")).await.expect(200)["site_id"], json!(place.west));
+    }
+}
+
+#[tokio::test]
+async fn the_sites_of_a_person_are_chosen_by_those_who_manage_people() {
+    for app in App::both().await {
+        let place = Place::of(&app).await;
+        let path = |id| format!("/v1/people/{id}/sites");
+        let (tess, admin) = (place.tess.actor.id, place.staff.actor.id);
+        let staff = &place.staff.actor;
+        assert_eq!(staff.get(&path(tess)).await.expect(200), json!({"sites": [place.east]}));
+        assert_eq!(staff.put(&path(admin), json!({"sites": [place.east]})).await.refusal(), (422, "invalid_field".to_owned()), "who manages people sees all");
+        assert_eq!(staff.put(&path(tess), json!({})).await.status, 422, "nothing said is not everything");
+        let stranger: SiteId = app.state.new_id();
+        assert_eq!(staff.put(&path(tess), json!({"sites": [stranger]})).await.refusal(), (422, "invalid_field".to_owned()));
+        assert_eq!(staff.get(&path(tess)).await.expect(200), json!({"sites": [place.east]}), "and nothing happened");
+        assert_eq!(place.tess.actor.put(&path(tess), json!({"sites": null})).await.refusal(), (403, "not_allowed".to_owned()));
+        let listed = staff.get("/v1/people?limit=100").await.expect(200);
+        let flags: Vec<_> = listed["items"].as_array().expect("people").iter().map(|person| (person["id"] == json!(tess), person["all_sites"].as_bool())).collect();
+        assert!(flags.contains(&(true, Some(false))) && !flags.contains(&(false, Some(false))), "{listed}");
+        // Whoever comes to manage people sees everything.
+        assert_eq!(staff.patch(&format!("/v1/people/{tess}"), json!({"role": "admin"})).await.expect(200)["all_sites"], json!(true));
+        assert_eq!(staff.get(&path(tess)).await.expect(200), json!({"sites": null}));
+        let audit = staff.get("/v1/audit?limit=100").await.expect(200).to_string();
+        assert_eq!(audit.matches(r#""person.sites""#).count(), 2, "{audit}");
+    }
+}
+
+#[tokio::test]
+async fn checksums_that_were_never_kept_are_those_of_the_rows() {
+    for app in App::both().await {
+        let mut place = Place::of(&app).await;
+        let mut scope = place.tenant.db_write().await;
+        scope.query("delete from sync_scope where tenant_id = $1").execute().await.expect("as after the migration");
+        scope.commit().await.expect("a commit");
+        place.tess_pulls().await;
+        assert!(matches!(place.staff.pull().await, Published::Now { .. }));
+        place.plan("E-9", Some(place.east));
+        place.staff.sync().await;
+        db_checksum_holds(&place.tenant).await;
+        place.tess_pulls().await;
+        assert_eq!(place.tess_serials(), serials(["E-1", "E-9", "N-1"]));
+    }
+}

@@ -1,0 +1,132 @@
+//! What of a tenant one person may see: everything, or what is common and a few sites.
+//!
+//! A row lives in exactly one home ([`Row::home`]); who sees the home sees the row. On a replica the
+//! sight says what the rows up to its cursor are of: when it narrows, rows go at once; when it widens,
+//! the next pull brings everything anew (`client::pull`). Deliberately not here: who gives it to whom
+//! (the server's people), and what a role permits (`roles`).
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    intent::Change,
+    receipt::{Code, Refusal},
+    rows::{Rows, Scope},
+};
+use crate::ids::{SiteId, TenantId};
+
+/// What a person may see. On the wire a list of [`Scope`]s.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(from = "Vec<Scope>", into = "Vec<Scope>")]
+pub enum Sight {
+    /// The whole tenant.
+    #[default]
+    All,
+    /// What is common, and these sites with all that stands at them.
+    Sites(BTreeSet<SiteId>),
+}
+
+impl Sight {
+    /// Whether rows of that home are seen.
+    #[must_use]
+    pub fn covers(&self, home: Scope) -> bool {
+        match (self, home) {
+            (Self::All, _) | (Self::Sites(_), Scope::Common) => true,
+            (Self::Sites(sites), Scope::Site(site)) => sites.contains(&site),
+            (Self::Sites(_), Scope::Tenant) => false,
+        }
+    }
+
+    /// Whether all that `other` sees is seen.
+    #[must_use]
+    pub fn includes(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::All, _) => true,
+            (Self::Sites(_), Self::All) => false,
+            (Self::Sites(mine), Self::Sites(theirs)) => theirs.is_subset(mine),
+        }
+    }
+
+    /// What both see.
+    #[must_use]
+    pub fn and(&self, other: &Self) -> Self {
+        match (self, other) {
+            (Self::All, same) | (same, Self::All) => same.clone(),
+            (Self::Sites(mine), Self::Sites(theirs)) => Self::Sites(mine.intersection(theirs).copied().collect()),
+        }
+    }
+
+    /// The scopes that it is made of.
+    #[must_use]
+    pub fn scopes(&self) -> Vec<Scope> {
+        match self {
+            Self::All => vec![Scope::Tenant],
+            Self::Sites(sites) => [Scope::Common].into_iter().chain(sites.iter().copied().map(Scope::Site)).collect(),
+        }
+    }
+
+    /// Whether a person with this sight may make `change` in front of `rows`: not at places that they do
+    /// not see. The record of an attempt is evidence of work that was done, wherever it was.
+    ///
+    /// # Errors
+    /// `not_allowed` for a new site, which would be out of sight at once; `no_longer_permitted`.
+    pub fn judge(&self, change: &Change, tenant: TenantId, rows: &impl Rows) -> Result<(), Refusal> {
+        if *self == Self::All || matches!(change, Change::AttemptRecord(_)) {
+            return Ok(());
+        }
+        if matches!(change, Change::SiteCreate(_)) {
+            return Err(Refusal::new(Code::NotAllowed, "somebody who works at chosen sites only cannot create another one"));
+        }
+        let hidden = change.touches(tenant).into_iter().filter_map(|key| rows.row(key)).any(|row| !self.covers(row.home()));
+        if hidden { Err(Refusal::new(Code::NoLongerPermitted, "this is at a site that you do not work at (any more)")) } else { Ok(()) }
+    }
+}
+
+impl From<Vec<Scope>> for Sight {
+    fn from(scopes: Vec<Scope>) -> Self {
+        if scopes.contains(&Scope::Tenant) {
+            return Self::All;
+        }
+        Self::Sites(scopes.into_iter().filter_map(|scope| if let Scope::Site(site) = scope { Some(site) } else { None }).collect())
+    }
+}
+
+impl From<Sight> for Vec<Scope> {
+    fn from(sight: Sight) -> Self {
+        sight.scopes()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+
+    fn sites(numbers: impl IntoIterator<Item = u128>) -> Sight {
+        Sight::Sites(numbers.into_iter().map(|n| SiteId(Uuid::from_u128(n))).collect())
+    }
+
+    #[test]
+    fn a_sight_crosses_the_wire_and_nothing_said_is_least() {
+        for sight in [Sight::All, sites([]), sites([1, 2])] {
+            let json = serde_json::to_string(&sight).unwrap();
+            assert_eq!(serde_json::from_str::<Sight>(&json).unwrap(), sight, "{json}");
+        }
+        assert_eq!(serde_json::to_string(&sites([1])).unwrap(), r#"["common",{"site":"sit_00000000000000000000000000000001"}]"#);
+        assert_eq!(serde_json::from_str::<Sight>("[]").unwrap(), sites([]), "an empty list is not everything");
+    }
+
+    #[test]
+    fn what_both_see_neither_sees_less_of() {
+        let all = [Sight::All, sites([]), sites([1]), sites([1, 2]), sites([2, 3])];
+        for (one, other) in all.iter().flat_map(|one| all.iter().map(move |other| (one, other))) {
+            let both = one.and(other);
+            assert!(one.includes(&both) && other.includes(&both));
+            for home in [Scope::Common, Scope::Site(SiteId(Uuid::from_u128(1))), Scope::Site(SiteId(Uuid::from_u128(3)))] {
+                assert_eq!(both.covers(home), one.covers(home) && other.covers(home), "{one:?} and {other:?} at {home:?}");
+            }
+        }
+    }
+}
