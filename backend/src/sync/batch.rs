@@ -4,7 +4,7 @@
 //! and sequences can be handed out before they are taken. Deliberately not here: receipts
 //! (`push`), permission and validation (`omniot_shared::sync::rules`).
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use omniot_shared::{
     ids::TenantId,
@@ -130,8 +130,11 @@ impl Batch {
 
     async fn write_sums(&self, scope: &mut Scope) -> Result<(), DbError> {
         let changed = || self.fate.iter().filter_map(|(key, alive)| Some((*key, self.facts.get(key)?, self.rows.get(key).filter(|_| *alive))));
+        // Nothing was at a site that this batch makes.
+        let made = |home: &SyncScope| matches!(home, SyncScope::Site(site) if self.facts.get(&(*site).into()).is_some_and(|facts| facts.stored.is_none()));
         let homes = changed().flat_map(|(_, facts, row)| facts.stored.map(|(home, _)| home).into_iter().chain(row.map(Row::home)));
-        let mut sums = Sums::load(scope, homes.collect::<Vec<_>>()).await?;
+        let homes: BTreeSet<SyncScope> = homes.filter(|home| !made(home)).collect();
+        let mut sums = Sums::load(scope, homes).await?;
         for (key, facts, row) in changed() {
             if let Some((home, seq)) = facts.stored {
                 sums.remove(home, key, seq);

@@ -49,6 +49,7 @@ action-of-session-refuse = Sign-in refused
 action-of-sync-restored = Brought back from a backup
 action-of-person-create = Person added
 action-of-person-update = Person changed
+action-of-person-sites = Sites of a person chosen
 action-of-person-remove = Person removed
 action-of-person-sign-out = Signed out everywhere
 action-of-password-request = Password link asked for

@@ -110,3 +110,20 @@ async fn streams_and_calls_of_a_suspended_tenant_are_refused_at_once_and_nobody_
         assert!(other.is_silent().await);
     }
 }
+
+#[tokio::test]
+async fn a_stream_ends_when_its_person_comes_to_see_other_sites_and_the_others_hear_of_it() {
+    for app in App::both().await {
+        let tenant = app.tenant("acme").await;
+        let (owner, tess) = (tenant.person(Role::Owner).await, tenant.person(Role::Technician).await);
+        let (mut hers, mut other) = (Ear::of(&app, &tess).await, Ear::of(&app, &owner).await);
+        hers.hear().await.expect("the first poke");
+        other.hear().await.expect("the first poke");
+        owner.put(&format!("/v1/people/{}/sites", tess.id), json!({"sites": []})).await.expect(200);
+        assert_eq!(hers.hear().await.as_deref(), Some("event: closed\ndata: {\"code\":\"not_allowed\"}\n\n"), "on {}", app.engine);
+        assert_eq!(hers.hear().await, None);
+        assert_eq!(other.hear().await.as_deref(), Some("event: changed\ndata: {\"seq\":1}\n\n"), "it took a sequence");
+        let mut again = Ear::of(&app, &tess).await;
+        assert_eq!(again.hear().await.as_deref(), Some("event: changed\ndata: {\"seq\":1}\n\n"), "with something to pull");
+    }
+}

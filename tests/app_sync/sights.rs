@@ -1,0 +1,72 @@
+//! People who work at chosen sites: what they may not see any more leaves their machine.
+
+use std::{fs, path::Path};
+
+use omniot_tests::{on_both_engines, world::World};
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::person::{Person, folder, succeeded};
+
+/// Stands in what only those see who work at the site that is taken away.
+const CANARY: &str = "canary-of-the-depot";
+
+/// Whether any file under `folder` holds the canary: the replica's rows and free pages, its log, anything.
+fn is_readable_in(folder: &Path) -> bool {
+    fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("a file").path()).any(|path| {
+        if path.is_dir() {
+            return is_readable_in(&path);
+        }
+        fs::read(&path).is_ok_and(|bytes| bytes.windows(CANARY.len()).any(|window| window == CANARY.as_bytes()))
+    })
+}
+
+async fn what_a_person_may_not_see_any_more_leaves_the_file_and_unsent_work_does_not(world: World) {
+    let tenant = world.tenant("northlift");
+    let (admin, technician) = (tenant.admin().await, tenant.technician().await);
+    let model = admin.all("/v1/models").await[0]["id"].clone();
+    let site = |name: &str| json!({"name": name, "time_zone": "UTC", "note": if name == "Depot" { CANARY } else { "" }});
+    let (depot, yard) = (admin.post("/v1/sites", site("Depot")).await.succeeded()["id"].clone(), admin.post("/v1/sites", site("Yard")).await.succeeded()["id"].clone());
+    for n in 0..300 {
+        let at = if n % 2 == 0 { &depot } else { &yard };
+        let note = if n % 2 == 0 { CANARY } else { "ordinary" };
+        admin.post("/v1/devices", json!({"serial": format!("SIGHT-{n:03}"), "name": format!("Sensor {n}"), "model_id": model, "site_id": at, "note": note})).await.succeeded();
+    }
+    let me = technician.get("/v1/me").await.succeeded()["person"]["id"].as_str().unwrap().to_owned();
+    let path = format!("/v1/people/{me}/sites");
+    let show = |sites: Value| admin.send(Method::PUT, &path, Some(json!({"sites": sites})));
+
+    show(json!([depot, yard])).await.succeeded();
+    let data = folder(&world, "app");
+    let person = Person::signed_in(&data, &world.network.origin(), tenant, "technician").await;
+    assert_eq!(person.items("/v1/sites?limit=200").await.len(), 2, "the demo's own sites are not theirs");
+    assert_eq!(person.items("/v1/devices?q=SIGHT&limit=200").await.len(), 200);
+    assert_eq!(person.get("/app/sync").await["sites"], 2);
+    assert!(is_readable_in(&data), "the test sees what it looks for");
+
+    // Away from the network, work is done at the site that is taken away meanwhile.
+    world.network.cut();
+    person.offline().await;
+    let id = person.items("/v1/devices?q=SIGHT-000").await[0]["id"].as_str().unwrap().to_owned();
+    succeeded(person.ask("PATCH", &format!("/v1/devices/{id}"), json!({"name": "Renamed in the field"})).await);
+    show(json!([yard])).await.succeeded();
+    assert!(person.items("/v1/devices?q=SIGHT&limit=200").await.len() == 200, "nobody has told this machine yet");
+    world.network.restore();
+    person.sync_now().await;
+    person.until("the person sees one site", |sync| sync["state"] == "synced" && sync["sites"] == 1).await;
+
+    assert_eq!(person.items("/v1/devices?q=SIGHT&limit=200").await.len(), 150);
+    assert_eq!(person.ask("GET", &format!("/v1/devices/{id}"), Value::Null).await.status, 404);
+    let attention = person.items("/app/sync/attention").await;
+    assert_eq!(attention.iter().map(|item| item["code"].clone()).collect::<Vec<_>>(), ["no_longer_permitted"], "the work is not thrown away");
+    assert!(!is_readable_in(&data), "10: a row that was taken away is readable in a file");
+    let verified = succeeded(person.ask("POST", "/app/sync/verify", Value::Null).await);
+    assert_eq!(verified["result"], "same", "{verified}");
+
+    // And back: everything comes again.
+    show(Value::Null).await.succeeded();
+    person.until("the person sees everything", |sync| sync["state"] == "synced" && sync["sites"].is_null()).await;
+    assert_eq!(person.items("/v1/devices?q=SIGHT&limit=200").await.len(), 200, "a page of three hundred");
+}
+
+on_both_engines!(what_a_person_may_not_see_any_more_leaves_the_file_and_unsent_work_does_not);
