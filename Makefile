@@ -1,14 +1,15 @@
 # Two commands: `make run` and `make test`. Each is a short script in scripts/.
 
-.PHONY: sim chaos model help run test bench bench-sync reset screenshots
+.PHONY: sim chaos model help run test bench bench-sync bench-peers reset screenshots
 
 help:
 	@echo 'make run [HEADLESS=1]  build and start the whole platform with demo tenants (data in ./data)'
 	@echo 'make test              everything that CI runs'
 	@echo 'make bench             the measurements of docs/PERFORMANCE.md'
 	@echo 'make bench-sync        … of synchronization: large first syncs, offline days, live edits, crowds'
+	@echo 'make bench-peers       … of synchronization beside Turso and PouchDB'
 	@echo 'make sim [N= SEED=]    searches N schedules for one that breaks sync'
-	@echo 'make chaos [N= SEED= ENGINE=]  N runs of sync with processes that die and a network that lies'
+	@echo 'make chaos [N= SEED=]  plays N runs of sync whose processes die and whose network lies'
 	@echo 'make model [FAULTS=]   explores the protocol in small, every order of events'
 	@echo 'make screenshots       the pictures of the README, from the real thing'
 	@echo 'make reset             forget ./data'
@@ -24,6 +25,10 @@ bench:
 
 bench-sync:
 	@scripts/bench sync
+
+# ROWS=10000 EDITS=1000 ROUNDS=5 LOOKS=100 make bench-peers
+bench-peers:
+	@scripts/bench-peers
 
 # Searches for schedules that break sync: make sim N=100000 SEED=1
 N ?= 10000
