@@ -1,13 +1,15 @@
 # Two commands: `make run` and `make test`. Each is a short script in scripts/.
 
-.PHONY: sim model help run test bench bench-sync reset screenshots
+.PHONY: sim chaos model help run test bench bench-sync bench-peers reset screenshots
 
 help:
 	@echo 'make run [HEADLESS=1]  build and start the whole platform with demo tenants (data in ./data)'
 	@echo 'make test              everything that CI runs'
 	@echo 'make bench             the measurements of docs/PERFORMANCE.md'
 	@echo 'make bench-sync        … of synchronization: large first syncs, offline days, live edits, crowds'
+	@echo 'make bench-peers       … of synchronization beside Turso and PouchDB'
 	@echo 'make sim [N= SEED=]    searches N schedules for one that breaks sync'
+	@echo 'make chaos [N= SEED=]  plays N runs of sync whose processes die and whose network lies'
 	@echo 'make model [FAULTS=]   explores the protocol in small, every order of events'
 	@echo 'make screenshots       the pictures of the README, from the real thing'
 	@echo 'make reset             forget ./data'
@@ -24,11 +26,22 @@ bench:
 bench-sync:
 	@scripts/bench sync
 
+# ROWS=10000 EDITS=1000 ROUNDS=5 LOOKS=100 make bench-peers
+bench-peers:
+	@scripts/bench-peers
+
 # Searches for schedules that break sync: make sim N=100000 SEED=1
 N ?= 10000
 SEED ?= 1
 sim:
 	@OMNIOT_SIM_SCHEDULES=$(N) OMNIOT_SIM_SEED=$(SEED) cargo test --release -p omniot-shared --lib as_many_schedules_pass
+
+# Real servers and apps that are killed, behind a network that lies: make chaos N=50 SEED=1 ENGINE=sqlite
+ENGINE ?=
+chaos: N = 5
+chaos:
+	@OMNIOT_CHAOS_SEED=$(SEED) OMNIOT_CHAOS_ROUNDS=$(N) OMNIOT_CHAOS_ENGINE=$(ENGINE) $(if $(filter sqlite,$(ENGINE)),,scripts/postgres) \
+	  cargo test -p omniot-tests --test chaos the_invariants_hold -- --nocapture
 
 # Every order of events with so many faults in each run: 1 takes a minute or two, 2 very much longer.
 FAULTS ?= 1

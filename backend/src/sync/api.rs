@@ -52,6 +52,10 @@ pub async fn push_intents(mut caller: Caller<need::Sync>, headers: HeaderMap, bo
     check_form(&headers, &body)?;
     let answer = push::push(&mut caller, &parse(&body)?).await?;
     caller.commit().await?;
+    #[cfg(feature = "seeded-leaks")]
+    if super::seeded::takes_death() {
+        return Err(ApiError::internal(&"it died"));
+    }
     Ok(axum::Json(answer))
 }
 

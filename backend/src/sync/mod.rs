@@ -12,6 +12,8 @@ mod fault;
 mod pull;
 mod push;
 mod restore;
+#[cfg(feature = "seeded-leaks")]
+pub mod seeded;
 pub mod store;
 mod stream;
 #[cfg(test)]

@@ -21,6 +21,8 @@ use omniot_shared::{
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+#[cfg(feature = "seeded-leaks")]
+use super::seeded::{self, Bug};
 use super::{
     batch::Batch,
     fault,
@@ -115,13 +117,16 @@ pub async fn push(caller: &mut Caller<need::Sync>, body: &Body) -> Result<PushRe
     }
     let (seen, news): (Vec<&Raw>, Vec<&Raw>) = body.intents.iter().partition(|raw| arrival(last_n, raw.n) == Arrival::Replay);
     let mut receipts = replay(caller, body.client_id, &seen).await?;
+    #[cfg(feature = "seeded-leaks")]
+    if seeded::is(Bug::ReplayRunsAgain) && !seen.is_empty() {
+        run(caller, body, &seen, &mut HashMap::new()).await?;
+    }
     let new_last = news.last().map_or(last_n, |raw| raw.n);
     if !news.is_empty() {
         let words = said_before(caller, &news).await?;
         let again: Vec<IntentId> = news.iter().map(|raw| raw.id).filter(|id| words.contains_key(id)).collect();
         let made = carry_out(caller, body, &news, words).await?;
-        store::save_client(caller.scope(), body.client_id, Client { person, last_n: new_last }, now).await?;
-        store::insert_receipts(caller.scope(), body.client_id, &made, &again, now).await?;
+        keep(caller, body.client_id, Client { person, last_n: new_last }, &made, &again).await?;
         receipts.extend(made.into_iter().map(|new| new.receipt));
     }
     Ok(PushResponse {
@@ -154,6 +159,18 @@ fn check_order(body: &Body) -> Result<(), PushError> {
 
 const fn skew(body: &Body, now: Millis) -> i64 {
     body.now.0.saturating_sub(now.0)
+}
+
+/// Keeps the receipts and the client's last number.
+async fn keep(caller: &mut Caller<need::Sync>, id: ClientId, client: Client, made: &[NewReceipt], again: &[IntentId]) -> Result<(), DbError> {
+    #[cfg(feature = "seeded-leaks")]
+    if seeded::shows(Bug::ReceiptApart) {
+        seeded::die();
+        return Ok(());
+    }
+    let now = caller.now();
+    store::save_client(caller.scope(), id, client, now).await?;
+    store::insert_receipts(caller.scope(), id, made, again, now).await
 }
 
 /// What was answered before is answered again.
@@ -240,6 +257,10 @@ async fn run(caller: &mut Caller<need::Sync>, body: &Body, news: &[&Raw], known:
         let stored = StoredReceipt { intent: raw.id, seq: batch.seq(), outcome };
         made.push(NewReceipt { receipt: stored.under(raw.n), is_final: stored.outcome.is_final(), body: None });
         known.insert(raw.id, stored);
+    }
+    #[cfg(feature = "seeded-leaks")]
+    if seeded::shows(Bug::ReceiptWithoutEffect) {
+        return Ok(made);
     }
     let author = Author::person(caller.person().id, &caller.person().name);
     let (now, request_id) = (caller.now(), caller.request_id().clone());

@@ -58,14 +58,23 @@ impl Actor {
     /// Sends a JSON body (or none).
     pub async fn send(&self, method: Method, path: &str, body: Option<Value>) -> Answer {
         let asked = format!("{method} {path}");
+        self.try_send(method, path, body).await.unwrap_or_else(|why| panic!("{asked} got no answer, or not all of it: {why:?}"))
+    }
+
+    /// The same, where the server may die.
+    ///
+    /// # Errors
+    /// When there is no answer, or not all of it.
+    pub async fn try_send(&self, method: Method, path: &str, body: Option<Value>) -> reqwest::Result<Answer> {
+        let asked = format!("{method} {path}");
         let mut request = self.request(method, path);
         if let Some(body) = body {
             request = request.json(&body);
         }
-        let response = request.send().await.unwrap_or_else(|why| panic!("{asked} got no answer: {why:?}"));
+        let response = request.send().await?;
         let status = response.status();
-        let text = response.text().await.unwrap_or_else(|why| panic!("{asked}: the answer broke off: {why:?}"));
-        Answer { asked, status, body: serde_json::from_str(&text).unwrap_or(Value::String(text)) }
+        let text = response.text().await?;
+        Ok(Answer { asked, status, body: serde_json::from_str(&text).unwrap_or(Value::String(text)) })
     }
 
     /// GET.

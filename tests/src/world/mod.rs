@@ -31,7 +31,7 @@ pub use fleet::{Fleet, NETWORK};
 pub use network::Network;
 pub use phone::{Phone, Reply};
 pub use poll::{eventually, eventually_within};
-pub use process::{Child, binary, did_not_run, free_port};
+pub use process::{Child, binary, did_not_run, free_port, signal};
 pub use server::Server;
 pub use signins::{SignIn, SignIns, TenantSignIns};
 

@@ -1,7 +1,12 @@
 //! The app without a window, in a process of its own that can be killed: the real client core
 //! behind its one door, reached over lines of JSON.
 
-use std::{path::PathBuf, process::Stdio, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    process::Stdio,
+    sync::atomic::{AtomicU32, Ordering},
+    time::Duration,
+};
 
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -53,20 +58,33 @@ pub struct Phone {
     data: PathBuf,
     server: String,
     radio: Option<String>,
+    process: AtomicU32,
     pipes: Mutex<Option<Pipes>>,
 }
 
 impl Phone {
     /// A new phone whose way to the server is the world's network, within radio range of `fleet`.
     pub async fn new(world: &World, name: &str, fleet: Option<&Fleet>) -> Self {
+        Self::with_way(world, name, &world.network.origin(), fleet).await
+    }
+
+    /// The same with a way of its own to the server, which is what it takes for the server.
+    pub async fn with_way(world: &World, name: &str, server: &str, fleet: Option<&Fleet>) -> Self {
         let phone = Self {
             data: world.folder().join(name),
-            server: world.network.origin(),
+            server: server.to_owned(),
             radio: fleet.map(Fleet::address),
+            process: AtomicU32::new(0),
             pipes: Mutex::new(None),
         };
         phone.start().await;
         phone
+    }
+
+    /// Where it keeps its data.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        &self.data
     }
 
     /// Starts the app; after [`Self::kill`] on the same data.
@@ -79,6 +97,7 @@ impl Phone {
         let mut child = command.spawn().expect("the app starts");
         let questions = child.stdin.take().expect("stdin is piped");
         let answers = BufReader::new(child.stdout.take().expect("stdout is piped")).lines();
+        self.process.store(child.id().expect("it runs"), Ordering::SeqCst);
         *self.pipes.lock().await = Some(Pipes { child, questions, answers });
     }
 
@@ -89,17 +108,30 @@ impl Phone {
         }
     }
 
+    /// Sends a signal (`STOP`, `CONT`, `KILL`), also in the middle of a request; after `KILL` start it again.
+    pub async fn signal(&self, name: &str) {
+        super::signal(self.process.load(Ordering::SeqCst), name).await;
+    }
+
     /// The app's one door.
     pub async fn request(&self, method: &str, path: &str, body: Value) -> Reply {
+        self.try_request(method, path, body).await.unwrap_or_else(|| panic!("the app ended at {method} {path}"))
+    }
+
+    /// The same; `None` when the app does not run, or ends before it has answered.
+    pub async fn try_request(&self, method: &str, path: &str, body: Value) -> Option<Reply> {
         let mut pipes = self.pipes.lock().await;
-        let pipes = pipes.as_mut().expect("the app runs");
+        let pipes = pipes.as_mut()?;
         let question = json!({"method": method, "path": path, "body": body});
-        pipes.questions.write_all(format!("{question}\n").as_bytes()).await.expect("the app listens");
+        pipes.questions.write_all(format!("{question}\n").as_bytes()).await.ok()?;
         let answer = tokio::time::timeout(Duration::from_secs(60), pipes.answers.next_line()).await;
-        let answer = answer.unwrap_or_else(|_| panic!("the app answers {method} {path} within a minute")).expect("the app writes text");
-        let answer = answer.unwrap_or_else(|| panic!("the app ended at {method} {path}"));
-        let reply: Reply = serde_json::from_str(&answer).unwrap_or_else(|why| panic!("{method} {path}: {why}: {answer}"));
-        Reply { asked: format!("{method} {path}"), ..reply }
+        let answer = answer.unwrap_or_else(|_| panic!("the app answers {method} {path} within a minute")).expect("the app writes text")?;
+        match serde_json::from_str::<Reply>(&answer) {
+            Ok(reply) => Some(Reply { asked: format!("{method} {path}"), ..reply }),
+            // Half a line is the last that a killed app says.
+            Err(why) if why.is_eof() => None,
+            Err(why) => panic!("{method} {path}: {why}: {answer}"),
+        }
     }
 
     /// GET.

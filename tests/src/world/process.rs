@@ -97,6 +97,12 @@ impl Child {
     }
 }
 
+/// Sends a signal (`STOP`, `CONT`, `KILL`) to a process of ours.
+pub async fn signal(process: u32, name: &str) {
+    let sent = Command::new("sh").args(["-c", "kill -s \"$0\" \"$1\"", name, &process.to_string()]).status().await.expect("sh runs");
+    assert!(sent.success(), "process {process} is not there to get {name}");
+}
+
 impl Drop for Child {
     fn drop(&mut self) {
         if std::thread::panicking() {

@@ -127,6 +127,13 @@ impl Server {
         }
     }
 
+    /// Sends it a signal, if it runs: `STOP`, `CONT`.
+    pub async fn signal(&self, name: &str) {
+        if let Some(process) = self.child.as_ref().and_then(Child::id) {
+            super::signal(process, name).await;
+        }
+    }
+
     /// What it has logged.
     #[must_use]
     pub fn log(&self) -> String {
