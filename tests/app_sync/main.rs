@@ -13,4 +13,5 @@ mod operator;
 mod person;
 mod refusals;
 mod servers;
+mod telemetry;
 mod verifying;
