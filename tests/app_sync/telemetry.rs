@@ -43,6 +43,12 @@ async fn the_last_days_curve_is_there_without_a_network(world: World) {
     assert_eq!(here["chunks"], there["chunks"], "what the server holds, to the letter");
     assert!(here["chunks"].as_array().expect("chunks").len() >= 24, "a whole day: {}", here["chunks"]);
     assert!(here["as_of"].as_i64() > Some(0), "it says how old it is");
+    let latest = person.get(path.trim_end_matches("/telemetry")).await["readings"].clone();
+    let server = tenant.viewer().await.get(path.trim_end_matches("/telemetry")).await.succeeded()["readings"].clone();
+    let of = |readings: &Value, key: &str| readings.as_array().expect("readings").iter().find(|reading| reading["key"] == key).map(|reading| reading["value"].clone());
+    for key in ["temperature_c", "mains"] {
+        assert_eq!(of(&latest, key), of(&server, key), "{latest}");
+    }
     let hour = here["chunks"][3]["hour"].as_i64().expect("an hour");
     assert_eq!(person.get(&format!("{path}/{hour}")).await, here["chunks"][3]);
     let two_hours = person.get(&format!("{path}?from={hour}&to={}", hour + 7_200_000)).await;

@@ -62,7 +62,7 @@ impl Plant {
     }
 }
 
-fn header_of<'r>(reply: &'r Reply, name: header::HeaderName) -> &'r str {
+fn header_of(reply: &Reply, name: header::HeaderName) -> &str {
     reply.headers.get(name).map_or("", |value| value.to_str().expect("text"))
 }
 

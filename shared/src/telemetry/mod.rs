@@ -57,5 +57,5 @@ pub fn stretch(from: Option<Millis>, to: Option<Millis>, now: Millis) -> Option<
     let to = to.or_else(|| from.map(|from| from.plus(WINDOW_MS).min(now))).unwrap_or(now);
     let from = from.unwrap_or_else(|| to.plus(-WINDOW_MS));
     let length = to.since(from);
-    (length >= 0 && length <= STRETCH_MS).then(|| (hour_of(from), to))
+    (0..=STRETCH_MS).contains(&length).then(|| (hour_of(from), to))
 }

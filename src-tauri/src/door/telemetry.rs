@@ -3,15 +3,16 @@
 //! What comes from here says how old it is (`as_of`). Nothing fetched is not the same as nothing measured: then
 //! the answer is `offline`. Deliberately not here: fetching (`sync::telemetry`).
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use omniot_shared::{
     ids::DeviceId,
     sync::{RowKey, Table},
-    telemetry::{DeviceTelemetry, TelemetryChunk, stretch},
+    telemetry::{DeviceTelemetry, MetricKind, TelemetryChunk, WINDOW_MS, stretch},
     time::Millis,
 };
 use reqwest::Method;
+use serde_json::{Value, json};
 
 use super::{Reply, path::Path, proxy};
 use crate::{
@@ -47,6 +48,23 @@ pub async fn hour(account: &Account, id: DeviceId, hour: &str, path: &Path) -> R
     }
     let (_, mut chunks) = held(account, id, hour, hour.plus(1), now).await?;
     chunks.pop().map(Reply::ok).ok_or_else(Reply::not_found)
+}
+
+/// The last reading of each metric in what was fetched of the last day, as the server shows latest readings.
+pub async fn latest(account: &Account, id: DeviceId) -> Vec<Value> {
+    let now = account.server_now();
+    let held = held(account, id, now.plus(-WINDOW_MS), now, now).await;
+    let mut latest = BTreeMap::new();
+    for chunk in held.map(|(_, chunks)| chunks).unwrap_or_default() {
+        for metric in chunk.metrics {
+            if let (Some(second), Some(value)) = (metric.at.last(), metric.values.last()) {
+                let value = if metric.kind == MetricKind::Flag { json!(*value == 1.0) } else { json!(value) };
+                let at = chunk.hour.plus(i64::from(*second) * 1000);
+                latest.insert(metric.key.clone(), json!({"key": metric.key, "value": value, "at": at}));
+            }
+        }
+    }
+    latest.into_values().collect()
 }
 
 /// That the device is here, and that somebody cares about it. Where that cannot be noted, nothing is lost.

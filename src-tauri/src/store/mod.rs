@@ -124,7 +124,8 @@ impl Store {
     /// for local edits.
     pub fn apply<T>(&self, mut apply: impl FnMut(&Transaction<'_>) -> Result<T, StoreError>) -> Result<T, StoreError> {
         let mut writers = self.writers();
-        if !self.reserve.refill() && !(self.window.give_up() && self.reserve.refill()) {
+        let is_reserved = self.reserve.refill() || self.window.give_up() && self.reserve.refill();
+        if !is_reserved {
             return Err(StoreError::DiskFull);
         }
         let applied = transact(&mut writers.pulled, &mut apply);

@@ -213,12 +213,15 @@ pub fn viewed(window: &Connection, device: DeviceId, now: Millis) -> Result<(), 
     Ok(())
 }
 
+/// Hours of a device as the server packs them, each with when it began.
+pub type Hours = Vec<(Millis, Vec<u8>)>;
+
 /// The hours of a device that began in `[from, to)`, oldest first, and when the server last said that there
 /// are no more; `None` when it never did.
 ///
 /// # Errors
 /// [`StoreError`].
-pub fn between(window: &Connection, device: DeviceId, from: Millis, to: Millis) -> Result<Option<(Millis, Vec<(Millis, Vec<u8>)>)>, StoreError> {
+pub fn between(window: &Connection, device: DeviceId, from: Millis, to: Millis) -> Result<Option<(Millis, Hours)>, StoreError> {
     let mut statement = window.prepare_cached("select as_of from device where id = ?1 and as_of > 0")?;
     let Some(as_of) = statement.query_row([device.0.as_bytes()], |row| row.get(0)).optional()? else { return Ok(None) };
     let mut statement = window.prepare_cached("select hour, content from chunk where device_id = ?1 and hour >= ?2 and hour < ?3 order by hour")?;
