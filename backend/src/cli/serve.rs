@@ -11,6 +11,7 @@ use crate::{
     db::DbError,
     http::{AppState, Settings},
     server::{self, Listening},
+    telemetry,
 };
 
 #[derive(Debug, Args)]
@@ -50,6 +51,9 @@ pub(super) struct ServeArgs {
     /// Seconds that running requests have after a signal.
     #[arg(long, env = "OMNIOT_SHUTDOWN_GRACE", default_value = "10")]
     shutdown_grace: u64,
+    /// Days that devices' readings are kept.
+    #[arg(long, env = "OMNIOT_TELEMETRY_DAYS", default_value_t = telemetry::KEEP_DAYS, value_parser = clap::value_parser!(u16).range(2..=3650))]
+    telemetry_days: u16,
     /// Operators may read the tenants' outgoing mail.
     #[arg(long, env = "OMNIOT_DEVELOPMENT")]
     development: bool,
@@ -107,6 +111,7 @@ impl ServeArgs {
             mail_readable: self.development,
             trust_anchor: self.trust_anchor.as_deref().map(super::trust_anchor).transpose()?.unwrap_or_default(),
             trusted_proxies: self.trusted_proxy.clone(),
+            telemetry_days: self.telemetry_days,
         })
     }
 

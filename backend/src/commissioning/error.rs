@@ -23,6 +23,9 @@ pub enum CommissioningError {
     /// A reading breaks a rule.
     #[error("{1}")]
     Reading(String, &'static str),
+    /// What a device tells of earlier moments breaks a rule: the field, and which.
+    #[error("{1}")]
+    History(&'static str, &'static str),
     /// The change of the device row was refused.
     #[error(transparent)]
     Change(#[from] ExecuteError),
@@ -48,6 +51,7 @@ impl From<CommissioningError> for ApiError {
             CommissioningError::Refused(refusal) => refused(refusal),
             CommissioningError::AlreadySpent => Self::conflict("grant_spent", "A device used this grant already; it cannot be taken back."),
             CommissioningError::Reading(key, why) => Self::invalid_field(format!("readings.{key}"), why),
+            CommissioningError::History(field, why) => Self::invalid_field(field, why),
             CommissioningError::Change(error) => error.into(),
             CommissioningError::Db(error) => error.into(),
             CommissioningError::Api(error) => error,

@@ -1,9 +1,13 @@
-//! A device's heartbeat: it is there, and this is what it measures.
+//! A device's heartbeat: it is there, this is what it measures, and what it measured while nobody heard it.
+//!
+//! Deliberately not here: which readings of the past are kept (`crate::telemetry`).
 
 use std::collections::BTreeMap;
 
+use axum::extract::State;
 use omniot_shared::{
     sync::{Actor, Change, Who, intent::DeviceOnline},
+    telemetry::Sample,
     time::Millis,
 };
 use serde::{Deserialize, Serialize};
@@ -13,10 +17,16 @@ use super::{
     error::CommissioningError,
     store::{bindings, presence},
 };
-use crate::{http::Json, sync};
+use crate::{
+    http::{AppState, Json},
+    sync,
+    telemetry::{self, Point},
+};
 
-/// The most readings in one heartbeat.
+/// The most readings of one moment.
 const READINGS_LIMIT: usize = 32;
+/// The most readings of earlier moments in one heartbeat.
+const HISTORY_LIMIT: usize = 1000;
 /// The longest text.
 const TEXT_LIMIT: usize = 120;
 /// How long ago a reading may have been made.
@@ -32,6 +42,19 @@ pub(super) struct Heartbeat {
     firmware: Option<String>,
     /// By the device's own clock.
     sent_at: Option<Millis>,
+    /// What it measured earlier and could not tell; at most 1000 readings in all. Only with `sent_at`.
+    #[serde(default)]
+    history: Vec<Moment>,
+}
+
+/// What a device measured at one moment.
+#[derive(Debug, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Moment {
+    /// By the device's own clock, like `sent_at`: how long ago it was is what counts.
+    at: Millis,
+    /// At most 32, with keys as in `readings`.
+    readings: BTreeMap<String, ReadingValue>,
 }
 
 /// What it hears back.
@@ -41,22 +64,64 @@ pub(super) struct HeartbeatHeard {
     server_time: Millis,
 }
 
-/// Take a device's heartbeat. Keeps the latest value of each reading; an older one never replaces a newer one.
+/// Take a device's heartbeat. Keeps the latest value of each reading; an older one never replaces a newer one. Numbers and yes/no are kept for curves, too; the same again changes nothing.
 #[utoipa::path(post, path = "/v1/device/heartbeat", operation_id = "record_heartbeat", tag = "device", request_body = Heartbeat,
     responses((status = 200, body = HeartbeatHeard), (status = 401, body = crate::http::ErrorBody), (status = 422, body = crate::http::ErrorBody)))]
-pub(super) async fn record_heartbeat(mut device: DeviceCaller, Json(body): Json<Heartbeat>) -> Result<Json<HeartbeatHeard>, CommissioningError> {
+pub(super) async fn record_heartbeat(State(state): State<AppState>, mut device: DeviceCaller, Json(body): Json<Heartbeat>) -> Result<Json<HeartbeatHeard>, CommissioningError> {
     check(&body)?;
     let now = device.now;
-    let at = measured_at(body.sent_at, now);
-    for (key, value) in &body.readings {
+    let moments = body.moments(now);
+    for (key, (at, value)) in latest(&moments) {
         if !presence::keep(&mut device.scope, device.id, key, value, at).await? {
-            return Err(CommissioningError::Reading(key.clone(), "A device has at most 64 different readings."));
+            return Err(CommissioningError::Reading(key.to_owned(), "A device has at most 64 different readings."));
         }
     }
+    telemetry::record(&mut device.scope, device.id, &points(&moments), now, state.settings.telemetry_days).await?;
     bindings::seen(&mut device.scope, device.id, now).await?;
     come_online(&mut device, body.firmware).await?;
     device.scope.commit().await?;
     Ok(Json(HeartbeatHeard { server_time: now }))
+}
+
+type Readings = BTreeMap<String, ReadingValue>;
+
+impl Heartbeat {
+    /// All it tells, each moment at the time that is believed: a clock that is wrong is so by as much for all.
+    fn moments(&self, now: Millis) -> Vec<(Millis, &Readings)> {
+        let sent_at = self.sent_at.unwrap_or(now);
+        let at = measured_at(self.sent_at, now);
+        let earlier = self.history.iter().map(|moment| (at.plus(-sent_at.since(moment.at).max(0)), &moment.readings));
+        earlier.chain([(at, &self.readings)]).collect()
+    }
+}
+
+/// The last value of each reading, and when it was.
+fn latest<'m>(moments: &[(Millis, &'m Readings)]) -> BTreeMap<&'m str, (Millis, &'m ReadingValue)> {
+    let mut latest: BTreeMap<&str, (Millis, &ReadingValue)> = BTreeMap::new();
+    for (at, readings) in moments {
+        for (key, value) in *readings {
+            let known = latest.entry(key).or_insert((*at, value));
+            if known.0 <= *at {
+                *known = (*at, value);
+            }
+        }
+    }
+    latest
+}
+
+/// What has a curve.
+fn points<'m>(moments: &[(Millis, &'m Readings)]) -> Vec<Point<'m>> {
+    let of = |at: Millis, readings: &'m Readings| {
+        readings.iter().filter_map(move |(metric, value)| {
+            let sample = match value {
+                ReadingValue::Number(number) => Sample::Number(*number),
+                ReadingValue::Flag(flag) => Sample::Flag(*flag),
+                ReadingValue::Text(_) => return None,
+            };
+            Some(Point { at, metric, sample })
+        })
+    };
+    moments.iter().flat_map(|(at, readings)| of(*at, readings)).collect()
 }
 
 /// Tells the device row only when there is news, because that takes a sequence.
@@ -78,11 +143,21 @@ fn measured_at(sent_at: Option<Millis>, now: Millis) -> Millis {
 }
 
 fn check(body: &Heartbeat) -> Result<(), CommissioningError> {
-    let refuse = |key: &str, why| Err(CommissioningError::Reading(key.chars().take(40).collect(), why));
-    if body.readings.len() > READINGS_LIMIT {
-        return refuse("*", "A heartbeat has at most 32 readings.");
+    if body.history.iter().map(|moment| moment.readings.len()).sum::<usize>() > HISTORY_LIMIT || body.history.len() > HISTORY_LIMIT {
+        return Err(CommissioningError::History("history", "At most 1000 readings of earlier moments at once."));
     }
-    for (key, value) in &body.readings {
+    if body.sent_at.is_none() && !body.history.is_empty() {
+        return Err(CommissioningError::History("sent_at", "Without the time of sending nobody knows how long ago the earlier moments were."));
+    }
+    body.history.iter().map(|moment| &moment.readings).chain([&body.readings]).try_for_each(check_readings)
+}
+
+fn check_readings(readings: &Readings) -> Result<(), CommissioningError> {
+    let refuse = |key: &str, why| Err(CommissioningError::Reading(key.chars().take(40).collect(), why));
+    if readings.len() > READINGS_LIMIT {
+        return refuse("*", "A moment has at most 32 readings.");
+    }
+    for (key, value) in readings {
         let plain = key.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'_' | b'.'));
         if !(1..=40).contains(&key.len()) || !plain {
             return refuse(key, "A reading's name has 1 to 40 characters of a-z, 0-9, _ and the dot.");
@@ -106,5 +181,20 @@ mod unit {
         for (sent, kept) in [(None, now), (Some(now.plus(5_000_000)), now), (Some(now.plus(-1000)), now.plus(-1000)), (Some(Millis(0)), now.plus(-LATE_MS)), (Some(Millis(i64::MAX)), now)] {
             assert_eq!(measured_at(sent, now), kept, "{sent:?}");
         }
+    }
+
+    #[test]
+    fn earlier_moments_lie_as_far_back_as_the_device_says_however_wrong_its_clock_is() {
+        let now = Millis(LATE_MS * 10);
+        let reading = Readings::from([("t".to_owned(), ReadingValue::Number(1.0))]);
+        let at = |sent_at: Millis, ago: i64| {
+            let history = vec![Moment { at: sent_at.plus(-ago), readings: reading.clone() }];
+            let body = Heartbeat { readings: Readings::new(), firmware: None, sent_at: Some(sent_at), history };
+            body.moments(now)[0].0
+        };
+        assert_eq!(at(now, 60_000), now.plus(-60_000));
+        assert_eq!(at(now.plus(9 * LATE_MS), 60_000), now.plus(-60_000), "ahead by days");
+        assert_eq!(at(Millis(0), 60_000), now.plus(-LATE_MS - 60_000), "behind by years: no later than it could be");
+        assert_eq!(at(now, -5), now, "after it was sent there is nothing");
     }
 }

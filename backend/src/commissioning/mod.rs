@@ -6,7 +6,7 @@
 //! unproven caller, and a repeated claim gives the same credential.
 //!
 //! Deliberately not here: what a device decides (`omniot_shared::claim::owner`), the device
-//! rows (changed through `crate::sync`), telemetry beyond the latest value.
+//! rows (changed through `crate::sync`), readings beyond the latest value (`crate::telemetry`).
 //! To add a call of a device: a handler that takes [`DeviceCaller`].
 
 mod caller;
@@ -17,7 +17,7 @@ mod heartbeat;
 mod secrets;
 pub mod store;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use utoipa_axum::{router::OpenApiRouter, routes};
 

@@ -25,6 +25,8 @@ pub struct Settings {
     pub trust_anchor: Vec<u8>,
     /// The proxies in front, whose word on a client's address counts.
     pub trusted_proxies: Vec<IpNet>,
+    /// How many days of telemetry are kept.
+    pub telemetry_days: u16,
 }
 
 /// Shared by all requests; cheap to clone.

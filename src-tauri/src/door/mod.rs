@@ -22,6 +22,7 @@ mod path;
 mod proxy;
 mod reads;
 mod reply;
+mod telemetry;
 #[cfg(test)]
 mod tests;
 mod writes;
@@ -95,6 +96,8 @@ impl Door {
             ("GET", ["v1", "sites", id]) => by_id(id, async |id: SiteId| reads::one(account, id.into()).await).await,
             ("GET", ["v1", "models", id]) => by_id(id, async |id: ModelId| reads::one(account, id.into()).await).await,
             ("GET", ["v1", "devices", id]) => by_id(id, async |id: DeviceId| reads::device(account, id).await).await,
+            ("GET", ["v1", "devices", id, "telemetry"]) => by_id(id, async |id: DeviceId| telemetry::day(account, id, path).await).await,
+            ("GET", ["v1", "devices", id, "telemetry", hour]) => by_id(id, async |id: DeviceId| telemetry::hour(account, id, hour, path).await).await,
             ("GET", ["v1", "devices", id, "attempts"]) => by_id(id, async |id| reads::attempts(account, query, Some(id)).await).await,
             ("POST", ["v1", "sites"]) => writes::create_site(account, body).await,
             ("POST", ["v1", "models"]) => writes::create_model(account, body).await,

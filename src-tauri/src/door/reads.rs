@@ -17,6 +17,7 @@ use uuid::Uuid;
 use super::{
     Reply,
     path::{Query, page},
+    telemetry,
 };
 use crate::{
     accounts::Account,
@@ -120,10 +121,14 @@ pub async fn shown(account: &Account, written: &Row) -> Result<Reply, Reply> {
     one(account, written.key()).await
 }
 
-/// `GET /v1/devices/{id}`: the row from here, readings from the server when it answers in time.
+/// `GET /v1/devices/{id}`: the row from here, readings from the server when it answers in time, else the last
+/// that were fetched.
 pub async fn device(account: &Account, id: DeviceId) -> Result<Reply, Reply> {
     let item = item(account, id).await?;
-    let contact = contact(account, id).await.unwrap_or_default();
+    let contact = match contact(account, id).await {
+        Some(contact) => contact,
+        None => Contact { readings: telemetry::latest(account, id).await, ..Contact::default() },
+    };
     let mut reply = Reply::ok(item);
     if let Some(body) = reply.body.as_object_mut() {
         body.insert("readings".to_owned(), Value::Array(contact.readings));

@@ -3,7 +3,7 @@
 //! [`Store::edit`] commits with `synchronous=FULL`, so that what a person was told is saved is on the disk;
 //! [`Store::note`] commits what the server said about the outbox and [`Store::apply`] pulled rows with
 //! `NORMAL`, since both can come again; [`Store::read`] sees one state and waits for nobody. Only pulled
-//! rows are refused the reserved room of a full disk.
+//! rows are refused the reserved room of a full disk. What devices measured ([`Window`]) gives way to all of these.
 //!
 //! Deliberately not here: encryption (the file is as private as the user's folder, see docs/SYNC.md),
 //! and the rules of synchronization (`omniot_shared::sync`). Each method blocks: call from [`on_worker`].
@@ -31,10 +31,12 @@ mod reserve;
 pub mod rows;
 #[cfg(test)]
 mod tests;
+pub mod window;
 mod words;
 
 pub use error::StoreError;
 use reserve::Reserve;
+use window::Window;
 
 /// The layout that this version of the app writes.
 const VERSION: i64 = 1;
@@ -47,6 +49,8 @@ pub struct Store {
     readers: Mutex<Vec<Connection>>,
     path: PathBuf,
     reserve: Reserve,
+    /// What devices measured lately.
+    pub window: Window,
     /// The account is being signed out; changes under the writers' lock.
     leaving: AtomicBool,
     /// What was removed may still stand in the log.
@@ -76,15 +80,16 @@ impl Store {
     pub fn open(folder: &Path) -> Result<Self, StoreError> {
         files::private_folder(folder)?;
         let reserve = Reserve::in_folder(folder);
+        let window = Window::in_folder(folder);
         let path = folder.join("replica.db");
         let writers = match Writers::open(&path) {
-            Err(StoreError::DiskFull) if reserve.release() => {
+            Err(StoreError::DiskFull) if window.give_up() | reserve.release() => {
                 tracing::warn!("the disk is full; the reserved room is used to open the replica");
                 Writers::open(&path)
             }
             opened => opened,
         }?;
-        let store = Self { writers: Mutex::new(writers), readers: Mutex::new(Vec::new()), path, reserve, leaving: AtomicBool::new(false), unsettled: AtomicBool::new(true) };
+        let store = Self { writers: Mutex::new(writers), readers: Mutex::new(Vec::new()), path, reserve, window, leaving: AtomicBool::new(false), unsettled: AtomicBool::new(true) };
         // The app may have died between removing rows and taking them out of the log.
         store.refill();
         Ok(store)
@@ -92,7 +97,7 @@ impl Store {
 
     /// One local edit: all of it is on the disk when this returns `Ok`, or nothing happened.
     ///
-    /// On a full disk the reserved room is given up and the edit is tried once more.
+    /// On a full disk first telemetry and then the reserved room are given up, and the edit is tried once more.
     ///
     /// # Errors
     /// [`StoreError`]; nothing is kept then. [`StoreError::Leaving`] once the account is being signed out.
@@ -121,17 +126,23 @@ impl Store {
     /// for local edits.
     pub fn apply<T>(&self, mut apply: impl FnMut(&Transaction<'_>) -> Result<T, StoreError>) -> Result<T, StoreError> {
         let mut writers = self.writers();
-        if !self.reserve.refill() {
+        let is_reserved = self.reserve.refill() || self.window.give_up() && self.reserve.refill();
+        if !is_reserved {
             return Err(StoreError::DiskFull);
         }
-        transact(&mut writers.pulled, &mut apply)
+        let applied = transact(&mut writers.pulled, &mut apply);
+        if matches!(applied, Err(StoreError::DiskFull)) {
+            // For the next round: what was applied here may not be there a second time.
+            self.window.give_up();
+        }
+        applied
     }
 
     /// What the replica takes on the disk, without the reserved room.
     #[must_use]
     pub fn bytes(&self) -> u64 {
         let of = |ending: &str| std::fs::metadata(self.path.with_extension(ending)).map_or(0, |file| file.len());
-        of("db") + of("db-wal")
+        of("db") + of("db-wal") + self.window.bytes()
     }
 
     /// From now on edits are refused; those under way are finished before this returns.
@@ -148,7 +159,12 @@ impl Store {
     fn with_reserve<T>(&self, mut write: impl FnMut(&mut Writers) -> Result<T, StoreError>) -> Result<T, StoreError> {
         // Held throughout: nobody takes the room again between giving it up and using it.
         let mut writers = self.writers();
-        match write(&mut writers) {
+        let mut written = write(&mut writers);
+        if matches!(written, Err(StoreError::DiskFull)) && self.window.give_up() {
+            tracing::warn!("the disk is full; telemetry is given up for local edits");
+            written = write(&mut writers);
+        }
+        match written {
             Err(StoreError::DiskFull) if self.reserve.release() => {
                 tracing::warn!("the disk is full; the reserved room is used for local edits");
                 write(&mut writers)

@@ -30,10 +30,15 @@ impl Reserve {
         std::fs::remove_file(&self.0).is_ok()
     }
 
+    /// Whether the room is held now.
+    #[must_use]
+    pub fn is_held(&self) -> bool {
+        std::fs::metadata(&self.0).map_or(0, |file| file.len()) >= SIZE
+    }
+
     /// Takes the room again when it is not held; on a full disk nothing happens. Whether it is held now.
     pub fn refill(&self) -> bool {
-        let held = std::fs::metadata(&self.0).map_or(0, |file| file.len());
-        if held >= SIZE {
+        if self.is_held() {
             return true;
         }
         let filled = self.fill().is_ok();

@@ -219,3 +219,78 @@ fn an_unfinished_commission_is_there_until_it_is_forgotten() {
     store.edit(|db| commissions::forget(db, id)).unwrap();
     assert!(store.read(|db| commissions::all(db)).unwrap().is_empty());
 }
+
+fn marker() -> Vec<u8> {
+    b"what the device measured".repeat(40)
+}
+
+/// A store that holds an hour of device 2, whose row is there, and of device 3, whose is not.
+fn measured() -> (TempDir, Store) {
+    let (folder, store) = store();
+    store.apply(|db| rows::put(db, &device(2, "Pump", None))).unwrap();
+    let hold = |n: u128, content: &[u8]| {
+        let id = DeviceId(Uuid::from_u128(n));
+        store.window.write(|db| window::put(db, id, Millis(0), content).and_then(|()| window::received(db, id, 4)).and_then(|()| window::complete(db, id, Millis(9)))).unwrap();
+    };
+    hold(2, b"short");
+    hold(3, &marker());
+    (folder, store)
+}
+
+#[test]
+fn what_a_departed_device_measured_is_gone_from_the_disk() {
+    let (folder, store) = measured();
+    crate::sync::telemetry::forget_departed(&store);
+    let held = store.window.read(window::held).unwrap();
+    assert_eq!(held.into_iter().collect::<Vec<_>>(), [(DeviceId(Uuid::from_u128(2)), window::Held { rev: 4, as_of: 9, viewed_at: 0, bytes: 5 })]);
+    for file in ["telemetry.db", "telemetry.db-wal"] {
+        let bytes = std::fs::read(folder.path().join(file)).unwrap_or_default();
+        assert!(!bytes.windows(24).any(|part| part == &marker()[..24]), "{file} still holds it");
+    }
+}
+
+#[test]
+fn telemetry_gives_way_before_anything_that_a_person_did() {
+    let (folder, store) = measured();
+    let (telemetry, reserve) = (folder.path().join("telemetry.db"), folder.path().join("reserve"));
+    assert!(telemetry.exists() && store.bytes() > store.window.bytes());
+    let mut big = site(1, "Big");
+    if let Row::Site(site) = &mut big.row {
+        site.note = Some("x".repeat(1_000_000));
+    }
+    store.limit_pages(40);
+    assert!(matches!(store.edit(|db| rows::put(db, &big)), Err(StoreError::DiskFull)));
+    assert!(!telemetry.exists() && !reserve.exists(), "first telemetry, then the reserved room");
+    let refused = store.window.write(|db| window::viewed(db, DeviceId(Uuid::from_u128(2)), Millis(1)));
+    assert!(matches!(refused, Err(StoreError::DiskFull)), "without the reserved room nothing is fetched");
+    store.limit_pages(1_000_000);
+    store.refill();
+    store.window.write(|db| window::viewed(db, DeviceId(Uuid::from_u128(2)), Millis(1))).unwrap();
+    assert_eq!(store.window.read(window::held).unwrap().len(), 1, "it begins anew");
+}
+
+#[test]
+fn telemetry_that_cannot_be_read_is_begun_anew_and_the_replica_stays() {
+    let (folder, store) = measured();
+    drop(store);
+    std::fs::write(folder.path().join("telemetry.db"), "<html>".repeat(1000)).unwrap();
+    let store = Store::open(folder.path()).unwrap();
+    assert!(store.window.read(window::held).unwrap().is_empty());
+    assert!(store.read(|db| rows::get(db, device(2, "", None).row.key())).unwrap().is_some());
+}
+
+#[test]
+fn old_hours_go_and_a_mark_goes_with_the_last_of_them() {
+    let (_folder, store) = store();
+    let (one, two) = (DeviceId(Uuid::from_u128(1)), DeviceId(Uuid::from_u128(2)));
+    let held = store.window.write(|db| {
+        for (id, hour) in [(one, 10), (one, 20), (two, 10)] {
+            window::put(db, id, Millis(hour), b"x")?;
+            window::received(db, id, hour)?;
+        }
+        window::forget_before(db, Millis(20))?;
+        window::held(db)
+    });
+    let held = held.unwrap();
+    assert_eq!((held[&one].rev, held[&one].bytes, held[&two].rev), (20, 1, 0), "what is not here is asked for from the beginning");
+}

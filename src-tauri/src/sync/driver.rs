@@ -1,7 +1,8 @@
 //! One account's synchronization while the app runs: when, and what to do about trouble.
 //!
 //! A round pushes what waits and pulls what is new; a failing push does not hold the pull back. Rounds
-//! happen at the start, after a local edit, on a poke, when somebody asks, and now and then by themselves.
+//! happen at the start, after a local edit, on a poke, when somebody asks, and now and then by themselves. Between
+//! two of them telemetry is fetched.
 //! Deliberately not here: what a round does to rows (`round`, and the core in `omniot_shared::sync`).
 
 use std::{
@@ -19,6 +20,7 @@ use super::{
     pokes::{Ended, Pokes},
     round::{self, Met, Pace},
     status::State,
+    telemetry,
 };
 use crate::{
     accounts::{Account, Accounts, Me},
@@ -88,13 +90,27 @@ impl Driver {
                 Ok(()) => match self.listen().await {
                     Ok(()) => {
                         self.tries = 0;
-                        Pause::of(IDLE)
+                        self.rest().await;
+                        continue;
                     }
                     Err(trouble) => self.pause(&trouble.into()),
                 },
                 Err(failure) => self.pause(&failure),
             };
             self.wait(pause).await;
+        }
+    }
+
+    /// After a good round: telemetry is fetched while there is nothing else to do, and broken off when there is.
+    async fn rest(&mut self) {
+        let account = Arc::clone(&self.account);
+        let fetched = async {
+            telemetry::keep_up(&account).await;
+            std::future::pending::<()>().await;
+        };
+        tokio::select! {
+            () = self.wait(Pause::of(IDLE)) => {}
+            () = fetched => {}
         }
     }
 
@@ -268,8 +284,10 @@ async fn next(pokes: &mut Option<Pokes>) -> Result<Poke, Ended> {
 mod tests {
     use super::*;
     use omniot_shared::{
-        ids::{PersonId, TenantId},
+        entities::{Device, DeviceState},
+        ids::{DeviceId, ModelId, PersonId, TenantId},
         roles::Role,
+        sync::{Row, Seq, SyncedRow},
         time::{Millis, SystemClock},
     };
     use std::sync::atomic::{AtomicU32, Ordering};
@@ -280,6 +298,7 @@ mod tests {
     use crate::{
         accounts::{AccountId, Card, Person, Surroundings, Tenant},
         events::Events,
+        store::rows,
         transport::Origin,
     };
 
@@ -371,6 +390,37 @@ mod tests {
         }
         assert_eq!((began.elapsed().as_secs(), driver.pokes.is_none()), (10, true));
         assert_eq!(asked.load(Ordering::SeqCst), 1);
+    }
+
+    #[tokio::test]
+    async fn telemetry_that_hangs_holds_no_round_back() {
+        let folder = tempfile::tempdir().unwrap();
+        let (origin, asked) = behind_a_proxy_that_keeps_bodies_back("").await;
+        let mut driver = driver_to(folder.path(), &origin);
+        let account = Arc::clone(&driver.account);
+        let device = Device {
+            id: DeviceId(Uuid::from_u128(3)),
+            serial: "A1".into(),
+            name: "Pump".into(),
+            model_id: ModelId(Uuid::from_u128(4)),
+            site_id: None,
+            note: None,
+            state: DeviceState::Online,
+            firmware: None,
+            epoch: 1,
+            created_at: Millis(1),
+        };
+        account.store.apply(|db| rows::put(db, &SyncedRow { seq: Seq(1), row: Row::Device(device.clone()) })).unwrap();
+        let edit = async {
+            while asked.load(Ordering::SeqCst) == 0 {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+            account.wake.notify_one();
+        };
+        let rested = tokio::time::timeout(Duration::from_secs(10), async { tokio::join!(driver.rest(), edit) });
+        rested.await.expect("an edit ends it at once");
+        driver.account.wake.notify_one();
+        tokio::time::timeout(Duration::from_secs(10), driver.rest()).await.expect("again");
     }
 
     #[tokio::test]

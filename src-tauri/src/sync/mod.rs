@@ -35,6 +35,7 @@ mod round;
 #[cfg(test)]
 mod schedules;
 pub mod status;
+pub(crate) mod telemetry;
 #[cfg(test)]
 mod tests;
 mod verifying;

@@ -14,7 +14,7 @@ use omniot_shared::{
 };
 use reqwest::Method;
 
-use super::{Failure, frames::Frames, on, pack, pushing::{Rename, push, rename}};
+use super::{Failure, frames::Frames, on, pack, pushing::{Rename, push, rename}, telemetry};
 use crate::{
     accounts::Account,
     events::Event,
@@ -77,7 +77,11 @@ pub async fn hello(account: &Account, server: &Server) -> Result<Met, Failure> {
     match greeting {
         Greeting::Known => {}
         Greeting::Forked => rename(account, Rename::Fork).await?,
-        Greeting::Restored => rename(account, Rename::Restore).await?,
+        Greeting::Restored => {
+            // Marks of a past that is lost say nothing.
+            account.store.window.give_up();
+            rename(account, Rename::Restore).await?;
+        }
     }
     Ok(met)
 }
@@ -219,7 +223,7 @@ async fn narrow(account: &Account, sight: Sight) -> Result<(), Failure> {
     })
     .await?;
     tell_data(account);
-    Ok(())
+    leave_departed(account).await
 }
 
 /// Puts what was received on the disk, unpublished. `None` when another pull was faster.
@@ -237,6 +241,7 @@ async fn take_note(account: &Account, published: Published, fresh: bool) -> Resu
         Published::Now { changes, .. } => {
             if changes > 0 {
                 tell_data(account);
+                leave_departed(account).await?;
             }
             if changes > LARGE {
                 on(account, |store| {
@@ -253,6 +258,15 @@ async fn take_note(account: &Account, published: Published, fresh: bool) -> Resu
         }
         Published::Overtaken => Ok(false),
     }
+}
+
+/// What devices measured goes with their rows.
+async fn leave_departed(account: &Account) -> Result<(), Failure> {
+    on(account, |store| {
+        telemetry::forget_departed(store);
+        Ok(())
+    })
+    .await
 }
 
 pub(super) fn tell_data(account: &Account) {

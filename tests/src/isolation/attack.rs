@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use axum::http::Method;
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use omniot_backend::{
     audit::Author,
     identity::{By, NewPerson, add_person, settled},
@@ -72,10 +73,13 @@ fn cell(reply: Option<&Reply>) -> String {
     if code.is_empty() { status.to_string() } else { format!("{status} {code}") }
 }
 
-/// The body as text; a pull is unpacked first.
+/// The body as text; a pull and packed telemetry are unpacked first.
 fn text(reply: &Reply) -> String {
+    let body = reply.json();
+    let packed = body["chunks"].as_array().into_iter().flatten().filter_map(|chunk| STANDARD.decode(chunk["content"].as_str()?).ok());
+    let telemetry: Vec<u8> = packed.flatten().collect();
     let bytes = reply.bytes.strip_prefix(frame::MAGIC.as_slice()).map_or_else(|| reply.bytes.clone(), |packed| zstd::decode_all(packed).unwrap_or_default());
-    String::from_utf8_lossy(&bytes).into_owned()
+    String::from_utf8_lossy(&[bytes, telemetry].concat()).into_owned()
 }
 
 fn look_for_canary(operation: &str, who: &str, reply: &Reply, findings: &mut Vec<Finding>) {

@@ -12,10 +12,10 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 /// Stands in every text of the tenant under attack. Whoever else receives it has found a leak.
-pub const CANARY: &str = "canary-7f3e";
+pub const CANARY: &str = "canary_7f3e";
 
 /// The same shape as [`CANARY`], in the tenant that attacks.
-pub const OWN: &str = "ownbird-19c4";
+pub const OWN: &str = "ownbird_19c4";
 
 /// A tenant with one of everything.
 pub struct Estate {
@@ -68,6 +68,7 @@ impl Estate {
         let grant = id(&owner.get("/v1/grants").await.expect(200)["items"][0]);
         record_attempt(&owner, &client, &device, &site, word).await;
         let device_caller = db_bind(app, &tenant, &device, &grant).await;
+        device_caller.post("/v1/device/heartbeat", json!({"readings": {word: 4.5}})).await.expect(200);
         let person = admin.id.to_string();
         Self { tenant, owner, site, model, device, person, session, invitation, grant, client, device_caller, word }
     }

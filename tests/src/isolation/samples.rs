@@ -1,6 +1,7 @@
 //! One request for each operation of the API, aimed at the things of an [`Estate`].
 
-use omniot_shared::ids::ClientId;
+use omniot_backend::testing::START;
+use omniot_shared::{ids::ClientId, telemetry::hour_of};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -73,6 +74,9 @@ pub fn sample(operation: &str, at: &Estate) -> Option<Sample> {
         "retire_device" => with(format!("/v1/devices/{device}/retire"), json!({"reason": "stolen"})),
         "list_device_attempts" => no_body(format!("/v1/devices/{device}/attempts")),
         "list_device_changes" => no_body(format!("/v1/devices/{device}/changes")),
+        "list_device_telemetry" => no_body(format!("/v1/devices/{device}/telemetry")),
+        "get_telemetry_chunk" => no_body(format!("/v1/devices/{device}/telemetry/{}", hour_of(START).0)),
+        "fetch_telemetry" => with("/v1/telemetry", json!({"from": 0, "devices": [{"id": device, "rev": 0}]})),
         "list_attempts" => no_body(format!("/v1/attempts?device_id={device}")),
         "list_audit" => no_body(format!("/v1/audit?target_id={device}")),
         // Commissioning

@@ -3,12 +3,20 @@
 //! Deliberately not here: HTTP (see `cloud`).
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use omniot_shared::claim::{Domain, contact_context};
+use omniot_shared::{
+    claim::{Domain, contact_context},
+    time::Millis,
+};
 use prost::Message as _;
 use rand::RngExt as _;
 use serde_json::{Value, json};
 
 use super::{device::Device, keeping::Kept};
+
+/// So many minutes before its first heartbeat a device has measured already, and so many readings that nobody
+/// heard it keeps.
+const REMEMBERED: usize = 60;
+const MINUTE_MS: i64 = 60_000;
 
 /// How the device stands with its backend; lost with power.
 #[derive(Debug, Clone, Default)]
@@ -21,6 +29,8 @@ pub struct Contact {
     /// How many heartbeats were taken.
     pub heartbeats: u64,
     temperature: i32,
+    /// What was measured and not heard yet, by its own clock.
+    unheard: Vec<(Millis, Value)>,
 }
 
 /// Something to do over the network.
@@ -74,8 +84,8 @@ pub enum Outcome {
 }
 
 impl Device {
-    /// The next errand that is due.
-    pub fn errand(&mut self, now: u64) -> Option<Errand> {
+    /// The next errand that is due; `clock` is what its own clock shows.
+    pub fn errand(&mut self, now: u64, clock: Millis) -> Option<Errand> {
         if !self.joined(now) || now < self.contact.next_at || self.faults.offline {
             return None;
         }
@@ -86,24 +96,36 @@ impl Device {
         match self.kept.credential.clone() {
             Some((epoch, credential)) if epoch == self.kept.epoch => {
                 self.contact.next_at = now + self.timing().heartbeat_ms;
-                Some(Errand::Heartbeat { backend, credential, body: self.readings() })
+                Some(Errand::Heartbeat { backend, credential, body: self.heartbeat(clock) })
             }
             _ => Some(Errand::Claim { backend, tenant: grant.tenant.to_string(), epoch: self.kept.epoch }),
         }
+    }
+
+    fn heartbeat(&mut self, clock: Millis) -> Value {
+        if self.contact.heartbeats == 0 && self.contact.unheard.is_empty() {
+            for minutes in (1..=REMEMBERED as i64).rev() {
+                let readings = self.readings();
+                self.contact.unheard.push((clock.plus(-minutes * MINUTE_MS), readings));
+            }
+        }
+        let history: Vec<Value> = self.contact.unheard.iter().map(|(at, readings)| json!({ "at": at, "readings": readings })).collect();
+        let readings = self.readings();
+        self.contact.unheard.push((clock, readings.clone()));
+        let surplus = self.contact.unheard.len().saturating_sub(REMEMBERED);
+        self.contact.unheard.drain(..surplus);
+        json!({ "readings": readings, "firmware": self.spec().firmware, "sent_at": clock, "history": history })
     }
 
     fn readings(&mut self) -> Value {
         self.contact.temperature += self.rng.random_range(-3..=3);
         let tenths = 215 + self.contact.temperature.clamp(-60, 60);
         json!({
-            "readings": {
-                "temperature_c": f64::from(tenths) / 10.0,
-                "humidity_pct": 40 + self.rng.random_range(0..15),
-                "battery_pct": 97,
-                "door": "closed",
-                "mains": true,
-            },
-            "firmware": self.spec().firmware,
+            "temperature_c": f64::from(tenths) / 10.0,
+            "humidity_pct": 40 + self.rng.random_range(0..15),
+            "battery_pct": 97,
+            "door": "closed",
+            "mains": true,
         })
     }
 
@@ -136,6 +158,7 @@ impl Device {
             Outcome::Heard => {
                 self.contact.refused = None;
                 self.contact.heartbeats += 1;
+                self.contact.unheard.clear();
             }
             Outcome::Refused(401, code) => {
                 self.contact.refused = Some(code);

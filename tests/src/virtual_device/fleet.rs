@@ -9,6 +9,7 @@ use std::{
     time::Instant,
 };
 
+use omniot_shared::time::{Clock as _, SystemClock};
 use rand::SeedableRng as _;
 use rand_chacha::ChaCha20Rng;
 use serde::Deserialize;
@@ -135,7 +136,7 @@ impl Slot {
 
     /// The next errand that is due.
     pub fn errand(&self) -> Option<contact::Errand> {
-        self.device().errand(self.now())
+        self.device().errand(self.now(), SystemClock.now())
     }
 
     /// The body of its claim.

@@ -8,12 +8,13 @@ use omniot_shared::{
         messages::ClaimRequest,
         owner::{OwnerState, decide},
     },
-    ids::{ClientId, SiteId},
+    ids::{ClientId, DeviceId, SiteId},
+    roles::Role,
 };
 use prost::Message as _;
 use serde_json::{Value, json};
 
-use crate::testing::{Actor, App, Tenant};
+use crate::testing::{Actor, App, Client, Tenant};
 
 /// A device with its owner state.
 #[derive(Clone)]
@@ -73,6 +74,16 @@ impl Device {
 pub async fn challenge(app: &App, tenant: &str) -> Vec<u8> {
     let answer = app.nobody().post("/v1/device/challenge", json!({ "tenant": tenant })).await.expect(200);
     STANDARD.decode(answer["challenge"].as_str().unwrap()).unwrap()
+}
+
+/// A device that has claimed itself: it calls with its credential.
+pub async fn claimed(tenant: &Tenant, serial: &str) -> (Client, DeviceId) {
+    let technician = tenant.person(Role::Technician).await;
+    let mut device = Device::new(serial);
+    device.take(&pack(&technician, 5, 1).await[0], None);
+    let answer = tenant.app.nobody().post("/v1/device/claim", device.claim(tenant).await).await.expect(200);
+    let id = answer["device_id"].as_str().unwrap().parse().unwrap();
+    (tenant.app.bearer(answer["credential"].as_str().unwrap()), id)
 }
 
 /// Grants for one replica of that person.

@@ -1,21 +1,16 @@
 use omniot_shared::{ids::DeviceId, roles::Role};
 use serde_json::{Value, json};
 
-use super::{Device, device::pack};
+use super::device::claimed;
 use crate::{
     commissioning::presence,
     testing::{App, Client, Reply, Tenant},
 };
 
-/// A device with its credential.
 async fn online(app: &App) -> (Tenant, Client, DeviceId) {
     let tenant = app.tenant("acme").await;
-    let technician = tenant.person(Role::Technician).await;
-    let mut device = Device::new("OM-1");
-    device.take(&pack(&technician, 5, 1).await[0], None);
-    let answer = app.nobody().post("/v1/device/claim", device.claim(&tenant).await).await.expect(200);
-    let id = answer["device_id"].as_str().unwrap().parse().unwrap();
-    (tenant.clone(), app.bearer(answer["credential"].as_str().unwrap()), id)
+    let (device, id) = claimed(&tenant, "OM-1").await;
+    (tenant, device, id)
 }
 
 async fn beat(device: &Client, body: Value) -> Reply {
@@ -75,6 +70,19 @@ async fn a_late_reading_never_replaces_a_newer_one() {
 }
 
 #[tokio::test]
+async fn the_latest_value_is_the_latest_of_all_that_a_heartbeat_tells() {
+    for app in App::both().await {
+        let (tenant, device, id) = online(&app).await;
+        let now = app.state.now();
+        let history = json!([{ "at": now.plus(-60_000), "readings": { "t": 1, "door": "open" } }, { "at": now.plus(-30_000), "readings": { "door": "ajar" } }]);
+        beat(&device, json!({ "readings": { "t": 2 }, "sent_at": now, "history": history })).await.expect(200);
+        let shown = shown(&tenant, id).await;
+        assert_eq!(shown["readings"]["t"], json!({ "value": 2.0, "at": now }), "{}", app.engine);
+        assert_eq!(shown["readings"]["door"], json!({ "value": "ajar", "at": now.plus(-30_000) }));
+    }
+}
+
+#[tokio::test]
 async fn oversized_and_odd_readings_are_refused_whole() {
     for app in App::both().await {
         let (tenant, device, id) = online(&app).await;
@@ -88,6 +96,9 @@ async fn oversized_and_odd_readings_are_refused_whole() {
             ("a list", json!({ "readings": { "a": [1] } }), "invalid_field"),
             ("a null", json!({ "readings": { "a": null } }), "invalid_field"),
             ("no readings", json!({}), "invalid_field"),
+            ("history without a time of sending", json!({ "readings": {}, "history": [{ "at": 0, "readings": {} }] }), "invalid_field"),
+            ("too much history", json!({ "readings": {}, "sent_at": 0, "history": vec![json!({ "at": 0, "readings": { "a": 1 } }); 1001] }), "invalid_field"),
+            ("a long name in the history", json!({ "readings": {}, "sent_at": 0, "history": [{ "at": 0, "readings": { "k".repeat(41): 1 } }] }), "invalid_field"),
             ("an unknown field", json!({ "readings": {}, "tenant": "x" }), "unknown_field"),
             ("long firmware", json!({ "readings": {}, "firmware": "x".repeat(500) }), "invalid_field"),
         ] {

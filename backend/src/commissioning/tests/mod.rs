@@ -1,5 +1,5 @@
 mod claim;
-mod device;
+pub mod device;
 mod grants;
 mod heartbeat;
 

@@ -209,7 +209,7 @@ async fn rest_shows_and_changes_what_is_in_sight_only() {
         }
         assert_eq!(oz.get("/v1/devices").await.expect(200)["items"].as_array().map(Vec::len), Some(2));
         let (hidden, seen) = (place.device(CANARY), place.device("E-1"));
-        for path in [format!("/v1/sites/{}", place.west), format!("/v1/devices/{hidden}"), format!("/v1/devices/{hidden}/attempts"), format!("/v1/devices/{hidden}/changes")] {
+        for path in [format!("/v1/sites/{}", place.west), format!("/v1/devices/{hidden}"), format!("/v1/devices/{hidden}/attempts"), format!("/v1/devices/{hidden}/changes"), format!("/v1/devices/{hidden}/telemetry")] {
             assert_eq!(oz.get(&path).await.refusal(), (404, "not_found".to_owned()), "{path}");
         }
         assert_eq!(oz.patch(&format!("/v1/devices/{hidden}"), json!({"name": "x"})).await.refusal(), (404, "not_found".to_owned()));

@@ -10,7 +10,7 @@ use std::{
 
 use axum::{Json, Router, extract::State, http::StatusCode, response::IntoResponse, routing::post};
 use omniot_app::commissioning::radio::{Radio, virtual_radio::VirtualRadio};
-use omniot_shared::entities::Security;
+use omniot_shared::{entities::Security, time::Millis};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
@@ -114,8 +114,8 @@ fn a_grants_backend_is_where_the_device_goes() {
     let mut client = Client::open(&mut device, 1);
     client.claim(&grant_for(1, 5, "https://iot.example.com", &[7; 900]), 1).unwrap();
     client.join("Guest", "");
-    assert!(device.errand(1).is_none(), "not in a network yet");
-    let errand = device.errand(5000);
+    assert!(device.errand(1, Millis(0)).is_none(), "not in a network yet");
+    let errand = device.errand(5000, Millis(0));
     let Some(crate::virtual_device::contact::Errand::Claim { backend, tenant, epoch }) = errand else { panic!("a claim is due") };
     assert_eq!((backend.url.as_str(), backend.trust_anchor.len(), epoch), ("https://iot.example.com", 900, 1));
     assert_eq!(tenant, omniot_shared::ids::TenantId(uuid::Uuid::from_u128(1)).to_string());

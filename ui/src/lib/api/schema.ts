@@ -81,7 +81,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Take a device's heartbeat. Keeps the latest value of each reading; an older one never replaces a newer one. */
+        /** Take a device's heartbeat. Keeps the latest value of each reading; an older one never replaces a newer one. Numbers and yes/no are kept for curves, too; the same again changes nothing. */
         post: operations["record_heartbeat"];
         delete?: never;
         options?: never;
@@ -173,6 +173,46 @@ export interface paths {
         put?: never;
         /** Take a device out of service, for good */
         post: operations["retire_device"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/devices/{id}/telemetry": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List what a device measured, hour by hour
+         * @description Numbers and yes/no, the first of each ten seconds. The last 24 hours unless something else is asked for.
+         */
+        get: operations["list_device_telemetry"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/devices/{id}/telemetry/{hour}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show what a device measured in one hour
+         * @description `hour` is when it began, in milliseconds. What is sealed may be kept for good.
+         */
+        get: operations["get_telemetry_chunk"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -834,6 +874,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/telemetry": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Fetch what an app does not hold of its devices' telemetry
+         * @description Devices that are not there, or out of sight, are passed over. A mark that is higher than anything here, as after a restore, counts as none.
+         */
+        post: operations["fetch_telemetry"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/tenant-card": {
         parameters: {
             query?: never;
@@ -1225,6 +1285,16 @@ export interface components {
          * @example dev_0198c0f2a7b87e0e9c1d2e3f4a5b6c7d
          */
         DeviceId: string;
+        /** @description How much of a device somebody holds. */
+        DeviceMark: {
+            /** @description The device. */
+            id: components["schemas"]["DeviceId"];
+            /**
+             * Format: int64
+             * @description The highest `rev` received of it; 0 for none.
+             */
+            rev: number;
+        };
         /** @description A kind of device. */
         DeviceModel: {
             /** @description When it was created. */
@@ -1267,6 +1337,16 @@ export interface components {
          * @enum {string}
          */
         DeviceState: "planned" | "claimed" | "online" | "retired";
+        /** @description What a device measured in a stretch of time. */
+        DeviceTelemetry: {
+            as_of?: components["schemas"]["Millis"] | null;
+            /** @description The hours in which something was measured, oldest first. */
+            chunks: components["schemas"]["TelemetryChunk"][];
+            /** @description The beginning of the first hour that was looked at. */
+            from: components["schemas"]["Millis"];
+            /** @description Where the stretch ends. */
+            to: components["schemas"]["Millis"];
+        };
         /** @description An edit of a device. */
         DeviceUpdate: {
             /** @description Which. */
@@ -1323,6 +1403,8 @@ export interface components {
         Heartbeat: {
             /** @description What it runs. */
             firmware?: string | null;
+            /** @description What it measured earlier and could not tell; at most 1000 readings in all. Only with `sent_at`. */
+            history?: components["schemas"]["Moment"][];
             /** @description At most 32; keys of 1–40 characters of `a-z 0-9 _ .` */
             readings: {
                 [key: string]: components["schemas"]["ReadingValue"];
@@ -1533,6 +1615,11 @@ export interface components {
             name: string;
         };
         /**
+         * @description What values a metric has in an hour.
+         * @enum {string}
+         */
+        MetricKind: "number" | "flag";
+        /**
          * Format: int64
          * @description A moment, in milliseconds since 1970-01-01T00:00:00Z.
          * @example 1790000000000
@@ -1557,6 +1644,15 @@ export interface components {
             id: components["schemas"]["ModelId"];
             /** @description What. */
             patch: components["schemas"]["ModelPatch"];
+        };
+        /** @description What a device measured at one moment. */
+        Moment: {
+            /** @description By the device's own clock, like `sent_at`: how long ago it was is what counts. */
+            at: components["schemas"]["Millis"];
+            /** @description At most 32, with keys as in `readings`. */
+            readings: {
+                [key: string]: components["schemas"]["ReadingValue"];
+            };
         };
         /** @description An attempt with the names of its device and site. */
         NamedAttempt: components["schemas"]["Attempt"] & {
@@ -1725,6 +1821,20 @@ export interface components {
              * @description 1–100, those it has already included, as far as they are good for another day.
              */
             count: number;
+        };
+        /** @description A chunk in few bytes. */
+        PackedChunk: {
+            /** @description Base64 of the bytes that `omniot_shared::telemetry::Chunk` reads. */
+            content: string;
+            /** @description Whose. */
+            device_id: components["schemas"]["DeviceId"];
+            /** @description When the hour began. */
+            hour: components["schemas"]["Millis"];
+            /**
+             * Format: int64
+             * @description Rises with each change of any chunk of the device.
+             */
+            rev: number;
         };
         /** @description One page of a list. */
         Page_AuditChange: {
@@ -2200,6 +2310,42 @@ export interface components {
             /** @description One site, its devices and the attempts there. */
             site: components["schemas"]["SiteId"];
         };
+        /** @description One hour of a device. */
+        TelemetryChunk: {
+            /**
+             * Format: int32
+             * @description What it takes in the store.
+             */
+            bytes: number;
+            /** @description Names its content; another content has another one. */
+            etag: string;
+            /** @description When it began. */
+            hour: components["schemas"]["Millis"];
+            /** @description By name. */
+            metrics: components["schemas"]["TelemetryMetric"][];
+            /** @description Nothing is added to it any more. */
+            sealed: boolean;
+        };
+        /** @description The readings of one metric in an hour. */
+        TelemetryMetric: {
+            /** @description When, in seconds after the hour began, rising; multiples of ten. */
+            at: number[];
+            /** @description What is measured, e.g. `temperature_c`. */
+            key: string;
+            /** @description What its values are. */
+            kind: components["schemas"]["MetricKind"];
+            /** @description One for each moment. */
+            values: number[];
+        };
+        /** @description What an app did not hold yet. */
+        TelemetryNews: {
+            /** @description By the server's clock. */
+            as_of: components["schemas"]["Millis"];
+            /** @description In the order of the devices that were asked for, and of `rev` within one. */
+            chunks: components["schemas"]["PackedChunk"][];
+            /** @description There was more than one answer holds: ask again with the new marks. */
+            more: boolean;
+        };
         /** @description What a tenant can begin with. */
         TemplateItem: {
             /** @description As people read it. */
@@ -2297,6 +2443,13 @@ export interface components {
             /** @description Its sequence. */
             seq: components["schemas"]["Seq"];
             whole?: components["schemas"]["Checksum"] | null;
+        };
+        /** @description What an app asks for: everything of these devices that it does not hold yet. */
+        WantedTelemetry: {
+            /** @description At most 64; what comes first matters most. */
+            devices: components["schemas"]["DeviceMark"][];
+            /** @description Only hours that began then or later. */
+            from: components["schemas"]["Millis"];
         };
         /** @description What a brand says about itself. */
         Words: {
@@ -3000,6 +3153,146 @@ export interface operations {
                 };
             };
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description not_ready, timeout */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    list_device_telemetry: {
+        parameters: {
+            query?: {
+                /** @description Hours that began then or later, the one that was running included; 24 hours before `to`. */
+                from?: components["schemas"]["Millis"];
+                /** @description Hours that began before; now. */
+                to?: components["schemas"]["Millis"];
+            };
+            header?: never;
+            path: {
+                id: components["schemas"]["DeviceId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeviceTelemetry"];
+                };
+            };
+            /** @description As `If-None-Match` says */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description not_signed_in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description not_allowed, tenant_suspended, csrf */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description not_ready, timeout */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    get_telemetry_chunk: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["schemas"]["DeviceId"];
+                hour: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TelemetryChunk"];
+                };
+            };
+            /** @description As `If-None-Match` says */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description not_signed_in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description not_allowed, tenant_suspended, csrf */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -5502,6 +5795,64 @@ export interface operations {
                 };
             };
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description not_ready, timeout */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    fetch_telemetry: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["WantedTelemetry"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TelemetryNews"];
+                };
+            };
+            /** @description not_signed_in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description not_allowed, tenant_suspended, csrf */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };

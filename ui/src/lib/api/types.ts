@@ -32,6 +32,7 @@ export type Device = Schemas['NamedDevice'];
 export type DeviceDetail = Schemas['DeviceDetail'];
 export type NewDevice = Schemas['NewDevice'];
 export type DevicePatch = Schemas['DevicePatch'];
+export type DeviceTelemetry = Schemas['DeviceTelemetry'];
 export type Reading = Schemas['LatestReading'];
 export type Attempt = Schemas['NamedAttempt'];
 export type Change = Schemas['AuditChange'];

@@ -50,7 +50,8 @@ const DOORS: Record<string, string[]> = {
   people: ['names'],
   shell: [],
   sites: ['choice', 'names', 'SiteChoice.svelte'],
-  sync: ['sync', 'SyncIndicator.svelte', 'words']
+  sync: ['sync', 'SyncIndicator.svelte', 'words'],
+  telemetry: ['DeviceCurves.svelte']
 };
 
 it('lets a feature use of another only what that one offers', () => {
