@@ -340,12 +340,25 @@ impl Tenant {
     /// A person of that role, signed in with the app.
     pub async fn person(&self, role: Role) -> Actor {
         let state = &self.app.state;
-        let (id, session, now): (PersonId, SessionId, Millis) = (state.new_id(), state.new_id(), state.now());
-        let token = state.chance.with(|rng| Token::mint(Kind::Person(self.id), rng));
+        let (id, now): (PersonId, Millis) = (state.new_id(), state.now());
         let email = format!("{}.{}@{}.example", role.name(), id.0.simple(), self.name);
         let mut scope = self.db_write().await;
         scope.query("insert into person (tenant_id, id, email, name, search_text, role, password_hash, created_at) values ($1, $2, $3, $4, $4, $5, '', $6)")
             .bind(id).bind(&email).bind(format!("{} {}", role.name(), self.name)).bind(role.name()).bind(now).execute().await.expect("a person");
+        scope.commit().await.expect("a commit");
+        self.session(id, email).await
+    }
+
+    /// The same person, signed in again.
+    pub async fn session_of(&self, actor: &Actor) -> Actor {
+        self.session(actor.id, actor.email.clone()).await
+    }
+
+    async fn session(&self, id: PersonId, email: String) -> Actor {
+        let state = &self.app.state;
+        let (session, now): (SessionId, Millis) = (state.new_id(), state.now());
+        let token = state.chance.with(|rng| Token::mint(Kind::Person(self.id), rng));
+        let mut scope = self.db_write().await;
         scope.query("insert into session (tenant_id, token_hash, id, person_id, client, created_at, last_used_at, expires_at) values ($1, $2, $3, $4, 'app', $5, $5, $6)")
             .bind(token.hash().bytes()).bind(session).bind(id).bind(now).bind(now.plus(APP_SESSION_MS)).execute().await.expect("a session");
         scope.commit().await.expect("a commit");

@@ -39,6 +39,27 @@ test('somebody is invited, joins, changes role and is removed, and each step bit
   await newcomer.reload();
   await expect(newcomer.getByRole('link', { name: 'Add device' })).toBeVisible();
 
+  await newcomer.getByRole('link', { name: 'Sites' }).first().click();
+  await expect(newcomer.getByRole('table').getByRole('row')).not.toHaveCount(2);
+  await page.getByRole('button', { name: 'Actions for Nele Neu' }).click();
+  await page.getByRole('menuitem', { name: 'Sites…' }).click();
+  const choice = page.getByRole('dialog', { name: 'Where Nele Neu works' });
+  await choice.getByLabel('Works', { exact: true }).selectOption('some');
+  await choice.getByRole('button', { name: 'Save' }).click();
+  await page.getByRole('dialog', { name: 'No site at all for Nele Neu?' }).getByRole('button', { name: 'Cancel' }).click();
+  const site = (await choice.getByRole('checkbox').first().evaluate((box) => box.parentElement?.textContent)) ?? '';
+  await choice.getByRole('searchbox').fill('nothing is called so');
+  await choice.getByRole('searchbox').press('Enter');
+  await expect(choice.getByRole('checkbox'), 'Enter searches and sends nothing').toHaveCount(0);
+  await choice.getByRole('searchbox').press('Escape');
+  await choice.getByRole('checkbox').first().check();
+  await page.screenshot({ path: '../tests/output/person-sites.png' });
+  await choice.getByRole('button', { name: 'Save' }).click();
+  await expect(page.getByRole('row', { name: /Nele Neu/ })).toContainText('at chosen sites');
+  await newcomer.reload();
+  await expect(newcomer.getByRole('table').getByRole('row'), 'the head and the one site').toHaveCount(2);
+  expect(site).toContain((await newcomer.getByRole('table').getByRole('link').first().textContent())?.trim());
+
   await page.getByRole('button', { name: 'Actions for Nele Neu' }).click();
   await page.getByRole('menuitem', { name: 'Remove…' }).click();
   await page.getByRole('dialog').getByRole('button', { name: 'Remove…' }).click();

@@ -3,9 +3,10 @@
 use axum::extract::State;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use omniot_shared::{
-    claim::{Grant, SignedGrant},
-    ids::{ClientId, DeviceId, GrantId, PersonId},
+    claim::{Grant, SITES_LIMIT, SignedGrant},
+    ids::{ClientId, DeviceId, GrantId, PersonId, SiteId},
     roles::need,
+    sync::Sight,
     time::Millis,
 };
 use rand::Rng as _;
@@ -63,16 +64,19 @@ pub(super) async fn fetch_grants(mut caller: Caller<need::DeviceCommission>, Sta
     }
     let key = claim_key(&mut caller, &state).await?;
     let (person, now) = (caller.person().clone(), caller.now());
-    let held = grants::outstanding(caller.scope(), person.id, body.client_id, now.plus(SOON_OVER_MS)).await?.len();
+    let Some(sites) = covered(&person.sight) else {
+        return Ok(Json(Pack { grants: vec![], claim_key: STANDARD.encode(key.public().0), server_time: now }));
+    };
+    let held = fitting(grants::outstanding(caller.scope(), person.id, body.client_id, now.plus(SOON_OVER_MS)).await?, &sites).len();
     let missing = usize::try_from(body.count).unwrap_or(0).saturating_sub(held);
     for _ in 0..missing {
-        let grant = new_grant(&caller, &state, &key, body.client_id);
+        let grant = new_grant(&caller, &state, &key, body.client_id, sites.clone());
         let signed = grant.sign(key.signing());
         // What a device could not read must not leave the server: a public URL or trust anchor that is too long or odd.
         signed.read().map_err(|error| ApiError::internal(&format!("a grant of this server cannot be read: {error}")))?;
         grants::insert(caller.scope(), &grant, &person.name, &signed, now).await?;
     }
-    let pack = grants::outstanding(caller.scope(), person.id, body.client_id, now).await?;
+    let pack = fitting(grants::outstanding(caller.scope(), person.id, body.client_id, now).await?, &sites);
     if missing > 0 {
         let entry = Entry::new("grant.issue").target("person", person.id, &person.name);
         caller.audit(entry.detail(serde_json::json!({ "count": missing, "client_id": body.client_id }))).await?;
@@ -80,6 +84,23 @@ pub(super) async fn fetch_grants(mut caller: Caller<need::DeviceCommission>, Sta
     caller.commit().await?;
     let grants = pack.iter().map(|SignedGrant(bytes)| STANDARD.encode(bytes)).collect();
     Ok(Json(Pack { grants, claim_key: STANDARD.encode(key.public().0), server_time: now }))
+}
+
+/// The sites that the grants of a person with that sight are for; none named: everywhere. `None`: nothing.
+///
+/// A grant names so many sites at most; whoever works at more of them gets grants for everywhere.
+fn covered(sight: &Sight) -> Option<Vec<SiteId>> {
+    match sight {
+        Sight::All => Some(vec![]),
+        Sight::Sites(sites) if sites.is_empty() => None,
+        Sight::Sites(sites) if sites.len() > SITES_LIMIT => Some(vec![]),
+        Sight::Sites(sites) => Some(sites.iter().copied().collect()),
+    }
+}
+
+/// Those for just these sites. Others stay good for devices that hold them already, and are handed out no more.
+fn fitting(grants: Vec<SignedGrant>, sites: &[SiteId]) -> Vec<SignedGrant> {
+    grants.into_iter().filter(|signed| signed.read().is_ok_and(|grant| grant.sites == sites)).collect()
 }
 
 /// The tenant's claim key, made when it is first needed.
@@ -96,7 +117,7 @@ async fn claim_key(caller: &mut Caller<need::DeviceCommission>, state: &AppState
     Ok(key)
 }
 
-fn new_grant(caller: &Caller<need::DeviceCommission>, state: &AppState, key: &ClaimKey, client: ClientId) -> Grant {
+fn new_grant(caller: &Caller<need::DeviceCommission>, state: &AppState, key: &ClaimKey, client: ClientId, sites: Vec<SiteId>) -> Grant {
     Grant {
         tenant: caller.tenant(),
         id: state.new_id(),
@@ -106,7 +127,7 @@ fn new_grant(caller: &Caller<need::DeviceCommission>, state: &AppState, key: &Cl
         not_after: caller.now().plus(GRANT_MS),
         backend_url: state.settings.public_url.clone(),
         trust_anchor: state.settings.trust_anchor.clone(),
-        sites: Vec::new(),
+        sites,
         claim_key: key.public(),
     }
 }

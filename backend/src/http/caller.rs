@@ -287,7 +287,8 @@ const SITES: &str = "select site_id from person_site where tenant_id = $1 and pe
 
 /// What that person sees.
 async fn sight(scope: &mut Scope, row: &SessionRow) -> Result<Sight, ApiError> {
-    if row.sites == "all" {
+    // Who manages people sees everything; what was chosen for them before stands again when they no longer do.
+    if row.sites == "all" || Role::named(&row.role).is_some_and(|role| role.may(Permission::PersonManage)) {
         return Ok(Sight::All);
     }
     let sites: Vec<(Uuid,)> = scope.query(SITES).bind(row.person_id).all().await?;

@@ -85,7 +85,7 @@ pub async fn add_person(scope: &mut Scope, state: &AppState, by: By<'_>, new: Ne
     let name = rules::name(new.name).map_err(IdentityError::field("name"))?;
     rules::new_password(new.password, &[&name, &email]).map_err(IdentityError::field("password"))?;
     let hash = state.passwords.hash(new.password).await?;
-    let person = Person { id: state.new_id(), search_text: people::search_text(&name, &email), email, name, role: new.role, all_sites: true, created_at: state.now(), last_seen_at: None };
+    let person = Person { id: state.new_id(), search_text: people::search_text(&name, &email), email, name, role: new.role, all_sites: true, chosen_sites: false, created_at: state.now(), last_seen_at: None };
     if !people::insert(scope, &person, &hash).await? {
         return Err(IdentityError::PersonExists);
     }
@@ -156,6 +156,7 @@ pub async fn accept(visitor: &Visitor, token: &str, name: &str, password: &str) 
         name,
         role: invitation.role,
         all_sites: true,
+        chosen_sites: false,
         created_at: visitor.now,
         last_seen_at: None,
     };

@@ -42,9 +42,6 @@ pub async fn update(caller: &mut Managing, before: &Person, after: &Person) -> R
     if before.name != after.name {
         detail.insert("name".to_owned(), json!({ "from": before.name, "to": after.name }));
     }
-    if after.all_sites && !before.all_sites {
-        set_sites(caller, before, None).await?;
-    }
     if before.role != after.role {
         detail.insert("role".to_owned(), json!({ "from": before.role, "to": after.role }));
         take_back(caller, after, Some(after.role)).await?;
@@ -52,6 +49,11 @@ pub async fn update(caller: &mut Managing, before: &Person, after: &Person) -> R
             revoke_grants(caller, after).await?;
         }
         caller.scope().notify(Event::AccessChanged);
+        if after.all_sites != before.all_sites {
+            // They come to see other things: their apps have something to pull.
+            let seq = *caller.scope().next_seq(1).await?.end();
+            caller.scope().notify(Event::Changed { seq });
+        }
     }
     let entry = Entry::new("person.update").target("person", after.id, &after.name).detail(detail);
     Ok(caller.audit(entry.before(&facts(before)).after(&facts(after))).await?)

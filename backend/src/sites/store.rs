@@ -34,7 +34,7 @@ const LIST: &str = "
     where tenant_id = $1
       and (cast($2 as text) is null or search_text like $2 escape '\\')
       and (search_text, id) > ($3, $4)
-      and (exists (select 1 from person p where p.tenant_id = $1 and p.id = $6 and p.sites = 'all')
+      and (exists (select 1 from person p where p.tenant_id = $1 and p.id = $6 and (p.sites = 'all' or p.role in ('owner', 'admin')))
            or exists (select 1 from person_site v where v.tenant_id = $1 and v.person_id = $6 and v.site_id = site.id))
     order by search_text, id
     limit $5";

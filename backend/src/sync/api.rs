@@ -13,6 +13,7 @@ use omniot_shared::{
     roles::need,
     sync::{
         frame::MEDIA_TYPE,
+        rows::Scope as SyncScope,
         wire::{HelloRequest, HelloResponse, MAX_PUSH_BYTES, PROTOCOL, PullRequest, PushRequest, PushResponse, SCHEMA, VerifyRequest, VerifyResponse},
     },
 };
@@ -24,7 +25,7 @@ use crate::http::{ApiError, AppState, Caller, ErrorBody, Json, Reader, parse};
 #[utoipa::path(post, path = "/v1/sync/hello", operation_id = "greet_sync", tag = "sync", request_body = HelloRequest,
     responses((status = 200, body = HelloResponse), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody)))]
 pub async fn greet_sync(mut caller: Reader<need::Sync>, Json(hello): Json<HelloRequest>) -> Result<axum::Json<HelloResponse>, ApiError> {
-    let (now, person, scopes) = (caller.now(), caller.person().id, caller.person().sight.clone());
+    let (now, person, sight) = (caller.now(), caller.person().id, caller.person().sight.clone());
     let scope = caller.scope();
     // Somebody else's client is none of this person's: they start at nothing and are told on their first push.
     let client = store::client(scope, hello.client_id).await?.filter(|client| client.person == person);
@@ -39,7 +40,8 @@ pub async fn greet_sync(mut caller: Reader<need::Sync>, Json(hello): Json<HelloR
         epoch: store::epoch(scope).await?,
         seq: store::seq(scope).await?,
         min_retained_seq: store::min_retained(scope).await?,
-        scopes,
+        scopes: vec![SyncScope::Tenant],
+        sight,
         last_n: client.map_or(0, |client| client.last_n),
     }))
 }

@@ -122,7 +122,7 @@ impl Batch {
         let numbers = scope.next_seq(taken).await?;
         debug_assert_eq!(*numbers.end(), self.last.0, "one writer a tenant");
         self.write_sums(scope).await?;
-        self.write_rows(scope).await?;
+        self.write_rows(scope, at).await?;
         audit::append_all(scope, author, at, request_id, self.entries).await?;
         scope.notify(Event::Changed { seq: self.last.0 });
         Ok(self.last)
@@ -130,11 +130,8 @@ impl Batch {
 
     async fn write_sums(&self, scope: &mut Scope) -> Result<(), DbError> {
         let changed = || self.fate.iter().filter_map(|(key, alive)| Some((*key, self.facts.get(key)?, self.rows.get(key).filter(|_| *alive))));
-        // Nothing was at a site that this batch makes.
-        let made = |home: &SyncScope| matches!(home, SyncScope::Site(site) if self.facts.get(&(*site).into()).is_some_and(|facts| facts.stored.is_none()));
         let homes = changed().flat_map(|(_, facts, row)| facts.stored.map(|(home, _)| home).into_iter().chain(row.map(Row::home)));
-        let homes: BTreeSet<SyncScope> = homes.filter(|home| !made(home)).collect();
-        let mut sums = Sums::load(scope, homes).await?;
+        let mut sums = Sums::load(scope, homes.collect::<BTreeSet<_>>()).await?;
         for (key, facts, row) in changed() {
             if let Some((home, seq)) = facts.stored {
                 sums.remove(home, key, seq);
@@ -146,7 +143,7 @@ impl Batch {
         sums.save(scope).await
     }
 
-    async fn write_rows(&self, scope: &mut Scope) -> Result<(), DbError> {
+    async fn write_rows(&self, scope: &mut Scope, at: Millis) -> Result<(), DbError> {
         let mut lives: Vec<(Seq, &Row, &Stamps)> = Vec::with_capacity(self.fate.len());
         for (key, alive) in &self.fate {
             let Some(facts) = self.facts.get(key) else { continue };
@@ -156,20 +153,19 @@ impl Batch {
         }
         store::write(scope, &lives).await?;
         for (home, gone) in &self.left {
-            store::bury(scope, *home, *gone).await?;
+            store::bury(scope, *home, *gone, at).await?;
         }
-        // Only a device's id is derived, so only a device can come back from the dead.
-        let is_new = |key: &RowKey| key.table == Table::Device && self.facts.get(key).is_some_and(|facts| facts.stored.is_none());
-        let new_devices: Vec<_> = lives.iter().map(|(_, row, _)| row.key()).filter(is_new).map(|key| key.id).collect();
-        store::unbury(scope, Table::Device, &new_devices).await?;
         // Children before parents, and only what was there.
         for table in Table::ALL.into_iter().rev() {
             for (key, _) in self.fate.iter().filter(|(key, alive)| !**alive && key.table == table) {
                 if let Some((facts, (home, _))) = self.facts.get(key).and_then(|facts| Some((facts, facts.stored?))) {
-                    store::remove(scope, home, *key, facts.seq).await?;
+                    store::remove(scope, home, *key, facts.seq, at).await?;
                 }
             }
         }
-        Ok(())
+        if self.left.is_empty() && self.fate.values().all(|alive| *alive) {
+            return Ok(());
+        }
+        store::forget_departed(scope, at.plus(-store::TOMBSTONES_MS)).await
     }
 }

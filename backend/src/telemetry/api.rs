@@ -70,26 +70,24 @@ pub struct Tagged<T> {
     body: T,
     tag: String,
     is_known: bool,
-    /// Nothing of it can change any more.
-    is_final: bool,
 }
 
 impl<T> Tagged<T> {
-    fn new(body: T, tag: &str, is_final: bool, asked: &HeaderMap) -> Self {
+    fn new(body: T, tag: &str, asked: &HeaderMap) -> Self {
         // Weak: on its way it may be packed.
         let tag = format!("W/\"{tag}\"");
         let known = asked.get_all(header::IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok()).flat_map(|text| text.split(','));
         let is_known = known.map(str::trim).any(|known| known == "*" || known.trim_start_matches("W/") == tag.trim_start_matches("W/"));
-        Self { body, tag, is_known, is_final }
+        Self { body, tag, is_known }
     }
 }
 
 impl<T: Serialize> IntoResponse for Tagged<T> {
     fn into_response(self) -> Response {
-        let keep = if self.is_final { "private, max-age=2592000, immutable" } else { "private, no-cache" };
         let mut response = if self.is_known { StatusCode::NOT_MODIFIED.into_response() } else { axum::Json(self.body).into_response() };
         let headers = response.headers_mut();
-        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(keep));
+        // Asked for each time: the right to see it may end, however long it stays the same.
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
         // Who signs in next in the same browser gets nothing of what was kept.
         headers.append(header::VARY, HeaderValue::from_static("authorization, cookie"));
         if let Ok(tag) = HeaderValue::from_str(&self.tag) {
@@ -112,20 +110,20 @@ pub async fn list_device_telemetry(mut caller: Caller<need::DeviceRead>, Path(id
     let chunks: Vec<TelemetryChunk> = rows.iter().filter_map(|(hour, content)| opened(Millis(*hour), content, now)).collect();
     let parts: Vec<String> = chunks.iter().map(|chunk| format!("{} {} {}", chunk.hour.0, chunk.etag, chunk.sealed)).collect();
     let tag = etag(format!("{} {}", from.0, parts.join(",")).as_bytes());
-    Ok(Tagged::new(DeviceTelemetry { from, to, as_of: None, chunks }, &tag, false, &headers))
+    Ok(Tagged::new(DeviceTelemetry { from, to, as_of: None, chunks }, &tag, &headers))
 }
 
 /// Show what a device measured in one hour
 ///
-/// `hour` is when it began, in milliseconds. What is sealed may be kept for good.
+/// `hour` is when it began, in milliseconds. What is kept of it is asked for each time: the right to see it may have ended.
 #[utoipa::path(get, path = "/v1/devices/{id}/telemetry/{hour}", operation_id = "get_telemetry_chunk", tag = "devices", params(("id" = DeviceId, Path), ("hour" = i64, Path)),
     responses((status = 200, body = TelemetryChunk), (status = 304, description = "As `If-None-Match` says"), (status = 404, body = crate::http::ErrorBody)))]
 pub async fn get_telemetry_chunk(mut caller: Caller<need::DeviceRead>, Path((id, hour)): Path<(DeviceId, i64)>, headers: HeaderMap) -> Result<Tagged<TelemetryChunk>, TelemetryError> {
     seen(&mut caller, &[id]).await?.pop().ok_or(TelemetryError::NotFound)?;
     let content = store::content(caller.scope(), id, Millis(hour)).await?.ok_or(TelemetryError::NotFound)?;
     let chunk = opened(Millis(hour), &content, caller.now()).ok_or(TelemetryError::NotFound)?;
-    let (tag, is_sealed) = (format!("{}-{}", chunk.etag, u8::from(chunk.sealed)), chunk.sealed);
-    Ok(Tagged::new(chunk, &tag, is_sealed, &headers))
+    let tag = format!("{}-{}", chunk.etag, u8::from(chunk.sealed));
+    Ok(Tagged::new(chunk, &tag, &headers))
 }
 
 /// One that cannot be read is passed over, once in the log, rather than hiding all others.

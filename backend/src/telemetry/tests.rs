@@ -121,7 +121,7 @@ async fn the_same_heartbeat_again_late_or_out_of_order_leaves_the_same_chunks() 
 }
 
 #[tokio::test]
-async fn a_finished_hour_takes_late_readings_until_it_is_sealed_and_then_may_be_kept() {
+async fn a_finished_hour_takes_late_readings_until_it_is_sealed_and_then_stays() {
     for app in App::both().await {
         let plant = Plant::of(&app, "acme").await;
         let hour = hour_of(app.state.now());
@@ -138,7 +138,7 @@ async fn a_finished_hour_takes_late_readings_until_it_is_sealed_and_then_may_be_
         plant.tell(hour.plus(60_000), 3.0, &[]).await;
         let sealed = plant.viewer.get(&path).await;
         assert_eq!((&sealed.json()["sealed"], &sealed.json()["etag"]), (&json!(true), &late.json()["etag"]), "nothing was added");
-        assert_eq!(header_of(&sealed, header::CACHE_CONTROL), "private, max-age=2592000, immutable");
+        assert_eq!(header_of(&sealed, header::CACHE_CONTROL), "private, no-cache", "whoever keeps it asks whether they still may");
         assert_eq!(header_of(&sealed, header::VARY).split(", ").take(2).collect::<Vec<_>>(), ["authorization", "cookie"], "the next person in the browser gets none of it");
     }
 }

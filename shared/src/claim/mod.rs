@@ -18,7 +18,7 @@ mod seal;
 #[cfg(test)]
 mod tests;
 
-pub use grant::{Grant, Release, SignedGrant};
+pub use grant::{Grant, Release, SITES_LIMIT, SignedGrant};
 pub use proof::{Identity, Receipt, identify};
 pub use seal::{BadSignature, Domain, Fingerprint, PublicKey, contact_context, open, seal};
 

@@ -103,16 +103,23 @@ tables! {
     Attempt(Box<Attempt>, AttemptId) = "attempt";
 }
 
+impl Device {
+    /// The one scope in which it lives.
+    #[must_use]
+    pub fn home(&self) -> Scope {
+        self.site_id.map_or(Scope::Common, Scope::Site)
+    }
+}
+
 impl Row {
     /// The one scope in which it lives; never [`Scope::Tenant`].
     #[must_use]
     pub fn home(&self) -> Scope {
-        let at = |site: Option<SiteId>| site.map_or(Scope::Common, Scope::Site);
         match self {
             Self::Site(site) => Scope::Site(site.id),
             Self::Model(_) => Scope::Common,
-            Self::Device(device) => at(device.site_id),
-            Self::Attempt(attempt) => at(attempt.site_id),
+            Self::Device(device) => device.home(),
+            Self::Attempt(attempt) => attempt.site_id.map_or(Scope::Common, Scope::Site),
         }
     }
 }

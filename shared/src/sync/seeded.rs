@@ -38,6 +38,8 @@ pub enum Bug {
     SightNotCompared,
     /// 1: who sees only where a row came from is not told that it moved.
     MovesUnsaid,
+    /// 12: departures are forgotten, and cursors from before are taken for good.
+    ForgottenUnsaid,
     /// 10: rows out of sight stay until the next full pull.
     NothingNarrows,
 }

@@ -7,18 +7,18 @@
 
 use std::collections::BTreeSet;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::IgnoredAny};
 
 use super::{
     intent::Change,
     receipt::{Code, Refusal},
-    rows::{Rows, Scope},
+    rows::{RowKey, Rows, Scope},
 };
 use crate::ids::{SiteId, TenantId};
 
 /// What a person may see. On the wire a list of [`Scope`]s.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(from = "Vec<Scope>", into = "Vec<Scope>")]
+#[serde(from = "Vec<Told>", into = "Vec<Scope>")]
 pub enum Sight {
     /// The whole tenant.
     #[default]
@@ -67,28 +67,48 @@ impl Sight {
     }
 
     /// Whether a person with this sight may make `change` in front of `rows`: not at places that they do
-    /// not see. The record of an attempt is evidence of work that was done, wherever it was.
+    /// not see, and not for all places at once. The record of an attempt is evidence of work that was done,
+    /// wherever it was; what it does to its device is its rule's.
     ///
     /// # Errors
-    /// `not_allowed` for a new site, which would be out of sight at once; `no_longer_permitted`.
+    /// `not_allowed` for sites that are made (they would be out of sight at once) and for models (they are
+    /// everywhere's); `no_longer_permitted` where the thing itself is out of sight; what it names is not there then.
     pub fn judge(&self, change: &Change, tenant: TenantId, rows: &impl Rows) -> Result<(), Refusal> {
         if *self == Self::All || matches!(change, Change::AttemptRecord(_)) {
             return Ok(());
         }
-        if matches!(change, Change::SiteCreate(_)) {
-            return Err(Refusal::new(Code::NotAllowed, "somebody who works at chosen sites only cannot create another one"));
+        if matches!(change, Change::SiteCreate(_) | Change::ModelCreate(_) | Change::ModelUpdate(_)) {
+            return Err(Refusal::new(Code::NotAllowed, "somebody who works at chosen sites only cannot do this"));
         }
-        let hidden = change.touches(tenant).into_iter().filter_map(|key| rows.row(key)).any(|row| !self.covers(row.home()));
-        if hidden { Err(Refusal::new(Code::NoLongerPermitted, "this is at a site that you do not work at (any more)")) } else { Ok(()) }
+        let target = change.target(tenant);
+        let hidden = |key: &RowKey| rows.row(*key).is_some_and(|row| !self.covers(row.home()));
+        match change.touches(tenant).into_iter().filter(hidden).max_by_key(|key| *key == target) {
+            Some(key) if key == target => Err(Refusal::new(Code::NoLongerPermitted, "this is at a site that you do not work at (any more)")),
+            Some(_) => Err(Refusal { code: Code::NotFound, detail: "there is no such site".to_owned(), field: Some("site_id".to_owned()) }),
+            None => Ok(()),
+        }
     }
 }
 
-impl From<Vec<Scope>> for Sight {
-    fn from(scopes: Vec<Scope>) -> Self {
-        if scopes.contains(&Scope::Tenant) {
-            return Self::All;
+/// A scope as it came: a newer server may name kinds that this version does not know, and shows nothing of.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Told {
+    Known(Scope),
+    Unknown(IgnoredAny),
+}
+
+impl From<Vec<Told>> for Sight {
+    fn from(told: Vec<Told>) -> Self {
+        let mut sites = BTreeSet::new();
+        for scope in told {
+            match scope {
+                Told::Known(Scope::Tenant) => return Self::All,
+                Told::Known(Scope::Site(site)) => drop(sites.insert(site)),
+                Told::Known(Scope::Common) | Told::Unknown(_) => {}
+            }
         }
-        Self::Sites(scopes.into_iter().filter_map(|scope| if let Scope::Site(site) = scope { Some(site) } else { None }).collect())
+        Self::Sites(sites)
     }
 }
 
@@ -116,6 +136,7 @@ mod tests {
         }
         assert_eq!(serde_json::to_string(&sites([1])).unwrap(), r#"["common",{"site":"sit_00000000000000000000000000000001"}]"#);
         assert_eq!(serde_json::from_str::<Sight>("[]").unwrap(), sites([]), "an empty list is not everything");
+        assert_eq!(serde_json::from_str::<Sight>(r#"["common",{"galaxy":7},"moon"]"#).unwrap(), sites([]), "nor is what is not understood");
     }
 
     #[test]

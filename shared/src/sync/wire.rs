@@ -62,9 +62,12 @@ pub struct HelloResponse {
     pub seq: Seq,
     /// A cursor below this needs the whole scope again.
     pub min_retained_seq: Seq,
+    /// Always `tenant`: for apps of before there were sites to see or not, which read nothing else.
+    pub scopes: Vec<Scope>,
     /// What this person may hold.
+    #[serde(default)]
     #[schema(value_type = Vec<Scope>)]
-    pub scopes: Sight,
+    pub sight: Sight,
     /// The last number this client has a receipt for; 0 when it is new here.
     pub last_n: u64,
 }

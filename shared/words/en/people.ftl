@@ -17,7 +17,7 @@ people-lower-title = Lower your own role?
 people-lower-text = From { $from } to { $to }, at once. You cannot take it back yourself; somebody else has to raise you again.
 people-sites = Sites…
 people-sites-title = Where { $name } works
-people-sites-text = At chosen sites a person sees only these, what stands there, and what belongs to no site. It takes effect at once; apps remove the rest at their next contact.
+people-sites-text = At chosen sites a person sees only these, what stands there, and what belongs to no site. It takes effect at once. Apps remove the rest at their next contact; changes made there and not sent yet will be refused.
 people-sites-where = Works
 people-sites-all = Everywhere
 people-sites-some = At chosen sites only
@@ -28,6 +28,8 @@ people-sites-count = { $count ->
    *[other] { $count } sites chosen
 }
 people-chosen-sites = at chosen sites
+people-sites-none-title = No site at all for { $name }?
+people-sites-none-text = They will see only what belongs to no site, from now on.
 people-sessions = Sessions…
 people-sessions-title = Sessions of { $name }
 people-sessions-text = Ending them signs this person out everywhere at once.

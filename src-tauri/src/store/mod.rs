@@ -29,6 +29,7 @@ pub mod meta;
 pub mod replica;
 mod reserve;
 pub mod rows;
+pub mod scrub;
 #[cfg(test)]
 mod tests;
 pub mod window;
@@ -207,7 +208,7 @@ impl Store {
     /// with the next [`Store::refill`].
     pub fn settle(&self) {
         let writers = self.writers();
-        let moved = writers.pulled.query_row("pragma wal_checkpoint(truncate)", [], |row| Ok(row.get::<_, i64>(0)? == 0));
+        let moved = scrub::settle(&writers.pulled);
         if !matches!(moved, Ok(true)) {
             tracing::debug!(?moved, "the log was not moved into the replica now");
         }

@@ -184,6 +184,11 @@ impl Replica for Open<'_> {
         Ok(())
     }
 
+    fn remove_entry(&mut self, id: IntentId) -> Result<(), StoreError> {
+        self.0.prepare_cached("delete from outbox where id = ?1")?.execute([id.0.as_bytes()])?;
+        Ok(())
+    }
+
     fn forget_done_before(&mut self, at: Millis) -> Result<(), StoreError> {
         self.0.prepare_cached("delete from outbox where state = 'done' and done_at < ?1")?.execute([at.0])?;
         Ok(())

@@ -18,7 +18,7 @@ use super::{Failure, frames::Frames, on, pack, pushing::{Rename, push, rename}, 
 use crate::{
     accounts::Account,
     events::Event,
-    store::{StoreError, grants, replica::Open},
+    store::{StoreError, grants, replica::Open, scrub},
     transport::{Server, Trouble, Unreachable},
 };
 
@@ -73,7 +73,12 @@ pub async fn hello(account: &Account, server: &Server) -> Result<Met, Failure> {
     let answer: HelloResponse = server.fetch(Method::POST, "/v1/sync/hello", Some(&value(&hello)?)).await?;
     account.status.change(|status| status.clock_skew_ms = Some(answer.skew_ms));
     let met = Met { version: answer.server_version.clone(), schema: answer.schema, epoch: answer.epoch };
+    let sight = answer.sight.clone();
     let greeting = on(account, move |store| store.note(|db| client::greet(&mut Open(db), &answer))).await?;
+    // Whatever keeps this replica from pulling: what its person may not see any more goes now.
+    if on(account, { let sight = sight.clone(); move |store| store.read(|db| Ok(Open(db).meta()?.exceeds(&sight))) }).await? {
+        narrow(account, sight).await?;
+    }
     match greeting {
         Greeting::Known => {}
         Greeting::Forked => rename(account, Rename::Fork).await?,
@@ -125,7 +130,12 @@ pub async fn round(account: &Account, server: &Server, pace: &mut Pace) -> Resul
             pushed = push(account, server, &mut pace.most).await;
         }
         if pace.pulls {
+            let before = sight(account).await?;
             pull(account, server).await?;
+            if sight(account).await? != before {
+                // Grants are for the sites that their technician sees.
+                pace.grants_left = None;
+            }
         }
         if !pushed? {
             break;
@@ -137,6 +147,11 @@ pub async fn round(account: &Account, server: &Server, pace: &mut Pace) -> Resul
         Ok(())
     })
     .await
+}
+
+/// What the replica holds rows of.
+async fn sight(account: &Account) -> Result<Sight, Failure> {
+    on(account, |store| store.read(|db| Ok(Open(db).meta()?.sight))).await
 }
 
 /// Whether the replica has come as far as `seq`.
@@ -216,14 +231,17 @@ async fn publish(account: &Account, pull: Pull, checkpoint: Checkpoint, fresh: b
 async fn narrow(account: &Account, sight: Sight) -> Result<(), Failure> {
     tracing::info!(?sight, "this person sees less than before");
     on(account, move |store| {
-        store.note(|db| client::narrow(&mut Open(db), &sight))?;
-        // What was removed is overwritten in the file; in the log it would stand until that is full.
+        store.note(|db| {
+            scrub::wish(db)?;
+            client::narrow(&mut Open(db), &sight)
+        })?;
+        telemetry::forget_departed(store);
         store.settle();
         Ok(())
     })
     .await?;
     tell_data(account);
-    leave_departed(account).await
+    Ok(())
 }
 
 /// Puts what was received on the disk, unpublished. `None` when another pull was faster.
@@ -238,12 +256,12 @@ async fn stage(account: &Account, mut pull: Pull) -> Result<Option<Pull>, Failur
 /// What publishing came to. `false` when the pull must be done again.
 async fn take_note(account: &Account, published: Published, fresh: bool) -> Result<bool, Failure> {
     match published {
-        Published::Now { changes, .. } => {
+        Published::Now { changes, departed, .. } => {
             if changes > 0 {
                 tell_data(account);
                 leave_departed(account).await?;
             }
-            if changes > LARGE {
+            if changes > LARGE || departed {
                 on(account, |store| {
                     store.settle();
                     Ok(())

@@ -111,10 +111,10 @@ fn take_in(store: &Store, news: &TelemetryNews, asked: &[DeviceMark]) -> Result<
 
 /// Forgets what is old, departed or too much, and says what to ask for.
 fn prepare(store: &Store, now: Millis) -> Result<Vec<DeviceMark>, StoreError> {
+    forget_departed(store);
     if store.window.rests(now) {
         return Ok(Vec::new());
     }
-    forget_departed(store);
     let reporting = store.read(|db| window::reporting(db))?;
     store.window.write(|db| {
         window::forget_before(db, hour_of(now.plus(-WINDOW_MS)))?;

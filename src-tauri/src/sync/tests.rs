@@ -73,6 +73,6 @@ fn a_pull_on_a_full_disk_changes_nothing_and_succeeds_once_there_is_room() {
 
     store.limit_pages(1_000_000);
     let done = pull(&store, 200).unwrap();
-    assert_eq!(done, Published::Now { seq: Seq(200), changes: 200 });
+    assert_eq!(done, Published::Now { seq: Seq(200), changes: 200, departed: false });
     assert_eq!((shown(&store), store.read(|db| Open(db).outbox()).unwrap().len()), (201, 1), "the pulled rows, and the edit still on top");
 }

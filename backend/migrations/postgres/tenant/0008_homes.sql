@@ -31,7 +31,10 @@ create unique index device_model_by_seq on device_model (tenant_id, seq);
 create unique index device_by_seq on device (tenant_id, seq);
 create unique index attempt_by_seq on attempt (tenant_id, seq);
 create unique index tombstone_by_seq on tombstone (tenant_id, seq);
-create index tombstone_by_row on tombstone (tenant_id, table_name, id);
+-- When the row left; so long afterwards tombstones are kept (sync_state.min_retained_seq).
+alter table tombstone add column at bigint not null default 0;
+update tombstone set at = cast(extract(epoch from now()) as bigint) * 1000;
+
 -- For the first pull of somebody who sees few sites.
 create index device_by_home on device (tenant_id, scope, seq);
 create index attempt_by_home on attempt (tenant_id, scope, seq);

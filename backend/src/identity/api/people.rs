@@ -38,7 +38,7 @@ pub struct PersonRow {
 
 impl From<people::Person> for PersonRow {
     fn from(person: people::Person) -> Self {
-        let people::Person { id, email, name, role, all_sites, created_at, last_seen_at, search_text: _ } = person;
+        let people::Person { id, email, name, role, all_sites, chosen_sites: _, created_at, last_seen_at, search_text: _ } = person;
         Self { id, name, email, role, all_sites, created_at, last_seen_at }
     }
 }
@@ -90,8 +90,7 @@ pub async fn update_person(mut caller: Caller<need::PersonManage>, Path(id): Pat
         rules::may_change(caller.person().role, before.role, change, owners)?;
     }
     let after = people::Person { name: name.unwrap_or_else(|| before.name.clone()), role: patch.role.unwrap_or(before.role), ..before.clone() };
-    // Who manages people sees every site.
-    let after = people::Person { all_sites: after.all_sites || after.role.may(Permission::PersonManage), ..after };
+    let after = people::Person { all_sites: !after.chosen_sites || after.role.may(Permission::PersonManage), ..after };
     if after != before {
         team::update(&mut caller, &before, &after).await?;
         caller.commit().await?;

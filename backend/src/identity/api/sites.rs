@@ -31,7 +31,7 @@ pub struct PersonSites {
     responses((status = 200, body = PersonSites), (status = 404, body = crate::http::ErrorBody)))]
 pub async fn get_person_sites(mut caller: Caller<need::PersonManage>, Path(id): Path<PersonId>) -> Result<Json<PersonSites>, IdentityError> {
     let person = team::target(&mut caller, id).await?;
-    let sites = people::sites(caller.scope(), person.id).await?;
+    let sites = if person.all_sites { None } else { people::sites(caller.scope(), person.id).await? };
     Ok(Json(PersonSites { sites }))
 }
 

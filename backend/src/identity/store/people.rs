@@ -3,7 +3,7 @@
 use omniot_shared::{
     fold::fold,
     ids::{PersonId, SiteId},
-    roles::Role,
+    roles::{Permission, Role},
     time::Millis,
 };
 use uuid::Uuid;
@@ -25,6 +25,8 @@ pub struct Person {
     pub role: Role,
     /// Whether they see every site.
     pub all_sites: bool,
+    /// Whether sites were chosen for them; that has no effect while they manage people.
+    pub chosen_sites: bool,
     /// When they joined.
     pub created_at: Millis,
     /// The last request of any of their sessions.
@@ -48,12 +50,14 @@ struct Row {
 
 impl Row {
     fn person(self) -> Result<Person, DbError> {
+        let role = role(&self.role)?;
         Ok(Person {
             id: PersonId(self.id),
             email: self.email,
             name: self.name,
-            role: role(&self.role)?,
-            all_sites: self.sites == "all",
+            role,
+            all_sites: self.sites == "all" || role.may(Permission::PersonManage),
+            chosen_sites: self.sites != "all",
             created_at: Millis(self.created_at),
             last_seen_at: self.last_seen_at.max(self.last_used_at).map(Millis),
             search_text: self.search_text,

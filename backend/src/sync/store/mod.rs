@@ -14,11 +14,14 @@ mod sums;
 
 use std::collections::HashMap;
 
-use omniot_shared::sync::{
-    Checksum, Row, RowKey, Seq, Sight, SyncedRow, Table,
-    policy::Stamps,
-    rows::Scope as SyncScope,
-    wire::{Departure, Gone},
+use omniot_shared::{
+    sync::{
+        Checksum, Row, RowKey, Seq, Sight, SyncedRow, Table,
+        policy::Stamps,
+        rows::Scope as SyncScope,
+        wire::{Departure, Gone},
+    },
+    time::Millis,
 };
 use serde::{Deserialize, Serialize, de::IntoDeserializer as _, de::value::StrDeserializer};
 use sqlx::AssertSqlSafe;
@@ -64,7 +67,7 @@ trait Stored: crate::db::Row + Sized {
 const STAMPS: &str = "stamps";
 
 /// Sizes of many-row statements.
-const SIZES: [usize; 4] = [64, 16, 4, 1];
+const SIZES: [usize; 5] = [256, 64, 16, 4, 1];
 
 /// The rows at `keys`, as many of them as there are.
 ///
@@ -243,23 +246,45 @@ fn placeholders(first: usize, count: usize) -> String {
 }
 
 const BURY: &str = "
-    insert into tombstone (tenant_id, scope, table_name, id, seq, why) values ($1, $2, $3, $4, $5, $6)
-    on conflict (tenant_id, scope, table_name, id) do update set seq = excluded.seq, why = excluded.why";
+    insert into tombstone (tenant_id, scope, table_name, id, seq, why, at) values ($1, $2, $3, $4, $5, $6, $7)
+    on conflict (tenant_id, scope, table_name, id) do update set seq = excluded.seq, why = excluded.why, at = excluded.at";
 
 /// Notes that a row is no longer in `home`.
 ///
 /// # Errors
 /// Whatever the store says.
-pub async fn bury(scope: &mut Scope, home: SyncScope, gone: Gone) -> Result<(), DbError> {
+pub async fn bury(scope: &mut Scope, home: SyncScope, gone: Gone, at: Millis) -> Result<(), DbError> {
     let Gone { table, id, seq, why } = gone;
-    scope.query(BURY).bind(home.name()).bind(table.name()).bind(id).bind(seq.0).bind(name_of(why)?).execute().await.map(drop)
+    scope.query(BURY).bind(home.name()).bind(table.name()).bind(id).bind(seq.0).bind(name_of(why)?).bind(at).execute().await.map(drop)
+}
+
+/// How long a departure is told of. A replica that was away for longer gets everything anew.
+pub const TOMBSTONES_MS: i64 = 90 * 24 * 3_600_000;
+/// So many are looked at with each write that makes some: more than such a write mostly makes.
+const FORGET_AT_ONCE: i64 = 64;
+const OLDEST: &str = "select seq, at from tombstone where tenant_id = $1 order by seq limit $2";
+const FORGET: &str = "delete from tombstone where tenant_id = $1 and seq <= $2";
+const RETAIN_FROM: &str = "
+    insert into sync_state (tenant_id, epoch, min_retained_seq) values ($1, 1, $2)
+    on conflict (tenant_id) do update set min_retained_seq =
+        case when sync_state.min_retained_seq < excluded.min_retained_seq then excluded.min_retained_seq else sync_state.min_retained_seq end";
+
+/// Forgets departures of before `at`, some of them each time, and from which cursor on none is missing.
+///
+/// # Errors
+/// Whatever the store says.
+pub async fn forget_departed(scope: &mut Scope, at: Millis) -> Result<(), DbError> {
+    let oldest: Vec<(i64, i64)> = scope.query(OLDEST).bind(FORGET_AT_ONCE).all().await?;
+    let Some((last, _)) = oldest.into_iter().take_while(|(_, left)| *left < at.0).last() else { return Ok(()) };
+    scope.query(RETAIN_FROM).bind(last).execute().await?;
+    scope.query(FORGET).bind(last).execute().await.map(drop)
 }
 
 /// Deletes a row and leaves its tombstone.
 ///
 /// # Errors
 /// [`DbError::Reference`] when something still points to it; whatever else the store says.
-pub async fn remove(scope: &mut Scope, home: SyncScope, key: RowKey, seq: Seq) -> Result<(), DbError> {
+pub async fn remove(scope: &mut Scope, home: SyncScope, key: RowKey, seq: Seq, at: Millis) -> Result<(), DbError> {
     let table = match key.table {
         Table::Site => SiteRow::TABLE,
         Table::Model => ModelRow::TABLE,
@@ -267,20 +292,7 @@ pub async fn remove(scope: &mut Scope, home: SyncScope, key: RowKey, seq: Seq) -
         Table::Attempt => AttemptRow::TABLE,
     };
     scope.query(AssertSqlSafe(format!("delete from {table} where tenant_id = $1 and id = $2"))).bind(key.id).execute().await?;
-    bury(scope, home, Gone { table: key.table, id: key.id, seq, why: Departure::Deleted }).await
-}
-
-/// A row that lives was not deleted.
-///
-/// # Errors
-/// Whatever the store says.
-pub async fn unbury(scope: &mut Scope, table: Table, ids: &[Uuid]) -> Result<(), DbError> {
-    for part in parts(ids) {
-        let sql = format!("delete from tombstone where tenant_id = $1 and table_name = $2 and why = 'deleted' and id in ({})", placeholders(3, part.len()));
-        let query = scope.query(AssertSqlSafe(sql)).bind(table.name());
-        part.iter().fold(query, |query, id| query.bind(*id)).execute().await?;
-    }
-    Ok(())
+    bury(scope, home, Gone { table: key.table, id: key.id, seq, why: Departure::Deleted }, at).await
 }
 
 /// Up to `limit` departures out of sight in (`after`, `until`], in order of sequence. Whoever sees everything
@@ -338,7 +350,7 @@ mod tests {
     fn many_rows_take_few_statements() {
         let all: Vec<u32> = (0..500).collect();
         let sizes: Vec<usize> = parts(&all).iter().map(|part| part.len()).collect();
-        assert_eq!(sizes, [64, 64, 64, 64, 64, 64, 64, 16, 16, 16, 4]);
+        assert_eq!(sizes, [256, 64, 64, 64, 16, 16, 16, 4]);
         assert_eq!(parts(&all).concat(), all, "and lose none");
     }
 

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeSet;
 
+use base64::Engine as _;
 use omniot_shared::{
     entities::{Attempt, AttemptOutcome, Device, Security},
-    ids::{AttemptId, DeviceId, ModelId},
+    ids::{AttemptId, DeviceId, ModelId, PersonId},
     sync::{
         Code,
         intent::{DevicePatch, DeviceUpdate, NewDevice, NewModel},
@@ -178,13 +179,7 @@ async fn what_was_changed_at_a_site_that_was_taken_away_is_refused_and_evidence_
         place.tess.record(rename(hers));
         place.tess.record(rename(kept));
         let (serial, person) = (omniot_shared::ids::normal_serial(CANARY), place.tess.actor.id);
-        let attempt = Attempt {
-            id: app.state.new_id::<AttemptId>(), device_id: Some(hers), serial: Some(serial), site_id: Some(west), technician_id: person, technician_name: "Tess".into(),
-            client_id: place.tess.meta().client_id, app_version: "0".into(), os: "o".into(), radio: "virtual".into(), protocol: None, security: None, firmware: None,
-            identity_verified: true, rssi: None, mtu: None, steps: vec![], grant_id: None, receipt: None, epoch: None, network_name: None,
-            outcome: AttemptOutcome::Failed, cause: None, started_at: Millis(1), ended_at: Millis(2),
-        };
-        place.tess.record(Change::AttemptRecord(Box::new(attempt)));
+        place.tess.record(attempt(&app, person, hers, &serial, Some(west), None));
         place.show(Some(&[east])).await;
         let receipts = place.tess.push().await;
         let code = |receipt: &Receipt| receipt.outcome.refusal().map(|refusal| refusal.code);
@@ -194,6 +189,80 @@ async fn what_was_changed_at_a_site_that_was_taken_away_is_refused_and_evidence_
         let attempts = place.staff.actor.get("/v1/attempts").await.expect(200);
         assert_eq!(attempts["items"].as_array().map(Vec::len), Some(1), "the record of the work is there");
         assert_eq!(place.tess.actor.get("/v1/attempts").await.expect(200)["items"], json!([]), "and is seen by who sees the site");
+    }
+}
+
+/// The record of a success.
+fn attempt(app: &App, person: PersonId, device: DeviceId, serial: &str, site_id: Option<SiteId>, epoch: Option<u32>) -> Change {
+    Change::AttemptRecord(Box::new(Attempt {
+        id: app.state.new_id::<AttemptId>(), device_id: Some(device), serial: Some(serial.to_owned()), site_id, technician_id: person, technician_name: "Tess".into(),
+        client_id: app.state.new_id(), app_version: "0".into(), os: "o".into(), radio: "virtual".into(), protocol: None, security: None, firmware: Some("forged".into()),
+        identity_verified: true, rssi: None, mtu: None, steps: vec![], grant_id: None, receipt: None, epoch, network_name: None,
+        outcome: AttemptOutcome::Succeeded, cause: None, started_at: Millis(1), ended_at: Millis(2),
+    }))
+}
+
+#[tokio::test]
+async fn a_record_moves_no_device_into_sight_or_out_of_it() {
+    for app in App::both().await {
+        let mut place = Place::of(&app).await;
+        place.tess_pulls().await;
+        let (hidden, seen, person) = (place.device(CANARY), place.device("E-1"), place.tess.actor.id);
+        let before = place.staff.actor.get(&format!("/v1/devices/{hidden}")).await.expect(200);
+        for (device, serial, site) in [(hidden, CANARY, Some(place.east)), (hidden, CANARY, None), (seen, "E-1", Some(place.west))] {
+            let change = attempt(&app, person, device, &omniot_shared::ids::normal_serial(serial), site, Some(u32::MAX));
+            place.tess.record(change);
+            assert_eq!(place.tess.push().await[0].outcome, Outcome::Applied, "the evidence is kept");
+        }
+        assert_eq!(place.staff.actor.get(&format!("/v1/devices/{hidden}")).await.expect(200), before, "{}: nothing of it changed", app.engine);
+        assert_eq!(place.staff.actor.get(&format!("/v1/devices/{seen}")).await.expect(200)["site_id"], json!(place.east));
+        place.tess_pulls().await;
+        assert_eq!(place.tess_serials(), serials(["E-1", "N-1"]));
+        let attempts = place.tess.actor.get("/v1/attempts").await.expect(200).to_string();
+        assert!(!attempts.contains(&format!("device {CANARY}")), "the name of a device out of sight: {attempts}");
+    }
+}
+
+#[tokio::test]
+async fn evidence_of_a_site_that_is_made_later_counts_in_its_checksum() {
+    for app in App::both().await {
+        let mut place = Place::of(&app).await;
+        let oz = place.tenant.person(Role::Operator).await;
+        let mut tablet = Tablet::for_actor(&place.tenant, oz.clone(), Role::Operator);
+        tablet.sync().await;
+        let site = tablet.new_site("Made offline");
+        tablet.record(attempt(&app, oz.id, place.device("N-1"), "N-1", Some(site), None));
+        place.staff.actor.put(&format!("/v1/people/{}/sites", oz.id), json!({"sites": []})).await.expect(200);
+        let receipts = tablet.push().await;
+        assert_eq!(receipts.iter().map(|receipt| receipt.outcome.is_accepted()).collect::<Vec<_>>(), [false, true]);
+        place.staff.actor.put(&format!("/v1/people/{}/sites", oz.id), json!({"sites": null})).await.expect(200);
+        let refused = receipts[0].intent_id;
+        tablet.pull().await;
+        client::retry(&mut tablet.store, refused, app.state.new_id(), app.state.now()).expect("memory never fails").expect("it needs attention").expect("it is allowed");
+        tablet.push().await;
+        db_checksum_holds(&place.tenant).await;
+        place.show(Some(&[site])).await;
+        place.tess_pulls().await;
+        assert!(place.tess.site(site).is_some(), "{}", app.engine);
+    }
+}
+
+#[tokio::test]
+async fn grants_are_for_the_sites_of_their_technician() {
+    for app in App::both().await {
+        let place = Place::of(&app).await;
+        let ask = || place.tess.actor.post("/v1/grants", json!({"client_id": place.tess.meta().client_id, "count": 3}));
+        let sites = |pack: &Value| -> Vec<Vec<SiteId>> {
+            let packed = pack["grants"].as_array().expect("grants").iter().map(|grant| base64::engine::general_purpose::STANDARD.decode(grant.as_str().expect("text")).expect("base64"));
+            packed.map(|bytes| omniot_shared::claim::SignedGrant(bytes).read().expect("a grant").sites).collect()
+        };
+        assert_eq!(sites(&ask().await.expect(200)), vec![vec![place.east]; 3], "{}", app.engine);
+        place.show(Some(&[place.west])).await;
+        assert_eq!(sites(&ask().await.expect(200)), vec![vec![place.west]; 3], "those for the other site are handed out no more");
+        place.show(Some(&[])).await;
+        assert_eq!(sites(&ask().await.expect(200)), Vec::<Vec<SiteId>>::new());
+        place.show(None).await;
+        assert_eq!(sites(&ask().await.expect(200)), vec![Vec::<SiteId>::new(); 3], "everywhere");
     }
 }
 
@@ -214,7 +283,11 @@ async fn rest_shows_and_changes_what_is_in_sight_only() {
         }
         assert_eq!(oz.patch(&format!("/v1/devices/{hidden}"), json!({"name": "x"})).await.refusal(), (404, "not_found".to_owned()));
         assert_eq!(oz.patch(&format!("/v1/sites/{}", place.west), json!({"name": "x"})).await.refusal(), (404, "not_found".to_owned()));
-        assert_eq!(oz.patch(&format!("/v1/devices/{seen}"), json!({"site_id": place.west})).await.status, 404, "nor moved to where it is not seen");
+        let (there, nowhere) = (json!({"site_id": place.west}), json!({"site_id": app.state.new_id::<SiteId>()}));
+        let moved = oz.patch(&format!("/v1/devices/{seen}"), there).await.refusal();
+        assert_eq!(moved, oz.patch(&format!("/v1/devices/{seen}"), nowhere).await.refusal(), "out of sight is as not there");
+        assert_eq!(moved, (422, "invalid_field".to_owned()));
+        assert_eq!(oz.patch(&format!("/v1/models/{}", place.model), json!({"min_security": "sec1"})).await.refusal(), (403, "not_allowed".to_owned()), "models are everywhere's");
         assert_eq!(oz.post("/v1/sites", json!({"name": "Mine", "time_zone": "UTC"})).await.refusal(), (403, "not_allowed".to_owned()));
         assert_eq!(oz.patch(&format!("/v1/devices/{seen}"), json!({"name": "East one"})).await.expect(200)["name"], json!("East one"));
         let twin = json!({"serial": CANARY, "name": "twin", "model_id": place.model, "site_id": place.east});
@@ -240,11 +313,16 @@ async fn the_sites_of_a_person_are_chosen_by_those_who_manage_people() {
         let listed = staff.get("/v1/people?limit=100").await.expect(200);
         let flags: Vec<_> = listed["items"].as_array().expect("people").iter().map(|person| (person["id"] == json!(tess), person["all_sites"].as_bool())).collect();
         assert!(flags.contains(&(true, Some(false))) && !flags.contains(&(false, Some(false))), "{listed}");
-        // Whoever comes to manage people sees everything.
-        assert_eq!(staff.patch(&format!("/v1/people/{tess}"), json!({"role": "admin"})).await.expect(200)["all_sites"], json!(true));
+        // Whoever manages people sees everything, for as long as they do.
+        let hers = format!("/v1/people/{tess}");
+        let role = |role: &str| staff.patch(&hers, json!({"role": role}));
+        assert_eq!(role("admin").await.expect(200)["all_sites"], json!(true));
         assert_eq!(staff.get(&path(tess)).await.expect(200), json!({"sites": null}));
+        assert_eq!(place.tess.actor.get(&format!("/v1/sites/{}", place.west)).await.status, 200);
+        assert_eq!(role("technician").await.expect(200)["all_sites"], json!(false), "a day as an admin lifts nothing");
+        assert_eq!(place.tess.actor.get(&format!("/v1/sites/{}", place.west)).await.status, 404);
         let audit = staff.get("/v1/audit?limit=100").await.expect(200).to_string();
-        assert_eq!(audit.matches(r#""person.sites""#).count(), 2, "{audit}");
+        assert_eq!(audit.matches(r#""person.sites""#).count(), 1, "{audit}");
     }
 }
 
@@ -262,5 +340,43 @@ async fn checksums_that_were_never_kept_are_those_of_the_rows() {
         db_checksum_holds(&place.tenant).await;
         place.tess_pulls().await;
         assert_eq!(place.tess_serials(), serials(["E-1", "E-9", "N-1"]));
+    }
+}
+
+#[tokio::test]
+async fn who_was_away_for_four_months_gets_everything_anew_and_keeps_their_work() {
+    const DAY: i64 = 24 * 3_600_000;
+    for app in App::both().await {
+        let mut place = Place::of(&app).await;
+        let (east, west) = (place.east, place.west);
+        place.tess_pulls().await;
+        let seen = place.device("E-1");
+        place.move_to("E-1", west).await;
+        app.pass(89 * DAY);
+        place.move_to("N-1", west).await;
+        let tombstones = async |tenant: &Tenant| {
+            let mut scope = tenant.db_write().await;
+            scope.query("select count(*) from tombstone where tenant_id = $1").one::<(i64,)>().await.expect("a count").0
+        };
+        assert_eq!(tombstones(&place.tenant).await, 2, "{}: both are told of", app.engine);
+        // Tess changes the device that has left her sight, without knowing it.
+        let patch = DevicePatch { name: Patch::Set("renamed long ago".into()), ..DevicePatch::default() };
+        place.tess.record(Change::DeviceUpdate(DeviceUpdate { id: seen, patch }));
+        app.pass(31 * DAY);
+        // Sessions have ended meanwhile; both sign in again.
+        let (tess, staff) = (place.tenant.session_of(&place.tess.actor).await, place.tenant.session_of(&place.staff.actor).await);
+        (place.tess.actor, place.staff.actor) = (tess, staff);
+        place.move_to(CANARY, east).await;
+        assert_eq!(tombstones(&place.tenant).await, 2, "the oldest one is forgotten");
+        let receipts = place.tess.push().await;
+        assert!(receipts[0].outcome.refusal().is_some(), "{receipts:?}");
+        let pull = Pull::begin(&place.tess.store).expect("memory never fails");
+        let reply = place.tess.actor.post("/v1/sync/pull", json!(pull.request())).await;
+        assert!(matches!(frames(&reply.bytes).first(), Some(Frame::Begin(begin)) if begin.fresh), "its cursor is of no use");
+        place.tess.take(pull, &frames(&reply.bytes)).expect("it is whole");
+        assert_eq!(place.tess_serials(), serials([CANARY]), "{}", app.engine);
+        assert_eq!(place.tess.store.entries().filter(|entry| entry.state.name() == "attention").count(), 1, "the work stands under attention");
+        assert!(matches!(place.staff.pull().await, Published::Now { .. }));
+        db_checksum_holds(&place.tenant).await;
     }
 }

@@ -115,6 +115,11 @@ impl Replica for Memory {
         Ok(())
     }
 
+    fn remove_entry(&mut self, id: IntentId) -> Result<(), Infallible> {
+        self.entries.retain(|_, entry| entry.intent.id != id);
+        Ok(())
+    }
+
     fn forget_done_before(&mut self, at: Millis) -> Result<(), Infallible> {
         self.entries.retain(|_, entry| !matches!(entry.state, State::Done { at: done, .. } if done < at));
         Ok(())

@@ -136,6 +136,13 @@ impl Meta {
         self.staged.as_ref().map_or((self.epoch, self.cursor, &self.sight), |staged| (staged.epoch, staged.cursor, &staged.sight))
     }
 
+    /// Whether something here, shown or staged, may not be seen with that sight.
+    #[must_use]
+    pub fn exceeds(&self, sight: &Sight) -> bool {
+        let staged = self.staged.as_ref().map(|staged| &staged.sight);
+        [Some(&self.sight), staged].into_iter().flatten().any(|held| !sight.includes(held))
+    }
+
     /// Who makes the changes of this replica.
     #[must_use]
     pub const fn actor(&self, at: Millis) -> Actor<'_> {
@@ -305,6 +312,9 @@ pub trait Replica {
     /// Inserts or replaces an intent, by its id.
     #[allow(clippy::missing_errors_doc)]
     fn save_entry(&mut self, entry: &Entry) -> Result<(), Self::Error>;
+    /// Forgets an intent, by its id.
+    #[allow(clippy::missing_errors_doc)]
+    fn remove_entry(&mut self, id: crate::ids::IntentId) -> Result<(), Self::Error>;
     /// Forgets the intents that are [`State::Done`] since before `at`.
     #[allow(clippy::missing_errors_doc)]
     fn forget_done_before(&mut self, at: Millis) -> Result<(), Self::Error>;

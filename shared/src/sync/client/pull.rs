@@ -3,7 +3,7 @@
 //! Nothing that a reader sees changes before [`publish`], which does rows, departures, cursor,
 //! checksum and rebase in one transaction. Deliberately not here: reading the network.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 #[cfg(test)]
 use crate::sync::seeded::{Bug, commit_here, is};
@@ -11,6 +11,7 @@ use super::{Delta, KEEP_ACKNOWLEDGED_MS, Meta, Replica, StagedMeta, rebase};
 use crate::{
     sync::{
         checksum::Checksum,
+        intent::Change,
         rows::{RowKey, Scope, Seq},
         sight::Sight,
         wire::{Begin, Checkpoint, Cursor, Frame, PullRequest, SCHEMA},
@@ -114,7 +115,8 @@ impl Pull {
         if begin.from != start || begin.to < begin.from || (!begin.fresh && is_other) {
             return Err(PullError::WrongStart);
         }
-        let narrows = !begin.scopes.includes(&self.held);
+        let staged = self.resumes.as_ref().map(|staged| &staged.sight);
+        let narrows = [Some(&self.held), staged].into_iter().flatten().any(|held| !begin.scopes.includes(held));
         #[cfg(test)]
         let narrows = narrows && !is(Bug::NothingNarrows);
         self.reached = start;
@@ -196,6 +198,8 @@ pub enum Published {
         seq: Seq,
         /// Changes that came.
         changes: usize,
+        /// Whether rows, or what was staged of them, went.
+        departed: bool,
     },
     /// The rows would not be those of the server: nothing was published, and the next pull brings
     /// the whole scope anew. Worth a report, with both digests.
@@ -242,7 +246,8 @@ pub fn publish<R: Replica>(replica: &mut R, pull: Pull, checkpoint: &Checkpoint,
     if pull.is_fresh(&begin) {
         replica.remove_all()?;
     }
-    let changes = lay_down(replica, &pull)?;
+    let (changes, gone) = lay_down(replica, &pull)?;
+    let departed = gone || pull.is_fresh(&begin) && meta.epoch != 0;
     replica.clear_staged()?;
     rebase::settle(replica, checkpoint.seq, now)?;
     meta.sight = begin.scopes;
@@ -253,7 +258,7 @@ pub fn publish<R: Replica>(replica: &mut R, pull: Pull, checkpoint: &Checkpoint,
     meta.checksum = ours;
     meta.synced_at = Some(now);
     replica.save_meta(&meta)?;
-    Ok(Published::Now { seq: checkpoint.seq, changes })
+    Ok(Published::Now { seq: checkpoint.seq, changes, departed })
 }
 
 /// The checksum that the server rows would have after this pull.
@@ -307,14 +312,15 @@ fn each<R: Replica>(replica: &R, pull: &Pull, mut visit: impl FnMut(&R, &Delta) 
     pull.deltas.iter().try_for_each(|delta| visit(replica, delta))
 }
 
-fn lay_down<R: Replica>(replica: &mut R, pull: &Pull) -> Result<usize, R::Error> {
-    let mut count = pull.deltas.len();
+fn lay_down<R: Replica>(replica: &mut R, pull: &Pull) -> Result<(usize, bool), R::Error> {
+    let (mut count, mut gone) = (pull.deltas.len(), pull.deltas.iter().any(is_gone));
     if pull.resumes.is_some() {
         let mut skip = 0;
         loop {
             let chunk = replica.staged(skip, CHUNK)?;
             skip += chunk.len();
             chunk.iter().try_for_each(|delta| lay(replica, delta))?;
+            gone |= chunk.iter().any(is_gone);
             if chunk.len() < CHUNK {
                 break;
             }
@@ -322,7 +328,11 @@ fn lay_down<R: Replica>(replica: &mut R, pull: &Pull) -> Result<usize, R::Error>
         count += skip;
     }
     pull.deltas.iter().try_for_each(|delta| lay(replica, delta))?;
-    Ok(count)
+    Ok((count, gone))
+}
+
+const fn is_gone(delta: &Delta) -> bool {
+    matches!(delta, Delta::Gone(_))
 }
 
 fn lay<R: Replica>(replica: &mut R, delta: &Delta) -> Result<(), R::Error> {
@@ -345,20 +355,72 @@ pub fn start_afresh<R: Replica>(replica: &mut R) -> Result<(), R::Error> {
     replica.save_meta(&meta)
 }
 
-/// This person sees less than before: rows that are out of sight go at once, with what was staged. The
-/// outbox stays; the server has the last word about what it says of such rows.
+/// This person sees less than before: rows that are out of sight go at once, with what was staged and what
+/// was done to such rows and has its last word. What has none stays in the outbox, for the server to speak
+/// it; and records of attempts stay: they are their author's.
 ///
 /// # Errors
 /// Whatever the store says; roll back.
 pub fn narrow<R: Replica>(replica: &mut R, sight: &Sight) -> Result<(), R::Error> {
     let mut meta = replica.meta()?;
     rebase::lay_bare(replica)?;
-    for (key, seq) in replica.remove_hidden(sight)? {
-        meta.checksum.remove(key, seq);
+    let hidden = replica.remove_hidden(sight)?;
+    for (key, seq) in &hidden {
+        meta.checksum.remove(*key, *seq);
+    }
+    let hidden: HashSet<RowKey> = hidden.into_iter().map(|(key, _)| key).collect();
+    for entry in replica.acknowledged()? {
+        let change = &entry.intent.change;
+        if hidden.contains(&change.target(meta.tenant)) && !matches!(change, Change::AttemptRecord(_)) {
+            replica.remove_entry(entry.intent.id)?;
+        }
     }
     replica.clear_staged()?;
     meta.staged = None;
     meta.sight = meta.sight.and(sight);
     rebase::show_again(replica, &meta)?;
     replica.save_meta(&meta)
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::{
+        entities::Site,
+        ids::{ClientId, PersonId, SiteId, TenantId},
+        roles::Role,
+        sync::{client::Memory, rows::SyncedRow},
+    };
+
+    fn sites(numbers: &[u128]) -> Sight {
+        Sight::Sites(numbers.iter().map(|n| SiteId(Uuid::from_u128(*n))).collect())
+    }
+
+    fn begin(scopes: Sight, to: i64) -> Frame {
+        Frame::Begin(Begin { scope: Scope::Tenant, scopes, epoch: 1, from: Seq(0), to: Seq(to), fresh: true, server_time: Millis(0) })
+    }
+
+    fn row(n: u128) -> SyncedRow {
+        let site = Site { id: SiteId(Uuid::from_u128(n)), name: "s".into(), address: None, time_zone: "UTC".into(), note: None, created_at: Millis(0) };
+        SyncedRow { seq: Seq(i64::try_from(n).unwrap()), row: site.into() }
+    }
+
+    #[test]
+    fn what_was_staged_of_a_right_that_has_gone_since_goes_with_it() {
+        let id = Uuid::from_u128;
+        let mut store = Memory::new(Meta { epoch: 1, cursor: Seq(1), sight: sites(&[1]), ..Meta::new(ClientId(id(1)), TenantId(id(2)), PersonId(id(3)), Role::Viewer) });
+        let Ok(mut pull) = Pull::begin(&store);
+        assert_eq!(pull.take(begin(sites(&[1, 2]), 9)), Ok(Step::More), "more than before: nothing goes");
+        assert_eq!(pull.take(Frame::Rows(vec![row(1), row(2)])), Ok(Step::More));
+        let Ok(staged) = stage(&mut store, &mut pull);
+        assert!(staged && store.meta().unwrap().exceeds(&sites(&[1])));
+        // Cut off here; when the next pull begins, the second site is taken away again.
+        let Ok(mut pull) = Pull::begin(&store);
+        assert_eq!(pull.take(begin(sites(&[1]), 10)), Ok(Step::Narrow));
+        let Ok(()) = narrow(&mut store, pull.sight().unwrap());
+        assert_eq!(store.staged(0, 10).unwrap(), []);
+        assert!(!store.meta().unwrap().exceeds(&sites(&[1])));
+    }
 }

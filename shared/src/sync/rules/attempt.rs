@@ -11,7 +11,8 @@ use crate::{
     ids::DeviceId,
     sync::{
         receipt::{Code, Refusal},
-        rows::Rows,
+        rows::{Rows, Scope},
+        sight::Sight,
     },
     time::Millis,
 };
@@ -26,7 +27,7 @@ const TERM: usize = 120;
 const RECEIPT: usize = 2_000;
 
 pub fn record(attempt: &Attempt, actor: &Actor<'_>, rows: &impl Rows) -> Result<Vec<RowChange>, Refusal> {
-    let Who::Person { id: person, .. } = actor.who else {
+    let Who::Person { id: person, sight, .. } = actor.who else {
         return Err(Refusal::new(Code::NotAllowed, "only a person records an attempt"));
     };
     if attempt.technician_id != person {
@@ -40,22 +41,22 @@ pub fn record(attempt: &Attempt, actor: &Actor<'_>, rows: &impl Rows) -> Result<
         Some(_) => return Err(Refusal::new(Code::AppendOnly, "this attempt is recorded already, with other content")),
         None => {}
     }
-    let of_device = of_device(&attempt, rows);
+    let of_device = of_device(&attempt, sight, rows);
     let mut changes = vec![RowChange::Put(Box::new(attempt).into())];
     changes.extend(of_device);
     Ok(changes)
 }
 
-/// A success is news about its device, unless that is retired or holds a higher epoch. The epoch
-/// itself is not taken from here: only the device's own claim shows a receipt that was verified,
+/// A success is news about its device, unless that is retired, holds a higher epoch, or stands where the
+/// person does not see it; nor does a record bring it to where they do not. The epoch itself is not taken from here: only the device's own claim shows a receipt that was verified,
 /// and a number made up in a record would make that claim stale for ever.
-fn of_device(attempt: &Attempt, rows: &impl Rows) -> Option<RowChange> {
-    let old = rows.device(attempt.device_id?)?;
+fn of_device(attempt: &Attempt, sight: &Sight, rows: &impl Rows) -> Option<RowChange> {
+    let old = rows.device(attempt.device_id?).filter(|device| sight.covers(device.home()))?;
     let epoch = attempt.epoch.unwrap_or(old.epoch);
     if attempt.outcome != AttemptOutcome::Succeeded || old.state == DeviceState::Retired || epoch < old.epoch {
         return None;
     }
-    let site = attempt.site_id.filter(|site| rows.site(*site).is_some());
+    let site = attempt.site_id.filter(|site| rows.site(*site).is_some() && sight.covers(Scope::Site(*site)));
     let new = Device { epoch: old.epoch, ..device::taken_over(old, epoch, site, attempt.firmware.clone()) };
     (new != *old).then(|| RowChange::Put(new.into()))
 }

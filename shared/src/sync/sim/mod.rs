@@ -1,8 +1,8 @@
 //! The whole protocol in memory: a server, a few tablets, and a network that loses, repeats,
-//! reorders and cuts; tablets crash inside any transaction, and people come to see other sites than before.
-//! After every step the invariants 2–4 and 6–10 of docs/SYNC.md hold, at rest 1 and 5 too (`invariants.rs`, by number).
+//! reorders and cuts; tablets crash inside any transaction, people come to see other sites than before, and departures are forgotten.
+//! After every step the invariants 2–4 and 6–10 of docs/SYNC.md hold, at rest 1, 5, 11 and 12 too (`invariants.rs`, by number).
 //!
-//! Deliberately not here: HTTP, SQL and zstd (`backend/src/sync/tests`), compaction (`protocol`).
+//! Deliberately not here: HTTP, SQL and zstd (`backend/src/sync/tests`).
 
 mod invariants;
 mod server;
@@ -111,6 +111,7 @@ fn each_seeded_bug_is_caught() {
         Bug::SightNotCompared,
         Bug::MovesUnsaid,
         Bug::NothingNarrows,
+        Bug::ForgottenUnsaid,
     ] {
         let caught = schedules_until_caught(Some(bug), SEED, 3_000);
         assert!(caught.is_some(), "{bug:?} was not caught in 3,000 schedules");

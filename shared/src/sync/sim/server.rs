@@ -39,6 +39,8 @@ pub struct Server {
     stamps: HashMap<RowKey, Stamps>,
     /// By the home that was left.
     gone: BTreeMap<(Scope, RowKey), Gone>,
+    /// Below this, departures were forgotten.
+    min_retained: Seq,
     /// Of what each person may see, since which sequence.
     pub sights: HashMap<PersonId, (Seq, Sight)>,
     last_n: HashMap<ClientId, u64>,
@@ -63,6 +65,7 @@ impl Server {
             rows: BTreeMap::new(),
             stamps: HashMap::new(),
             gone: BTreeMap::new(),
+            min_retained: Seq(0),
             sights: HashMap::new(),
             last_n: HashMap::new(),
             receipts: BTreeMap::new(),
@@ -86,6 +89,14 @@ impl Server {
         self.seq = Seq(self.seq.0 + 1);
         self.history.insert(self.seq, self.rows.clone());
         self.sights.insert(person, (self.seq, sight));
+    }
+
+    /// Forgets every departure there was.
+    pub fn compact(&mut self) {
+        self.gone.clear();
+        if !seeded::is(Bug::ForgottenUnsaid) {
+            self.min_retained = self.seq;
+        }
     }
 
     /// What the person behind that client may see.
@@ -132,7 +143,6 @@ impl Server {
                     }
                     let stamps = self.stamps.remove(&key).unwrap_or_default();
                     self.stamps.insert(key, stamped(stamps, old.as_ref().map(|old| &old.row), &row, edit, self.seq));
-                    self.gone.retain(|(_, gone), departed| *gone != key || departed.why == Departure::LeftScope);
                     self.rows.insert(key, SyncedRow { seq: self.seq, row });
                 }
                 RowChange::Remove(key) => {
@@ -232,7 +242,7 @@ impl Server {
         let cursor = request.cursors.first().map_or(Seq(0), |cursor| cursor.seq);
         let sight = if seeded::is(Bug::EverybodySeesAll) { Sight::All } else { self.sight_of(request.client_id) };
         let same = request.scopes == sight || seeded::is(Bug::SightNotCompared) && sight.includes(&request.scopes);
-        let useful = request.epoch == 1 && cursor > Seq(0) && cursor <= self.seq && same;
+        let useful = request.epoch == 1 && cursor > Seq(0) && cursor <= self.seq && cursor >= self.min_retained && same;
         let from = if useful { cursor } else { Seq(0) };
         let seen = self.seen(&sight);
         let checksum = Checksum::of(seen.values().map(|synced| (synced.row.key(), synced.seq)));

@@ -206,6 +206,7 @@ impl Replica for Tx {
     fn entry(&self, id: IntentId) -> Result<Option<Entry>, Crash> { read!(self.inner.entry(id)) }
     fn acknowledged(&self) -> Result<Vec<Entry>, Crash> { read!(self.inner.acknowledged()) }
     fn save_entry(&mut self, entry: &Entry) -> Result<(), Crash> { write!(self, self.inner.save_entry(entry)) }
+    fn remove_entry(&mut self, id: IntentId) -> Result<(), Crash> { write!(self, self.inner.remove_entry(id)) }
     fn forget_done_before(&mut self, at: Millis) -> Result<(), Crash> { write!(self, self.inner.forget_done_before(at)) }
     fn stage(&mut self, deltas: &[Delta]) -> Result<(), Crash> { write!(self, self.inner.stage(deltas)) }
     fn staged(&self, skip: usize, limit: usize) -> Result<Vec<Delta>, Crash> { read!(self.inner.staged(skip, limit)) }

@@ -51,6 +51,8 @@ pub enum Event {
     ChangeRole { tablet: u8, demoted: bool },
     /// What that tablet's person sees: everything, or every site whose bit is set.
     Show { tablet: u8, sites: Option<u8> },
+    /// Departures of before now are forgotten.
+    Compact,
     /// The server does not know this kind for now.
     Forget(Option<u8>),
     Push(u8),
@@ -85,6 +87,7 @@ pub fn event() -> impl Strategy<Value = Event> {
         1 => any::<u8>().prop_map(Event::Erase),
         1 => (tablet.clone(), any::<bool>()).prop_map(|(tablet, demoted)| Event::ChangeRole { tablet, demoted }),
         3 => (tablet.clone(), proptest::option::of(any::<u8>())).prop_map(|(tablet, sites)| Event::Show { tablet, sites }),
+        1 => Just(Event::Compact),
         1 => proptest::option::of(0u8..10).prop_map(Event::Forget),
         8 => tablet.clone().prop_map(Event::Push),
         8 => tablet.clone().prop_map(Event::Pull),
@@ -213,6 +216,7 @@ impl World {
                 let sight = sites.map_or(Sight::All, |mask| Sight::Sites(chosen(mask)));
                 self.server.show(self.tablets[usize::from(tablet)].person, sight);
             }
+            Event::Compact => self.server.compact(),
             Event::Forget(kind) => self.server.unknown = kind.map(|n| Change::KINDS[usize::from(n) % Change::KINDS.len()]),
             Event::Push(tablet) => self.send_push(tablet.into()),
             Event::Pull(tablet) => self.send_pull(tablet.into()),

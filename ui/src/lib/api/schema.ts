@@ -208,7 +208,7 @@ export interface paths {
         };
         /**
          * Show what a device measured in one hour
-         * @description `hour` is when it began, in milliseconds. What is sealed may be kept for good.
+         * @description `hour` is when it began, in milliseconds. What is kept of it is asked for each time: the right to see it may have ended.
          */
         get: operations["get_telemetry_chunk"];
         put?: never;
@@ -1466,7 +1466,7 @@ export interface components {
              * @description [`SCHEMA`] of the server.
              */
             schema: number;
-            /** @description What this person may hold. */
+            /** @description Always `tenant`: for apps of before there were sites to see or not, which read nothing else. */
             scopes: components["schemas"]["SyncScope"][];
             /** @description The tenant's sequence. */
             seq: components["schemas"]["Seq"];
@@ -1474,6 +1474,8 @@ export interface components {
             server_time: components["schemas"]["Millis"];
             /** @description Version of the server. */
             server_version: string;
+            /** @description What this person may hold. */
+            sight?: components["schemas"]["SyncScope"][];
             /**
              * Format: int64
              * @description Client's clock minus server's clock, as measured now.
