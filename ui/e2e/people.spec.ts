@@ -64,7 +64,7 @@ test('somebody is invited, joins, changes role and is removed, and each step bit
   await page.getByRole('menuitem', { name: 'Remove…' }).click();
   await page.getByRole('dialog').getByRole('button', { name: 'Remove…' }).click();
   await expect(page.getByRole('row', { name: /Nele Neu/ })).toHaveCount(0);
-  await newcomer.getByRole('link', { name: 'Sites' }).first().click();
+  await newcomer.getByRole('link', { name: 'Devices' }).first().click();
   await expect(newcomer.getByText('Your session has ended')).toBeVisible();
   await expect(newcomer.getByRole('button', { name: 'Sign in' })).toBeVisible();
 

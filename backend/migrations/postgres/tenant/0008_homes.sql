@@ -43,6 +43,9 @@ create index attempt_by_home on attempt (tenant_id, scope, seq);
 alter table person add column sites text not null default 'all' check (sites in ('all', 'some'));
 alter table person add column sites_seq bigint not null default 0;
 
+-- Of whoever accepts: null = everywhere, else a JSON list of ids.
+alter table invitation add column sites text;
+
 create table person_site (
     tenant_id uuid not null,
     person_id uuid not null,

@@ -2,7 +2,7 @@
 
 use omniot_shared::{
     fold::like_pattern,
-    ids::{InvitationId, PersonId},
+    ids::{InvitationId, PersonId, SiteId},
     roles::{Role, need},
     time::Millis,
 };
@@ -16,7 +16,7 @@ use crate::{
     http::{AppState, Caller, Created, Cursor, Json, Limit, NoContent, Page, Path, Query},
     identity::{
         IdentityError, joining, rules,
-        store::invitations::{self, Closed, Invitation},
+        store::{invitations::{self, Closed, Invitation}, people},
         visitor::Visitor,
     },
     tenancy::TenantCard,
@@ -28,6 +28,8 @@ pub struct InvitationRow {
     id: InvitationId,
     email: String,
     role: Role,
+    /// Whether they will work everywhere; else at chosen sites only.
+    all_sites: bool,
     invited_by: Inviter,
     created_at: Millis,
     /// It cannot be accepted after this; it stays in the list until it is withdrawn or made again.
@@ -46,7 +48,7 @@ pub struct Inviter {
 impl From<Invitation> for InvitationRow {
     fn from(row: Invitation) -> Self {
         let invited_by = Inviter { id: row.invited_by, name: row.inviter_name };
-        Self { id: row.id, email: row.email, role: row.role, invited_by, created_at: row.created_at, expires_at: row.expires_at }
+        Self { id: row.id, email: row.email, role: row.role, all_sites: row.sites.is_none(), invited_by, created_at: row.created_at, expires_at: row.expires_at }
     }
 }
 
@@ -79,6 +81,8 @@ pub struct NewInvitation {
     email: String,
     /// What they will be.
     role: Role,
+    /// Where they will work; everywhere when absent or `null`.
+    sites: Option<Vec<SiteId>>,
 }
 
 /// Invite somebody
@@ -89,7 +93,13 @@ pub async fn create_invitation(mut caller: Caller<need::InvitationManage>, State
     if !caller.person().role.may_assign(body.role) {
         return Err(IdentityError::NotAllowed);
     }
-    let invitation = joining::invite_as(&mut caller, &state, email, body.role).await?;
+    let sites = body.sites.map(|sites| rules::sites(sites, body.role)).transpose().map_err(IdentityError::field("sites"))?;
+    if let Some(sites) = &sites
+        && !people::are_sites(caller.scope(), sites).await?
+    {
+        return Err(IdentityError::field("sites")("must be sites of this organization"));
+    }
+    let invitation = joining::invite_as(&mut caller, &state, email, body.role, sites).await?;
     caller.commit().await?;
     Ok(Created(invitation.into()))
 }

@@ -138,6 +138,18 @@ pub async fn sites(scope: &mut Scope, id: PersonId) -> Result<Option<Vec<SiteId>
     Ok((!all).then(|| rows.into_iter().filter_map(|(_, site)| site.map(SiteId)).collect()))
 }
 
+const IS_SITE: &str = "select id from site where tenant_id = $1 and id = $2";
+
+/// Whether each of these is a site of the tenant.
+pub async fn are_sites(scope: &mut Scope, sites: &[SiteId]) -> Result<bool, DbError> {
+    for site in sites {
+        if scope.query(IS_SITE).bind(*site).optional::<(Uuid,)>().await?.is_none() {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
 const SET_SITES: &str = "update person set sites = $3, sites_seq = $4 where tenant_id = $1 and id = $2";
 const LEAVE_SITES: &str = "delete from person_site where tenant_id = $1 and person_id = $2";
 const JOIN_SITE: &str = "

@@ -251,7 +251,7 @@ async fn evidence_of_a_site_that_is_made_later_counts_in_its_checksum() {
 async fn grants_are_for_the_sites_of_their_technician() {
     for app in App::both().await {
         let place = Place::of(&app).await;
-        let ask = || place.tess.actor.post("/v1/grants", json!({"client_id": place.tess.meta().client_id, "count": 3}));
+        let ask = || place.tess.actor.post("/v1/grants/pack", json!({"client_id": place.tess.meta().client_id, "count": 3}));
         let sites = |pack: &Value| -> Vec<Vec<SiteId>> {
             let packed = pack["grants"].as_array().expect("grants").iter().map(|grant| base64::engine::general_purpose::STANDARD.decode(grant.as_str().expect("text")).expect("base64"));
             packed.map(|bytes| omniot_shared::claim::SignedGrant(bytes).read().expect("a grant").sites).collect()
@@ -327,6 +327,28 @@ async fn the_sites_of_a_person_are_chosen_by_those_who_manage_people() {
 }
 
 #[tokio::test]
+async fn who_is_invited_to_chosen_sites_never_sees_the_others() {
+    for app in App::both().await {
+        let place = Place::of(&app).await;
+        let staff = &place.staff.actor;
+        let invite = |email: &'static str, role: &'static str, sites: Value| staff.post("/v1/invitations", json!({"email": email, "role": role, "sites": sites}));
+        assert_eq!(invite("a@acme.example", "admin", json!([place.east])).await.refusal(), (422, "invalid_field".to_owned()));
+        assert_eq!(invite("a@acme.example", "viewer", json!([app.state.new_id::<SiteId>()])).await.refusal(), (422, "invalid_field".to_owned()));
+        assert_eq!(invite("a@acme.example", "viewer", json!([place.east])).await.expect(201)["all_sites"], json!(false));
+        let mut scope = place.tenant.db_write().await;
+        let (link,): (String,) = scope.query("select link from mail where tenant_id = $1 and recipient = 'a@acme.example'").one().await.expect("a letter");
+        drop(scope);
+        let token = link.split("token=").nth(1).and_then(|rest| rest.split('&').next()).expect("a token");
+        let joined = app.nobody().post("/v1/invitations/accept", json!({"token": token, "name": "Ada", "password": "nine orange umbrellas"})).await.expect(201);
+        assert_eq!(joined["email"], json!("a@acme.example"));
+        let people = staff.get("/v1/people?q=a@acme.example").await.expect(200);
+        assert_eq!(people["items"][0]["all_sites"], json!(false), "{people}");
+        let id = people["items"][0]["id"].as_str().expect("an id");
+        assert_eq!(staff.get(&format!("/v1/people/{id}/sites")).await.expect(200), json!({"sites": [place.east]}), "{}", app.engine);
+    }
+}
+
+#[tokio::test]
 async fn checksums_that_were_never_kept_are_those_of_the_rows() {
     for app in App::both().await {
         let mut place = Place::of(&app).await;
@@ -353,6 +375,8 @@ async fn who_was_away_for_four_months_gets_everything_anew_and_keeps_their_work(
         let seen = place.device("E-1");
         place.move_to("E-1", west).await;
         app.pass(89 * DAY);
+        // Sessions have ended meanwhile; whoever comes back signs in again.
+        place.staff.actor = place.tenant.session_of(&place.staff.actor).await;
         place.move_to("N-1", west).await;
         let tombstones = async |tenant: &Tenant| {
             let mut scope = tenant.db_write().await;
@@ -363,7 +387,6 @@ async fn who_was_away_for_four_months_gets_everything_anew_and_keeps_their_work(
         let patch = DevicePatch { name: Patch::Set("renamed long ago".into()), ..DevicePatch::default() };
         place.tess.record(Change::DeviceUpdate(DeviceUpdate { id: seen, patch }));
         app.pass(31 * DAY);
-        // Sessions have ended meanwhile; both sign in again.
         let (tess, staff) = (place.tenant.session_of(&place.tess.actor).await, place.tenant.session_of(&place.staff.actor).await);
         (place.tess.actor, place.staff.actor) = (tess, staff);
         place.move_to(CANARY, east).await;

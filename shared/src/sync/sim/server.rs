@@ -23,6 +23,9 @@ use crate::{
 /// How many rows a frame holds here: few, so that there are places to cut.
 const ROWS_PER_FRAME: usize = 2;
 
+/// So many sequences are told of for good.
+const LATELY: i64 = 6;
+
 /// Why a push as a whole is not taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NotTaken {
@@ -91,11 +94,12 @@ impl Server {
         self.sights.insert(person, (self.seq, sight));
     }
 
-    /// Forgets every departure there was.
+    /// Forgets the departures of some time ago.
     pub fn compact(&mut self) {
-        self.gone.clear();
+        let last = Seq(self.seq.0 - LATELY);
+        self.gone.retain(|_, gone| gone.seq > last);
         if !seeded::is(Bug::ForgottenUnsaid) {
-            self.min_retained = self.seq;
+            self.min_retained = self.min_retained.max(last);
         }
     }
 

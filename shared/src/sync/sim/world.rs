@@ -51,7 +51,7 @@ pub enum Event {
     ChangeRole { tablet: u8, demoted: bool },
     /// What that tablet's person sees: everything, or every site whose bit is set.
     Show { tablet: u8, sites: Option<u8> },
-    /// Departures of before now are forgotten.
+    /// Departures of some time ago are forgotten.
     Compact,
     /// The server does not know this kind for now.
     Forget(Option<u8>),
@@ -73,7 +73,7 @@ fn edit() -> impl Strategy<Value = Edit> {
         4 => any::<u8>().prop_map(Edit::RenameSite),
         2 => any::<u8>().prop_map(Edit::NoteSite),
         3 => (0u8..4, any::<u8>()).prop_map(|(serial, site)| Edit::CreateDevice { serial, site }),
-        3 => (0u8..4, any::<u8>()).prop_map(|(serial, site)| Edit::ChangeDevice { serial, site }),
+        5 => (0u8..4, any::<u8>()).prop_map(|(serial, site)| Edit::ChangeDevice { serial, site }),
         1 => (0u8..4).prop_map(Edit::RetireDevice),
         3 => (0u8..4, any::<u8>(), 1u8..4, any::<bool>()).prop_map(|(serial, site, epoch, succeeded)| Edit::Attempt { serial, site, epoch, succeeded }),
     ]
@@ -83,10 +83,10 @@ pub fn event() -> impl Strategy<Value = Event> {
     let tablet = 0..TABLETS as u8;
     prop_oneof![
         16 => (tablet.clone(), edit()).prop_map(|(tablet, edit)| Event::Edit { tablet, edit }),
-        3 => edit().prop_map(Event::Staff),
+        5 => edit().prop_map(Event::Staff),
         1 => any::<u8>().prop_map(Event::Erase),
         1 => (tablet.clone(), any::<bool>()).prop_map(|(tablet, demoted)| Event::ChangeRole { tablet, demoted }),
-        3 => (tablet.clone(), proptest::option::of(any::<u8>())).prop_map(|(tablet, sites)| Event::Show { tablet, sites }),
+        6 => (tablet.clone(), proptest::option::of(any::<u8>())).prop_map(|(tablet, sites)| Event::Show { tablet, sites }),
         1 => Just(Event::Compact),
         1 => proptest::option::of(0u8..10).prop_map(Event::Forget),
         8 => tablet.clone().prop_map(Event::Push),

@@ -49,8 +49,8 @@ export function listInvitations(cursor?: string): Promise<Page<Invitation>> {
   return answer<Page<Invitation>>(api().GET('/v1/invitations', { params: { query: filled({ cursor }) } }));
 }
 
-export function invite(email: string, role: RoleName): Promise<Invitation> {
-  return answer<Invitation>(api().POST('/v1/invitations', { body: { email, role } }));
+export function invite(email: string, role: RoleName, sites: string[] | null): Promise<Invitation> {
+  return answer<Invitation>(api().POST('/v1/invitations', { body: { email, role, sites } }));
 }
 
 export function withdrawInvitation(id: string): Promise<unknown> {
