@@ -5,17 +5,23 @@ use std::{collections::BTreeMap, fs, path::Path};
 use omniot_shared::{
     entities::Attempt,
     sync::{Row, RowKey, SyncedRow, intent::Change},
+    time::{Clock as _, SystemClock},
 };
 
 use super::intents::Known;
 use crate::cast::{CANARY, Cast, Hand};
+
+/// What ended longer ago was not of this run: the demo's own attempts are of yesterday.
+const THIS_RUN_MS: i64 = 3_600_000;
 
 /// 13 Evidence: every attempt that was accepted stands at the server as it was recorded, and no other does.
 pub fn attempts_are_whole(all: &[Known<'_>], rows: &BTreeMap<RowKey, SyncedRow>) -> Vec<String> {
     let mut found = Vec::new();
     let mut kept: BTreeMap<String, &Attempt> = BTreeMap::new();
     for synced in rows.values() {
-        if let Row::Attempt(attempt) = &synced.row {
+        if let Row::Attempt(attempt) = &synced.row
+            && SystemClock.now().since(attempt.ended_at) < THIS_RUN_MS
+        {
             kept.insert(attempt.id.to_string(), attempt);
         }
     }

@@ -1524,6 +1524,8 @@ export interface components {
         InvitationId: string;
         /** @description An open invitation. */
         InvitationRow: {
+            /** @description Whether they will work everywhere; else at chosen sites only. */
+            all_sites: boolean;
             created_at: components["schemas"]["Millis"];
             email: string;
             /** @description It cannot be accepted after this; it stays in the list until it is withdrawn or made again. */
@@ -1689,6 +1691,8 @@ export interface components {
             email: string;
             /** @description What they will be. */
             role: components["schemas"]["Role"];
+            /** @description Where they will work; everywhere when absent or `null`. */
+            sites?: components["schemas"]["SiteId"][] | null;
         };
         /** @description A new kind of device. */
         NewModel: {
@@ -1916,6 +1920,8 @@ export interface components {
         Page_InvitationRow: {
             /** @description In the list's order. */
             items: {
+                /** @description Whether they will work everywhere; else at chosen sites only. */
+                all_sites: boolean;
                 created_at: components["schemas"]["Millis"];
                 email: string;
                 /** @description It cannot be accepted after this; it stays in the list until it is withdrawn or made again. */
