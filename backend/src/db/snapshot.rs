@@ -16,6 +16,7 @@ pub(super) struct Snapshot {
 
 impl Snapshot {
     /// On a connection of a pool that ends transactions with [`end`] and cannot write.
+    #[allow(clippy::disallowed_methods, reason = "this is where snapshots are opened")]
     pub(super) async fn open(pool: &SqlitePool) -> Result<Self, sqlx::Error> {
         Ok(Self { connection: pool.acquire().await?, has_begun: false })
     }

@@ -256,6 +256,14 @@ mod tests {
     }
 
     #[test]
+    fn those_who_manage_people_are_those_whom_lists_show_everything() {
+        // The conditions of `devices/store.rs` and `sites/store.rs` name them.
+        for role in Role::ALL {
+            assert_eq!(role.may(Permission::PersonManage), ["owner", "admin"].contains(&role.name()), "{}", role.name());
+        }
+    }
+
+    #[test]
     fn an_owner_is_touched_by_owners_only() {
         for change in [PersonChange::Rename, PersonChange::Role(Role::Viewer), PersonChange::Remove, PersonChange::SignOut] {
             assert_eq!(may_change(Role::Admin, Role::Owner, change, 2), Err(PersonRefusal::NotAllowed));

@@ -74,7 +74,7 @@ impl Place {
             assert_eq!(reply.status, 200);
             let plain = format!("{:?}", frames(&reply.bytes));
             let sees_west = self.tess.actor.get(&format!("/v1/sites/{}", self.west)).await.status == 200;
-            assert_eq!(plain.contains(CANARY) && !sees_west, false, "9: a byte of another site was sent: {plain}");
+            assert!(sees_west || !plain.contains(CANARY), "9: a byte of another site was sent: {plain}");
             if let Some(published) = self.tess.take(pull, &frames(&reply.bytes)) {
                 assert!(matches!(published, Published::Now { .. }), "{published:?}");
             }
