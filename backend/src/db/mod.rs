@@ -36,7 +36,6 @@ pub mod postgres;
 mod private;
 mod query;
 mod scope;
-mod snapshot;
 mod sqlite;
 #[cfg(test)]
 mod tests;

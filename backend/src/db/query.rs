@@ -7,7 +7,7 @@ use sqlx::{
     sqlite::SqliteRow,
 };
 
-use super::{DbError, Value, postgres::Tidings, snapshot::Snapshot, transaction::PgTransaction, value};
+use super::{DbError, Value, postgres::Tidings, transaction::PgTransaction, value};
 
 /// A row that both engines can give: `#[derive(sqlx::FromRow)]`, or a tuple.
 pub trait Row: for<'r> FromRow<'r, SqliteRow> + for<'r> FromRow<'r, PgRow> + Send + Unpin {}
@@ -17,8 +17,6 @@ impl<T: for<'r> FromRow<'r, SqliteRow> + for<'r> FromRow<'r, PgRow> + Send + Unp
 pub(super) enum Tx {
     /// A tenant's own file, or the control file.
     Sqlite(Transaction<'static, Sqlite>),
-    /// The same, to be read only.
-    Snapshot(Snapshot),
     /// The one database, with the tenant set for this transaction.
     Postgres(PgTransaction),
 }
@@ -27,7 +25,7 @@ impl Tx {
     /// For the other processes, when this commits. On SQLite there is one that serves, and it looks by itself.
     pub(super) async fn leave_word(&mut self, tidings: &Tidings) -> Result<(), DbError> {
         match self {
-            Self::Sqlite(_) | Self::Snapshot(_) => Ok(()),
+            Self::Sqlite(_) => Ok(()),
             Self::Postgres(tx) => tidings.leave(tx).await,
         }
     }
@@ -35,7 +33,6 @@ impl Tx {
     pub(super) async fn commit(self) -> Result<(), DbError> {
         Ok(match self {
             Self::Sqlite(tx) => tx.commit().await,
-            Self::Snapshot(_) => Ok(()),
             Self::Postgres(tx) => tx.commit().await,
         }?)
     }
@@ -62,12 +59,6 @@ macro_rules! run {
             Tx::Sqlite(tx) => {
                 let $arguments = value::for_sqlite($query.values).map_err(sqlx::Error::Encode)?;
                 let $conn = &mut **tx;
-                $body
-            }
-            Tx::Snapshot(snapshot) => {
-                let $arguments = value::for_sqlite($query.values).map_err(sqlx::Error::Encode)?;
-                let $sql = snapshot.begin_with($sql);
-                let $conn = &mut **snapshot;
                 $body
             }
             Tx::Postgres(tx) => {

@@ -21,7 +21,7 @@ use sqlx::{
 };
 use tokio::sync::OnceCell;
 
-use super::{DbError, private, query::Tx, snapshot::{self, Snapshot}, turns::Limits};
+use super::{DbError, private, query::Tx, turns::Limits};
 
 static TENANT: Migrator = sqlx::migrate!("migrations/sqlite/tenant");
 static CONTROL: Migrator = sqlx::migrate!("migrations/sqlite/control");
@@ -245,7 +245,7 @@ impl Store {
 
 #[allow(clippy::disallowed_methods, reason = "this is where transactions are opened")]
 async fn begin(pools: &Pools, write: bool) -> Result<Tx, DbError> {
-    Ok(if write { Tx::Sqlite(pools.write.begin_with("begin immediate").await?) } else { Tx::Snapshot(Snapshot::open(&pools.read).await?) })
+    Ok(Tx::Sqlite(if write { pools.write.begin_with("begin immediate").await? } else { pools.read.begin_with("begin deferred").await? }))
 }
 
 async fn open(path: &Path, create: bool, migrator: &Migrator) -> Result<Pools, DbError> {
@@ -269,8 +269,7 @@ async fn open(path: &Path, create: bool, migrator: &Migrator) -> Result<Pools, D
     };
     let write = pool(1).connect_with(options.clone()).await?;
     migrator.run(&write).await?;
-    let read = pool(READERS).after_release(|connection, _| Box::pin(snapshot::end(connection)));
-    let read = read.connect_lazy_with(options.pragma("query_only", "on"));
+    let read = pool(READERS).connect_lazy_with(options.pragma("query_only", "on"));
     Ok(Pools { read, write })
 }
 
