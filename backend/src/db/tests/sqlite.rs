@@ -2,6 +2,8 @@
 
 use std::num::NonZeroUsize;
 
+use sqlx::Connection as _;
+
 use super::super::{Db, DbError, Layout, SqliteConfig, TenantAccess};
 use crate::testing::App;
 
@@ -141,4 +143,30 @@ async fn what_the_store_writes_is_for_its_own_user_alone() {
             assert!(path.is_dir() || mode(&path) == 0o600, "{} is {:o}", path.display(), mode(&path));
         }
     }
+}
+
+/// As its own migration finds them: written when all rows were of one scope.
+#[tokio::test]
+async fn rows_of_before_there_were_homes_come_to_live_in_theirs() {
+    let mut files: Vec<_> = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/migrations/sqlite/tenant")).expect("migrations").map(|file| file.expect("a file").path()).collect();
+    files.sort();
+    let homes = files.iter().position(|file| file.ends_with("0008_homes.sql")).expect("the migration");
+    let mut db = sqlx::SqliteConnection::connect("sqlite::memory:").await.expect("a store");
+    let run = async |db: &mut sqlx::SqliteConnection, sql: String| sqlx::raw_sql(sqlx::AssertSqlSafe(sql)).execute(db).await;
+    for file in &files[..homes] {
+        run(&mut db, std::fs::read_to_string(file).expect("SQL")).await.expect("a migration");
+    }
+    let rows = "
+        insert into tenant (tenant_id, name, display_name, status, brand, created_at) values (x'01', 'a', 'A', 'active', '{}', 1);
+        insert into site (tenant_id, id, seq, scope, stamps, search_text, name, time_zone, created_at) values (x'01', x'AB', 1, 'tenant', '{}', 's', 's', 'UTC', 1);
+        insert into attempt (tenant_id, id, seq, scope, site_id, technician_id, technician_name, client_id, app_version, os, radio, identity_verified, steps, outcome, started_at, ended_at)
+            values (x'01', x'0B', 2, 'tenant', x'AB', x'0C', 'T', x'0D', '0', 'o', 'v', 1, '[]', 'failed', 1, 2), (x'01', x'0E', 3, 'tenant', null, x'0C', 'T', x'0D', '0', 'o', 'v', 1, '[]', 'failed', 1, 2);
+        insert into sync_scope (tenant_id, scope, row_count, digest) values (x'01', 'tenant', 3, 7);";
+    run(&mut db, rows.to_owned()).await.expect("rows of before");
+    run(&mut db, std::fs::read_to_string(&files[homes]).expect("SQL")).await.expect("the migration");
+    let scopes: Vec<(String,)> = sqlx::query_as("select scope from site union all select scope from attempt order by scope").fetch_all(&mut db).await.expect("rows");
+    assert_eq!(scopes.iter().map(|(scope,)| scope.as_str()).collect::<Vec<_>>(), ["common", "site:ab", "site:ab"]);
+    let sums: Vec<(i64,)> = sqlx::query_as("select row_count from sync_scope").fetch_all(&mut db).await.expect("sums");
+    assert!(sums.is_empty(), "they are kept anew with the next change");
+    assert!(run(&mut db, "update attempt set os = 'x'".to_owned()).await.is_err(), "attempts are insert-only again");
 }
