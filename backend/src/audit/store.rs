@@ -28,8 +28,6 @@ const LINKS: &str = "
            detail, before_hash, after_hash, request_id, hash
     from audit where tenant_id = $1 and n > $2 order by n limit $3";
 
-/// Entries written by one statement; a push of hundreds takes few.
-const SIZES: [usize; 4] = [64, 16, 4, 1];
 /// Parameters of an entry, the tenant aside.
 const WIDTH: usize = 16;
 
@@ -54,7 +52,7 @@ pub async fn append_all(scope: &mut Scope, author: &Author, at: Millis, request_
         head.clone_from(&link.hash);
         links.push(link);
     }
-    insert(scope, links).await?;
+    insert(scope, &links).await?;
     scope.query(MOVE_HEAD).bind(head).execute().await.map(drop)
 }
 
@@ -81,15 +79,10 @@ fn link(tenant: Uuid, head: &[u8], n: i64, author: &Author, at: Millis, request_
     link
 }
 
-async fn insert(scope: &mut Scope, links: Vec<Link>) -> Result<(), DbError> {
-    let mut links = links.into_iter().peekable();
-    while links.peek().is_some() {
-        let size = SIZES.into_iter().find(|size| *size <= links.len()).unwrap_or(1);
-        let mut query = scope.query(AssertSqlSafe(insert_of(size)));
-        for link in links.by_ref().take(size) {
-            query = bind(query, link);
-        }
-        query.execute().await?;
+async fn insert(scope: &mut Scope, links: &[Link]) -> Result<(), DbError> {
+    for part in scope.portions(links, WIDTH) {
+        let query = scope.query(AssertSqlSafe(insert_of(part.len())));
+        part.iter().cloned().fold(query, bind).execute().await?;
     }
     Ok(())
 }

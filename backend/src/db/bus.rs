@@ -14,18 +14,37 @@ use tokio::sync::broadcast;
 use uuid::Uuid;
 
 /// Something committed in one tenant.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
     /// Synced entities changed; `seq` is the last sequence of the transaction.
     Changed {
         /// The tenant's sequence after the change.
         seq: i64,
+        /// What changed, where it is little. It stays in this process.
+        news: Option<Arc<News>>,
     },
     /// Somebody's role or session, or the tenant's status, changed: each stream checks its right to go on.
     AccessChanged,
     /// What other processes committed may have passed unheard: each stream checks its right and reads
     /// where the tenant stands. Nobody commits this; see [`Bus::doubt`].
     Missed,
+}
+
+/// All that changed between two sequences, as those who see everything are told of it.
+#[derive(Debug, PartialEq, Eq)]
+pub struct News {
+    /// The tenant's sequence before.
+    pub from: i64,
+    /// The poke, as it goes out.
+    pub poke: String,
+}
+
+impl Event {
+    /// Synced entities changed up to `seq`; what changed has to be fetched.
+    #[must_use]
+    pub const fn changed(seq: i64) -> Self {
+        Self::Changed { seq, news: None }
+    }
 }
 
 /// How many events a slow stream may lag before it is told that it missed some.
@@ -80,6 +99,12 @@ impl Bus {
         channels.open.iter().filter(|(_, channel)| channel.sender.receiver_count() > 0).map(|(tenant, _)| *tenant).collect()
     }
 
+    /// Whether somebody here listens to that tenant.
+    pub(super) fn is_heard(&self, tenant: TenantId) -> bool {
+        let channels = self.channels.lock().unwrap_or_else(PoisonError::into_inner);
+        channels.open.get(&tenant).is_some_and(|channel| channel.sender.receiver_count() > 0)
+    }
+
     /// Ends the streams of all tenants, and those that are still to come: the server stops.
     pub fn close(&self) {
         let mut channels = self.channels.lock().unwrap_or_else(PoisonError::into_inner);
@@ -89,9 +114,9 @@ impl Bus {
 
     /// Tells what another process committed; a change that the streams know of already is not repeated.
     pub(crate) fn relay(&self, tenant: TenantId, event: Event) {
-        if let Event::Changed { seq } = event {
+        if let Event::Changed { seq, .. } = &event {
             let channels = self.channels.lock().unwrap_or_else(PoisonError::into_inner);
-            if channels.open.get(&tenant).is_none_or(|channel| channel.told >= seq) {
+            if channels.open.get(&tenant).is_none_or(|channel| channel.told >= *seq) {
                 return;
             }
         }
@@ -118,10 +143,10 @@ impl Bus {
                 return;
             }
             for event in events {
-                if let Event::Changed { seq } = event {
+                if let Event::Changed { seq, .. } = event {
                     channel.told = channel.told.max(*seq);
                 }
-                let _ = channel.sender.send(*event);
+                let _ = channel.sender.send(event.clone());
             }
         }
     }

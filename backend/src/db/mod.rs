@@ -21,7 +21,7 @@
 //!     scope.query(FIND).bind(id).optional().await             // also: one, all, execute
 //! }
 //! // nullable parameters: `.bind(None::<SiteId>)` or any Option; in SQL `cast($3 as text) is null`.
-//! // after a change of synced rows: let seqs = scope.next_seq(1).await?; scope.notify(Event::Changed { seq: *seqs.end() });
+//! // after a change of synced rows: let seqs = scope.next_seq(1).await?; scope.notify(Event::changed(*seqs.end()));
 //! ```
 //!
 //! Adding a table: `migrations/{sqlite,postgres}/tenant/000N_name.sql`, same number in both; STRICT
@@ -50,7 +50,7 @@ use omniot_shared::ids::TenantId;
 use query::Tx;
 
 pub use access::TenantAccess;
-pub use bus::{Bus, Event};
+pub use bus::{Bus, Event, News};
 pub use error::DbError;
 pub(crate) use postgres::Listener;
 pub use postgres::PostgresConfig;

@@ -38,6 +38,31 @@ impl Tx {
     }
 }
 
+/// How many rows a statement may take: few sizes, so that each is prepared once a connection.
+const SIZES: [usize; 6] = [256, 64, 32, 16, 4, 1];
+/// Most values of one statement on SQLite: binding asks for each value's name, and finds it by going through
+/// all of them.
+const SQLITE_VALUES: usize = 512;
+/// The protocol of PostgreSQL counts values in 16 bits.
+const POSTGRES_VALUES: usize = 16_384;
+
+impl Tx {
+    /// Cuts `count` rows of `width` values into as few statements as pay.
+    pub(super) fn portions(&self, mut count: usize, width: usize) -> Vec<usize> {
+        let most = match self {
+            Self::Sqlite(_) => SQLITE_VALUES,
+            Self::Postgres(_) => POSTGRES_VALUES,
+        };
+        let mut portions = Vec::new();
+        while count > 0 {
+            let size = SIZES.into_iter().find(|size| *size <= count && size * width <= most).unwrap_or(1);
+            portions.push(size);
+            count -= size;
+        }
+        portions
+    }
+}
+
 #[cfg(test)]
 thread_local! {
     /// Statements made in this thread, for tests that say what something costs.

@@ -35,6 +35,17 @@ impl Scope {
         Query::new(&mut self.tx, sql.into_sql_str(), vec![Value::from(self.tenant)])
     }
 
+    /// Cuts rows of `width` values each into the portions that one statement takes best.
+    pub fn portions<'r, T>(&self, mut rows: &'r [T], width: usize) -> Vec<&'r [T]> {
+        let mut parts = Vec::new();
+        for size in self.tx.portions(rows.len(), width) {
+            let (part, rest) = rows.split_at(size);
+            parts.push(part);
+            rows = rest;
+        }
+        parts
+    }
+
     /// A statement without the tenant, for tests that tamper.
     #[cfg(test)]
     pub async fn db_raw(&mut self, sql: &'static str) {
@@ -59,6 +70,12 @@ impl Scope {
     /// [`DbError::Busy`] when too many do so already, in this tenant or in all.
     pub fn linger(&mut self) -> Result<(), DbError> {
         self.turn.as_mut().map_or(Ok(()), Turn::linger)
+    }
+
+    /// Whether a stream of this process would hear what is notified.
+    #[must_use]
+    pub fn is_heard(&self) -> bool {
+        self.bus.is_heard(self.tenant)
     }
 
     /// Remembers an event for the tenant's bus; it goes out after the commit, or not at all.

@@ -52,7 +52,7 @@ pub async fn update(caller: &mut Managing, before: &Person, after: &Person) -> R
         if after.all_sites != before.all_sites {
             // They come to see other things: their apps have something to pull.
             let seq = *caller.scope().next_seq(1).await?.end();
-            caller.scope().notify(Event::Changed { seq });
+            caller.scope().notify(Event::changed(seq));
         }
     }
     let entry = Entry::new("person.update").target("person", after.id, &after.name).detail(detail);
@@ -75,7 +75,7 @@ pub async fn set_sites(caller: &mut Managing, person: &Person, sites: Option<&[S
         return Err(IdentityError::field("sites")("must be sites of this organization"));
     }
     caller.scope().notify(Event::AccessChanged);
-    caller.scope().notify(Event::Changed { seq });
+    caller.scope().notify(Event::changed(seq));
     let count = |sites: Option<&[SiteId]>| sites.map_or_else(|| json!("all"), |sites| json!(sites.len()));
     let entry = Entry::new("person.sites").target("person", person.id, &person.name).detail(json!({ "from": count(before.as_deref()), "to": count(sites) }));
     caller.audit(entry.before(&json!({ "sites": before })).after(&json!({ "sites": sites }))).await?;

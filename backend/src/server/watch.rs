@@ -94,7 +94,7 @@ async fn look(state: &AppState, tenant: TenantId, before: Option<Seen>) -> Resul
         state.bus.relay(tenant, Event::AccessChanged);
     }
     if before.is_none_or(|before| before.seq < seq) {
-        state.bus.relay(tenant, Event::Changed { seq });
+        state.bus.relay(tenant, Event::changed(seq));
     }
     Ok(Some(Seen { seq, audit_n, mark, is_settled: is_same }))
 }

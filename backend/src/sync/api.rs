@@ -14,11 +14,12 @@ use omniot_shared::{
     sync::{
         frame::MEDIA_TYPE,
         rows::Scope as SyncScope,
+        sight::Sight,
         wire::{HelloRequest, HelloResponse, MAX_PUSH_BYTES, PROTOCOL, PullRequest, PushRequest, PushResponse, SCHEMA, VerifyRequest, VerifyResponse},
     },
 };
 
-use super::{pull, push, store, stream};
+use super::{pull, push, store::{self, Stand}, stream};
 use crate::http::{ApiError, AppState, Caller, ErrorBody, Json, Reader, parse};
 
 /// Say who is there: versions, clocks, and how far the server has come.
@@ -29,6 +30,7 @@ pub async fn greet_sync(mut caller: Reader<need::Sync>, Json(hello): Json<HelloR
     let scope = caller.scope();
     // Somebody else's client is none of this person's: they start at nothing and are told on their first push.
     let client = store::client(scope, hello.client_id).await?.filter(|client| client.person == person);
+    let Stand { seq, epoch, min_retained } = store::stand(scope).await?;
     Ok(axum::Json(HelloResponse {
         protocol: PROTOCOL,
         schema: SCHEMA,
@@ -37,9 +39,9 @@ pub async fn greet_sync(mut caller: Reader<need::Sync>, Json(hello): Json<HelloR
         capabilities: vec!["poke".to_owned()],
         server_time: now,
         skew_ms: hello.now.since(now),
-        epoch: store::epoch(scope).await?,
-        seq: store::seq(scope).await?,
-        min_retained_seq: store::min_retained(scope).await?,
+        epoch,
+        seq,
+        min_retained_seq: min_retained,
         scopes: vec![SyncScope::Tenant],
         sight,
         last_n: client.map_or(0, |client| client.last_n),
@@ -86,20 +88,20 @@ pub async fn pull_changes(caller: Reader<need::Sync>, State(state): State<AppSta
 pub async fn verify_replica(mut caller: Reader<need::Sync>, Json(asked): Json<VerifyRequest>) -> Result<axum::Json<VerifyResponse>, ApiError> {
     let scopes = caller.person().sight.clone();
     let scope = caller.scope();
-    let (epoch, seq) = (store::epoch(scope).await?, store::seq(scope).await?);
+    let Stand { seq, epoch, .. } = store::stand(scope).await?;
     let is_comparable = asked.schema == SCHEMA && asked.epoch == epoch && asked.seq == seq && asked.scopes == scopes;
     let whole = if is_comparable { Some(store::whole(scope, &scopes, seq).await?) } else { None };
     Ok(axum::Json(VerifyResponse { schema: SCHEMA, epoch, seq, whole }))
 }
 
-/// Server-sent events: `changed` with the tenant's sequence, `closed` with a code when access ends.
+/// Server-sent events: `changed` with the tenant's sequence and, where it is little, what changed; `closed` with a code when access ends.
 #[utoipa::path(get, path = "/v1/sync/stream", operation_id = "stream_pokes", tag = "sync",
     responses((status = 200, content_type = "text/event-stream", body = String), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody)))]
 pub async fn stream_pokes(State(state): State<AppState>, caller: Caller<need::Sync>) -> Result<Sse<impl Stream<Item = Result<Sent, Infallible>>>, ApiError> {
     // First listen, then look: what commits in between is poked twice rather than never.
     let events = state.bus.subscribe(caller.tenant());
-    let ticket = caller.ticket();
+    let (ticket, sees_all) = (caller.ticket(), caller.person().sight == Sight::All);
     drop(caller);
-    let now = store::seq(&mut ticket.open(&state).await?).await?;
-    Ok(Sse::new(stream::pokes(state, ticket, events, now)))
+    let now = store::stand(&mut ticket.open(&state).await?).await?.seq;
+    Ok(Sse::new(stream::pokes(state, ticket, sees_all, events, now)))
 }

@@ -4,23 +4,24 @@
 //! and sequences can be handed out before they are taken. Deliberately not here: receipts
 //! (`push`), permission and validation (`omniot_shared::sync::rules`).
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::{collections::{BTreeMap, BTreeSet, HashMap}, sync::Arc};
 
 use omniot_shared::{
     ids::TenantId,
     sync::{
-        Change, Row, RowChange, RowKey, RowSet, Seq, Table,
+        Change, Checksum, Row, RowChange, RowKey, RowSet, Seq, Sight, SyncedRow, Table,
+        client::Delta,
         policy::{self, Edit, Stamps},
         rows::Scope as SyncScope,
-        wire::{Departure, Gone},
+        wire::{Begin, Departure, Gone},
     },
     time::Millis,
 };
 
-use super::{store::{self, Sums}, trail};
+use super::{news, store::{self, Stand, Sums}, trail};
 use crate::{
     audit::{self, Author, Entry},
-    db::{DbError, Event, Scope},
+    db::{DbError, Event, News, Scope},
 };
 
 /// What stands beside a row.
@@ -37,6 +38,7 @@ struct Facts {
 #[derive(Debug)]
 pub struct Batch {
     tenant: TenantId,
+    epoch: u64,
     rows: RowSet,
     facts: HashMap<RowKey, Facts>,
     first: Seq,
@@ -56,13 +58,13 @@ impl Batch {
     pub async fn open(scope: &mut Scope, changes: impl IntoIterator<Item = &Change>) -> Result<Self, DbError> {
         let tenant = scope.tenant();
         let keys: Vec<RowKey> = changes.into_iter().flat_map(|change| change.touches(tenant)).collect();
-        let seq = store::seq(scope).await?;
+        let Stand { seq, epoch, .. } = store::stand(scope).await?;
         let (mut rows, mut facts) = (RowSet::new(), HashMap::new());
         for (key, loaded) in store::load(scope, &keys).await? {
             facts.insert(key, Facts { stored: Some((loaded.row.home(), loaded.seq)), seq: loaded.seq, stamps: loaded.stamps });
             rows.insert(key, loaded.row);
         }
-        Ok(Self { tenant, rows, facts, first: seq, last: seq, fate: BTreeMap::new(), left: Vec::new(), entries: Vec::new() })
+        Ok(Self { tenant, epoch, rows, facts, first: seq, last: seq, fate: BTreeMap::new(), left: Vec::new(), entries: Vec::new() })
     }
 
     /// The rows as this batch leaves them so far.
@@ -121,14 +123,33 @@ impl Batch {
         }
         let numbers = scope.next_seq(taken).await?;
         debug_assert_eq!(*numbers.end(), self.last.0, "one writer a tenant");
-        self.write_sums(scope).await?;
+        let checksum = self.write_sums(scope).await?;
         self.write_rows(scope, at).await?;
+        let news = if scope.is_heard() { self.news(checksum, at) } else { None };
         audit::append_all(scope, author, at, request_id, self.entries).await?;
-        scope.notify(Event::Changed { seq: self.last.0 });
+        scope.notify(Event::Changed { seq: self.last.0, news });
         Ok(self.last)
     }
 
-    async fn write_sums(&self, scope: &mut Scope) -> Result<(), DbError> {
+    /// What this batch changes, for those who see everything: where it is little, they need not ask for it.
+    fn news(&self, checksum: Checksum, at: Millis) -> Option<Arc<News>> {
+        if self.fate.len() > news::MOST {
+            return None;
+        }
+        let mut deltas: Vec<Delta> = self.fate.iter().filter_map(|(key, alive)| {
+            let facts = self.facts.get(key)?;
+            match self.rows.get(key).filter(|_| *alive) {
+                Some(row) => Some(Delta::Row(SyncedRow { seq: facts.seq, row: row.clone() })),
+                None => facts.stored.map(|_| Delta::Gone(Gone { table: key.table, id: key.id, seq: facts.seq, why: Departure::Deleted })),
+            }
+        }).collect();
+        deltas.sort_unstable_by_key(Delta::seq);
+        let begin = Begin { scope: SyncScope::Tenant, scopes: Sight::All, epoch: self.epoch, from: self.first, to: self.last, fresh: false, server_time: at };
+        news::of(begin, deltas, checksum)
+    }
+
+    /// Keeps the checksums; that of all rows.
+    async fn write_sums(&self, scope: &mut Scope) -> Result<Checksum, DbError> {
         let changed = || self.fate.iter().filter_map(|(key, alive)| Some((*key, self.facts.get(key)?, self.rows.get(key).filter(|_| *alive))));
         let homes = changed().flat_map(|(_, facts, row)| facts.stored.map(|(home, _)| home).into_iter().chain(row.map(Row::home)));
         let mut sums = Sums::load(scope, homes.collect::<BTreeSet<_>>()).await?;
@@ -140,7 +161,9 @@ impl Batch {
                 sums.add(row.home(), key, facts.seq);
             }
         }
-        sums.save(scope).await
+        let whole = sums.whole();
+        sums.save(scope).await?;
+        Ok(whole)
     }
 
     async fn write_rows(&self, scope: &mut Scope, at: Millis) -> Result<(), DbError> {

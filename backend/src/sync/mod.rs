@@ -9,6 +9,7 @@ mod api;
 mod batch;
 mod execute;
 mod fault;
+mod news;
 mod pull;
 mod push;
 mod restore;

@@ -32,7 +32,7 @@ use tokio::{
 use tracing::{Instrument as _, Span};
 use zstd::stream::write::Encoder;
 
-use super::store;
+use super::store::{self, Stand};
 use crate::{
     db::{DbError, Event, Scope},
     http::{ApiError, AppState, Caller, Ticket},
@@ -128,7 +128,7 @@ fn permitted(received: mpsc::Receiver<io::Result<Bytes>>, right: Right) -> impl 
 async fn begin(caller: &mut Caller<need::Sync>, request: &PullRequest) -> Result<Begin, DbError> {
     let (server_time, scopes) = (caller.now(), caller.person().sight.clone());
     let scope = caller.scope();
-    let (to, epoch, min_retained) = (store::seq(scope).await?, store::epoch(scope).await?, store::min_retained(scope).await?);
+    let Stand { seq: to, epoch, min_retained } = store::stand(scope).await?;
     let cursor = request.cursors.iter().find(|cursor| cursor.scope == SyncScope::Tenant).map_or(Seq(0), |cursor| cursor.seq);
     let useful = request.epoch == epoch && cursor > Seq(0) && cursor <= to && cursor >= min_retained && request.scopes == scopes;
     Ok(Begin { scope: SyncScope::Tenant, scopes, epoch, from: if useful { cursor } else { Seq(0) }, to, fresh: !useful, server_time })

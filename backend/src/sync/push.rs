@@ -26,7 +26,7 @@ use super::seeded::{self, Bug};
 use super::{
     batch::Batch,
     fault,
-    store::{self, Client, NewReceipt, StoredReceipt},
+    store::{self, Client, NewReceipt, Stand, StoredReceipt},
 };
 use crate::{
     audit::Author,
@@ -129,9 +129,10 @@ pub async fn push(caller: &mut Caller<need::Sync>, body: &Body) -> Result<PushRe
         keep(caller, body.client_id, Client { person, last_n: new_last }, &made, &again).await?;
         receipts.extend(made.into_iter().map(|new| new.receipt));
     }
+    let Stand { seq, epoch, .. } = store::stand(caller.scope()).await?;
     Ok(PushResponse {
-        epoch: store::epoch(caller.scope()).await?,
-        seq: store::seq(caller.scope()).await?,
+        epoch,
+        seq,
         last_n: new_last,
         server_time: now,
         skew_ms: skew(body, now),
@@ -232,7 +233,7 @@ async fn carry_out(caller: &mut Caller<need::Sync>, body: &Body, news: &[&Raw], 
 async fn quarantine(caller: &mut Caller<need::Sync>, raw: &Raw, error: &DbError, known: &mut HashMap<IntentId, StoredReceipt>) -> Result<NewReceipt, PushError> {
     tracing::error!(%error, intent.id = %raw.id, "an intent was quarantined");
     let outcome = Outcome::Quarantined(Refusal::new(Code::Internal, "the server could not carry this out; it is kept for inspection"));
-    let seq = store::seq(caller.scope()).await?;
+    let Stand { seq, .. } = store::stand(caller.scope()).await?;
     known.insert(raw.id, StoredReceipt { intent: raw.id, seq, outcome: outcome.clone() });
     Ok(NewReceipt { receipt: Receipt { n: raw.n, intent_id: raw.id, seq, outcome }, is_final: true, body: Some(raw.change.get().to_owned()) })
 }

@@ -5,7 +5,7 @@
 
 use serde_json::json;
 
-use super::store;
+use super::store::{self, Stand};
 use crate::{
     audit::{self, Author, Entry},
     db::{DbError, Event, Scope},
@@ -17,9 +17,8 @@ use crate::{
 /// # Errors
 /// Whatever the store says.
 pub async fn restored(scope: &mut Scope, state: &AppState, author: &Author) -> Result<u64, DbError> {
-    let epoch = store::begin_epoch(scope, state.now()).await?;
-    let seq = store::seq(scope).await?;
+    let Stand { seq, epoch, .. } = store::begin_epoch(scope, state.now()).await?;
     audit::append(scope, author, state.now(), None, Entry::new("sync.restored").detail(json!({ "epoch": epoch, "seq": seq }))).await?;
-    scope.notify(Event::Changed { seq: seq.0 });
+    scope.notify(Event::changed(seq.0));
     Ok(epoch)
 }

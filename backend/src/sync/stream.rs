@@ -1,10 +1,12 @@
 //! Pokes: "there is something above your cursor", as server-sent events.
 //!
-//! A poke carries only the tenant's sequence, so a lost one costs nothing. Deliberately not here:
-//! rows. A stream outlives the request that was allowed: its right is checked again whenever
+//! A poke carries the tenant's sequence, so a lost one costs nothing. Where one small change follows what was
+//! poked last, it carries that change, too (`news`): a change of somebody's rights to see takes a sequence
+//! without any, so nothing is told before the stream has looked at its right again.
+//! A stream outlives the request that was allowed: its right is checked again whenever
 //! access changed in the tenant, and with every heartbeat (sessions also end by themselves).
 
-use std::{convert::Infallible, time::Duration};
+use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use axum::response::sse::Event as Sent;
 use futures::{Stream, stream};
@@ -17,7 +19,7 @@ use tokio::{
 
 use super::store;
 use crate::{
-    db::Event,
+    db::{Event, News},
     http::{ApiError, AppState, Ticket},
 };
 
@@ -36,6 +38,10 @@ struct Watch {
     events: broadcast::Receiver<Event>,
     heartbeat: Interval,
     first: Option<Seq>,
+    /// Whether this person sees all that changes.
+    sees_all: bool,
+    /// What was poked last.
+    told: Seq,
     /// When the last poke went out.
     poked: Option<Instant>,
     over: bool,
@@ -43,17 +49,18 @@ struct Watch {
 
 /// What a watch says next.
 enum Said {
-    Poke(Seq),
+    Poke(Seq, Option<Arc<News>>),
     Beat,
     Over(&'static str),
 }
 
-/// The pokes of a tenant, beginning with `now`. `events` was subscribed to before `now` was read.
-pub fn pokes(state: AppState, ticket: Ticket, events: broadcast::Receiver<Event>, now: Seq) -> impl Stream<Item = Result<Sent, Infallible>> {
+/// The pokes of a tenant, beginning with `now`. `events` was subscribed to before `now` was read; `sees_all`:
+/// the ticket's person sees whatever changes.
+pub fn pokes(state: AppState, ticket: Ticket, sees_all: bool, events: broadcast::Receiver<Event>, now: Seq) -> impl Stream<Item = Result<Sent, Infallible>> {
     let mut heartbeat = interval(HEARTBEAT);
     heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
     heartbeat.reset();
-    let watch = Watch { state, ticket, events, heartbeat, first: Some(now), poked: None, over: false };
+    let watch = Watch { state, ticket, events, heartbeat, first: Some(now), sees_all, told: now, poked: None, over: false };
     stream::unfold(watch, |mut watch| async move {
         if watch.over {
             return None;
@@ -67,7 +74,8 @@ pub fn pokes(state: AppState, ticket: Ticket, events: broadcast::Receiver<Event>
 impl Said {
     fn event(&self) -> Sent {
         match self {
-            Self::Poke(seq) => Sent::default().event("changed").json_data(Poke { seq: *seq }).unwrap_or_default(),
+            Self::Poke(_, Some(news)) => Sent::default().event("changed").data(&news.poke),
+            Self::Poke(seq, None) => Sent::default().event("changed").json_data(Poke { seq: *seq, frames: Vec::new() }).unwrap_or_default(),
             Self::Beat => Sent::default().comment(""),
             Self::Over(code) => Sent::default().event("closed").data(format!(r#"{{"code":"{code}"}}"#)),
         }
@@ -77,7 +85,7 @@ impl Said {
 impl Watch {
     async fn next(&mut self) -> Said {
         if let Some(seq) = self.first.take() {
-            return Said::Poke(seq);
+            return Said::Poke(seq, None);
         }
         loop {
             let event = tokio::select! {
@@ -85,7 +93,7 @@ impl Watch {
                 _ = self.heartbeat.tick() => return self.checked().await.map_or_else(Said::Over, |()| Said::Beat),
             };
             match event {
-                Ok(Event::Changed { seq }) => return self.gather(seq).await,
+                Ok(Event::Changed { seq, news }) => return self.gather(Seq(seq), news).await,
                 Ok(Event::AccessChanged) => {
                     if let Err(code) = self.checked().await {
                         return Said::Over(code);
@@ -94,31 +102,40 @@ impl Watch {
                 // Whatever was missed: look again at both.
                 Ok(Event::Missed) => {
                     sleep(SPREAD.mul_f64(self.state.chance.with(|rng| rng.random()))).await;
-                    return self.looked().await.map_or_else(Said::Over, Said::Poke);
+                    return self.looked().await.map_or_else(Said::Over, |seq| self.poke(seq, None));
                 }
-                Err(RecvError::Lagged(_)) => return self.looked().await.map_or_else(Said::Over, Said::Poke),
+                Err(RecvError::Lagged(_)) => return self.looked().await.map_or_else(Said::Over, |seq| self.poke(seq, None)),
                 Err(RecvError::Closed) => return Said::Over("closed"),
             }
         }
     }
 
     /// A poke. The first goes out at once; those that follow within [`TOGETHER`] wait for each other.
-    async fn gather(&mut self, first: i64) -> Said {
+    async fn gather(&mut self, first: Seq, of_first: Option<Arc<News>>) -> Said {
         if let Some(last) = self.poked {
             sleep_until(last + TOGETHER).await;
         }
         self.poked = Some(Instant::now());
-        let mut latest = first;
+        let (mut latest, mut news) = (first, of_first);
         loop {
-            match self.events.try_recv() {
-                Ok(Event::Changed { seq }) => latest = latest.max(seq),
+            let seq = match self.events.try_recv() {
+                Ok(Event::Changed { seq, .. }) => Seq(seq),
                 Ok(Event::AccessChanged | Event::Missed) | Err(TryRecvError::Lagged(_)) => match self.looked().await {
-                    Ok(seq) => latest = latest.max(seq.0),
+                    Ok(seq) => seq,
                     Err(code) => return Said::Over(code),
                 },
-                Err(TryRecvError::Empty | TryRecvError::Closed) => return Said::Poke(Seq(latest)),
-            }
+                Err(TryRecvError::Empty | TryRecvError::Closed) => return self.poke(latest, news),
+            };
+            // Several are fetched together.
+            (latest, news) = (latest.max(seq), None);
         }
+    }
+
+    /// A poke, with the news when they are for this person and follow what was poked last.
+    fn poke(&mut self, seq: Seq, news: Option<Arc<News>>) -> Said {
+        let news = news.filter(|news| self.sees_all && news.from == self.told.0);
+        self.told = seq;
+        Said::Poke(seq, news)
     }
 
     async fn checked(&self) -> Result<(), &'static str> {
@@ -128,6 +145,6 @@ impl Watch {
     /// Where the tenant stands, for one who may still know it.
     async fn looked(&self) -> Result<Seq, &'static str> {
         let mut scope = self.ticket.open(&self.state).await.map_err(|error| error.code)?;
-        store::seq(&mut scope).await.map_err(|error| ApiError::from(error).code)
+        store::stand(&mut scope).await.map(|stand| stand.seq).map_err(|error| ApiError::from(error).code)
     }
 }

@@ -243,8 +243,15 @@ pub struct Checkpoint {
 }
 
 /// `GET /v1/sync/stream`: the data of each server-sent event `changed`. Heartbeats are comments.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Poke {
     /// The tenant's sequence: pull when it is above your cursor.
     pub seq: Seq,
+    /// Where it is little and goes on from what was poked last: what a pull would bring, from `begin` to
+    /// `checkpoint`. Whoever stands elsewhere pulls.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub frames: Vec<Frame>,
 }
+
+/// Most bytes that a poke says.
+pub const MAX_POKE_BYTES: usize = 16 * 1024;

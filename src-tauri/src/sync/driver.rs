@@ -240,6 +240,19 @@ impl Driver {
         }
     }
 
+    /// Whether a poke says nothing that has to be pulled, since it is known or came along.
+    async fn takes(&self, poke: Poke) -> bool {
+        if round::knows(&self.account, poke.seq).await {
+            return true;
+        }
+        let taken = self.pace.pulls && round::take_news(&self.account, poke.frames).await;
+        if taken {
+            let now = self.account.clock.now();
+            self.account.status.change(|status| status.synced_at = Some(now));
+        }
+        taken
+    }
+
     /// Until there is a reason for a round.
     async fn wait(&mut self, pause: Pause) {
         let (over, least) = (Instant::now() + pause.most, Instant::now() + pause.least);
@@ -256,9 +269,8 @@ impl Driver {
                     return;
                 }
                 poke = next(&mut self.pokes) => match poke {
-                    Ok(poke) if round::knows(&self.account, poke.seq).await => {}
                     // What comes while the round is on its way is known by then, or makes one more.
-                    Ok(_) => woken = true,
+                    Ok(poke) => woken |= !self.takes(poke).await,
                     Err(Ended::Mute) => self.mute(),
                     Err(Ended::Closed) => {
                         // The stream broke: the network may be gone, a round will show.

@@ -96,8 +96,8 @@ pub async fn waiting(account: &Account) -> Result<Waiting, StoreError> {
     let now = account.server_now();
     on_worker(&account.store, move |store| {
         store.read(|db| {
-            let pending = replica::count(db, |state| matches!(state, "waiting" | "deferred"))?;
-            let attention = replica::count(db, |state| state == "attention")?;
+            let pending = replica::count(db, &["waiting", "deferred"])?;
+            let attention = replica::count(db, &["attention"])?;
             let sites = match Open(db).meta()?.sight {
                 Sight::All => None,
                 Sight::Sites(sites) => Some(sites.len()),

@@ -1,4 +1,5 @@
-//! One round with the server: push what waits, pull what is new, fetch grants.
+//! One round with the server: push what waits, pull what is new, fetch grants. And what comes without one, with
+//! a poke.
 //!
 //! Whatever one side refuses as a whole is made smaller, begun anew once, or left alone for long: nothing is
 //! tried for ever in the same way.
@@ -9,7 +10,7 @@ use omniot_shared::{
     sync::{
         Seq, Sight,
         client::{self, Greeting, Published, Pull, Replica, Step},
-        wire::{Checkpoint, HelloRequest, HelloResponse, MAX_PUSH_INTENTS, PROTOCOL, SCHEMA},
+        wire::{Checkpoint, Frame, HelloRequest, HelloResponse, MAX_PUSH_INTENTS, PROTOCOL, SCHEMA},
     },
 };
 use reqwest::Method;
@@ -158,6 +159,26 @@ async fn sight(account: &Account) -> Result<Sight, Failure> {
 pub async fn knows(account: &Account, seq: Seq) -> bool {
     let cursor = on(account, |store| store.read(|db| Ok(Open(db).meta()?.cursor))).await;
     cursor.is_ok_and(|cursor| cursor >= seq)
+}
+
+/// Takes what came with a poke. `false` where it does not go on from what is here, or does not fit: the next
+/// pull brings it.
+pub async fn take_news(account: &Account, frames: Vec<Frame>) -> bool {
+    if frames.is_empty() {
+        return false;
+    }
+    let now = account.clock.now();
+    let mut frames = Some(frames);
+    let published = on(account, move |store| {
+        store.apply(|db| {
+            let Some((pull, checkpoint)) = Pull::of_poke(&Open(db), frames.take().unwrap_or_default())? else { return Ok(None) };
+            client::publish(&mut Open(db), pull, &checkpoint, now).map(Some)
+        })
+    });
+    match published.await {
+        Ok(Some(published)) => take_note(account, published, false).await.unwrap_or(false),
+        Ok(None) | Err(_) => false,
+    }
 }
 
 /// Pulls up to a checkpoint. What cannot be taken is begun anew once; that it cannot be taken from its

@@ -61,8 +61,13 @@ pub async fn measure(app: &App, effort: Effort) {
 /// What `make bench-sync` prints, on one engine.
 pub async fn measure_sync(app: &App, effort: Effort) {
     first_sync::measure(app, effort, effort.large, "≤ 1.7").await;
-    edits::measure(app, effort).await;
+    measure_edits(app, effort).await;
     crowd::measure(app, effort).await;
+}
+
+/// The part of it that is about edits.
+pub async fn measure_edits(app: &App, effort: Effort) {
+    edits::measure(app, effort).await;
 }
 
 /// The value below which `share` (0–1) of `samples` lie.

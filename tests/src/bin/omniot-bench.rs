@@ -1,4 +1,5 @@
 //! `make bench` and, with the word `sync`, `make bench-sync`: print the measurements of docs/PERFORMANCE.md.
+//! With the word `edits`, those of edits alone.
 
 #![allow(clippy::print_stdout, reason = "this program prints a report")]
 
@@ -17,6 +18,7 @@ async fn main() {
 async fn measure(app: &App) {
     match std::env::args().nth(1).as_deref() {
         Some("sync") => bench::measure_sync(app, Effort::FULL).await,
+        Some("edits") => bench::measure_edits(app, Effort::FULL).await,
         _ => bench::measure(app, Effort::FULL).await,
     }
 }

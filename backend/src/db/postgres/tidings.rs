@@ -29,7 +29,7 @@ pub(in crate::db) struct Tidings {
 impl Tidings {
     /// All that one commit has to say, however many events it collected; `None` for nothing.
     pub(in crate::db) fn of(origin: Uuid, tenant: TenantId, events: &[Event]) -> Option<Self> {
-        let seq = events.iter().filter_map(|event| if let Event::Changed { seq } = event { Some(*seq) } else { None }).max();
+        let seq = events.iter().filter_map(|event| if let Event::Changed { seq, .. } = event { Some(*seq) } else { None }).max();
         let access = events.contains(&Event::AccessChanged);
         (seq.is_some() || access).then_some(Self { origin, tenant, seq, access })
     }
@@ -49,7 +49,7 @@ impl Tidings {
     /// As events again; access first, so that nobody is told more than they may know.
     pub(super) fn events(&self) -> impl Iterator<Item = Event> + use<> {
         let access = self.access.then_some(Event::AccessChanged);
-        access.into_iter().chain(self.seq.map(|seq| Event::Changed { seq }))
+        access.into_iter().chain(self.seq.map(Event::changed))
     }
 }
 
@@ -61,13 +61,13 @@ mod tests {
 
     #[test]
     fn a_commit_with_many_events_says_one_short_thing() {
-        let mut events: Vec<Event> = (1..=5_000).map(|seq| Event::Changed { seq }).collect();
+        let mut events: Vec<Event> = (1..=5_000).map(Event::changed).collect();
         events.insert(9, Event::AccessChanged);
         let tidings = Tidings::of(Uuid::from_u128(1), TENANT, &events).expect("something to say");
         let text = serde_json::to_string(&tidings).expect("text");
         assert_eq!(text, r#"{"origin":"00000000-0000-0000-0000-000000000001","tenant":"ten_00000000000000000000000000000007","seq":5000,"access":true}"#);
         let heard = Tidings::read(&text).expect("our own words");
-        assert_eq!(heard.events().collect::<Vec<_>>(), [Event::AccessChanged, Event::Changed { seq: 5_000 }]);
+        assert_eq!(heard.events().collect::<Vec<_>>(), [Event::AccessChanged, Event::changed(5_000)]);
     }
 
     #[test]

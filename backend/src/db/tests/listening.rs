@@ -49,7 +49,7 @@ impl Drop for Other {
 async fn db_change(tenant: &Tenant, db: &Db) -> (Scope, i64) {
     let mut scope = db.write(&TenantAccess::for_job(tenant.id, "test")).await.expect("a scope");
     let seq = *scope.next_seq(1).await.expect("a number").end();
-    scope.notify(Event::Changed { seq });
+    scope.notify(Event::changed(seq));
     (scope, seq)
 }
 
@@ -69,18 +69,18 @@ async fn what_one_process_commits_the_other_hears_once_and_in_its_tenant_alone()
     let (mut scope, _) = db_change(&acme, &app.state.db).await;
     for _ in 0..1_000 {
         let seq = *scope.next_seq(1).await.expect("a number").end();
-        scope.notify(Event::Changed { seq });
+        scope.notify(Event::changed(seq));
     }
     scope.notify(Event::AccessChanged);
     scope.commit().await.expect("a commit");
-    assert_eq!((other.hear().await, other.hear().await), (Event::AccessChanged, Event::Changed { seq: 1_001 }));
+    assert_eq!((other.hear().await, other.hear().await), (Event::AccessChanged, Event::changed(1_001)));
     // The notification after it shows that there was no other.
     let (scope, seq) = db_change(&acme, &app.state.db).await;
     scope.commit().await.expect("a commit");
-    assert_eq!(other.hear().await, Event::Changed { seq });
+    assert_eq!(other.hear().await, Event::changed(seq));
     let (scope, seq) = db_change(&globex, &app.state.db).await;
     scope.commit().await.expect("a commit");
-    assert_eq!(stranger.hear().await, Event::Changed { seq }, "of the other tenant nothing came before");
+    assert_eq!(stranger.hear().await, Event::changed(seq), "of the other tenant nothing came before");
 }
 
 #[tokio::test]
@@ -99,7 +99,7 @@ async fn what_is_rolled_back_or_undone_no_process_hears_of() {
     scope.commit().await.expect("a commit without events");
     let (scope, seq) = db_change(&acme, &app.state.db).await;
     scope.commit().await.expect("a commit");
-    assert_eq!((other.hear().await, seq), (Event::Changed { seq: 1 }, 1), "nothing before it");
+    assert_eq!((other.hear().await, seq), (Event::changed(1), 1), "nothing before it");
 }
 
 #[tokio::test]
@@ -117,8 +117,8 @@ async fn a_process_does_not_hear_itself_twice() {
     for _ in 0..4 {
         heard.push(other.hear().await);
     }
-    use Event::{AccessChanged, Changed};
-    assert_eq!(heard, [Changed { seq: 1 }, AccessChanged, AccessChanged, Changed { seq: 2 }], "its own from its bus, then the other's");
+    use Event::AccessChanged;
+    assert_eq!(heard, [Event::changed(1), AccessChanged, AccessChanged, Event::changed(2)], "its own from its bus, then the other's");
 }
 
 #[tokio::test]
@@ -134,7 +134,7 @@ async fn a_listener_that_was_cut_off_listens_again_and_says_that_something_may_b
         while other.hear().await != Event::Missed {}
         let (scope, seq) = db_change(&acme, &app.state.db).await;
         scope.commit().await.expect("a commit");
-        while other.hear().await != (Event::Changed { seq }) {}
+        while other.hear().await != (Event::changed(seq)) {}
     }
 }
 
@@ -175,7 +175,7 @@ async fn a_listener_whose_connection_died_without_a_sign_finds_out() {
     assert_eq!(heard.expect("within ten seconds").expect("an open bus"), Event::Missed);
     let (scope, seq) = db_change(&acme, &app.state.db).await;
     scope.commit().await.expect("a commit");
-    assert_eq!(other.hear().await, Event::Changed { seq });
+    assert_eq!(other.hear().await, Event::changed(seq));
 }
 
 #[tokio::test]
@@ -191,5 +191,5 @@ async fn the_listener_takes_no_connection_from_the_pool_and_a_full_pool_does_not
     assert_eq!(held.len(), 32, "all connections are taken");
     let (scope, seq) = db_change(&acme, &app.state.db).await;
     scope.commit().await.expect("a commit");
-    assert_eq!(other.hear().await, Event::Changed { seq });
+    assert_eq!(other.hear().await, Event::changed(seq));
 }

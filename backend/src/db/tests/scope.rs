@@ -19,7 +19,7 @@ async fn what_is_not_committed_never_happened_and_is_told_to_nobody() {
         let mut events = app.state.bus.subscribe(acme.id);
         let mut scope = acme.db_write().await;
         scope.next_seq(3).await.expect("numbers");
-        scope.notify(Event::Changed { seq: 3 });
+        scope.notify(Event::changed(3));
         drop(scope);
         assert_eq!(db_seq(&acme).await, 0, "on {}", app.engine);
         assert!(events.try_recv().is_err(), "no event without a commit");
@@ -34,10 +34,10 @@ async fn events_go_to_the_streams_of_their_tenant_after_the_commit() {
         let mut scope = acme.db_write().await;
         let seqs = scope.next_seq(2).await.expect("numbers");
         assert_eq!(seqs, 1..=2);
-        scope.notify(Event::Changed { seq: *seqs.end() });
+        scope.notify(Event::changed(*seqs.end()));
         assert!(ours.try_recv().is_err(), "nothing before the commit");
         scope.commit().await.expect("a commit");
-        assert_eq!(ours.try_recv(), Ok(Event::Changed { seq: 2 }));
+        assert_eq!(ours.try_recv(), Ok(Event::changed(2)));
         assert!(theirs.try_recv().is_err(), "another tenant hears nothing");
     }
 }
@@ -50,7 +50,7 @@ async fn a_part_that_is_undone_takes_its_rows_and_events_with_it() {
         let mut scope = acme.db_write().await;
         scope.part().await.expect("a part");
         scope.next_seq(1).await.expect("kept");
-        scope.notify(Event::Changed { seq: 1 });
+        scope.notify(Event::changed(1));
         scope.part().await.expect("an inner part");
         scope.next_seq(5).await.expect("undone");
         scope.notify(Event::AccessChanged);
@@ -59,7 +59,7 @@ async fn a_part_that_is_undone_takes_its_rows_and_events_with_it() {
         scope.keep().await.expect("kept");
         scope.commit().await.expect("a commit");
         assert_eq!(db_seq(&acme).await, 1, "on {}", app.engine);
-        assert_eq!((events.try_recv(), events.try_recv().is_err()), (Ok(Event::Changed { seq: 1 }), true));
+        assert_eq!((events.try_recv(), events.try_recv().is_err()), (Ok(Event::changed(1)), true));
     }
 }
 
@@ -175,5 +175,19 @@ async fn a_flood_in_one_tenant_keeps_no_other_tenant_waiting() {
         };
         tokio::time::timeout(Duration::from_secs(5), whole).await.unwrap_or_else(|_| panic!("after {:?} on {}", began.elapsed(), app.engine));
         flood.iter().for_each(tokio::task::JoinHandle::abort);
+    }
+}
+
+#[tokio::test]
+async fn many_rows_take_few_statements_and_none_is_lost() {
+    for app in App::both().await {
+        let scope = app.tenant("acme").await.db_write().await;
+        let rows: Vec<u32> = (0..500).collect();
+        let sizes = |width: usize| scope.portions(&rows, width).iter().map(|part| part.len()).collect::<Vec<_>>();
+        assert_eq!(sizes(1), [256, 64, 64, 64, 32, 16, 4], "on {}", app.engine);
+        let wide = if app.engine == "sqlite" { (15, [32; 15].to_vec()) } else { (1, [256].to_vec()) };
+        assert_eq!(sizes(14)[..wide.0], wide.1, "on {}", app.engine);
+        assert_eq!(scope.portions(&rows, 14).concat(), rows);
+        assert_eq!(scope.portions(&rows[..2], 100_000).len(), 2, "one at least");
     }
 }

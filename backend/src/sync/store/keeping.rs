@@ -10,11 +10,12 @@ use omniot_shared::{
 use sqlx::AssertSqlSafe;
 use uuid::Uuid;
 
-use super::{from_json, narrow, parts, placeholders, to_json};
+use super::{from_json, narrow, placeholders, to_json};
 use crate::db::{DbError, Scope};
 
-const SEQ: &str = "select seq from tenant_clock where tenant_id = $1";
-const STATE: &str = "select epoch, min_retained_seq from sync_state where tenant_id = $1";
+const STAND: &str = "
+    select c.seq, coalesce(s.epoch, 1), coalesce(s.min_retained_seq, 0)
+    from tenant_clock c left join sync_state s on s.tenant_id = c.tenant_id where c.tenant_id = $1";
 const CLIENT: &str = "select person_id, last_n from sync_client where tenant_id = $1 and id = $2";
 const SAVE_CLIENT: &str = "
     insert into sync_client (tenant_id, id, person_id, last_n, first_seen_at, last_seen_at) values ($1, $2, $3, $4, $5, $5)
@@ -23,13 +24,24 @@ const RECEIPTS_BY_NUMBER: &str = "
     select n, intent_id, seq, outcome from receipt
     where tenant_id = $1 and client_id = $2 and n >= $3 and n <= $4 order by n";
 
-/// The tenant's sequence.
+/// Where a tenant stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stand {
+    /// The last sequence that was given.
+    pub seq: Seq,
+    /// Which life of the store this is; 1 until it was restored from a backup.
+    pub epoch: u64,
+    /// Cursors below this need everything again.
+    pub min_retained: Seq,
+}
+
+/// Where this tenant stands.
 ///
 /// # Errors
 /// Whatever the store says.
-pub async fn seq(scope: &mut Scope) -> Result<Seq, DbError> {
-    let (seq,): (i64,) = scope.query(SEQ).one().await?;
-    Ok(Seq(seq))
+pub async fn stand(scope: &mut Scope) -> Result<Stand, DbError> {
+    let (seq, epoch, min_retained): (i64, i64, i64) = scope.query(STAND).one().await?;
+    Ok(Stand { seq: Seq(seq), epoch: narrow(epoch)?, min_retained: Seq(min_retained) })
 }
 
 const RESTORED: &str = "
@@ -37,7 +49,7 @@ const RESTORED: &str = "
     on conflict (tenant_id) do update set min_retained_seq = excluded.min_retained_seq,
         epoch = case when sync_state.epoch < excluded.epoch then excluded.epoch else sync_state.epoch + 1 end";
 
-/// Begins another epoch at the present sequence: the store was restored from a backup, and what
+/// Begins another epoch at the present sequence, and where the tenant stands then: the store was restored from a backup, and what
 /// replicas hold of later sequences is of a past that is lost.
 ///
 /// The epoch is the time in seconds, or one more than the last where that is more: the same backup
@@ -45,30 +57,9 @@ const RESTORED: &str = "
 ///
 /// # Errors
 /// Whatever the store says.
-pub async fn begin_epoch(scope: &mut Scope, now: Millis) -> Result<u64, DbError> {
+pub async fn begin_epoch(scope: &mut Scope, now: Millis) -> Result<Stand, DbError> {
     scope.query(RESTORED).bind(now.0 / 1000).execute().await?;
-    epoch(scope).await
-}
-
-/// The tenant's epoch; 1 until a restore.
-///
-/// # Errors
-/// Whatever the store says.
-pub async fn epoch(scope: &mut Scope) -> Result<u64, DbError> {
-    state(scope).await.map(|(epoch, _)| epoch)
-}
-
-/// Cursors below this need the whole scope again.
-///
-/// # Errors
-/// Whatever the store says.
-pub async fn min_retained(scope: &mut Scope) -> Result<Seq, DbError> {
-    state(scope).await.map(|(_, seq)| seq)
-}
-
-async fn state(scope: &mut Scope) -> Result<(u64, Seq), DbError> {
-    let row: Option<(i64, i64)> = scope.query(STATE).optional().await?;
-    row.map_or(Ok((1, Seq(0))), |(epoch, seq)| Ok((narrow(epoch)?, Seq(seq))))
+    stand(scope).await
 }
 
 /// A replica that has pushed before.
@@ -135,7 +126,7 @@ pub async fn receipts_by_number(scope: &mut Scope, client: ClientId, first: u64,
 /// Whatever the store says.
 pub async fn receipts_by_intent(scope: &mut Scope, intents: &[IntentId]) -> Result<HashMap<IntentId, StoredReceipt>, DbError> {
     let mut found = HashMap::new();
-    for part in parts(intents) {
+    for part in scope.portions(intents, 1) {
         // Two halves, each with an index of its own; the final ones come last and stand.
         let ids = placeholders(2, part.len());
         let sql = format!(
@@ -153,7 +144,7 @@ pub async fn receipts_by_intent(scope: &mut Scope, intents: &[IntentId]) -> Resu
 
 /// Forgets that these intents were put off: another word about them takes the place of that.
 async fn overwrite(scope: &mut Scope, intents: &[IntentId]) -> Result<(), DbError> {
-    for part in parts(intents) {
+    for part in scope.portions(intents, 1) {
         let sql = format!("delete from receipt where tenant_id = $1 and not is_final and intent_id in ({})", placeholders(2, part.len()));
         part.iter().fold(scope.query(AssertSqlSafe(sql)), |query, id| query.bind(*id)).execute().await?;
     }
@@ -178,7 +169,7 @@ pub struct NewReceipt {
 /// [`DbError::Unique`] when a number or an intent has one already; whatever else the store says.
 pub async fn insert_receipts(scope: &mut Scope, client: ClientId, receipts: &[NewReceipt], again: &[IntentId], now: Millis) -> Result<(), DbError> {
     overwrite(scope, again).await?;
-    for part in parts(receipts) {
+    for part in scope.portions(receipts, 6) {
         let rows: Vec<String> = (0..part.len()).map(|row| format!("($1, $2, $3, {})", placeholders(4 + row * 6, 6))).collect();
         let sql = format!("insert into receipt (tenant_id, client_id, recorded_at, n, intent_id, seq, outcome, is_final, body) values {}", rows.join(", "));
         let mut query = scope.query(AssertSqlSafe(sql)).bind(client).bind(now);

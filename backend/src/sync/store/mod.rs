@@ -31,7 +31,7 @@ use crate::db::{DbError, Query, Scope, Value};
 
 pub use attempt::AttemptRow;
 pub use device::DeviceRow;
-pub use keeping::{Client, NewReceipt, StoredReceipt, begin_epoch, client, epoch, insert_receipts, min_retained, receipts_by_intent, receipts_by_number, save_client, seq};
+pub use keeping::{Client, NewReceipt, Stand, StoredReceipt, begin_epoch, client, insert_receipts, receipts_by_intent, receipts_by_number, save_client, stand};
 pub use model::ModelRow;
 pub use site::SiteRow;
 pub use sums::{Sums, checksum, tables_agree};
@@ -66,9 +66,6 @@ trait Stored: crate::db::Row + Sized {
 /// The column of [`Stamps`].
 const STAMPS: &str = "stamps";
 
-/// Sizes of many-row statements.
-const SIZES: [usize; 5] = [256, 64, 16, 4, 1];
-
 /// The rows at `keys`, as many of them as there are.
 ///
 /// # Errors
@@ -92,7 +89,7 @@ pub async fn load(scope: &mut Scope, keys: &[RowKey]) -> Result<HashMap<RowKey, 
 
 async fn load_table<T: Stored>(scope: &mut Scope, ids: &[Uuid]) -> Result<Vec<Loaded>, DbError> {
     let mut rows = Vec::with_capacity(ids.len());
-    for part in parts(ids) {
+    for part in scope.portions(ids, 1) {
         let sql = format!("select {} from {} where tenant_id = $1 and id in ({})", T::all_columns(), T::TABLE, placeholders(2, part.len()));
         let query = part.iter().fold(scope.query(AssertSqlSafe(sql)), |query, id| query.bind(*id));
         for row in query.all::<T>().await? {
@@ -193,7 +190,7 @@ pub async fn write(scope: &mut Scope, rows: &[(Seq, &Row, &Stamps)]) -> Result<(
 }
 
 async fn write_table<T: Stored>(scope: &mut Scope, rows: &[(Seq, &Row, &Stamps)]) -> Result<(), DbError> {
-    for part in parts(rows) {
+    for part in scope.portions(rows, T::width()) {
         let mut query = scope.query(AssertSqlSafe(T::upsert(part.len())));
         for (seq, row, stamps) in part {
             query = query.bind(row.key().id).bind(seq.0).bind(row.home().name());
@@ -215,8 +212,13 @@ trait Texts: Stored {
         format!("id, seq, {}", own.join(", "))
     }
 
+    /// Values of a row, the tenant aside.
+    fn width() -> usize {
+        3 + Self::COLUMNS.len()
+    }
+
     fn upsert(count: usize) -> String {
-        let width = 3 + Self::COLUMNS.len();
+        let width = Self::width();
         let rows: Vec<String> = (0..count).map(|row| format!("($1, {})", placeholders(2 + row * width, width))).collect();
         let insert = format!("insert into {} (tenant_id, id, seq, scope, {}) values {}", Self::TABLE, Self::COLUMNS.join(", "), rows.join(", "));
         if Self::APPEND_ONLY {
@@ -228,18 +230,6 @@ trait Texts: Stored {
 }
 
 impl<T: Stored> Texts for T {}
-
-/// Cuts `all` into as few statements as the few sizes allow.
-fn parts<T>(mut all: &[T]) -> Vec<&[T]> {
-    let mut parts = Vec::new();
-    while !all.is_empty() {
-        let size = SIZES.into_iter().find(|size| *size <= all.len()).unwrap_or(1);
-        let (part, rest) = all.split_at(size);
-        parts.push(part);
-        all = rest;
-    }
-    parts
-}
 
 fn placeholders(first: usize, count: usize) -> String {
     (first..first + count).map(|n| format!("${n}")).collect::<Vec<_>>().join(", ")
@@ -345,14 +335,6 @@ fn narrow<T: TryFrom<i64>>(value: i64) -> Result<T, DbError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn many_rows_take_few_statements() {
-        let all: Vec<u32> = (0..500).collect();
-        let sizes: Vec<usize> = parts(&all).iter().map(|part| part.len()).collect();
-        assert_eq!(sizes, [256, 64, 64, 64, 16, 16, 16, 4]);
-        assert_eq!(parts(&all).concat(), all, "and lose none");
-    }
 
     #[test]
     fn a_many_row_statement_names_the_tenant_and_every_value_once() {

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use omniot_shared::sync::{Checksum, RowKey, Seq, Sight, Table, rows::Scope as SyncScope};
 use sqlx::AssertSqlSafe;
 
-use super::{narrow, parts, placeholders, since};
+use super::{narrow, placeholders, since};
 use crate::db::{DbError, Scope};
 
 /// How many rows are read at once to be summed.
@@ -27,7 +27,7 @@ impl Sums {
         let mut wanted: HashMap<String, SyncScope> = homes.into_iter().chain([SyncScope::Tenant]).map(|home| (home.name(), home)).collect();
         let names: Vec<String> = wanted.keys().cloned().collect();
         let mut kept = HashMap::with_capacity(names.len());
-        for part in parts(&names) {
+        for part in scope.portions(&names, 1) {
             let sql = format!("select scope, row_count, digest from sync_scope where tenant_id = $1 and scope in ({})", placeholders(2, part.len()));
             let query = part.iter().fold(scope.query(AssertSqlSafe(sql)), |query, name| query.bind(name));
             for (name, count, digest) in query.all::<(String, i64, i64)>().await? {
@@ -74,7 +74,7 @@ impl Sums {
     /// Whatever the store says.
     pub async fn save(self, scope: &mut Scope) -> Result<(), DbError> {
         let all: Vec<(SyncScope, Checksum)> = self.0.into_iter().collect();
-        for part in parts(&all) {
+        for part in scope.portions(&all, 3) {
             let rows: Vec<String> = (0..part.len()).map(|row| format!("($1, {})", placeholders(2 + row * 3, 3))).collect();
             let sql = format!(
                 "insert into sync_scope (tenant_id, scope, row_count, digest) values {}
@@ -88,6 +88,12 @@ impl Sums {
             query.execute().await?;
         }
         Ok(())
+    }
+
+    /// That of all rows.
+    #[must_use]
+    pub fn whole(&self) -> Checksum {
+        self.0.get(&SyncScope::Tenant).copied().unwrap_or_default()
     }
 
     fn seen(&self, sight: &Sight) -> Checksum {

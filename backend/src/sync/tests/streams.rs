@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use axum::body::BodyDataStream;
 use futures::StreamExt as _;
+use omniot_shared::sync::{Seq, wire::Poke};
 use tokio::time::timeout;
 use tower::ServiceExt as _;
 
@@ -26,6 +27,13 @@ impl Ear {
         Some(String::from_utf8(piece.expect("a piece").to_vec()).expect("text"))
     }
 
+    /// The next poke, and its text.
+    async fn poke(&mut self) -> (Poke, String) {
+        let text = self.hear().await.expect("a poke");
+        let data = text.strip_prefix("event: changed\ndata: ").unwrap_or_else(|| panic!("{text}"));
+        (serde_json::from_str(data.trim_end()).expect("a poke"), text)
+    }
+
     async fn is_silent(&mut self) -> bool {
         timeout(Duration::from_millis(100), self.0.next()).await.is_err()
     }
@@ -42,9 +50,9 @@ async fn a_change_by_anybody_in_the_tenant_is_poked_once_with_its_sequence() {
             a.new_site(&format!("site {n}"));
         }
         a.push().await;
-        assert_eq!(ear.hear().await.as_deref(), Some("event: changed\ndata: {\"seq\":30}\n\n"), "one poke for a whole push");
+        assert_eq!(ear.poke().await.0.seq, Seq(30), "one poke for a whole push");
         a.actor.post("/v1/sites", json!({"name": "by REST", "time_zone": "UTC"})).await.expect(201);
-        assert_eq!(ear.hear().await.as_deref(), Some("event: changed\ndata: {\"seq\":31}\n\n"));
+        assert_eq!(ear.poke().await.0.seq, Seq(31));
         let mut theirs = Tablet::of(&other, Role::Admin).await;
         theirs.new_site("elsewhere");
         theirs.push().await;
@@ -125,5 +133,86 @@ async fn a_stream_ends_when_its_person_comes_to_see_other_sites_and_the_others_h
         assert_eq!(other.hear().await.as_deref(), Some("event: changed\ndata: {\"seq\":1}\n\n"), "it took a sequence");
         let mut again = Ear::of(&app, &tess).await;
         assert_eq!(again.hear().await.as_deref(), Some("event: changed\ndata: {\"seq\":1}\n\n"), "with something to pull");
+    }
+}
+
+impl Tablet {
+    /// Takes what came with a poke, as the app does; `None` where it does not go on from what is here.
+    fn take_news(&mut self, poke: Poke) -> Option<Published> {
+        let (pull, checkpoint) = Pull::of_poke(&self.store, poke.frames).expect("memory never fails")?;
+        Some(client::publish(&mut self.store, pull, &checkpoint, self.app.state.now()).expect("memory never fails"))
+    }
+}
+
+#[tokio::test]
+async fn a_small_change_comes_with_its_poke_and_a_large_one_is_pulled() {
+    for app in App::both().await {
+        let tenant = app.tenant("acme").await;
+        let (mut a, mut b) = (Tablet::of(&tenant, Role::Admin).await, Tablet::of(&tenant, Role::Viewer).await);
+        let (kept, other) = (a.new_site("one"), a.new_site("two"));
+        a.sync().await;
+        b.sync().await;
+        let mut ear = Ear::of(&app, &b.actor).await;
+        ear.poke().await;
+        a.rename(kept, "renamed");
+        a.rename(other, "renamed, too");
+        a.sync().await;
+        let published = b.take_news(ear.poke().await.0);
+        assert!(matches!(published, Some(Published::Now { seq: Seq(4), changes: 2, departed: false })), "{published:?} ({})", app.engine);
+        assert_eq!((a.rows(), a.meta().checksum), (b.rows(), b.meta().checksum), "nothing was pulled, and all is there");
+        for n in 0..65 {
+            a.new_site(&format!("many {n}"));
+        }
+        a.sync().await;
+        let large = ear.poke().await.0;
+        assert_eq!((large.seq, large.frames.len()), (Seq(69), 0), "this has to be fetched");
+        a.rename(kept, "renamed again");
+        a.sync().await;
+        let small = ear.poke().await.0;
+        assert!(!small.frames.is_empty());
+        assert_eq!(b.take_news(small), None, "it does not go on from here");
+        b.sync().await;
+        assert_eq!(a.rows(), b.rows());
+        db_checksum_holds(&tenant).await;
+    }
+}
+
+#[tokio::test]
+async fn whoever_is_limited_to_sites_is_told_that_something_changed_and_not_what() {
+    for app in App::both().await {
+        let tenant = app.tenant("acme").await;
+        let (mut staff, tess) = (Tablet::of(&tenant, Role::Admin).await, tenant.person(Role::Technician).await);
+        let west = staff.new_site("canary-of-the-west");
+        staff.sync().await;
+        staff.actor.put(&format!("/v1/people/{}/sites", tess.id), json!({"sites": []})).await.expect(200);
+        let mut ear = Ear::of(&app, &tess).await;
+        ear.poke().await;
+        for n in 0..3 {
+            staff.rename(west, &format!("canary-of-the-west {n}"));
+            staff.sync().await;
+            let (poke, text) = ear.poke().await;
+            assert_eq!(poke.frames, [], "on {}", app.engine);
+            assert!(!text.contains("canary"), "{text}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn nothing_is_told_over_a_gap_in_what_was_heard() {
+    for app in App::both().await {
+        let tenant = app.tenant("acme").await;
+        let (owner, other) = (tenant.person(Role::Owner).await, tenant.person(Role::Viewer).await);
+        let mut ear = Ear::of(&app, &other).await;
+        ear.poke().await;
+        // A commit that is not heard of yet: it may be about what this stream's person sees.
+        let mut scope = tenant.db_write().await;
+        scope.next_seq(1).await.expect("a number");
+        scope.commit().await.expect("a commit that tells nobody");
+        for (name, is_told) in [("over the gap", false), ("after it", true)] {
+            owner.post("/v1/sites", json!({"name": name, "time_zone": "UTC"})).await.expect(201);
+            let (poke, text) = ear.poke().await;
+            assert_eq!(!poke.frames.is_empty(), is_told, "on {}: {text}", app.engine);
+            assert_eq!(text.contains(name), is_told);
+        }
     }
 }

@@ -114,7 +114,8 @@ pub fn take_receipts<R: Replica>(replica: &mut R, response: &PushResponse, now: 
     for receipt in &response.receipts {
         take_receipt(replica, receipt, &mut taken)?;
     }
-    let arrived_already = rebase::settle(replica, meta.cursor, now)?;
+    let may_have_arrived = response.receipts.iter().any(|receipt| receipt.seq <= meta.cursor);
+    let arrived_already = may_have_arrived && rebase::settle(replica, meta.cursor, now)?;
     if arrived_already || taken.refused > 0 {
         rebase::rebase(replica, &meta)?;
     }

@@ -77,6 +77,27 @@ impl Pull {
         Ok(Self { request, held: meta.sight, resumes: meta.staged, begin: None, deltas: Vec::new(), reached: cursor.seq })
     }
 
+    /// The pull that came with a poke, and its checkpoint; `None` where it does not go on from here: pull then.
+    ///
+    /// # Errors
+    /// Whatever the store says.
+    pub fn of_poke<R: Replica>(replica: &R, frames: Vec<Frame>) -> Result<Option<(Self, Checkpoint)>, R::Error> {
+        let mut pull = Self::begin(replica)?;
+        // A poke adds; it never replaces what is here, nor ends a pull that is half here.
+        let adds = !frames.iter().any(|frame| matches!(frame, Frame::Begin(begin) if begin.fresh));
+        if !adds || pull.resumes.is_some() {
+            return Ok(None);
+        }
+        for frame in frames {
+            match pull.take(frame) {
+                Ok(Step::More) => {}
+                Ok(Step::Publish(checkpoint)) => return Ok(Some((pull, checkpoint))),
+                Ok(Step::Stage | Step::Narrow) | Err(_) => return Ok(None),
+            }
+        }
+        Ok(None)
+    }
+
     /// What the server lets this person see, once it has said so.
     #[must_use]
     pub fn sight(&self) -> Option<&Sight> {
