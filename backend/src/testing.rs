@@ -30,6 +30,7 @@ use crate::{
     db::{self, Db, Layout, Scope, SqliteConfig, TenantAccess},
     http::{APP_SESSION_MS, AppState, Chance, Settings},
     identity::{passwords::{PasswordConfig, Passwords}, throttle::Counters, tokens::{Kind, Token}},
+    sync::Segments,
     tenancy::{self, NewTenant},
 };
 
@@ -193,6 +194,7 @@ impl App {
             settings: Arc::new(settings),
             passwords: Arc::new(Passwords::new(PasswordConfig::cheapest()).expect("a hasher")),
             throttle: Arc::new(Counters::default()),
+            segments: Segments::default(),
         };
         Self { router: crate::build(state.clone()), state, engine, clock, _keep: Arc::new(keep) }
     }

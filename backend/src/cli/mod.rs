@@ -17,6 +17,7 @@ use crate::{
     db::{Db, DbError, PostgresConfig, SqliteConfig, postgres},
     http::{AppState, Chance, Settings},
     identity::{passwords::{PasswordConfig, Passwords}, throttle::Counters},
+    sync::Segments,
 };
 
 /// The OmnIoT server: one deployment, many tenants.
@@ -151,6 +152,7 @@ async fn open(store: &Store, settings: Settings) -> anyhow::Result<AppState> {
         settings: Arc::new(settings),
         passwords: Arc::new(Passwords::new(PasswordConfig::default())?),
         throttle: Arc::new(Counters::default()),
+        segments: Segments::default(),
     })
 }
 

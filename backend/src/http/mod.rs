@@ -36,6 +36,7 @@ mod layers;
 mod operator;
 mod page;
 mod state;
+mod tags;
 mod ticket;
 #[cfg(test)]
 mod tests;
@@ -47,4 +48,5 @@ pub use layers::{BODY_BYTES, ClientAddress, RequestId, panicked, surround};
 pub use operator::{OPERATOR_COOKIE, OPERATOR_SESSION_MS, OperatorCaller};
 pub use page::{Cursor, Limit, Page};
 pub use ticket::Ticket;
+pub use tags::{is_known, still_stands};
 pub use state::{AppState, Chance, Settings};

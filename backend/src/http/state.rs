@@ -10,6 +10,7 @@ use uuid::Uuid;
 use crate::{
     db::{Bus, Db},
     identity::{passwords::Passwords, throttle::Counters},
+    sync::Segments,
 };
 
 /// How this server presents itself.
@@ -46,6 +47,8 @@ pub struct AppState {
     pub passwords: Arc<Passwords>,
     /// How often an address may try.
     pub throttle: Arc<Counters>,
+    /// First pulls that are kept for the next ones.
+    pub segments: Segments,
 }
 
 impl AppState {

@@ -9,18 +9,20 @@ use axum::{
     response::{IntoResponse, Response, Sse, sse::Event as Sent},
 };
 use futures::Stream;
+use serde::Deserialize;
 use omniot_shared::{
     roles::need,
     sync::{
         frame::MEDIA_TYPE,
+        Seq,
         rows::Scope as SyncScope,
         sight::Sight,
-        wire::{HelloRequest, HelloResponse, MAX_PUSH_BYTES, PROTOCOL, PullRequest, PushRequest, PushResponse, SCHEMA, VerifyRequest, VerifyResponse},
+        wire::{HelloRequest, HelloResponse, MAX_PUSH_BYTES, PROTOCOL, Poke, PullRequest, PushRequest, PushResponse, SCHEMA, VerifyRequest, VerifyResponse},
     },
 };
 
-use super::{pull, push, store::{self, Stand}, stream};
-use crate::http::{ApiError, AppState, Caller, ErrorBody, Json, Reader, parse};
+use super::{pull, push, segment, store::{self, Stand}, stream};
+use crate::http::{ApiError, AppState, Caller, ErrorBody, Json, Path, Query, Reader, parse};
 
 /// Say who is there: versions, clocks, and how far the server has come.
 #[utoipa::path(post, path = "/v1/sync/hello", operation_id = "greet_sync", tag = "sync", request_body = HelloRequest,
@@ -82,6 +84,19 @@ pub async fn pull_changes(caller: Reader<need::Sync>, State(state): State<AppSta
     Ok(([(header::CONTENT_TYPE, MEDIA_TYPE), (header::CACHE_CONTROL, "no-store")], body).into_response())
 }
 
+/// A first pull as it went to somebody else; a pull names it. Ranges and `If-None-Match` are understood.
+#[utoipa::path(get, path = "/v1/sync/segment/{id}", operation_id = "fetch_segment", tag = "sync", params(("id" = String, Path)),
+    responses((status = 200, content_type = MEDIA_TYPE, body = Vec<u8>), (status = 206, description = "As `Range` says", content_type = MEDIA_TYPE, body = Vec<u8>),
+              (status = 304, description = "As `If-None-Match` says"), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody),
+              (status = 404, description = "there is a newer one, or none: pull", body = ErrorBody), (status = 416, body = ErrorBody)))]
+pub async fn fetch_segment(State(state): State<AppState>, mut caller: Caller<need::Sync>, Path(id): Path<String>, headers: HeaderMap) -> Result<Response, ApiError> {
+    let right = pull::Right::of(&caller, state.clone());
+    let Stand { epoch, .. } = store::stand(caller.scope()).await?;
+    // It holds what those see who see everything.
+    let segment = if caller.person().sight == Sight::All { state.segments.named(caller.tenant(), epoch, &id) } else { None };
+    Ok(segment::answer(&*segment.ok_or_else(ApiError::not_found)?, &headers, right))
+}
+
 /// Compare everything a replica holds with what the server holds, at the same sequence.
 #[utoipa::path(post, path = "/v1/sync/verify", operation_id = "verify_replica", tag = "sync", request_body = VerifyRequest,
     responses((status = 200, body = VerifyResponse), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody)))]
@@ -104,4 +119,25 @@ pub async fn stream_pokes(State(state): State<AppState>, caller: Caller<need::Sy
     drop(caller);
     let now = store::stand(&mut ticket.open(&state).await?).await?.seq;
     Ok(Sse::new(stream::pokes(state, ticket, sees_all, events, now)))
+}
+
+/// From where somebody waits.
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct After {
+    /// The sequence that is known.
+    after: Seq,
+}
+
+/// One poke at a time, where something on the way keeps streams back: answered once the tenant's sequence is above
+/// `after`, or after 25 seconds with where it stands.
+#[utoipa::path(get, path = "/v1/sync/poke", operation_id = "await_poke", tag = "sync", params(After),
+    responses((status = 200, body = Poke), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody)))]
+pub async fn await_poke(State(state): State<AppState>, caller: Caller<need::Sync>, Query(After { after }): Query<After>) -> Result<axum::Json<Poke>, ApiError> {
+    let (events, ticket) = (state.bus.subscribe(caller.tenant()), caller.ticket());
+    drop(caller);
+    let now = store::stand(&mut ticket.open(&state).await?).await?.seq;
+    let seq = stream::above(state, ticket, events, now, after).await?;
+    Ok(axum::Json(Poke { seq, frames: Vec::new() }))
 }

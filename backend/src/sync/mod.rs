@@ -15,6 +15,7 @@ mod push;
 mod restore;
 #[cfg(feature = "seeded-leaks")]
 pub mod seeded;
+mod segment;
 pub mod store;
 mod stream;
 #[cfg(test)]
@@ -27,6 +28,7 @@ use crate::http::AppState;
 
 pub use execute::{Executed, ExecuteError, execute, execute_as};
 pub use restore::restored;
+pub use segment::Segments;
 
 /// This feature's operations.
 pub fn router() -> OpenApiRouter<AppState> {
@@ -35,5 +37,7 @@ pub fn router() -> OpenApiRouter<AppState> {
         .routes(routes!(api::verify_replica))
         .routes(routes!(api::push_intents))
         .routes(routes!(api::pull_changes))
+        .routes(routes!(api::fetch_segment))
         .routes(routes!(api::stream_pokes))
+        .routes(routes!(api::await_poke))
 }

@@ -5,7 +5,8 @@
 //! slow: the stream then ends without a checkpoint, and the client resumes where it is. One whose
 //! client is slow enough to fill the queue takes one of the few places for such ([`Scope::linger`]).
 //! The right to it is asked for again while it goes out: who may no longer see the tenant gets no
-//! further chunk, and no checkpoint. Memory: one chunk of rows a table, and the queue. Deliberately not here: segments.
+//! further chunk, and no checkpoint. Memory: one chunk of rows a table, and the queue. Deliberately not here: what is
+//! kept of a first pull for the next ones (`segment`).
 
 use std::{collections::VecDeque, io, time::Duration};
 
@@ -13,7 +14,7 @@ use axum::{
     body::{Body, Bytes},
     http::StatusCode,
 };
-use futures::{Stream, stream};
+use futures::{Stream, StreamExt as _, stream};
 use omniot_shared::{
     roles::need,
     sync::{
@@ -22,7 +23,7 @@ use omniot_shared::{
         frame::{self, MAGIC, ROWS_PER_FRAME},
         rows::Scope as SyncScope,
         sight::Sight,
-        wire::{Begin, Checkpoint, Frame, PullRequest},
+        wire::{Begin, Checkpoint, Frame, PullRequest, SEGMENT},
     },
 };
 use tokio::{
@@ -32,7 +33,7 @@ use tokio::{
 use tracing::{Instrument as _, Span};
 use zstd::stream::write::Encoder;
 
-use super::store::{self, Stand};
+use super::{segment::{FEW, Place, Recorder}, store::{self, Stand}};
 use crate::{
     db::{DbError, Event, Scope},
     http::{ApiError, AppState, Caller, Ticket},
@@ -56,15 +57,27 @@ const FRAME_BYTES: usize = 512 * 1024;
 ///
 /// # Errors
 /// Whatever the store says before the first byte; later the stream is cut off.
-pub async fn body(mut caller: Caller<need::Sync>, state: AppState, request: &PullRequest) -> Result<Body, DbError> {
-    // Subscribed before the rows are read, so that nothing falls in between.
-    let right = Right { events: state.bus.subscribe(caller.tenant()), ticket: caller.ticket(), checked: Instant::now(), state, span: Span::current() };
-    let begin = begin(&mut caller, request).await?;
+pub async fn body(mut caller: Caller<need::Sync>, state: AppState, request: &PullRequest) -> Result<Body, ApiError> {
+    let right = Right::of(&caller, state);
+    let (begin, min_retained) = begin(&mut caller, request).await?;
+    let mut recorder = None;
+    if let Some(rows) = may_be_kept(&mut caller, request, &begin).await? {
+        match right.state.segments.place(caller.tenant(), &begin, min_retained, rows) {
+            Place::Records(here) => recorder = Some(here),
+            Place::Kept(segment) => return segment.shown(&begin).map_err(|error| ApiError::internal(&error)),
+            Place::Recorded(waiting) => {
+                // Others have their turn meanwhile.
+                drop(caller);
+                let segment = waiting.over(&begin, min_retained).await.ok_or(DbError::Busy)?;
+                return segment.shown(&begin).map_err(|error| ApiError::internal(&error));
+            }
+        }
+    }
     let (chunks, received) = mpsc::channel(QUEUE);
     let until = Instant::now() + PATIENCE;
     let feed = async move {
         // The magic stands before the compressed stream, not in it.
-        let mut out = Out { encoder: Encoder::new(MAGIC.to_vec(), 1)?, chunks, until };
+        let mut out = Out { encoder: Encoder::new(MAGIC.to_vec(), 1)?, chunks, until, recorder };
         // A failure is a cut-off stream: without a checkpoint nothing is published.
         let fed = feed(caller.scope(), &begin, &mut out).await;
         if let Err(error) = &fed {
@@ -74,11 +87,30 @@ pub async fn body(mut caller: Caller<need::Sync>, state: AppState, request: &Pul
         fed
     };
     tokio::spawn(feed.in_current_span());
-    Ok(Body::from_stream(permitted(received, right)))
+    let received = stream::unfold(received, |mut received| async { received.recv().await.map(|chunk| (chunk, received)) });
+    Ok(Body::from_stream(permitted(Box::pin(received), right)))
+}
+
+/// How many rows there are, where this pull is one that others may be shown to.
+async fn may_be_kept(caller: &mut Caller<need::Sync>, request: &PullRequest, begin: &Begin) -> Result<Option<u64>, DbError> {
+    if !begin.fresh || begin.scopes != Sight::All || !request.accepts.iter().any(|accepted| accepted == SEGMENT) {
+        return Ok(None);
+    }
+    let rows = store::checksum(caller.scope(), &Sight::All).await?.count;
+    Ok((rows >= FEW).then_some(rows))
+}
+
+/// A few frames as they travel.
+pub(super) fn packed(frames: &[Frame]) -> io::Result<Vec<u8>> {
+    let mut encoder = Encoder::new(MAGIC.to_vec(), 1)?;
+    let mut plain = Vec::new();
+    frames.iter().try_for_each(|frame| frame::write(frame, &mut plain)).map_err(io::Error::other)?;
+    io::Write::write_all(&mut encoder, &plain)?;
+    encoder.finish()
 }
 
 /// The right to what is still to come.
-struct Right {
+pub(super) struct Right {
     state: AppState,
     ticket: Ticket,
     events: broadcast::Receiver<Event>,
@@ -88,6 +120,11 @@ struct Right {
 }
 
 impl Right {
+    /// That of whoever calls. Make it before rows are read, so that nothing falls in between.
+    pub(super) fn of(caller: &Caller<need::Sync>, state: AppState) -> Self {
+        Self { events: state.bus.subscribe(caller.tenant()), ticket: caller.ticket(), checked: Instant::now(), state, span: Span::current() }
+    }
+
     /// Whether the next chunk may go out. Asked again when access changed here, and each second,
     /// since another process may have changed it. A store that is too busy to say takes no right away.
     async fn holds(&mut self) -> bool {
@@ -109,14 +146,14 @@ impl Right {
 }
 
 /// The chunks, until they end or the right to them does; then the body breaks off.
-fn permitted(received: mpsc::Receiver<io::Result<Bytes>>, right: Right) -> impl Stream<Item = io::Result<Bytes>> {
-    stream::unfold(Some((received, right)), |open| {
+pub(super) fn permitted(chunks: impl Stream<Item = io::Result<Bytes>> + Unpin, right: Right) -> impl Stream<Item = io::Result<Bytes>> {
+    stream::unfold(Some((chunks, right)), |open| {
         let span = open.as_ref().map_or_else(Span::none, |(_, right)| right.span.clone());
         let next = async move {
-            let (mut received, mut right) = open?;
-            let chunk = received.recv().await?;
+            let (mut chunks, mut right) = open?;
+            let chunk = chunks.next().await?;
             if right.holds().await {
-                return Some((chunk, Some((received, right))));
+                return Some((chunk, Some((chunks, right))));
             }
             tracing::info!("a pull was cut off: the right to it ended");
             Some((Err(io::Error::other("cut off")), None))
@@ -125,13 +162,14 @@ fn permitted(received: mpsc::Receiver<io::Result<Bytes>>, right: Right) -> impl 
     })
 }
 
-async fn begin(caller: &mut Caller<need::Sync>, request: &PullRequest) -> Result<Begin, DbError> {
+async fn begin(caller: &mut Caller<need::Sync>, request: &PullRequest) -> Result<(Begin, Seq), DbError> {
     let (server_time, scopes) = (caller.now(), caller.person().sight.clone());
     let scope = caller.scope();
     let Stand { seq: to, epoch, min_retained } = store::stand(scope).await?;
     let cursor = request.cursors.iter().find(|cursor| cursor.scope == SyncScope::Tenant).map_or(Seq(0), |cursor| cursor.seq);
     let useful = request.epoch == epoch && cursor > Seq(0) && cursor <= to && cursor >= min_retained && request.scopes == scopes;
-    Ok(Begin { scope: SyncScope::Tenant, scopes, epoch, from: if useful { cursor } else { Seq(0) }, to, fresh: !useful, server_time })
+    let begin = Begin { scope: SyncScope::Tenant, scopes, epoch, from: if useful { cursor } else { Seq(0) }, to, fresh: !useful, server_time };
+    Ok((begin, min_retained))
 }
 
 async fn feed(scope: &mut Scope, begin: &Begin, out: &mut Out) -> Result<(), io::Error> {
@@ -229,6 +267,7 @@ struct Out {
     encoder: Encoder<'static, Vec<u8>>,
     chunks: mpsc::Sender<io::Result<Bytes>>,
     until: Instant,
+    recorder: Option<Recorder>,
 }
 
 impl Out {
@@ -268,10 +307,17 @@ impl Out {
     async fn finish(&mut self) -> io::Result<()> {
         self.encoder.do_finish()?;
         let chunk = std::mem::take(self.encoder.get_mut());
-        self.send(chunk).await
+        self.send(chunk).await?;
+        if let Some(recorder) = self.recorder.take() {
+            recorder.finish();
+        }
+        Ok(())
     }
 
-    async fn send(&self, chunk: Vec<u8>) -> io::Result<()> {
+    async fn send(&mut self, chunk: Vec<u8>) -> io::Result<()> {
+        if let Some(recorder) = &mut self.recorder {
+            recorder.take(&chunk);
+        }
         match tokio::time::timeout_at(self.until, self.chunks.send(Ok(chunk.into()))).await {
             Ok(Ok(())) => Ok(()),
             Ok(Err(_)) => Err(io::Error::other("the client went away")),
@@ -282,7 +328,6 @@ impl Out {
 
 #[cfg(test)]
 mod tests {
-    use futures::StreamExt as _;
     use omniot_shared::roles::{Permission, Role};
 
     use super::*;
@@ -308,7 +353,8 @@ mod tests {
             for removes in [true, false] {
                 let (right, person) = right(&acme).await;
                 let (chunks, received) = mpsc::channel(8);
-                let mut body = Box::pin(permitted(received, right));
+                let received = stream::unfold(received, |mut received| async { received.recv().await.map(|chunk| (chunk, received)) });
+                let mut body = Box::pin(permitted(Box::pin(received), right));
                 chunks.send(Ok(Bytes::from_static(b"one"))).await.expect("room");
                 assert!(body.next().await.is_some_and(|chunk| chunk.is_ok()), "{}", app.engine);
                 chunks.send(Ok(Bytes::from_static(b"two"))).await.expect("it waits in the queue");

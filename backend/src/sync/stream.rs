@@ -57,10 +57,7 @@ enum Said {
 /// The pokes of a tenant, beginning with `now`. `events` was subscribed to before `now` was read; `sees_all`:
 /// the ticket's person sees whatever changes.
 pub fn pokes(state: AppState, ticket: Ticket, sees_all: bool, events: broadcast::Receiver<Event>, now: Seq) -> impl Stream<Item = Result<Sent, Infallible>> {
-    let mut heartbeat = interval(HEARTBEAT);
-    heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    heartbeat.reset();
-    let watch = Watch { state, ticket, events, heartbeat, first: Some(now), sees_all, told: now, poked: None, over: false };
+    let watch = Watch::of(state, ticket, sees_all, events, now);
     stream::unfold(watch, |mut watch| async move {
         if watch.over {
             return None;
@@ -69,6 +66,27 @@ pub fn pokes(state: AppState, ticket: Ticket, sees_all: bool, events: broadcast:
         watch.over = matches!(said, Said::Over(_));
         Some((Ok(said.event()), watch))
     })
+}
+
+/// Where the tenant stands once that is above `after`, or with the next heartbeat.
+///
+/// # Errors
+/// When the right to know it ends.
+pub async fn above(state: AppState, ticket: Ticket, events: broadcast::Receiver<Event>, now: Seq, after: Seq) -> Result<Seq, ApiError> {
+    if now > after {
+        return Ok(now);
+    }
+    let mut watch = Watch::of(state, ticket, false, events, now);
+    watch.first = None;
+    loop {
+        match watch.next().await {
+            Said::Poke(seq, _) if seq <= after => {}
+            Said::Poke(seq, _) => return Ok(seq),
+            Said::Beat => return Ok(watch.told),
+            // Its own words say why; a server that stops says where it stood.
+            Said::Over(_) => return watch.ticket.check(&watch.state).await.map(|()| watch.told),
+        }
+    }
 }
 
 impl Said {
@@ -83,6 +101,13 @@ impl Said {
 }
 
 impl Watch {
+    fn of(state: AppState, ticket: Ticket, sees_all: bool, events: broadcast::Receiver<Event>, now: Seq) -> Self {
+        let mut heartbeat = interval(HEARTBEAT);
+        heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        heartbeat.reset();
+        Self { state, ticket, events, heartbeat, first: Some(now), sees_all, told: now, poked: None, over: false }
+    }
+
     async fn next(&mut self) -> Said {
         if let Some(seq) = self.first.take() {
             return Said::Poke(seq, None);

@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use super::store;
 use crate::{
     db::{DbError, Scope},
-    http::{ApiError, Caller, Json, Path, Query, Reader},
+    http::{ApiError, Caller, Json, Path, Query, Reader, is_known},
 };
 
 /// An answer to an app ends behind the chunk with which it holds so many packed bytes.
@@ -76,8 +76,7 @@ impl<T> Tagged<T> {
     fn new(body: T, tag: &str, asked: &HeaderMap) -> Self {
         // Weak: on its way it may be packed.
         let tag = format!("W/\"{tag}\"");
-        let known = asked.get_all(header::IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok()).flat_map(|text| text.split(','));
-        let is_known = known.map(str::trim).any(|known| known == "*" || known.trim_start_matches("W/") == tag.trim_start_matches("W/"));
+        let is_known = is_known(asked, &tag);
         Self { body, tag, is_known }
     }
 }

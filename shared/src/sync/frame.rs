@@ -161,7 +161,7 @@ mod tests {
             out.extend(text.as_bytes());
         };
         let mut bytes = Vec::new();
-        put(r#"{"segment":{"url":"https://iot.example/1","rows":[1,2]}}"#, &mut bytes);
+        put(r#"{"hologram":{"url":"https://iot.example/1","rows":[1,2]}}"#, &mut bytes);
         bytes.extend(packed());
         let mut reader = FrameReader::default();
         reader.push(&bytes);
@@ -171,7 +171,7 @@ mod tests {
         }
         assert_eq!(got, frames());
         assert!(reader.finish().is_ok());
-        for text in [r#"{"rows":"none"}"#, r#"{"segment":1,"rows":[]}"#, "[]", "{}", r#""segment""#, "{\"segment\":"] {
+        for text in [r#"{"rows":"none"}"#, r#"{"hologram":1,"rows":[]}"#, "[]", "{}", r#""hologram""#, "{\"hologram\":"] {
             let (mut reader, mut bytes) = (FrameReader::default(), Vec::new());
             put(text, &mut bytes);
             reader.push(&bytes);

@@ -118,7 +118,13 @@ pub struct PullRequest {
     #[serde(default)]
     #[schema(value_type = Vec<Scope>)]
     pub scopes: Sight,
+    /// What it understands beyond the protocol's floor: [`SEGMENT`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub accepts: Vec<String>,
 }
+
+/// A client that says so may be shown to a [`Segment`].
+pub const SEGMENT: &str = "segment";
 
 /// `POST /v1/sync/verify`: is what I hold what you hold?
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
@@ -172,6 +178,9 @@ pub enum Frame {
     Gone(Vec<Gone>),
     /// All has been sent: publish.
     Checkpoint(Checkpoint),
+    /// Everything is there already, of a little while ago: fetch and publish that, then pull from there.
+    /// Nothing comes after this.
+    Segment(Segment),
     /// Nothing to say for a while.
     Keepalive {
         /// Milliseconds until the session ends.
@@ -182,7 +191,7 @@ pub enum Frame {
 impl Frame {
     /// The kinds by their names on the wire. [`super::frame::FrameReader`] passes over every other one:
     /// a newer server may say more than this version understands.
-    pub const KINDS: [&'static str; 5] = ["begin", "rows", "gone", "checkpoint", "keepalive"];
+    pub const KINDS: [&'static str; 6] = ["begin", "rows", "gone", "checkpoint", "segment", "keepalive"];
 }
 
 /// The start of the stream.
@@ -240,6 +249,21 @@ pub struct Checkpoint {
     pub seq: Seq,
     /// Over all rows of the scopes at `seq`.
     pub checksum: Checksum,
+}
+
+/// A first pull as it went to somebody else: `GET /v1/sync/segment/{id}` has the same frames, from `begin` to
+/// `checkpoint`, byte for byte the same each time.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[schema(as = SyncSegment)]
+pub struct Segment {
+    /// Its name.
+    pub id: String,
+    /// The sequence of its checkpoint.
+    pub seq: Seq,
+    /// How many rows it brings.
+    pub rows: u64,
+    /// How long it is.
+    pub bytes: u64,
 }
 
 /// `GET /v1/sync/stream`: the data of each server-sent event `changed`. Heartbeats are comments.

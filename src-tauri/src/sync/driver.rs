@@ -54,7 +54,7 @@ struct Driver {
     accounts: Weak<Accounts>,
     account: Arc<Account>,
     pokes: Option<Pokes>,
-    /// Something on the way keeps the stream back; until then rounds go on without.
+    /// Something on the way keeps the stream back; until then pokes are asked for, one at a time.
     mute_until: Option<Instant>,
     /// When server and client introduced themselves, since the last trouble.
     greeted: Option<Instant>,
@@ -163,10 +163,11 @@ impl Driver {
     }
 
     /// Opens the stream of pokes when there is none. Where something on the way does not let streams
-    /// through, the idle rounds do without; a network that went away meanwhile is trouble.
+    /// through, pokes are asked for; a network that went away meanwhile is trouble.
     async fn listen(&mut self) -> Result<(), Trouble> {
         self.mute_until = self.mute_until.filter(|until| *until > Instant::now());
-        if self.pokes.is_some() || self.mute_until.is_some() {
+        let is_open = self.pokes.as_ref().is_some_and(Pokes::is_stream);
+        if is_open || self.mute_until.is_some() {
             return Ok(());
         }
         match Pokes::open(&self.account.server()?).await {
@@ -178,7 +179,7 @@ impl Driver {
             }
             Err(trouble @ (Trouble::Offline(Unreachable::NoConnection | Unreachable::Cut) | Trouble::NeedsSignIn | Trouble::Suspended)) => Err(trouble),
             Err(Trouble::Offline(Unreachable::Timeout)) => {
-                self.mute();
+                self.ask().await;
                 Ok(())
             }
             Err(trouble) => {
@@ -188,9 +189,16 @@ impl Driver {
         }
     }
 
-    fn mute(&mut self) {
-        tracing::debug!("something on the way keeps the stream of pokes back; rounds go on without");
-        self.pokes = None;
+    /// The stream does not get through: pokes are asked for until it is tried again. Who is asked already does
+    /// not know how, and rounds go on without.
+    async fn ask(&mut self) {
+        let was_open = self.pokes.as_ref().is_none_or(Pokes::is_stream);
+        let asked = if was_open { self.account.server().ok() } else { None };
+        self.pokes = match (asked, round::cursor(&self.account).await) {
+            (Some(server), Ok(after)) => Some(Pokes::asking(server, after)),
+            _ => None,
+        };
+        tracing::debug!(asks = self.pokes.is_some(), "something on the way keeps the stream of pokes back");
         self.mute_until = Some(Instant::now() + MUTE);
     }
 
@@ -271,7 +279,7 @@ impl Driver {
                 poke = next(&mut self.pokes) => match poke {
                     // What comes while the round is on its way is known by then, or makes one more.
                     Ok(poke) => woken |= !self.takes(poke).await,
-                    Err(Ended::Mute) => self.mute(),
+                    Err(Ended::Mute) => self.ask().await,
                     Err(Ended::Closed) => {
                         // The stream broke: the network may be gone, a round will show.
                         self.pokes = None;

@@ -4,18 +4,21 @@
 //! the announced length of a frame is looked at before its body is unpacked.
 //! Deliberately not here: what a frame does (`omniot_shared::sync::client`).
 
+use bytes::Bytes;
 use omniot_shared::sync::{
     frame::{FrameError, FrameReader, MAGIC, MEDIA_TYPE, check_magic},
-    wire::{Frame, PullRequest},
+    wire::{Frame, PullRequest, Segment},
 };
-use reqwest::{Method, Response, header};
+use reqwest::{Method, Response, header::{self, HeaderValue}};
 use zstd::stream::raw::{DParameter, Decoder, InBuffer, Operation, OutBuffer};
 
 use super::Failure;
-use crate::transport::{Server, Trouble, Unreachable};
+use crate::{chance, transport::{Server, Trouble, Unreachable}};
 
 /// So many bytes are unpacked at once.
 const PIECE: usize = 64 * 1024;
+/// A segment is gone on with so often after the network broke.
+const PIECES: u32 = 5;
 /// A stream may look back 8 MB (2 to this power), no further; the server's looks back less.
 const WINDOW_LOG: u32 = 23;
 
@@ -25,6 +28,16 @@ pub struct Frames {
     server: Server,
     unpacked: Unpacker,
     fresh: bool,
+    segment: Option<Pieces>,
+}
+
+/// How far a segment has come, which is the same bytes whenever it is asked for.
+struct Pieces {
+    path: String,
+    tag: Option<HeaderValue>,
+    came: u64,
+    whole: u64,
+    tries: u32,
 }
 
 impl Frames {
@@ -37,7 +50,20 @@ impl Frames {
         let body = serde_json::to_vec(request).map_err(|_| foreign())?;
         let request = server.request(Method::POST, "/v1/sync/pull", Some(body))?.header(header::ACCEPT, MEDIA_TYPE);
         let response = server.open(request, MEDIA_TYPE).await?;
-        Ok(Self { response, server: server.clone(), unpacked: Unpacker::new()?, fresh })
+        Ok(Self { response, server: server.clone(), unpacked: Unpacker::new()?, fresh, segment: None })
+    }
+
+    /// Asks for a first pull as it went to somebody else.
+    ///
+    /// # Errors
+    /// [`Trouble`].
+    pub async fn open_segment(server: &Server, segment: &Segment) -> Result<Self, Trouble> {
+        let path = format!("/v1/sync/segment/{}", segment.id);
+        let request = server.request(Method::GET, &path, None)?.header(header::ACCEPT, MEDIA_TYPE);
+        let response = server.open(request, MEDIA_TYPE).await?;
+        let tag = response.headers().get(header::ETAG).cloned();
+        let pieces = Pieces { path, tag, came: 0, whole: segment.bytes, tries: 0 };
+        Ok(Self { response, server: server.clone(), unpacked: Unpacker::new()?, fresh: true, segment: Some(pieces) })
     }
 
     /// The frame that came next; `None` at the end of the stream.
@@ -51,7 +77,7 @@ impl Frames {
             if let Some(frame) = unpacked.map_err(|broken| broken.failure(self.fresh))? {
                 return Ok(Some(frame));
             }
-            let Some(bytes) = self.response.chunk().await.map_err(|error| Trouble::of_transport(&error))? else {
+            let Some(bytes) = self.chunk().await? else {
                 self.unpacked.finish()?;
                 return Ok(None);
             };
@@ -60,9 +86,41 @@ impl Frames {
         }
     }
 
+    /// The bytes that come next; `None` at the end. A segment that breaks off is gone on with where it did.
+    async fn chunk(&mut self) -> Result<Option<Bytes>, Trouble> {
+        loop {
+            let came = self.response.chunk().await.map_err(|error| Trouble::of_transport(&error));
+            let Some(pieces) = &mut self.segment else { return came };
+            match came {
+                Ok(Some(bytes)) => {
+                    pieces.came += bytes.len() as u64;
+                    return Ok(Some(bytes));
+                }
+                Ok(None) if pieces.came >= pieces.whole => return Ok(None),
+                Ok(None) | Err(Trouble::Offline(_)) if pieces.tries < PIECES => self.response = pieces.go_on(&self.server).await?,
+                Ok(None) => return Err(Trouble::Offline(Unreachable::Cut)),
+                Err(trouble) => return Err(trouble),
+            }
+        }
+    }
+
     /// Unpacked bytes since this was last asked.
     pub fn take_size(&mut self) -> usize {
         std::mem::take(&mut self.unpacked.size)
+    }
+}
+
+impl Pieces {
+    async fn go_on(&mut self, server: &Server) -> Result<Response, Trouble> {
+        tokio::time::sleep(chance::backoff(200, 3_000, self.tries)).await;
+        self.tries += 1;
+        let mut request = server.request(Method::GET, &self.path, None)?.header(header::ACCEPT, MEDIA_TYPE).header(header::RANGE, format!("bytes={}-", self.came));
+        if let Some(tag) = &self.tag {
+            request = request.header(header::IF_RANGE, tag);
+        }
+        let response = server.open(request, MEDIA_TYPE).await?;
+        // What comes whole is another one, or the first bytes of this: neither goes on here.
+        if response.status().as_u16() == 206 { Ok(response) } else { Err(Trouble::Offline(Unreachable::Cut)) }
     }
 }
 

@@ -1,11 +1,12 @@
-//! The stream of pokes: the server says "something changed", we pull.
+//! Pokes: the server says "something changed", we pull.
 //!
+//! They come as a stream; where something on the way keeps streams back, they are asked for one at a time.
 //! A lost poke costs nothing: the next one carries a higher number, and each new stream begins with a pull.
 //! Deliberately not here: when to open the stream again (the driver).
 
 use std::time::Duration;
 
-use omniot_shared::sync::wire::Poke;
+use omniot_shared::sync::{Seq, wire::Poke};
 use reqwest::{Method, Response, header};
 use tokio::time::{Instant, timeout_at};
 
@@ -15,8 +16,21 @@ use crate::transport::{Server, Trouble, Unreachable};
 /// answers until they are whole.
 const FIRST: Duration = Duration::from_secs(10);
 
+/// Where pokes come from.
+pub enum Pokes {
+    /// An open stream.
+    Stream(Stream),
+    /// One question after the other, each answered when there is something to say, or after a while.
+    Asking {
+        /// Whom.
+        server: Server,
+        /// What is known.
+        after: Seq,
+    },
+}
+
 /// An open stream of server-sent events.
-pub struct Pokes {
+pub struct Stream {
     response: Response,
     lines: Lines,
     /// Until when the first word must come; `None` once it has.
@@ -28,7 +42,7 @@ pub struct Pokes {
 pub enum Ended {
     /// The stream was closed, or broke.
     Closed,
-    /// It never said anything.
+    /// They do not come this way.
     Mute,
 }
 
@@ -41,7 +55,19 @@ impl Pokes {
         let request = server.request(Method::GET, "/v1/sync/stream", None)?.header(header::ACCEPT, "text/event-stream");
         let first = Instant::now() + FIRST;
         let response = timeout_at(first, server.open(request, "text/event-stream")).await.map_err(|_| Trouble::Offline(Unreachable::Timeout))??;
-        Ok(Self { response, lines: Lines::default(), first: Some(first) })
+        Ok(Self::Stream(Stream { response, lines: Lines::default(), first: Some(first) }))
+    }
+
+    /// Whether they come without being asked for.
+    #[must_use]
+    pub const fn is_stream(&self) -> bool {
+        matches!(self, Self::Stream(_))
+    }
+
+    /// Asks for each poke above `after`.
+    #[must_use]
+    pub const fn asking(server: Server, after: Seq) -> Self {
+        Self::Asking { server, after }
     }
 
     /// The next poke. Nothing is lost when the wait is given up.
@@ -49,6 +75,28 @@ impl Pokes {
     /// # Errors
     /// [`Ended`], and then again each time.
     pub async fn next(&mut self) -> Result<Poke, Ended> {
+        match self {
+            Self::Stream(stream) => stream.next().await,
+            Self::Asking { server, after } => loop {
+                let answer: Result<Poke, Trouble> = server.fetch(Method::GET, &format!("/v1/sync/poke?after={}", after.0), None).await;
+                match answer {
+                    Ok(poke) if poke.seq > *after => {
+                        *after = poke.seq;
+                        return Ok(poke);
+                    }
+                    Ok(_) => {}
+                    // An older server, one that does not want to be asked like this, or something on the way that
+                    // swallows these answers, too.
+                    Err(Trouble::Refused { .. } | Trouble::Throttled(_) | Trouble::Offline(Unreachable::Timeout)) => return Err(Ended::Mute),
+                    Err(_) => return Err(Ended::Closed),
+                }
+            },
+        }
+    }
+}
+
+impl Stream {
+    async fn next(&mut self) -> Result<Poke, Ended> {
         loop {
             if let Some(poke) = self.lines.next_poke() {
                 return Ok(poke);

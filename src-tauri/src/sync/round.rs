@@ -10,7 +10,7 @@ use omniot_shared::{
     sync::{
         Seq, Sight,
         client::{self, Greeting, Published, Pull, Replica, Step},
-        wire::{Checkpoint, Frame, HelloRequest, HelloResponse, MAX_PUSH_INTENTS, PROTOCOL, SCHEMA},
+        wire::{Checkpoint, Frame, HelloRequest, HelloResponse, MAX_PUSH_INTENTS, PROTOCOL, SCHEMA, Segment},
     },
 };
 use reqwest::Method;
@@ -25,8 +25,8 @@ use crate::{
 
 /// So many pushes may follow each other before what they changed is pulled; a long outbox never keeps the news away.
 const PUSHES: usize = 4;
-/// A pull that is overtaken or does not fit is begun anew so often within one round.
-const PULLS: usize = 3;
+/// So many pulls follow each other within one round, where one is overtaken, does not fit or is of a while ago.
+const PULLS: usize = 4;
 /// So many unpacked bytes of a pull are held in memory before they go to disk.
 const STAGE_BYTES: usize = 16 * 1024 * 1024;
 /// After a pull of more changes the log is moved into the main file.
@@ -157,8 +157,15 @@ async fn sight(account: &Account) -> Result<Sight, Failure> {
 
 /// Whether the replica has come as far as `seq`.
 pub async fn knows(account: &Account, seq: Seq) -> bool {
-    let cursor = on(account, |store| store.read(|db| Ok(Open(db).meta()?.cursor))).await;
-    cursor.is_ok_and(|cursor| cursor >= seq)
+    cursor(account).await.is_ok_and(|cursor| cursor >= seq)
+}
+
+/// How far the replica has come.
+///
+/// # Errors
+/// [`Failure::Store`].
+pub async fn cursor(account: &Account) -> Result<Seq, Failure> {
+    on(account, |store| store.read(|db| Ok(Open(db).meta()?.cursor))).await
 }
 
 /// Takes what came with a poke. `false` where it does not go on from what is here, or does not fit: the next
@@ -204,9 +211,35 @@ pub(super) async fn pull(account: &Account, server: &Server) -> Result<(), Failu
 
 /// One pull. `false` when another one is needed at once.
 async fn pull_once(account: &Account, server: &Server) -> Result<bool, Failure> {
-    let mut pull = on(account, |store| store.read(|db| Pull::begin(&Open(db)))).await?;
+    let pull = begin(account).await?;
+    let frames = Frames::open(server, pull.request()).await?;
+    match receive(account, pull, frames).await? {
+        Received::UpToDate => Ok(true),
+        Received::More => Ok(false),
+        Received::Shown(segment) => {
+            // Everything as of a little while ago; what is newer is for the next pull.
+            let frames = Frames::open_segment(server, &segment).await?;
+            receive(account, begin(account).await?, frames).await.map(|_| false)
+        }
+    }
+}
+
+async fn begin(account: &Account) -> Result<Pull, Failure> {
+    on(account, |store| store.read(|db| Pull::begin(&Open(db)))).await
+}
+
+/// What came of the frames of a pull.
+enum Received {
+    /// All that the server had.
+    UpToDate,
+    /// Ask again.
+    More,
+    /// It is to be had elsewhere.
+    Shown(Segment),
+}
+
+async fn receive(account: &Account, mut pull: Pull, mut frames: Frames) -> Result<Received, Failure> {
     let fresh = pull.request().epoch == 0;
-    let mut frames = Frames::open(server, pull.request()).await?;
     let mut held = 0;
     loop {
         let frame = match frames.next().await {
@@ -223,13 +256,14 @@ async fn pull_once(account: &Account, server: &Server) -> Result<bool, Failure> 
             Step::More if held < STAGE_BYTES => {}
             Step::More | Step::Stage => match stage(account, pull).await? {
                 Some(staged) => (pull, held) = (staged, 0),
-                None => return Ok(false),
+                None => return Ok(Received::More),
             },
-            Step::Publish(checkpoint) => return publish(account, pull, checkpoint, fresh).await,
+            Step::Publish(checkpoint) => return Ok(if publish(account, pull, checkpoint, fresh).await? { Received::UpToDate } else { Received::More }),
+            Step::Fetch(segment) => return Ok(Received::Shown(segment)),
             Step::Narrow => {
                 let sight = pull.sight().cloned().unwrap_or_default();
                 narrow(account, sight).await?;
-                return Ok(false);
+                return Ok(Received::More);
             }
         }
     }

@@ -4,6 +4,7 @@ mod cost;
 mod fuzz;
 mod pulls;
 mod pushes;
+mod segments;
 mod sights;
 mod streams;
 
@@ -15,7 +16,7 @@ use omniot_shared::{
         client::{self, Memory, Meta, Published, Pull, Replica as _, Step},
         frame::{FrameReader, MAGIC, check_magic},
         intent::{NewSite, SitePatch, SiteUpdate},
-        wire::{Frame, PullRequest, PushRequest, PushResponse, SCHEMA},
+        wire::{Frame, PullRequest, PushRequest, PushResponse, SCHEMA, Segment},
     },
     time::Millis,
 };
@@ -87,7 +88,18 @@ impl Tablet {
         let pull = Pull::begin(&self.store).expect("memory never fails");
         let reply = self.actor.post("/v1/sync/pull", json!(pull.request())).await;
         assert_eq!(reply.status, 200, "{}", String::from_utf8_lossy(&reply.bytes));
-        self.take(pull, &frames(&reply.bytes)).expect("the stream is whole")
+        let came = frames(&reply.bytes);
+        let Some(Frame::Segment(segment)) = came.last() else { return self.take(pull, &came).expect("the stream is whole") };
+        assert!(matches!(self.take(pull, &self.segment(segment).await), Some(Published::Now { .. })));
+        let rest = Pull::begin(&self.store).expect("memory never fails");
+        let reply = self.actor.post("/v1/sync/pull", json!(rest.request())).await;
+        self.take(rest, &frames(&reply.bytes)).expect("the stream is whole")
+    }
+
+    async fn segment(&self, segment: &Segment) -> Vec<Frame> {
+        let reply = self.actor.get(&format!("/v1/sync/segment/{}", segment.id)).await;
+        assert_eq!((reply.status, reply.bytes.len() as u64), (200, segment.bytes));
+        frames(&reply.bytes)
     }
 
     /// Feeds frames to the client core; `None` when no checkpoint came.
@@ -100,6 +112,7 @@ impl Tablet {
                     let now = self.app.state.now();
                     return Some(client::publish(&mut self.store, pull, &checkpoint, now).expect("memory never fails"));
                 }
+                Step::Fetch(segment) => panic!("{segment:?} is to be fetched"),
                 Step::Narrow => {
                     let sight = pull.sight().cloned().expect("it was said");
                     client::narrow(&mut self.store, &sight).expect("memory never fails");
@@ -178,7 +191,7 @@ async fn db_checksum_holds(tenant: &Tenant) {
 }
 
 fn from_nothing(client: ClientId) -> PullRequest {
-    PullRequest { schema: SCHEMA, client_id: client, epoch: 0, cursors: vec![], scopes: Sight::All }
+    PullRequest { schema: SCHEMA, client_id: client, epoch: 0, cursors: vec![], scopes: Sight::All, accepts: vec![] }
 }
 
 #[tokio::test]

@@ -14,6 +14,8 @@
 //! | pushing, while it gives something | [`next_push`] → send → [`take_receipts`]; HTTP 409 `client_forked`: [`fork`] |
 //! | pulling, never waiting for the outbox | [`Pull::begin`] → request; each frame to [`Pull::take`]: [`Step::Stage`] → [`stage`], [`Step::Publish`] → [`publish`] |
 //! | … and [`Step::Narrow`]: this person may see less than before | [`narrow`], then pull again |
+//! | … and [`Step::Fetch`]: everything is there already | fetch it, its frames to a new [`Pull::begin`], then pull again |
+//! | a poke that brought something | [`Pull::of_poke`] → [`publish`] |
 //! | the stream broke off | [`stage`], so that the next pull resumes there |
 //! | a push is refused as a whole | [`next_push_of`] fewer; one alone that is refused: [`set_aside`] |
 //! | what a pull brings cannot be taken | [`start_afresh`], once; then leave it for long |

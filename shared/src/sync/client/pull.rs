@@ -14,7 +14,7 @@ use crate::{
         intent::Change,
         rows::{RowKey, Scope, Seq},
         sight::Sight,
-        wire::{Begin, Checkpoint, Cursor, Frame, PullRequest, SCHEMA},
+        wire::{Begin, Checkpoint, Cursor, Frame, PullRequest, SCHEMA, SEGMENT, Segment},
     },
     time::Millis,
 };
@@ -38,7 +38,7 @@ pub struct Pull {
 }
 
 /// What to do after a frame.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Step {
     /// Read on.
     More,
@@ -46,6 +46,8 @@ pub enum Step {
     Stage,
     /// Call [`publish`].
     Publish(Checkpoint),
+    /// Fetch this, give its frames to another pull of the same beginning, then pull again.
+    Fetch(Segment),
     /// Call [`narrow`] with [`Pull::sight`], and drop this pull: the next one asks for what is still seen.
     Narrow,
 }
@@ -73,7 +75,7 @@ impl Pull {
         let meta = replica.meta()?;
         let (epoch, seq, scopes) = meta.position();
         let cursor = Cursor { scope: Scope::Tenant, seq: if epoch == 0 { Seq(0) } else { seq } };
-        let request = PullRequest { schema: SCHEMA, client_id: meta.client_id, epoch, cursors: vec![cursor], scopes: scopes.clone() };
+        let request = PullRequest { schema: SCHEMA, client_id: meta.client_id, epoch, cursors: vec![cursor], scopes: scopes.clone(), accepts: vec![SEGMENT.to_owned()] };
         Ok(Self { request, held: meta.sight, resumes: meta.staged, begin: None, deltas: Vec::new(), reached: cursor.seq })
     }
 
@@ -92,7 +94,7 @@ impl Pull {
             match pull.take(frame) {
                 Ok(Step::More) => {}
                 Ok(Step::Publish(checkpoint)) => return Ok(Some((pull, checkpoint))),
-                Ok(Step::Stage | Step::Narrow) | Err(_) => return Ok(None),
+                Ok(Step::Stage | Step::Narrow | Step::Fetch(_)) | Err(_) => return Ok(None),
             }
         }
         Ok(None)
@@ -123,6 +125,11 @@ impl Pull {
             Frame::Checkpoint(checkpoint) => {
                 let begin = self.begin.as_ref().ok_or(PullError::NoBegin)?;
                 if checkpoint.seq == begin.to { Ok(Step::Publish(checkpoint)) } else { Err(PullError::OutOfOrder) }
+            }
+            Frame::Segment(segment) => {
+                // It is everything: it follows a beginning, and nothing else.
+                let is_first = self.begin.as_ref().is_some_and(|begin| begin.fresh) && self.deltas.is_empty();
+                if is_first { Ok(Step::Fetch(segment)) } else { Err(PullError::OutOfOrder) }
             }
         }
     }
