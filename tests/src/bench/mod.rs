@@ -39,7 +39,7 @@ pub struct Effort {
     pub looks: usize,
     /// Clients that pull everything at once.
     pub crowd: usize,
-    /// Clients that listen.
+    /// Clients that listen, and tenants with one each.
     pub listeners: usize,
 }
 
