@@ -120,7 +120,7 @@ impl Driver {
         self.used = Some(server.clone());
         let asked = self.account.take_wish();
         self.no_pull_until = self.no_pull_until.filter(|until| !asked && *until > Instant::now());
-        self.pace.pulls = self.no_pull_until.is_none();
+        self.pace.pulls = self.no_pull_until.is_none() && !self.account.wishes.now().paused;
         self.account.status.change(|status| {
             if status.state == State::Synced {
                 status.state = State::Syncing;
@@ -133,6 +133,12 @@ impl Driver {
         }
         round::round(&self.account, &server, &mut self.pace).await?;
         if !self.pace.pulls {
+            if self.no_pull_until.is_none() {
+                self.account.status.change(|status| {
+                    status.state = State::Paused;
+                    status.error = None;
+                });
+            }
             return Ok(());
         }
         let now = self.account.clock.now();
@@ -204,6 +210,7 @@ impl Driver {
         }
         match failure {
             Failure::Trouble(trouble) => self.trouble(trouble),
+            Failure::Held(_) => Pause::of(IDLE),
             Failure::Store(error) => {
                 tracing::error!(%error, "a round failed on this machine");
                 self.account.status.failed(error);
@@ -256,7 +263,8 @@ impl Driver {
                     return;
                 }
                 poke = next(&mut self.pokes) => match poke {
-                    Ok(poke) if round::knows(&self.account, poke.seq).await => {}
+                    // While nothing is fetched, news is no reason for anything.
+                    Ok(poke) if !self.pace.pulls || round::knows(&self.account, poke.seq).await => {}
                     // What comes while the round is on its way is known by then, or makes one more.
                     Ok(_) => woken = true,
                     Err(Ended::Mute) => self.mute(),
@@ -312,11 +320,11 @@ mod tests {
         let me = Me {
             person: Person { id: person, name: "Tess".into(), email: "t@example.com".into(), role: Role::Owner },
             tenant: Tenant { id: tenant, name: "acme".into(), display_name: "Acme".into() },
-            permissions: vec![],
+            permissions: vec![], everywhere: true,
             brand: serde_json::Value::Null,
         };
         let card = Card { id: AccountId::of(&origin, tenant, person), server: origin.clone(), me, added_at: Millis(1) };
-        let around = Surroundings { events: Events::default(), clock: Arc::new(SystemClock), version: "1".into() };
+        let around = Surroundings { events: Events::default(), clock: Arc::new(SystemClock), version: "1".into(), metered: crate::transport::metered::nobody_knows(), large: 10_000 };
         let token = Some(zeroize::Zeroizing::new("omt_x".to_owned()));
         let account = Arc::new(Account::open(folder, &card, Server::at(&origin, "1").unwrap(), token, &around).unwrap());
         Driver { accounts: Weak::new(), account, pokes: None, mute_until: None, greeted: None, tries: 0, used: None, met: None, requeued: None, no_pull_until: None, pace: Pace::default() }

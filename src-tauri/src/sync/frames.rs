@@ -25,6 +25,7 @@ pub struct Frames {
     server: Server,
     unpacked: Unpacker,
     fresh: bool,
+    received: u64,
 }
 
 impl Frames {
@@ -37,7 +38,7 @@ impl Frames {
         let body = serde_json::to_vec(request).map_err(|_| foreign())?;
         let request = server.request(Method::POST, "/v1/sync/pull", Some(body))?.header(header::ACCEPT, MEDIA_TYPE);
         let response = server.open(request, MEDIA_TYPE).await?;
-        Ok(Self { response, server: server.clone(), unpacked: Unpacker::new()?, fresh })
+        Ok(Self { response, server: server.clone(), unpacked: Unpacker::new()?, fresh, received: 0 })
     }
 
     /// The frame that came next; `None` at the end of the stream.
@@ -56,8 +57,14 @@ impl Frames {
                 return Ok(None);
             };
             self.server.traffic().came_in(bytes.len());
+            self.received += bytes.len() as u64;
             self.unpacked.push(&bytes).map_err(|broken| broken.failure(self.fresh))?;
         }
+    }
+
+    /// Bytes that came over the wire since this was last asked.
+    pub const fn received(&mut self) -> u64 {
+        std::mem::replace(&mut self.received, 0)
     }
 
     /// Unpacked bytes since this was last asked.

@@ -21,6 +21,8 @@ pub enum State {
     Synced,
     /// Under way.
     Syncing,
+    /// In contact; what is done here is sent, and nothing is fetched: somebody wants it so, or is asked.
+    Paused,
     /// The server cannot be reached.
     Offline,
     /// The session ended; local work goes on.
@@ -54,13 +56,28 @@ pub struct Status {
     pub clock_skew_ms: Option<i64>,
     /// What is wrong; `None` after a good round.
     pub error: Option<Ailment>,
+    /// How far fetching everything has come; `None` where only what is new is fetched.
+    pub progress: Option<Progress>,
+    /// How many rows this person may hold, as the server last said.
+    pub rows: Option<u64>,
+}
+
+/// How far fetching everything has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+pub struct Progress {
+    /// Rows that came, those of before a break included.
+    pub received: u64,
+    /// Of how many; an older server does not say.
+    pub of: Option<u64>,
+    /// Bytes that came for it since the app was started.
+    pub bytes: u64,
 }
 
 impl Status {
     /// Whether the server was in reach at the last attempt.
     #[must_use]
     pub const fn is_online(&self) -> bool {
-        matches!(self.state, State::Synced | State::Syncing)
+        matches!(self.state, State::Synced | State::Syncing | State::Paused)
     }
 }
 

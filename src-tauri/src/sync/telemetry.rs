@@ -16,7 +16,7 @@ use omniot_shared::{
 };
 use reqwest::Method;
 
-use super::{Failure, on, round::value};
+use super::{Failure, on, round::value, wishes};
 use crate::{
     accounts::Account,
     store::{
@@ -56,6 +56,9 @@ pub async fn keep_up(account: &Account) {
 }
 
 async fn catch_up(account: &Account) -> Result<(), Failure> {
+    if account.wishes.now().paused || wishes::saves_data(account).await {
+        return Ok(());
+    }
     let (server, now) = (account.server()?, account.server_now());
     let from = hour_of(now.plus(-WINDOW_MS));
     let wanted = on(account, move |store| prepare(store, now)).await?;
