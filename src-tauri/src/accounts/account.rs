@@ -99,7 +99,7 @@ impl Account {
         let signed_in = token.is_some();
         let state = if signed_in { State::Offline } else { State::NeedsSignIn };
         let clock_skew_ms = replica.synced_at.map(|_| replica.skew_ms);
-        let status = Status { state, synced_at: replica.synced_at, clock_skew_ms, error: None, progress: None, rows: None };
+        let status = Status { state, synced_at: replica.synced_at, clock_skew_ms, error: None, hold: None, progress: None, rows: None };
         let server = token.map_or_else(|| server.clone(), |token| server.signed_in(token));
         Ok(Self {
             id: card.id.clone(),

@@ -21,7 +21,7 @@ use crate::{
     sync::{
         self, Verified,
         status::State,
-        wishes::{self, Hold, SaveData, Wishes},
+        wishes::{self, SaveData, Wishes},
     },
 };
 
@@ -221,7 +221,6 @@ async fn status(account: &Account) -> Result<Reply, Reply> {
     let status = account.status.now();
     let (bytes_in, bytes_out) = account.way().traffic().total();
     let (wishes, metered) = (account.wishes.now(), wishes::is_metered(account).await);
-    let hold = if wishes.paused { Some(Hold::Paused) } else { Some(Hold::Metered).filter(|_| status.state == State::Paused) };
     let expected = status.rows.map(|rows| json!({"rows": rows, "bytes": rows * BYTES_A_ROW}));
     Ok(Reply::ok(json!({
         "state": status.state,
@@ -230,7 +229,7 @@ async fn status(account: &Account) -> Result<Reply, Reply> {
         "attention": waiting.attention,
         "grants": waiting.grants,
         "clock_skew_ms": status.clock_skew_ms,
-        "hold": hold,
+        "hold": status.hold,
         "progress": status.progress,
         "expected": expected,
         "save_data": wishes.save_data,

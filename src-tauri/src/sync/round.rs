@@ -145,7 +145,10 @@ pub async fn round(account: &Account, server: &Server, pace: &mut Pace) -> Resul
             let before = sight(account).await?;
             match pull(account, server).await {
                 // In the middle of it somebody wanted a pause: what is done here still goes out.
-                Err(Failure::Held(_)) => pace.pulls = false,
+                Err(Failure::Held(hold)) => {
+                    account.status.held(Some(hold));
+                    pace.pulls = false;
+                }
                 pulled => pulled?,
             }
             if sight(account).await? != before {

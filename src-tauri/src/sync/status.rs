@@ -7,6 +7,7 @@ use std::sync::{Mutex, PoisonError};
 use omniot_shared::time::Millis;
 use serde::Serialize;
 
+use super::wishes::Hold;
 use crate::{
     events::{Event, Events},
     store::StoreError,
@@ -56,6 +57,8 @@ pub struct Status {
     pub clock_skew_ms: Option<i64>,
     /// What is wrong; `None` after a good round.
     pub error: Option<Ailment>,
+    /// Why nothing is fetched although the server would answer.
+    pub hold: Option<Hold>,
     /// How far fetching everything has come; `None` where only what is new is fetched.
     pub progress: Option<Progress>,
     /// How many rows this person may hold, as the server last said.
@@ -137,6 +140,16 @@ impl Watched {
             Trouble::Offline(_) | Trouble::NeedsSignIn | Trouble::Suspended => None,
         };
         self.ails(state, code.map(|code| Ailment { code, detail: trouble.to_string() }));
+    }
+
+    /// Takes note of why nothing is fetched, or that nothing is in the way any more.
+    pub fn held(&self, hold: Option<Hold>) {
+        self.change(|status| {
+            status.hold = hold;
+            if hold.is_none() && status.state == State::Paused {
+                status.state = State::Syncing;
+            }
+        });
     }
 
     fn ails(&self, state: State, error: Option<Ailment>) {

@@ -5,7 +5,7 @@
 //! first and are asked for often.
 //! Deliberately not here: the file (`store::window`), and the door that reads it.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, time::Duration};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use omniot_shared::{
@@ -36,6 +36,8 @@ const ROOM_BYTES: i64 = ACCOUNT_BYTES / 4 * 3;
 const RECENT_MS: i64 = 7 * 24 * HOUR_MS;
 /// They are asked for so often, all others once an hour.
 const OFTEN_MS: i64 = 5 * 60_000;
+/// The same, as the driver waits.
+pub(super) const OFTEN: Duration = Duration::from_millis(OFTEN_MS.unsigned_abs());
 /// After a full disk or a refusal nothing is tried for so long.
 const REST_MS: i64 = HOUR_MS;
 

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     accounts::Account,
+    events::Event,
     store::{StoreError, meta, on_worker},
 };
 
@@ -80,7 +81,8 @@ pub async fn wish(account: &Account, change: impl FnOnce(&mut Wishes)) -> Result
     change(&mut wishes);
     on_worker(&account.store, move |store| store.edit(|db| meta::set(db, WISHES, &wishes))).await?;
     *account.wishes.0.lock().unwrap_or_else(PoisonError::into_inner) = wishes;
-    account.events.tell(crate::events::Event::Sync);
+    account.status.held(wishes.paused.then_some(Hold::Paused));
+    account.events.tell(Event::Sync);
     account.wish_round();
     Ok(())
 }
