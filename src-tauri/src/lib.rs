@@ -31,6 +31,7 @@ pub mod vault;
 pub use door::Reply;
 pub use events::Event;
 use events::Events;
+use transport::metered::Metering;
 
 /// Which radio the app talks through.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -61,6 +62,10 @@ pub struct Config {
     pub pace: Pace,
     /// Where files go that a person asked for.
     pub exports: PathBuf,
+    /// Whether the network costs money.
+    pub metered: Metering,
+    /// So many rows are not fetched over a metered network without a word.
+    pub large: u64,
 }
 
 impl Config {
@@ -76,6 +81,8 @@ impl Config {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             clock: Arc::new(SystemClock),
             pace: Pace::default(),
+            metered: transport::metered::nobody_knows(),
+            large: 10_000,
         }
     }
 }
@@ -120,7 +127,7 @@ impl App {
     pub async fn open(config: Config) -> Result<Self, OpenError> {
         let lock = lock(&config.data_dir)?;
         let events = Events::default();
-        let around = Surroundings { events: events.clone(), clock: Arc::clone(&config.clock), version: config.version.clone() };
+        let around = Surroundings { events: events.clone(), clock: Arc::clone(&config.clock), version: config.version.clone(), metered: config.metered.clone(), large: config.large };
         let accounts = Accounts::open(&config.data_dir, around).await?;
         let desks = Arc::clone(&accounts);
         let settings = Settings { pace: config.pace, ..Settings::new(config.version.clone()) };

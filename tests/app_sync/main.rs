@@ -16,3 +16,4 @@ mod servers;
 mod sights;
 mod telemetry;
 mod verifying;
+mod wishes;

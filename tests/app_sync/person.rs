@@ -35,8 +35,13 @@ impl Person {
 
     /// Opens the app with a clock that is wrong.
     pub async fn with_clock(folder: &Path, server: &str, clock: WrongClock) -> Self {
+        Self::with_config(folder, server, |config| config.clock = Arc::new(clock)).await
+    }
+
+    /// Opens the app as its edge would have it.
+    pub async fn with_config(folder: &Path, server: &str, edge: impl FnOnce(&mut Config)) -> Self {
         let mut config = Config::new(folder);
-        config.clock = Arc::new(clock);
+        edge(&mut config);
         let app = App::open(config).await.expect("the app opens");
         Self { app, folder: folder.to_owned(), server: server.to_owned() }
     }

@@ -271,11 +271,11 @@ test('a change that the server does not take waits for its author, who lets it g
   phone.way.restore();
   await page.goto('/attention');
   await page.getByRole('button', { name: 'Sync now' }).click();
-  await expect(page.getByRole('button', { name: 'Discard my change' })).toBeVisible({ timeout: 45_000 });
+  await expect(page.getByRole('button', { name: 'Keep theirs' })).toBeVisible({ timeout: 45_000 });
   await expect(page.getByTestId('sync')).toHaveAttribute('data-attention', '1');
   await accessible(page);
-  await page.getByRole('button', { name: 'Discard my change' }).click();
-  await page.getByRole('dialog').getByRole('button', { name: 'Discard my change' }).click();
+  await page.getByRole('button', { name: 'Keep theirs' }).click();
+  await page.getByRole('dialog').getByRole('button', { name: 'Keep theirs' }).click();
   await expect(page.getByText('Nothing needs your attention')).toBeVisible();
   await staff.context().close();
 });

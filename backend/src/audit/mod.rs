@@ -7,6 +7,7 @@
 mod api;
 mod chain;
 mod entry;
+pub mod past;
 pub mod store;
 #[cfg(test)]
 mod tests;

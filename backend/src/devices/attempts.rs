@@ -13,7 +13,7 @@ use super::{
     store::{self, ListedAttempt, WantedAttempts},
 };
 use crate::{
-    audit,
+    audit::{self, past::ListPast},
     db::DbError,
     http::{Caller, Cursor, Limit, Page, Path, Query},
 };
@@ -71,16 +71,6 @@ async fn page(caller: &mut Caller<need::AttemptRead>, wanted: WantedAttempts, li
     Ok(Page { items: items.into_iter().map(NamedAttempt::try_from).collect::<Result<_, _>>()?, next })
 }
 
-/// Where a page of a device's past begins.
-#[derive(Debug, Deserialize, utoipa::IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-pub struct ListPast {
-    #[serde(default)]
-    limit: Limit,
-    cursor: Option<Cursor>,
-}
-
 /// List the attempts on a device, newest first
 #[utoipa::path(get, path = "/v1/devices/{id}/attempts", operation_id = "list_device_attempts", tag = "devices", params(("id" = DeviceId, Path), ListPast),
     responses((status = 200, body = Page<NamedAttempt>), (status = 404, body = crate::http::ErrorBody)))]
@@ -94,9 +84,6 @@ pub async fn list_device_attempts(mut caller: Caller<need::AttemptRead>, Path(id
 #[utoipa::path(get, path = "/v1/devices/{id}/changes", operation_id = "list_device_changes", tag = "devices", params(("id" = DeviceId, Path), ListPast),
     responses((status = 200, body = Page<audit::Change>), (status = 404, body = crate::http::ErrorBody)))]
 pub async fn list_device_changes(mut caller: Caller<need::DeviceRead>, Path(id): Path<DeviceId>, Query(list): Query<ListPast>) -> Result<Page<audit::Change>, DeviceError> {
-    let before = list.cursor.map(|cursor| cursor.key::<i64>()).transpose()?;
     seen(&mut caller, id).await?;
-    let wanted = audit::store::Wanted { target_id: Some(id.to_string()), before, ..audit::store::Wanted::default() };
-    let rows = audit::store::list(caller.scope(), &wanted, list.limit.rows()).await?;
-    Ok(Page::of(rows, list.limit, audit::store::Seen::n).map(audit::Change::from))
+    Ok(audit::past::page(caller.scope(), id, list).await?)
 }

@@ -16,6 +16,7 @@ use uuid::Uuid;
 
 use super::store;
 use crate::{
+    audit::{self, past::ListPast},
     db::DbError,
     http::{ApiError, AppState, Caller, Created, Cursor, Json, Limit, Page, Path, Query},
     sync::{self, ExecuteError, Executed},
@@ -119,6 +120,14 @@ fn model(done: Executed) -> Result<DeviceModel, ModelError> {
     responses((status = 200, body = DeviceModel), (status = 404, body = crate::http::ErrorBody)))]
 pub async fn get_model(mut caller: Caller<need::ModelRead>, Path(id): Path<ModelId>) -> Result<Json<DeviceModel>, ModelError> {
     store::find(caller.scope(), id).await?.map(Json).ok_or(ModelError::NotFound)
+}
+
+/// List the changes of a device model, newest first
+#[utoipa::path(get, path = "/v1/models/{id}/changes", operation_id = "list_model_changes", tag = "models", params(("id" = ModelId, Path), ListPast),
+    responses((status = 200, body = Page<audit::Change>), (status = 404, body = crate::http::ErrorBody)))]
+pub async fn list_model_changes(mut caller: Caller<need::ModelRead>, Path(id): Path<ModelId>, Query(list): Query<ListPast>) -> Result<Page<audit::Change>, ModelError> {
+    store::find(caller.scope(), id).await?.ok_or(ModelError::NotFound)?;
+    Ok(audit::past::page(caller.scope(), id, list).await?)
 }
 
 /// Edit a device model

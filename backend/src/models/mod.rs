@@ -14,5 +14,5 @@ use crate::http::AppState;
 
 /// This feature's operations.
 pub fn router() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new().routes(routes!(api::list_models, api::create_model)).routes(routes!(api::get_model, api::update_model))
+    OpenApiRouter::new().routes(routes!(api::list_models, api::create_model)).routes(routes!(api::get_model, api::update_model)).routes(routes!(api::list_model_changes))
 }

@@ -16,6 +16,7 @@ use uuid::Uuid;
 
 use super::store;
 use crate::{
+    audit::{self, past::ListPast},
     db::DbError,
     http::{ApiError, AppState, Caller, Created, Cursor, Json, Limit, Page, Path, Query},
     sync::{self, ExecuteError, Executed},
@@ -117,6 +118,14 @@ fn site(done: Executed) -> Result<Site, SiteError> {
     responses((status = 200, body = Site), (status = 404, body = crate::http::ErrorBody)))]
 pub async fn get_site(mut caller: Caller<need::SiteRead>, Path(id): Path<SiteId>) -> Result<Json<Site>, SiteError> {
     store::find(caller.scope(), id).await?.filter(|site| caller.sees(Some(site.id))).map(Json).ok_or(SiteError::NotFound)
+}
+
+/// List the changes of a site, newest first
+#[utoipa::path(get, path = "/v1/sites/{id}/changes", operation_id = "list_site_changes", tag = "sites", params(("id" = SiteId, Path), ListPast),
+    responses((status = 200, body = Page<audit::Change>), (status = 404, body = crate::http::ErrorBody)))]
+pub async fn list_site_changes(mut caller: Caller<need::SiteRead>, Path(id): Path<SiteId>, Query(list): Query<ListPast>) -> Result<Page<audit::Change>, SiteError> {
+    store::find(caller.scope(), id).await?.filter(|site| caller.sees(Some(site.id))).ok_or(SiteError::NotFound)?;
+    Ok(audit::past::page(caller.scope(), id, list).await?)
 }
 
 /// Edit a site

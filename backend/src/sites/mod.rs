@@ -14,5 +14,5 @@ use crate::http::AppState;
 
 /// This feature's operations.
 pub fn router() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new().routes(routes!(api::list_sites, api::create_site)).routes(routes!(api::get_site, api::update_site))
+    OpenApiRouter::new().routes(routes!(api::list_sites, api::create_site)).routes(routes!(api::get_site, api::update_site)).routes(routes!(api::list_site_changes))
 }

@@ -30,6 +30,7 @@ use crate::http::{ApiError, AppState, Caller, ErrorBody, Json, Path, Query, Read
 pub async fn greet_sync(mut caller: Reader<need::Sync>, Json(hello): Json<HelloRequest>) -> Result<axum::Json<HelloResponse>, ApiError> {
     let (now, person, sight) = (caller.now(), caller.person().id, caller.person().sight.clone());
     let scope = caller.scope();
+    let rows = store::checksum(scope, &sight).await?.count;
     // Somebody else's client is none of this person's: they start at nothing and are told on their first push.
     let client = store::client(scope, hello.client_id).await?.filter(|client| client.person == person);
     let Stand { seq, epoch, min_retained } = store::stand(scope).await?;
@@ -47,6 +48,7 @@ pub async fn greet_sync(mut caller: Reader<need::Sync>, Json(hello): Json<HelloR
         scopes: vec![SyncScope::Tenant],
         sight,
         last_n: client.map_or(0, |client| client.last_n),
+        rows: Some(rows),
     }))
 }
 

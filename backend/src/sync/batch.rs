@@ -9,7 +9,7 @@ use std::{collections::{BTreeMap, BTreeSet, HashMap}, sync::Arc};
 use omniot_shared::{
     ids::TenantId,
     sync::{
-        Change, Checksum, Row, RowChange, RowKey, RowSet, Seq, Sight, SyncedRow, Table,
+        Change, Checksum, Row, RowChange, RowKey, RowSet, Rows as _, Seq, Sight, SyncedRow, Table,
         client::Delta,
         policy::{self, Edit, Stamps},
         rows::Scope as SyncScope,
@@ -18,9 +18,9 @@ use omniot_shared::{
     time::Millis,
 };
 
-use super::{news, store::{self, Stand, Sums}, trail};
+use super::{news, store::{self, Stand, Sums}, trail::{self, Circumstances, Draft}};
 use crate::{
-    audit::{self, Author, Entry},
+    audit::{self, Author},
     db::{DbError, Event, News, Scope},
 };
 
@@ -47,7 +47,7 @@ pub struct Batch {
     fate: BTreeMap<RowKey, bool>,
     /// The homes that rows moved out of.
     left: Vec<(SyncScope, Gone)>,
-    entries: Vec<Entry>,
+    entries: Vec<Draft>,
 }
 
 impl Batch {
@@ -82,8 +82,12 @@ impl Batch {
         self.last
     }
 
-    /// Takes in what the rules made of `change`.
-    pub fn take_in(&mut self, change: &Change, changes: Vec<RowChange>, edit: &Edit, lost: &[String]) {
+    /// Takes in what the rules made of `change`. One that was overtaken in full changes nothing and is told of.
+    pub fn take_in(&mut self, change: &Change, changes: Vec<RowChange>, edit: &Edit, told: &Circumstances) {
+        let target = change.target(self.tenant);
+        if let Some(row) = self.rows.row(target).filter(|_| changes.is_empty() && !told.lost.is_empty()) {
+            self.entries.push(trail::draft(self.tenant, change, Some(row), Some(row), target, told));
+        }
         for row_change in changes {
             self.last = Seq(self.last.0 + 1);
             let key = row_change.key();
@@ -99,13 +103,13 @@ impl Batch {
                     }
                     facts.seq = self.last;
                     facts.stamps = policy::stamped(std::mem::take(&mut facts.stamps), old.as_ref(), &row, edit, self.last);
-                    self.entries.push(trail::entry(self.tenant, change, old.as_ref(), Some(&row), key, lost));
+                    self.entries.push(trail::draft(self.tenant, change, old.as_ref(), Some(&row), key, told));
                     self.rows.insert(key, row);
                     self.fate.insert(key, true);
                 }
                 RowChange::Remove(_) => {
                     facts.seq = self.last;
-                    self.entries.push(trail::entry(self.tenant, change, old.as_ref(), None, key, lost));
+                    self.entries.push(trail::draft(self.tenant, change, old.as_ref(), None, key, told));
                     self.fate.insert(key, false);
                 }
             }
@@ -116,9 +120,11 @@ impl Batch {
     ///
     /// # Errors
     /// Whatever the store says; the caller then undoes the part or the transaction.
-    pub async fn write(self, scope: &mut Scope, author: &Author, at: Millis, request_id: Option<&str>) -> Result<Seq, DbError> {
+    pub async fn write(mut self, scope: &mut Scope, author: &Author, at: Millis, request_id: Option<&str>) -> Result<Seq, DbError> {
+        let entries = trail::finish(scope, std::mem::take(&mut self.entries)).await?;
         let taken = u32::try_from(self.last.0 - self.first.0).unwrap_or(u32::MAX);
         if taken == 0 {
+            audit::append_all(scope, author, at, request_id, entries).await?;
             return Ok(self.last);
         }
         let numbers = scope.next_seq(taken).await?;
@@ -126,7 +132,7 @@ impl Batch {
         let checksum = self.write_sums(scope).await?;
         self.write_rows(scope, at).await?;
         let news = if scope.is_heard() { self.news(checksum, at) } else { None };
-        audit::append_all(scope, author, at, request_id, self.entries).await?;
+        audit::append_all(scope, author, at, request_id, entries).await?;
         scope.notify(Event::Changed { seq: self.last.0, news });
         Ok(self.last)
     }

@@ -9,7 +9,7 @@ use omniot_shared::{
     },
 };
 
-use super::batch::Batch;
+use super::{batch::Batch, trail::Circumstances};
 use crate::{
     audit::Author,
     db::{DbError, Scope},
@@ -88,7 +88,7 @@ pub async fn execute_as(scope: &mut Scope, actor: &Actor<'_>, author: &Author, r
     let changes = apply(&change, &actor, batch.rows())?;
     let changed = !changes.is_empty();
     let edit = Edit { base: None, at: actor.now, by: None };
-    batch.take_in(&change, changes, &edit, &[]);
+    batch.take_in(&change, changes, &edit, &Circumstances::default());
     let row = batch.rows().row(change.target(actor.tenant)).cloned();
     let seq = batch.write(scope, author, actor.now, request_id).await?;
     let row = row.ok_or_else(|| Refusal::new(Code::RowDeleted, "the row is no more"))?;

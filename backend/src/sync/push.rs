@@ -12,7 +12,7 @@ use omniot_shared::{
     roles::need,
     sync::{
         Actor, Change, Code, Outcome, Receipt, Refusal, Seq, Who,
-        policy::Edit,
+        policy::{self, Edit, Meeting, Stamps, Why},
         server::{Arrival, arrival, corrected, decide, held_by_parent},
         wire::{MAX_PUSH_INTENTS, PushResponse, SCHEMA},
     },
@@ -27,6 +27,7 @@ use super::{
     batch::Batch,
     fault,
     store::{self, Client, NewReceipt, Stand, StoredReceipt},
+    trail::Circumstances,
 };
 use crate::{
     audit::Author,
@@ -275,13 +276,25 @@ fn decide_one(caller: &Caller<need::Sync>, body: &Body, raw: &Raw, change: Chang
     let actor = Actor { tenant: caller.tenant(), who: Who::Person { id: person.id, role: person.role, sight: &person.sight }, now: at };
     // A client always says what it had seen; one that does not had seen nothing.
     let edit = Edit { base: Some(raw.base.unwrap_or_default()), at, by: Some(body.client_id) };
-    let decision = decide(change.clone(), &edit, &actor, batch.rows(), &batch.stamps(&change));
-    let lost = match &decision.outcome {
-        Outcome::Merged { lost } => lost.as_slice(),
-        _ => &[],
-    };
-    batch.take_in(&change, decision.changes, &edit, lost);
+    let stamps = batch.stamps(&change);
+    let decision = decide(change.clone(), &edit, &actor, batch.rows(), &stamps);
+    let told = told(&change, &stamps, &edit, &decision.outcome, Circumstances::of(at, caller.now(), skew(body, caller.now())));
+    batch.take_in(&change, decision.changes, &edit, &told);
     decision.outcome
+}
+
+/// What the log tells of an intent: what was lost to whom and why, and what was won.
+fn told(change: &Change, stamps: &Stamps, edit: &Edit, outcome: &Outcome, plain: Circumstances) -> Circumstances {
+    let lost = match outcome {
+        Outcome::Merged { lost } | Outcome::Superseded { lost } => lost.clone(),
+        _ => vec![],
+    };
+    let mut met = policy::meetings(change, stamps, edit);
+    if met.is_empty() {
+        // No patch lost: the thing was made twice.
+        met = lost.iter().map(|field| Meeting { field: field.clone(), won: false, why: Why::First, other_at: None }).collect();
+    }
+    Circumstances { lost, met, ..plain }
 }
 
 /// A change, or the receipt's word about one that this server cannot read: a newer app's may be

@@ -94,15 +94,56 @@ pub fn merge(change: &mut Change, stamps: &Stamps, edit: &Edit) -> Vec<String> {
 }
 
 fn loses(table: Table, field: &str, stamps: &Stamps, edit: &Edit) -> bool {
-    let (Some(stamp), Some(base)) = (stamps.get(field), edit.base) else { return false };
-    let author_knows = stamp.seq <= base || (edit.by.is_some() && stamp.by == edit.by);
-    if author_knows {
-        return false;
+    meet(table, field, stamps, edit).is_some_and(|meeting| !meeting.won)
+}
+
+/// An edit of a field that met another one, and how it went. What a history tells; nothing is decided by it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Meeting {
+    /// Which field.
+    pub field: String,
+    /// Whether the edit that came now stands.
+    pub won: bool,
+    /// Why it does, or the other one.
+    pub why: Why,
+    /// When the other one was made; corrected. Unknown for a row that was there first.
+    pub other_at: Option<Millis>,
+}
+
+/// Why one of two edits stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Why {
+    /// Neither knew of the other, and it is the newer.
+    Newer,
+    /// The rule of this field: what stands wins over what was made without knowing of it.
+    Stands,
+    /// Its author had seen the other one; clocks say otherwise and do not count.
+    Seen,
+    /// Somebody else had made the same thing before.
+    First,
+}
+
+/// Where the fields of `change` meet other edits in front of these stamps; ask before [`merge`] takes any out.
+#[must_use]
+pub fn meetings(change: &Change, stamps: &Stamps, edit: &Edit) -> Vec<Meeting> {
+    let (table, fields) = patched(change).unwrap_or((Table::Site, vec![]));
+    fields.into_iter().filter_map(|field| meet(table, field, stamps, edit)).collect()
+}
+
+fn meet(table: Table, field: &str, stamps: &Stamps, edit: &Edit) -> Option<Meeting> {
+    let (stamp, base) = (stamps.get(field)?, edit.base?);
+    if edit.by.is_some() && stamp.by == edit.by {
+        return None;
+    }
+    let met = |won, why| Some(Meeting { field: field.to_owned(), won, why, other_at: Some(stamp.at) });
+    if stamp.seq <= base {
+        return if edit.at <= stamp.at { met(true, Why::Seen) } else { None };
     }
     match policy(table, field) {
         // Equal times: the one that is there stays, on every replay alike.
-        Some(Policy::Lww) => edit.at <= stamp.at,
-        _ => true,
+        Some(Policy::Lww) => met(edit.at > stamp.at, Why::Newer),
+        _ => met(false, Why::Stands),
     }
 }
 
@@ -267,6 +308,26 @@ mod tests {
         let mut change = Change::DeviceUpdate(DeviceUpdate { id: DeviceId(Uuid::nil()), patch: DevicePatch { site_id: Patch::Clear, ..DevicePatch::default() } });
         let stamps = Stamps::from([("site_id".to_owned(), Stamp { seq: Seq(5), at: Millis(0), by: OTHER })]);
         assert_eq!(merge(&mut change, &stamps, &Edit { base: Some(Seq(1)), at: Millis(9_999), by: MINE }), ["site_id"]);
+    }
+
+    #[test]
+    fn a_meeting_says_who_won_and_why() {
+        let told = |stamp: Stamp, edit: Edit| {
+            let met = meetings(&rename(), &Stamps::from([("name".to_owned(), stamp)]), &edit);
+            met.into_iter().map(|met| (met.field, met.won, met.why)).collect::<Vec<_>>()
+        };
+        let theirs = Stamp { seq: Seq(5), at: Millis(100), by: OTHER };
+        let mine = |base, at| Edit { base: Some(Seq(base)), at: Millis(at), by: MINE };
+        let name = || "name".to_owned();
+        assert_eq!(told(theirs, mine(2, 101)), [(name(), true, Why::Newer)]);
+        assert_eq!(told(theirs, mine(2, 99)), [(name(), false, Why::Newer)]);
+        assert_eq!(told(theirs, mine(5, 99)), [(name(), true, Why::Seen)], "a clock that is behind does not count");
+        assert_eq!(told(theirs, mine(5, 101)), [], "one after the other is no meeting");
+        assert_eq!(told(Stamp { by: MINE, ..theirs }, mine(2, 99)), [], "nor is one's own earlier edit");
+        let mut moved = Change::DeviceUpdate(DeviceUpdate { id: DeviceId(Uuid::nil()), patch: DevicePatch { site_id: Patch::Clear, ..DevicePatch::default() } });
+        let stamps = Stamps::from([("site_id".to_owned(), theirs)]);
+        assert_eq!(meetings(&moved, &stamps, &mine(2, 999))[0].why, Why::Stands);
+        assert_eq!(merge(&mut moved, &stamps, &mine(2, 999)), ["site_id"], "what is told is what happens");
     }
 
     #[test]

@@ -70,6 +70,9 @@ pub struct HelloResponse {
     pub sight: Sight,
     /// The last number this client has a receipt for; 0 when it is new here.
     pub last_n: u64,
+    /// How many rows this person may hold: what a first pull will bring. An older server does not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rows: Option<u64>,
 }
 
 /// `POST /v1/sync/push`: intents in order, at most [`MAX_PUSH_INTENTS`] and [`MAX_PUSH_BYTES`].

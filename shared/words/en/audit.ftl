@@ -16,6 +16,18 @@ audit-none = Nothing is recorded yet
 change-field = { $field }: { $value }
 change-from-to = { $from } → { $to }
 
+change-made-at = Made { $at }, and sent later.
+change-clock-ahead = The clock it was made by was { $by } ahead; the time is corrected.
+change-clock-behind = The clock it was made by was { $by } behind; the time is corrected.
+
+met-won-newer = { $field }: replaces the change by { $who } of { $at }. Neither knew of the other; this one is newer.
+met-won-seen = { $field }: replaces the change by { $who } of { $at }, which was known when this one was made.
+met-lost-newer = { $field }: the change by { $who } of { $at } stands. Neither knew of the other; that one is newer.
+met-lost-stands = { $field }: the change by { $who } of { $at } stands. By the rule for this field, what the server has wins over a change that did not know of it.
+met-lost-first = { $field }: stays as { $who } made it; it was there first.
+
+history-none = Nothing has been changed yet.
+
 party-person = Somebody
 party-device = A device
 party-operator = Platform operator

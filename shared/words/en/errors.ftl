@@ -61,3 +61,4 @@ error-claim-code-wrong = There is a slip in this claim code. Compare it with the
 error-adapter-off = Bluetooth is switched off. Switch it on in the system's settings.
 error-adapter-absent = This machine has no Bluetooth. Plug in an adapter, or use another machine.
 error-no-permission = The app may not use Bluetooth. Allow it in the system's settings.
+error-sync-paused = Synchronization is paused on this machine. Go on with it first.

@@ -19,3 +19,5 @@ security-sec0 = None (development only)
 security-sec1 = Security 1 (encrypted)
 security-sec2-patch0 = Security 2, older firmware
 security-sec2-patch1 = Security 2 (strongest)
+model-changes = Changes
+model-history-one = Changes of { $name }

@@ -21,3 +21,4 @@ site-local-time = Local time
 site-devices = Devices here
 site-no-devices = No devices here yet
 site-commission = Commission here
+site-changes = Changes

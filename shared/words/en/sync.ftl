@@ -10,6 +10,7 @@ sync-state-needs-sign-in = Sign in to sync
 sync-state-locked = Locked
 sync-state-suspended = Organization suspended
 sync-state-stopped = Sync has stopped
+sync-state-paused = Paused
 sync-pending = { $count } pending
 sync-attention = { $count ->
     [one] { $count } needs attention
@@ -65,6 +66,47 @@ care-saved = { $count ->
    *[other] { $count } changes are saved in
 }
 
+fetching-title = Fetching your organization's data
+fetching-text = You can work meanwhile; what you do is kept and sent.
+fetching-of = { $received } of { $of } records, { $bytes }
+fetching-some = { $received } records, { $bytes }
+fetching-pause = Pause
+fetching-paused = Paused
+fetching-paused-text = Nothing new is fetched until you go on, also after a restart. What you do here is kept and sent.
+fetching-go-on = Go on
+fetching-metered = Fetch over mobile data?
+fetching-metered-text = { $count ->
+    [one] There is one record to fetch, about { $bytes }. This network may cost money, so the app asks first.
+   *[other] There are { $rows } records to fetch, about { $bytes }. This network may cost money, so the app asks first.
+}
+fetching-anyway = Fetch now
+
+save-data-title = Mobile data
+save-data-when = Save mobile data
+save-data-automatic = When the network is metered
+save-data-on = Always
+save-data-off = Never
+save-data-text = While data is saved, curves are fetched only when you look at a device, and the app asks before it fetches a lot. Your changes are always sent.
+save-data-saving = Data is saved now.
+save-data-not-saving = Data is not saved.
+save-data-off-metered = This network is metered, and data is not saved.
+save-data-metered = This network is metered: data is saved now.
+save-data-unmetered = This network is not metered: data is not saved now.
+save-data-unknown = This machine does not say whether the network is metered, so data is not saved now.
+
+room-title = Storage
+room-of-records = Records
+room-of-unsent = Your unsent changes
+room-of-settled = Changes the server has taken
+room-of-staged = Being fetched
+room-of-telemetry = Curves of the last day
+room-of-slack = Unused
+room-of-reserved = Reserved for your work on a full disk
+room-free = Free up space
+room-free-title = Free up space on this machine?
+room-free-text = The curves of the last day go, and are fetched again from tomorrow on or when you look at a device with a connection; so do changes you gave up and those the server took more than 30 days ago. Unsent changes, what needs attention, and all records stay.
+room-freed = { $bytes } freed.
+
 attention-lead = What has been sent, what waits, and what the server did not take.
 attention-browser = Nothing waits here
 attention-browser-text = In the browser every change is saved at once. Offline work happens in the app.
@@ -75,6 +117,11 @@ attention-field = Field
 attention-mine = Mine
 attention-theirs = On the server
 attention-retry = Try again
+attention-keep-mine = Keep mine
+attention-keep-theirs = Keep theirs
+attention-edit = Edit and retry
+attention-edit-send = Send again
+attention-export = Save a copy
 attention-retried = It is sent again.
 attention-discard = Discard my change
 attention-discard-title = Discard this change?
@@ -106,5 +153,18 @@ refused-append-only = A record with this number exists with other content.
 refused-parent-refused = It depends on another change that was not taken.
 refused-parent-pending = It depends on another change that is still waiting.
 refused-malformed = The server cannot read this change. Update the app and try again.
+refused-no-longer-permitted = It is at a site that you do not work at any more.
+refused-needs-newer-server = The server is too old for this change.
+refused-internal = The server failed on it; it is kept there for inspection.
+refused-next-not-allowed = Ask an admin for the right, then try again; or save a copy and discard it.
+refused-next-no-longer-permitted = Ask an admin to give you the site again, or to make the change; a saved copy shows them what it was.
+refused-next-not-found = Nothing brings it back from here. Save a copy if you need it, add it anew, and discard this change.
+refused-next-row-deleted = Nothing brings it back from here. Save a copy if you need it, add it anew, and discard this change.
+refused-next-invalid-field = Correct the value and send it again.
+refused-next-already-exists = Correct what tells it apart, or keep what is there.
+refused-next-malformed = Your change is safe here. Update the app before you discard it.
+refused-next-internal = Your change is safe here. Try again later, or save a copy for support.
+refused-next-parent-refused = Settle the other change first, then try this one again.
+refused-next-other = Keep yours to send it again on top of what stands now, or let it go.
 refused-unsent = It was not sent: it breaks a rule that the app knows too.
 refused-other = The server did not take this change ({ $code }).

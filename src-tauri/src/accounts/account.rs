@@ -24,8 +24,8 @@ use crate::{
     chance,
     events::Events,
     store::{Store, StoreError, replica},
-    sync::status::{State, Status, Watched},
-    transport::{Server, Trouble},
+    sync::{status::{State, Status, Watched}, wishes::Kept},
+    transport::{Server, Trouble, metered::Metering},
 };
 
 /// An account of this app. It belongs to one person in one tenant for as long as it lives.
@@ -44,6 +44,12 @@ pub struct Account {
     pub clock: Arc<dyn Clock>,
     /// Version of the app.
     pub version: String,
+    /// What its person wants of synchronization.
+    pub wishes: Kept,
+    /// Whether the network costs money.
+    pub metered: Metering,
+    /// So many rows are not fetched over a metered network without a word.
+    pub large: u64,
     driver: Mutex<Driver>,
     /// Somebody asked for a round in so many words.
     wish: AtomicBool,
@@ -73,6 +79,10 @@ pub struct Surroundings {
     pub clock: Arc<dyn Clock>,
     /// Version of the app.
     pub version: String,
+    /// Whether the network costs money.
+    pub metered: Metering,
+    /// So many rows are not fetched over a metered network without a word.
+    pub large: u64,
 }
 
 impl Account {
@@ -85,10 +95,11 @@ impl Account {
         let client = ClientId(chance::fresh_uuid(around.clock.now()));
         let fresh = Meta::new(client, card.me.tenant.id, card.me.person.id, card.me.person.role);
         let replica = store.edit(|db| replica::begin(db, &fresh))?;
+        let wishes = store.read(|db| Kept::read(db))?;
         let signed_in = token.is_some();
         let state = if signed_in { State::Offline } else { State::NeedsSignIn };
         let clock_skew_ms = replica.synced_at.map(|_| replica.skew_ms);
-        let status = Status { state, synced_at: replica.synced_at, clock_skew_ms, error: None };
+        let status = Status { state, synced_at: replica.synced_at, clock_skew_ms, error: None, hold: None, progress: None, rows: None };
         let server = token.map_or_else(|| server.clone(), |token| server.signed_in(token));
         Ok(Self {
             id: card.id.clone(),
@@ -99,6 +110,9 @@ impl Account {
             events: around.events.clone(),
             clock: Arc::clone(&around.clock),
             version: around.version.clone(),
+            wishes,
+            metered: around.metered.clone(),
+            large: around.large,
             driver: Mutex::default(),
             wish: AtomicBool::new(false),
         })

@@ -44,8 +44,15 @@ pub struct Me {
     pub tenant: Tenant,
     /// Names of the role's permissions.
     pub permissions: Vec<String>,
+    /// Whether they work at every site. A server of before does not say; it refuses what it has to.
+    #[serde(default = "yes")]
+    pub everywhere: bool,
     /// The tenant's theme, handed through as it came.
     pub brand: Value,
+}
+
+const fn yes() -> bool {
+    true
 }
 
 /// The person of an account.

@@ -37,7 +37,7 @@ fn folder_with(data: &Path, people: u128, server: &str, role: Role) -> Vec<Accou
             let me = Me {
                 person: Person { id: person, name: format!("Person {n}"), email: "x@example.com".into(), role },
                 tenant: Tenant { id: tenant, name: "acme".into(), display_name: "Acme".into() },
-                permissions: vec![],
+                permissions: vec![], everywhere: true,
                 brand: json!({}),
             };
             Card { id: AccountId::of(&server, tenant, person), server: server.clone(), me, added_at: Millis(1) }

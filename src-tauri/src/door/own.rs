@@ -4,7 +4,9 @@
 
 use std::path::Path as Folder;
 
-use serde_json::{Value, json};
+use omniot_shared::ids::IntentId;
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
 
 use super::{
     Door, Reply, by_id,
@@ -13,9 +15,47 @@ use super::{
 };
 use crate::{
     accounts::Account,
+    events::Event,
     files,
-    sync::{self, Verified, status::State},
+    store::{Store, on_worker},
+    sync::{
+        self, Verified,
+        status::State,
+        wishes::{self, SaveData, Wishes},
+    },
 };
+
+/// Roughly what a row takes on the wire.
+const BYTES_A_ROW: u64 = 40;
+/// After space was freed, telemetry is not fetched by itself for so long.
+const LEAVE_TELEMETRY_MS: i64 = 24 * 3_600_000;
+
+/// Body of `PATCH /app/sync`; what is absent stays.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WishForm {
+    /// Nothing is fetched, or again.
+    paused: Option<bool>,
+    /// When mobile data is saved.
+    save_data: Option<SaveData>,
+    /// Everything may be fetched now although mobile data is saved.
+    anyway: Option<bool>,
+}
+
+impl WishForm {
+    fn over(self, wishes: &mut Wishes) {
+        wishes.paused = self.paused.unwrap_or(wishes.paused);
+        wishes.save_data = self.save_data.unwrap_or(wishes.save_data);
+        wishes.anyway = self.anyway.unwrap_or(wishes.anyway);
+    }
+}
+
+/// Body of a retry: what a person corrected.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RetryForm {
+    values: Option<Map<String, Value>>,
+}
 
 /// Answers a path under `/app`.
 ///
@@ -48,6 +88,18 @@ pub async fn answer(door: &Door, method: &str, path: &Path, given: Option<&Value
             Ok(reply)
         }
         ("GET", ["app", "sync"]) => sync_status(door).await,
+        ("PATCH", ["app", "sync"]) => {
+            let account = door.account()?;
+            let wanted: WishForm = body(given)?;
+            let wished = wishes::wish(&account, |wishes| wanted.over(wishes)).await;
+            wished.map_err(|error| error.reply())?;
+            status(&account).await
+        }
+        ("GET", ["app", "sync", "storage"]) => {
+            let room = on_worker(&door.account()?.store, Store::room).await.map_err(|error| error.reply())?;
+            Ok(Reply::ok(json!({"room": room, "total": room.total()})))
+        }
+        ("POST", ["app", "sync", "storage", "free"]) => free_up(&*door.account()?).await,
         ("POST", ["app", "sync", "now"]) => {
             if door.accounts.try_unopened().await {
                 // What a kill left behind in it is recorded now.
@@ -59,14 +111,19 @@ pub async fn answer(door: &Door, method: &str, path: &Path, given: Option<&Value
             sync_status(door).await
         }
         ("POST", ["app", "sync", "verify"]) => verify(&*door.account()?).await,
-        ("POST", ["app", "sync", "export"]) => export(&*door.account()?, &door.exports).await,
+        ("POST", ["app", "sync", "export"]) => export(&*door.account()?, &door.exports, None).await,
+        ("POST", ["app", "sync", "attention", id, "export"]) => {
+            let account = door.account()?;
+            by_id(id, async |id| export(&account, &door.exports, Some(id)).await).await
+        }
         ("GET", ["app", "sync", "attention"]) => {
             let items = sync::attention(&*door.account()?).await.map_err(|error| error.reply())?;
             Ok(Reply::ok(json!({"items": items, "next": null})))
         }
         ("POST", ["app", "sync", "attention", id, "retry"]) => {
             let account = door.account()?;
-            by_id(id, async |id| match sync::retry(&account, id).await.map_err(|error| error.reply())? {
+            let values = given.map(|_| body::<RetryForm>(given)).transpose()?.and_then(|form| form.values);
+            by_id(id, async |id| match sync::retry(&account, id, values.clone()).await.map_err(|error| error.reply())? {
                 Some(Ok(())) => Ok(Reply::done()),
                 Some(Err(refusal)) => Err(refused(&refusal)),
                 None => Err(Reply::not_found()),
@@ -112,6 +169,11 @@ async fn sync_status(door: &Door) -> Result<Reply, Reply> {
             "attention": 0,
             "grants": 0,
             "clock_skew_ms": null,
+            "hold": null,
+            "progress": null,
+            "expected": null,
+            "save_data": SaveData::default(),
+            "metered": null,
             "bytes_in": 0,
             "bytes_out": 0,
             "sites": null,
@@ -132,8 +194,11 @@ async fn verify(account: &Account) -> Result<Reply, Reply> {
 }
 
 /// Writes what has not reached the server into a file that a person can take away.
-async fn export(account: &Account, folder: &Folder) -> Result<Reply, Reply> {
-    let changes = sync::unsent(account).await.map_err(|error| error.reply())?;
+async fn export(account: &Account, folder: &Folder, only: Option<IntentId>) -> Result<Reply, Reply> {
+    let changes = sync::unsent(account, only).await.map_err(|error| error.reply())?;
+    if only.is_some() && changes.is_empty() {
+        return Err(Reply::not_found());
+    }
     let (me, now, count) = (account.me(), account.clock.now(), changes.len());
     let file = folder.join(format!("omniot-{}-{}.json", me.tenant.name, now.0));
     let text = json!({"tenant": me.tenant, "person": me.person, "app_version": account.version, "exported_at": now, "changes": changes});
@@ -142,10 +207,21 @@ async fn export(account: &Account, folder: &Folder) -> Result<Reply, Reply> {
     Ok(Reply::ok(json!({"path": file, "changes": count})))
 }
 
+/// Gives room back that can be had again.
+async fn free_up(account: &Account) -> Result<Reply, Reply> {
+    let now = account.clock.now();
+    let freed = on_worker(&account.store, move |store| store.free_up(now)).await.map_err(|error| error.reply())?;
+    account.store.window.rest_until(account.server_now().plus(LEAVE_TELEMETRY_MS));
+    account.events.tell(Event::Sync);
+    Ok(Reply::ok(json!({"freed": freed})))
+}
+
 async fn status(account: &Account) -> Result<Reply, Reply> {
     let waiting = sync::waiting(account).await.map_err(|error| error.reply())?;
     let status = account.status.now();
     let (bytes_in, bytes_out) = account.way().traffic().total();
+    let (wishes, metered) = (account.wishes.now(), wishes::is_metered(account).await);
+    let expected = status.rows.map(|rows| json!({"rows": rows, "bytes": rows * BYTES_A_ROW}));
     Ok(Reply::ok(json!({
         "state": status.state,
         "synced_at": status.synced_at,
@@ -153,6 +229,11 @@ async fn status(account: &Account) -> Result<Reply, Reply> {
         "attention": waiting.attention,
         "grants": waiting.grants,
         "clock_skew_ms": status.clock_skew_ms,
+        "hold": status.hold,
+        "progress": status.progress,
+        "expected": expected,
+        "save_data": wishes.save_data,
+        "metered": metered,
         "bytes_in": bytes_in,
         "bytes_out": bytes_out,
         "sites": waiting.sites,

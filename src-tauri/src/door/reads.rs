@@ -125,7 +125,9 @@ pub async fn shown(account: &Account, written: &Row) -> Result<Reply, Reply> {
 /// that were fetched.
 pub async fn device(account: &Account, id: DeviceId) -> Result<Reply, Reply> {
     let item = item(account, id).await?;
-    let contact = match contact(account, id).await {
+    let told = contact(account, id).await;
+    let is_unknown = told.is_none();
+    let contact = match told {
         Some(contact) => contact,
         None => Contact { readings: telemetry::latest(account, id).await, ..Contact::default() },
     };
@@ -134,6 +136,10 @@ pub async fn device(account: &Account, id: DeviceId) -> Result<Reply, Reply> {
         body.insert("readings".to_owned(), Value::Array(contact.readings));
         body.insert("last_seen_at".to_owned(), json!(contact.last_seen_at));
         body.insert("record_pending".to_owned(), Value::Bool(contact.record_pending));
+        if is_unknown {
+            // Not the same as "never": the server knows, and cannot be asked.
+            body.insert("last_seen_unknown".to_owned(), Value::Bool(true));
+        }
     }
     Ok(reply)
 }

@@ -28,7 +28,7 @@ async fn alone(role: Role) -> (TempDir, App, Arc<Account>) {
     let me = Me {
         person: Person { id: person, name: "Tess".into(), email: "tess@example.com".into(), role },
         tenant: Tenant { id: tenant, name: "acme".into(), display_name: "Acme".into() },
-        permissions: vec![],
+        permissions: vec![], everywhere: true,
         brand: json!({"name": "Acme"}),
     };
     let card = Card { id: AccountId::of(&server, tenant, person), server, me, added_at: Millis(1) };

@@ -15,6 +15,7 @@ pub fn from_environment(default_folder: PathBuf, downloads: Option<PathBuf>) -> 
     if let Some(downloads) = downloads {
         config.exports = downloads;
     }
+    config.metered = omniot_app::transport::metered::of_system();
     config.default_server = given("OMNIOT_SERVER");
     config.radio = given("OMNIOT_VIRTUAL_RADIO").map_or(RadioChoice::Bluetooth, RadioChoice::Virtual);
     config

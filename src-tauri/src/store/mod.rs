@@ -28,6 +28,7 @@ pub mod lists;
 pub mod meta;
 pub mod replica;
 mod reserve;
+mod room;
 pub mod rows;
 pub mod scrub;
 #[cfg(test)]
@@ -37,6 +38,7 @@ mod words;
 
 pub use error::StoreError;
 use reserve::Reserve;
+pub use room::Room;
 use window::Window;
 
 /// The layout that this version of the app writes.

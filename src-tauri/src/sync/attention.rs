@@ -3,14 +3,14 @@
 //! Deliberately not here: the words for each code (the UI's), and deciding (`retry`, `discard`).
 
 use omniot_shared::{
-    ids::{AttemptId, DeviceId, ModelId, SiteId, TenantId},
+    ids::{AttemptId, DeviceId, IntentId, ModelId, SiteId, TenantId},
     sync::{
-        Change, RowKey, Table,
+        Change, Code, Receipt, Refusal, RowKey, Table,
         client::{Entry, Replica as _, State},
     },
 };
 use rusqlite::Connection;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::{
     accounts::Account,
@@ -30,17 +30,46 @@ pub async fn attention(account: &Account) -> Result<Vec<Value>, StoreError> {
 }
 
 /// Everything that has not reached the server, as it would be sent: for whoever has to save it without one.
+/// Or only that one of them.
 ///
 /// # Errors
 /// [`StoreError`].
-pub async fn unsent(account: &Account) -> Result<Vec<Value>, StoreError> {
-    on_worker(&account.store, |store| {
+pub async fn unsent(account: &Account, only: Option<IntentId>) -> Result<Vec<Value>, StoreError> {
+    on_worker(&account.store, move |store| {
         store.read(|db| {
             let waiting = Open(db).outbox()?.into_iter().filter(|entry| matches!(entry.state, State::Waiting | State::Deferred { .. }));
-            waiting.chain(replica::attention(db)?).map(|entry| Ok(json!({"state": entry.state.name(), "intent": entry.intent}))).collect()
+            let unsent = waiting.chain(replica::attention(db)?).filter(|entry| only.is_none_or(|id| id == entry.intent.id));
+            unsent.map(|entry| Ok(json!({"state": entry.state.name(), "intent": entry.intent, "receipt": last_word(&entry.state)}))).collect()
         })
     })
     .await
+}
+
+/// What the server said about it, or the rules here.
+const fn last_word(state: &State) -> Option<&Receipt> {
+    match state {
+        State::Attention(receipt) => Some(receipt),
+        _ => None,
+    }
+}
+
+/// `change` with the values that a person corrected. Evidence is not corrected, and what a change is about
+/// stays, but for the serial number of a new device.
+pub fn corrected(change: &Change, values: &Map<String, Value>) -> Result<Change, Refusal> {
+    if matches!(change, Change::AttemptRecord(_)) {
+        return Err(Refusal::new(Code::AppendOnly, "a record is not corrected afterwards"));
+    }
+    if values.contains_key("id") {
+        return Err(Refusal::field("id", "what it is about cannot be changed"));
+    }
+    let unfit = |error: serde_json::Error| Refusal::field("values", error.to_string());
+    let mut written = serde_json::to_value(change).map_err(unfit)?;
+    let body = written.get_mut("body").and_then(Value::as_object_mut);
+    let fields = body.map(|body| if body.contains_key("patch") { body.get_mut("patch").and_then(Value::as_object_mut) } else { Some(body) });
+    if let Some(fields) = fields.flatten() {
+        fields.extend(values.clone());
+    }
+    serde_json::from_value(written).map_err(unfit)
 }
 
 fn item(db: &Connection, entry: &Entry, tenant: TenantId) -> Result<Value, StoreError> {

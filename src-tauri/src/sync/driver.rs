@@ -21,6 +21,7 @@ use super::{
     round::{self, Met, Pace},
     status::State,
     telemetry,
+    wishes::Hold,
 };
 use crate::{
     accounts::{Account, Accounts, Me},
@@ -29,8 +30,11 @@ use crate::{
     transport::{Server, Trouble, Unreachable},
 };
 
-/// A round without any reason: pokes may be lost in a proxy.
+/// A round without any reason where nothing tells of changes.
 const IDLE: Duration = Duration::from_secs(60);
+/// The same while the stream is heard: the server beats in it, says what changes, and ends it when a role or a
+/// sight does. Only another brand is heard of no sooner.
+const QUIET: Duration = Duration::from_secs(15 * 60);
 /// First and longest wait after trouble, milliseconds.
 const RETRY: (u64, u64) = (1_000, 60_000);
 
@@ -104,12 +108,15 @@ impl Driver {
     /// After a good round: telemetry is fetched while there is nothing else to do, and broken off when there is.
     async fn rest(&mut self) {
         let account = Arc::clone(&self.account);
+        let most = self.patience();
         let fetched = async {
-            telemetry::keep_up(&account).await;
-            std::future::pending::<()>().await;
+            loop {
+                telemetry::keep_up(&account).await;
+                tokio::time::sleep(telemetry::OFTEN).await;
+            }
         };
         tokio::select! {
-            () = self.wait(Pause::of(IDLE)) => {}
+            () = self.wait(Pause::of(most)) => {}
             () = fetched => {}
         }
     }
@@ -120,7 +127,9 @@ impl Driver {
         self.used = Some(server.clone());
         let asked = self.account.take_wish();
         self.no_pull_until = self.no_pull_until.filter(|until| !asked && *until > Instant::now());
-        self.pace.pulls = self.no_pull_until.is_none();
+        let paused = self.account.wishes.now().paused;
+        self.account.status.held(paused.then_some(Hold::Paused));
+        self.pace.pulls = self.no_pull_until.is_none() && !paused;
         self.account.status.change(|status| {
             if status.state == State::Synced {
                 status.state = State::Syncing;
@@ -133,6 +142,12 @@ impl Driver {
         }
         round::round(&self.account, &server, &mut self.pace).await?;
         if !self.pace.pulls {
+            if self.no_pull_until.is_none() {
+                self.account.status.change(|status| {
+                    status.state = State::Paused;
+                    status.error = None;
+                });
+            }
             return Ok(());
         }
         let now = self.account.clock.now();
@@ -212,6 +227,7 @@ impl Driver {
         }
         match failure {
             Failure::Trouble(trouble) => self.trouble(trouble),
+            Failure::Held(_) => Pause::of(IDLE),
             Failure::Store(error) => {
                 tracing::error!(%error, "a round failed on this machine");
                 self.account.status.failed(error);
@@ -248,12 +264,22 @@ impl Driver {
         }
     }
 
+    /// How long there need be no round when nothing happens.
+    fn patience(&self) -> Duration {
+        match &self.pokes {
+            Some(pokes) if pokes.is_stream() => QUIET,
+            // Then a stream is tried again.
+            Some(_) => MUTE,
+            None => IDLE,
+        }
+    }
+
     /// Whether a poke says nothing that has to be pulled, since it is known or came along.
     async fn takes(&self, poke: Poke) -> bool {
         if round::knows(&self.account, poke.seq).await {
             return true;
         }
-        let taken = self.pace.pulls && round::take_news(&self.account, poke.frames).await;
+        let taken = round::take_news(&self.account, poke.frames).await;
         if taken {
             let now = self.account.clock.now();
             self.account.status.change(|status| status.synced_at = Some(now));
@@ -263,7 +289,7 @@ impl Driver {
 
     /// Until there is a reason for a round.
     async fn wait(&mut self, pause: Pause) {
-        let (over, least) = (Instant::now() + pause.most, Instant::now() + pause.least);
+        let (mut over, least) = (Instant::now() + pause.most, Instant::now() + pause.least);
         let mut woken = false;
         loop {
             if woken && Instant::now() >= least {
@@ -277,9 +303,13 @@ impl Driver {
                     return;
                 }
                 poke = next(&mut self.pokes) => match poke {
-                    // What comes while the round is on its way is known by then, or makes one more.
-                    Ok(poke) => woken |= !self.takes(poke).await,
-                    Err(Ended::Mute) => self.ask().await,
+                    // While nothing is fetched, news is no reason for anything. What comes while the round is on its
+                    // way is known by then, or makes one more.
+                    Ok(poke) => woken |= self.pace.pulls && !self.takes(poke).await,
+                    Err(Ended::Mute) => {
+                        self.ask().await;
+                        over = over.min(Instant::now() + self.patience());
+                    }
                     Err(Ended::Closed) => {
                         // The stream broke: the network may be gone, a round will show.
                         self.pokes = None;
@@ -332,11 +362,11 @@ mod tests {
         let me = Me {
             person: Person { id: person, name: "Tess".into(), email: "t@example.com".into(), role: Role::Owner },
             tenant: Tenant { id: tenant, name: "acme".into(), display_name: "Acme".into() },
-            permissions: vec![],
+            permissions: vec![], everywhere: true,
             brand: serde_json::Value::Null,
         };
         let card = Card { id: AccountId::of(&origin, tenant, person), server: origin.clone(), me, added_at: Millis(1) };
-        let around = Surroundings { events: Events::default(), clock: Arc::new(SystemClock), version: "1".into() };
+        let around = Surroundings { events: Events::default(), clock: Arc::new(SystemClock), version: "1".into(), metered: crate::transport::metered::nobody_knows(), large: 10_000 };
         let token = Some(zeroize::Zeroizing::new("omt_x".to_owned()));
         let account = Arc::new(Account::open(folder, &card, Server::at(&origin, "1").unwrap(), token, &around).unwrap());
         Driver { accounts: Weak::new(), account, pokes: None, mute_until: None, greeted: None, tries: 0, used: None, met: None, requeued: None, no_pull_until: None, pace: Pace::default() }
@@ -393,10 +423,61 @@ mod tests {
         assert_eq!(began.elapsed().as_secs(), IDLE.as_secs(), "the next round comes by itself, not sooner");
         assert!(driver.pokes.is_none(), "and is no stream");
         driver.listen().await.unwrap();
-        assert_eq!(asked.load(Ordering::SeqCst), 1, "it is not opened with each round");
+        assert_eq!(asked.load(Ordering::SeqCst), 2, "pokes were asked for, in vain; it is not opened with each round");
         tokio::time::advance(MUTE).await;
         driver.listen().await.unwrap();
-        assert_eq!(asked.load(Ordering::SeqCst), 2, "but now and then");
+        assert_eq!(asked.load(Ordering::SeqCst), 3, "but now and then");
+    }
+
+    /// A server whose stream beats and has nothing to say; what else it was asked.
+    async fn where_nothing_happens() -> (String, Arc<AtomicU32>) {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let (origin, asked) = (format!("http://{}", listener.local_addr().unwrap()), Arc::new(AtomicU32::new(0)));
+        let count = asked.clone();
+        tokio::spawn(async move {
+            while let Ok((mut near, _)) = listener.accept().await {
+                let mut request = [0; 4096];
+                let length = near.read(&mut request).await.unwrap_or(0);
+                if !request[..length].starts_with(b"GET /v1/sync/stream") {
+                    count.fetch_add(1, Ordering::SeqCst);
+                    continue;
+                }
+                tokio::spawn(async move {
+                    near.write_all(b"HTTP/1.1 200 OK\r\nx-request-id: 1\r\ncontent-type: text/event-stream\r\n\r\ndata: {\"seq\":0}\n\n").await.unwrap();
+                    while near.write_all(b": \n\n").await.is_ok() {
+                        tokio::time::sleep(Duration::from_secs(25)).await;
+                    }
+                });
+            }
+        });
+        (origin, asked)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_app_where_nothing_happens_asks_for_nothing_while_it_hears_the_server() {
+        let folder = tempfile::tempdir().unwrap();
+        let (origin, asked) = where_nothing_happens().await;
+        let mut driver = driver_to(folder.path(), &origin);
+        driver.listen().await.unwrap();
+        driver.rest().await; // What was poked before it listened.
+        let began = Instant::now();
+        driver.rest().await;
+        assert_eq!(began.elapsed().as_secs(), QUIET.as_secs(), "nothing wakes it");
+        assert!(driver.pokes.is_some(), "it hears the server all the time");
+        assert_eq!(asked.load(Ordering::SeqCst), 0, "and asks for nothing");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn while_it_is_paused_news_wakes_nobody() {
+        let folder = tempfile::tempdir().unwrap();
+        let (origin, _) = behind_a_proxy_that_keeps_bodies_back("HTTP/1.1 200 OK\r\nx-request-id: 1\r\ncontent-type: text/event-stream\r\n\r\ndata: {\"seq\":7}\n\n").await;
+        let mut driver = driver_to(folder.path(), &origin);
+        driver.listen().await.unwrap();
+        driver.account.wake.notified().await;
+        driver.pace.pulls = false;
+        let began = Instant::now();
+        driver.wait(Pause::of(Duration::from_secs(50))).await;
+        assert_eq!(began.elapsed().as_secs(), 50);
     }
 
     #[tokio::test(start_paused = true)]
@@ -408,7 +489,8 @@ mod tests {
         for _ in 0..3 {
             driver.listen().await.unwrap();
         }
-        assert_eq!((began.elapsed().as_secs(), driver.pokes.is_none()), (10, true));
+        assert_eq!(began.elapsed().as_secs(), 10);
+        assert!(driver.pokes.as_ref().is_some_and(|pokes| !pokes.is_stream()), "pokes are asked for meanwhile");
         assert_eq!(asked.load(Ordering::SeqCst), 1);
     }
 

@@ -28,6 +28,7 @@ pub struct Frames {
     server: Server,
     unpacked: Unpacker,
     fresh: bool,
+    received: u64,
     segment: Option<Pieces>,
 }
 
@@ -50,7 +51,7 @@ impl Frames {
         let body = serde_json::to_vec(request).map_err(|_| foreign())?;
         let request = server.request(Method::POST, "/v1/sync/pull", Some(body))?.header(header::ACCEPT, MEDIA_TYPE);
         let response = server.open(request, MEDIA_TYPE).await?;
-        Ok(Self { response, server: server.clone(), unpacked: Unpacker::new()?, fresh, segment: None })
+        Ok(Self { response, server: server.clone(), unpacked: Unpacker::new()?, fresh, received: 0, segment: None })
     }
 
     /// Asks for a first pull as it went to somebody else.
@@ -63,7 +64,7 @@ impl Frames {
         let response = server.open(request, MEDIA_TYPE).await?;
         let tag = response.headers().get(header::ETAG).cloned();
         let pieces = Pieces { path, tag, came: 0, whole: segment.bytes, tries: 0 };
-        Ok(Self { response, server: server.clone(), unpacked: Unpacker::new()?, fresh: true, segment: Some(pieces) })
+        Ok(Self { response, server: server.clone(), unpacked: Unpacker::new()?, fresh: true, received: 0, segment: Some(pieces) })
     }
 
     /// The frame that came next; `None` at the end of the stream.
@@ -82,6 +83,7 @@ impl Frames {
                 return Ok(None);
             };
             self.server.traffic().came_in(bytes.len());
+            self.received += bytes.len() as u64;
             self.unpacked.push(&bytes).map_err(|broken| broken.failure(self.fresh))?;
         }
     }
@@ -102,6 +104,11 @@ impl Frames {
                 Err(trouble) => return Err(trouble),
             }
         }
+    }
+
+    /// Bytes that came over the wire since this was last asked.
+    pub const fn received(&mut self) -> u64 {
+        std::mem::replace(&mut self.received, 0)
     }
 
     /// Unpacked bytes since this was last asked.

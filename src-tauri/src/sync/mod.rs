@@ -12,6 +12,7 @@ use omniot_shared::{
     },
 };
 use rusqlite::Transaction;
+use serde_json::{Map, Value};
 
 use crate::{
     accounts::Account,
@@ -39,6 +40,7 @@ pub(crate) mod telemetry;
 #[cfg(test)]
 mod tests;
 mod verifying;
+pub mod wishes;
 
 pub use attention::{attention, unsent};
 pub use driver::run;
@@ -61,6 +63,9 @@ pub enum Failure {
         /// It was everything there is, not what came after something that is here.
         fresh: bool,
     },
+    /// Nothing is to be fetched now.
+    #[error("nothing is fetched: it is held")]
+    Held(wishes::Hold),
 }
 
 impl Failure {
@@ -71,6 +76,7 @@ impl Failure {
             Self::Trouble(trouble) => trouble.reply(),
             Self::Store(error) => error.reply(),
             Self::Unfit { detail, .. } => Reply::error(502, "data_mismatch", detail),
+            Self::Held(_) => Reply::error(409, "sync_paused", "Synchronization is paused on this machine."),
         }
     }
 }
@@ -177,14 +183,28 @@ pub async fn hold(
     Ok(())
 }
 
-/// Tries a refused change again, as a new one. `None` when it is not under "needs attention".
+/// Tries a refused change again, as a new one made of what stands now, and with these values where some are
+/// given. `None` when it is not under "needs attention".
 ///
 /// # Errors
 /// [`StoreError`]: nothing happened.
-pub async fn retry(account: &Account, refused: IntentId) -> Result<Option<Result<(), Refusal>>, StoreError> {
+pub async fn retry(account: &Account, refused: IntentId, values: Option<Map<String, Value>>) -> Result<Option<Result<(), Refusal>>, StoreError> {
     let now = account.clock.now();
     let new = IntentId(chance::fresh_uuid(now));
-    let tried = on_worker(&account.store, move |store| store.edit(|db| client::retry(&mut Open(db), refused, new, now))).await?;
+    let tried = on_worker(&account.store, move |store| {
+        store.edit(|db| {
+            let mut replica = Open(db);
+            let change = match (replica.entry(refused)?, &values) {
+                (Some(entry), Some(values)) => match attention::corrected(&entry.intent.change, values) {
+                    Ok(change) => Some(change),
+                    Err(refusal) => return Ok(Some(Err(refusal))),
+                },
+                _ => None,
+            };
+            client::retry_as(&mut replica, refused, change, new, now)
+        })
+    })
+    .await?;
     changed(account);
     Ok(tried.map(|tried| tried.map(drop)))
 }

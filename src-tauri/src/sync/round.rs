@@ -14,8 +14,17 @@ use omniot_shared::{
     },
 };
 use reqwest::Method;
+use rusqlite::Connection;
 
-use super::{Failure, frames::Frames, on, pack, pushing::{Rename, push, rename}, telemetry};
+use super::{
+    Failure,
+    frames::Frames,
+    on, pack,
+    pushing::{Rename, push, rename},
+    status::{Progress, State},
+    telemetry,
+    wishes::{self, Hold},
+};
 use crate::{
     accounts::Account,
     events::Event,
@@ -72,7 +81,10 @@ pub async fn hello(account: &Account, server: &Server) -> Result<Met, Failure> {
         now: account.clock.now(),
     };
     let answer: HelloResponse = server.fetch(Method::POST, "/v1/sync/hello", Some(&value(&hello)?)).await?;
-    account.status.change(|status| status.clock_skew_ms = Some(answer.skew_ms));
+    account.status.change(|status| {
+        status.clock_skew_ms = Some(answer.skew_ms);
+        status.rows = answer.rows;
+    });
     let met = Met { version: answer.server_version.clone(), schema: answer.schema, epoch: answer.epoch };
     let sight = answer.sight.clone();
     let greeting = on(account, move |store| store.note(|db| client::greet(&mut Open(db), &answer))).await?;
@@ -132,7 +144,14 @@ pub async fn round(account: &Account, server: &Server, pace: &mut Pace) -> Resul
         }
         if pace.pulls {
             let before = sight(account).await?;
-            pull(account, server).await?;
+            match pull(account, server).await {
+                // In the middle of it somebody wanted a pause: what is done here still goes out.
+                Err(Failure::Held(hold)) => {
+                    account.status.held(Some(hold));
+                    pace.pulls = false;
+                }
+                pulled => pulled?,
+            }
             if sight(account).await? != before {
                 // Grants are for the sites that their technician sees.
                 pace.grants_left = None;
@@ -211,21 +230,26 @@ pub(super) async fn pull(account: &Account, server: &Server) -> Result<(), Failu
 
 /// One pull. `false` when another one is needed at once.
 async fn pull_once(account: &Account, server: &Server) -> Result<bool, Failure> {
-    let pull = begin(account).await?;
+    let (pull, progress) = begin(account).await?;
+    if let Some(hold) = wishes::hold(account, progress.is_some()).await {
+        return Err(Failure::Held(hold));
+    }
     let frames = Frames::open(server, pull.request()).await?;
-    match receive(account, pull, frames).await? {
+    match receive(account, pull, progress, frames).await? {
         Received::UpToDate => Ok(true),
         Received::More => Ok(false),
         Received::Shown(segment) => {
             // Everything as of a little while ago; what is newer is for the next pull.
             let frames = Frames::open_segment(server, &segment).await?;
-            receive(account, begin(account).await?, frames).await.map(|_| false)
+            let (pull, progress) = begin(account).await?;
+            receive(account, pull, progress, frames).await.map(|_| false)
         }
     }
 }
 
-async fn begin(account: &Account) -> Result<Pull, Failure> {
-    on(account, |store| store.read(|db| Pull::begin(&Open(db)))).await
+/// A pull from where the replica stands, and how much of everything is here already.
+async fn begin(account: &Account) -> Result<(Pull, Option<Progress>), Failure> {
+    on(account, |store| store.read(|db| Ok((Pull::begin(&Open(db))?, so_far(db)?)))).await
 }
 
 /// What came of the frames of a pull.
@@ -238,10 +262,14 @@ enum Received {
     Shown(Segment),
 }
 
-async fn receive(account: &Account, mut pull: Pull, mut frames: Frames) -> Result<Received, Failure> {
+async fn receive(account: &Account, mut pull: Pull, mut progress: Option<Progress>, mut frames: Frames) -> Result<Received, Failure> {
     let fresh = pull.request().epoch == 0;
     let mut held = 0;
     loop {
+        if account.wishes.now().paused {
+            stage(account, pull).await?;
+            return Err(Failure::Held(Hold::Paused));
+        }
         let frame = match frames.next().await {
             Ok(Some(frame)) => frame,
             Err(unfit @ Failure::Unfit { .. }) => return Err(unfit),
@@ -252,6 +280,7 @@ async fn receive(account: &Account, mut pull: Pull, mut frames: Frames) -> Resul
             }
         };
         held += frames.take_size();
+        tell_progress(account, &mut progress, &frame, frames.received());
         match pull.take(frame).map_err(|error| Failure::Unfit { detail: error.to_string(), fresh })? {
             Step::More if held < STAGE_BYTES => {}
             Step::More | Step::Stage => match stage(account, pull).await? {
@@ -267,6 +296,34 @@ async fn receive(account: &Account, mut pull: Pull, mut frames: Frames) -> Resul
             }
         }
     }
+}
+
+/// How many rows of everything are here towards the next checkpoint; `None` where only what is new is fetched.
+fn so_far(db: &Connection) -> Result<Option<Progress>, StoreError> {
+    let meta = Open(db).meta()?;
+    let is_anew = meta.staged.as_ref().map_or(meta.epoch == 0, |staged| staged.fresh);
+    if !is_anew {
+        return Ok(None);
+    }
+    let staged: i64 = db.query_row("select coalesce(max(place), 0) from staged", [], |row| row.get(0))?;
+    Ok(Some(Progress { received: staged.unsigned_abs(), ..Progress::default() }))
+}
+
+/// Says how far it has come.
+fn tell_progress(account: &Account, progress: &mut Option<Progress>, frame: &Frame, bytes: u64) {
+    let Some(known) = progress else { return };
+    match frame {
+        // Other rows than those that are here already: it begins again.
+        Frame::Begin(begin) if begin.fresh => known.received = 0,
+        Frame::Rows(rows) => known.received += rows.len() as u64,
+        _ => {}
+    }
+    account.status.change(|status| {
+        let before = status.progress.map_or(0, |progress| progress.bytes);
+        let of = status.rows.map(|rows| rows.max(known.received));
+        status.state = State::Syncing;
+        status.progress = Some(Progress { of, bytes: before + bytes, ..*known });
+    });
 }
 
 async fn publish(account: &Account, pull: Pull, checkpoint: Checkpoint, fresh: bool) -> Result<bool, Failure> {
@@ -312,6 +369,8 @@ async fn stage(account: &Account, mut pull: Pull) -> Result<Option<Pull>, Failur
 async fn take_note(account: &Account, published: Published, fresh: bool) -> Result<bool, Failure> {
     match published {
         Published::Now { changes, departed, .. } => {
+            account.status.change(|status| status.progress = None);
+            wishes::everything_came(account).await?;
             if changes > 0 {
                 tell_data(account);
                 leave_departed(account).await?;

@@ -7,6 +7,7 @@ use std::sync::{Mutex, PoisonError};
 use omniot_shared::time::Millis;
 use serde::Serialize;
 
+use super::wishes::Hold;
 use crate::{
     events::{Event, Events},
     store::StoreError,
@@ -21,6 +22,8 @@ pub enum State {
     Synced,
     /// Under way.
     Syncing,
+    /// In contact; what is done here is sent, and nothing is fetched: somebody wants it so, or is asked.
+    Paused,
     /// The server cannot be reached.
     Offline,
     /// The session ended; local work goes on.
@@ -54,13 +57,30 @@ pub struct Status {
     pub clock_skew_ms: Option<i64>,
     /// What is wrong; `None` after a good round.
     pub error: Option<Ailment>,
+    /// Why nothing is fetched although the server would answer.
+    pub hold: Option<Hold>,
+    /// How far fetching everything has come; `None` where only what is new is fetched.
+    pub progress: Option<Progress>,
+    /// How many rows this person may hold, as the server last said.
+    pub rows: Option<u64>,
+}
+
+/// How far fetching everything has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+pub struct Progress {
+    /// Rows that came, those of before a break included.
+    pub received: u64,
+    /// Of how many; an older server does not say.
+    pub of: Option<u64>,
+    /// Bytes that came for it since the app was started.
+    pub bytes: u64,
 }
 
 impl Status {
     /// Whether the server was in reach at the last attempt.
     #[must_use]
     pub const fn is_online(&self) -> bool {
-        matches!(self.state, State::Synced | State::Syncing)
+        matches!(self.state, State::Synced | State::Syncing | State::Paused)
     }
 }
 
@@ -120,6 +140,16 @@ impl Watched {
             Trouble::Offline(_) | Trouble::NeedsSignIn | Trouble::Suspended => None,
         };
         self.ails(state, code.map(|code| Ailment { code, detail: trouble.to_string() }));
+    }
+
+    /// Takes note of why nothing is fetched, or that nothing is in the way any more.
+    pub fn held(&self, hold: Option<Hold>) {
+        self.change(|status| {
+            status.hold = hold;
+            if hold.is_none() && status.state == State::Paused {
+                status.state = State::Syncing;
+            }
+        });
     }
 
     fn ails(&self, state: State, error: Option<Ailment>) {

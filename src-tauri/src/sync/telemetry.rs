@@ -5,7 +5,7 @@
 //! first and are asked for often.
 //! Deliberately not here: the file (`store::window`), and the door that reads it.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, time::Duration};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use omniot_shared::{
@@ -16,7 +16,7 @@ use omniot_shared::{
 };
 use reqwest::Method;
 
-use super::{Failure, on, round::value};
+use super::{Failure, on, round::value, wishes};
 use crate::{
     accounts::Account,
     store::{
@@ -36,6 +36,8 @@ const ROOM_BYTES: i64 = ACCOUNT_BYTES / 4 * 3;
 const RECENT_MS: i64 = 7 * 24 * HOUR_MS;
 /// They are asked for so often, all others once an hour.
 const OFTEN_MS: i64 = 5 * 60_000;
+/// The same, as the driver waits.
+pub(super) const OFTEN: Duration = Duration::from_millis(OFTEN_MS.unsigned_abs());
 /// After a full disk or a refusal nothing is tried for so long.
 const REST_MS: i64 = HOUR_MS;
 
@@ -56,6 +58,9 @@ pub async fn keep_up(account: &Account) {
 }
 
 async fn catch_up(account: &Account) -> Result<(), Failure> {
+    if account.wishes.now().paused || wishes::saves_data(account).await {
+        return Ok(());
+    }
     let (server, now) = (account.server()?, account.server_now());
     let from = hour_of(now.plus(-WINDOW_MS));
     let wanted = on(account, move |store| prepare(store, now)).await?;

@@ -18,6 +18,7 @@ use zeroize::Zeroizing;
 
 use crate::chance;
 
+pub mod metered;
 mod origin;
 #[cfg(test)]
 mod tests;

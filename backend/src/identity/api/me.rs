@@ -5,6 +5,7 @@ use omniot_shared::{
     brand::Theme,
     ids::{PersonId, TenantId},
     roles::{Permission, Role},
+    sync::Sight,
 };
 use serde::{Deserialize, Serialize};
 
@@ -27,6 +28,8 @@ pub struct Me {
     /// What they may do at this moment, by name: `device.read`, …
     #[schema(value_type = Vec<String>, example = json!(["device.read", "site.read"]))]
     pub permissions: Vec<Permission>,
+    /// Whether they work at every site. Whoever works at chosen ones only makes no sites and changes no models.
+    pub everywhere: bool,
     /// How it looks here.
     pub brand: Theme,
 }
@@ -57,9 +60,9 @@ pub struct MeTenant {
 
 impl Me {
     /// From what the store knows.
-    pub fn new(person: MePerson, id: TenantId, tenant: Own) -> Self {
+    pub fn new(person: MePerson, everywhere: bool, id: TenantId, tenant: Own) -> Self {
         let permissions = permissions(person.role);
-        Self { person, tenant: MeTenant { id, name: tenant.name, display_name: tenant.display_name }, permissions, brand: tenant.brand }
+        Self { person, tenant: MeTenant { id, name: tenant.name, display_name: tenant.display_name }, permissions, everywhere, brand: tenant.brand }
     }
 }
 
@@ -72,8 +75,9 @@ fn permissions(role: Role) -> Vec<Permission> {
 pub async fn get_me(mut caller: Caller<SignedIn>) -> Result<Json<Me>, IdentityError> {
     let tenant = store::own(caller.scope()).await?;
     let person = caller.person().clone();
+    let everywhere = person.sight == Sight::All;
     let person = MePerson { id: person.id, name: person.name, email: person.email, role: person.role };
-    Ok(Json(Me::new(person, caller.tenant(), tenant)))
+    Ok(Json(Me::new(person, everywhere, caller.tenant(), tenant)))
 }
 
 /// What somebody changes about themselves; absent means leave.
@@ -98,7 +102,7 @@ pub async fn update_me(mut caller: Caller<SignedIn>, Json(patch): Json<MePatch>)
     let (tenant, tenant_id) = (store::own(caller.scope()).await?, caller.tenant());
     caller.commit().await?;
     let person = MePerson { id: caller_person.id, name, email: caller_person.email, role: caller_person.role };
-    Ok(Json(Me::new(person, tenant_id, tenant)))
+    Ok(Json(Me::new(person, caller_person.sight == Sight::All, tenant_id, tenant)))
 }
 
 /// One's own password, the current and the new one.

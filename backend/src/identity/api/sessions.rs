@@ -59,7 +59,7 @@ pub async fn create_session(visitor: Visitor, Json(body): Json<NewSession>) -> R
     let credentials = Credentials { tenant: body.tenant, email: body.email, password: body.password };
     let done = sign_in::sign_in(&visitor, credentials, body.client, label).await?;
     let person = MePerson { id: done.person.id, name: done.person.name, email: done.person.email, role: done.person.role };
-    let me = Me::new(person, done.tenant_id, done.tenant);
+    let me = Me::new(person, done.person.all_sites, done.tenant_id, done.tenant);
     let (token, cookie) = match body.client {
         Client::App => (Some(done.token.reveal().to_owned()), None),
         Client::Web => (None, Some(cookie(done.token.reveal(), Client::Web.lasts_ms() / 1000, visitor.state.settings.secure_cookies))),

@@ -2,6 +2,7 @@
 
 mod cost;
 mod fuzz;
+mod histories;
 mod pulls;
 mod pushes;
 mod segments;

@@ -6,7 +6,7 @@ use omniot_shared::sync::{Actor as SyncActor, Who, intent::{NewDevice, NewModel}
 use omniot_shared::entities::Security;
 
 use super::*;
-use crate::{audit::Author, sync::execute_as};
+use crate::{audit::Author, sync::{execute_as, trail::Circumstances}};
 
 /// Makes `count` devices at a site, behind the API's back.
 async fn db_devices(tenant: &Tenant, count: usize, name: &str) {
@@ -155,7 +155,7 @@ async fn db_erase(scope: &mut crate::db::Scope, site: SiteId, app: &App) {
     let change = rename(site, "erased");
     let mut batch = super::super::batch::Batch::open(scope, [&change]).await.expect("it loads");
     let edit = omniot_shared::sync::policy::Edit { base: None, at: app.state.now(), by: None };
-    batch.take_in(&change, vec![omniot_shared::sync::RowChange::Remove(site.into())], &edit, &[]);
+    batch.take_in(&change, vec![omniot_shared::sync::RowChange::Remove(site.into())], &edit, &Circumstances::default());
     batch.write(scope, &Author::system("test"), app.state.now(), None).await.expect("it is erased");
 }
 

@@ -20,7 +20,7 @@
 //! | a push is refused as a whole | [`next_push_of`] fewer; one alone that is refused: [`set_aside`] |
 //! | what a pull brings cannot be taken | [`start_afresh`], once; then leave it for long |
 //! | a record must be kept although the rules refuse it | [`hold`] |
-//! | a person decides about a refused intent | [`retry`] or [`discard`] |
+//! | a person decides about a refused intent | [`retry`], [`retry_as`] with what they corrected, or [`discard`] |
 //! | the server became another one, and now and then | [`requeue_deferred`] |
 //!
 //! Rows that the UI reads are those of [`Replica::row`]: server rows with the pending intents on
@@ -72,7 +72,7 @@ use crate::{
 
 pub use held::{hold, set_aside};
 pub use memory::Memory;
-pub use outbox::{Greeting, Taken, discard, fork, greet, next_push, next_push_of, requeue_deferred, restored, retry, take_receipts};
+pub use outbox::{Greeting, Taken, discard, fork, greet, next_push, next_push_of, requeue_deferred, restored, retry, retry_as, take_receipts};
 pub use pull::{Published, Pull, PullError, STAGE_AT, Step, narrow, publish, stage, start_afresh};
 pub use record::{Recorded, record};
 

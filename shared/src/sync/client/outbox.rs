@@ -6,6 +6,7 @@ use super::{Entry, KEEP_ACKNOWLEDGED_MS, Meta, Recorded, Replica, State, rebase,
 use crate::{
     ids::{ClientId, IntentId},
     sync::{
+        intent::Change,
         receipt::{Outcome, Receipt, Refusal},
         rows::Seq,
         wire::{HelloResponse, MAX_PUSH_BYTES, MAX_PUSH_INTENTS, PushRequest, PushResponse, SCHEMA},
@@ -212,8 +213,16 @@ fn number<R: Replica>(replica: &mut R, meta: &mut Meta, entries: Vec<Entry>) -> 
 /// # Errors
 /// Whatever the store says; roll back.
 pub fn retry<R: Replica>(replica: &mut R, refused: IntentId, new: IntentId, now: Millis) -> Result<Option<Result<Recorded, Refusal>>, R::Error> {
+    retry_as(replica, refused, None, new, now)
+}
+
+/// The same with another change in its place: what a person corrected.
+///
+/// # Errors
+/// Whatever the store says; roll back.
+pub fn retry_as<R: Replica>(replica: &mut R, refused: IntentId, change: Option<Change>, new: IntentId, now: Millis) -> Result<Option<Result<Recorded, Refusal>>, R::Error> {
     let Some(entry) = replica.entry(refused)?.filter(|entry| matches!(entry.state, State::Attention(_))) else { return Ok(None) };
-    let recorded = record(replica, new, now, entry.intent.change.clone())?;
+    let recorded = record(replica, new, now, change.unwrap_or_else(|| entry.intent.change.clone()))?;
     if recorded.is_ok() {
         close(replica, entry, now)?;
     }
@@ -254,7 +263,7 @@ mod tests {
     fn hello(epoch: u64, seq: i64, min_retained: i64) -> HelloResponse {
         HelloResponse {
             protocol: 1, schema: 1, min_schema: 1, server_version: String::new(), capabilities: vec![], server_time: Millis(0), skew_ms: 0,
-            epoch, seq: Seq(seq), min_retained_seq: Seq(min_retained), scopes: vec![], sight: Sight::All, last_n: 0,
+            epoch, seq: Seq(seq), min_retained_seq: Seq(min_retained), scopes: vec![], sight: Sight::All, last_n: 0, rows: None,
         }
     }
 

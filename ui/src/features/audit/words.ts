@@ -12,10 +12,10 @@ export function partyWords(party: Party): string {
   return party.name ?? tOr(`party-${party.kind.replaceAll('_', '-')}`, 'party-other', { kind: party.kind });
 }
 
-/** Details as lines of "field: value", whatever shape they have. */
-export function detailLines(detail: unknown): string[] {
+/** Details as lines of "field: value", whatever shape they have; but for those named in `apart`. */
+export function detailLines(detail: unknown, apart: string[] = []): string[] {
   if (detail === null || detail === undefined) return [];
   if (typeof detail !== 'object') return [String(detail)];
-  const told = Object.entries(detail as Record<string, unknown>).filter(([, value]) => value !== null && !(Array.isArray(value) && value.length === 0));
+  const told = Object.entries(detail as Record<string, unknown>).filter(([field, value]) => !apart.includes(field) && value !== null && !(Array.isArray(value) && value.length === 0));
   return told.map(([field, value]) => t('change-field', { field: fieldWords(field), value: valueWords(field, value) }));
 }

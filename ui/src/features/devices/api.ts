@@ -26,9 +26,12 @@ export function listDevices(filter: Partial<DeviceFilter>, cursor?: string, limi
   return answer<Page<Device>>(api().GET('/v1/devices', { params: { query: filled({ ...filter, cursor, limit }) } }));
 }
 
+/** What the app says of a device while the server cannot be asked. */
+export type KnownDevice = DeviceDetail & { last_seen_unknown?: boolean };
+
 /** Everything about one device, with its readings. */
-export function getDevice(id: string): Promise<DeviceDetail> {
-  return answer<DeviceDetail>(api().GET('/v1/devices/{id}', { params: { path: { id } } }));
+export function getDevice(id: string): Promise<KnownDevice> {
+  return answer<KnownDevice>(api().GET('/v1/devices/{id}', { params: { path: { id } } }));
 }
 
 /** Adds a device that is expected at a site. */

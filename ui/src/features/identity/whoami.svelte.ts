@@ -8,6 +8,8 @@ const KEY = Symbol('whoami');
 export interface Whoami {
   readonly me: Me;
   may(permission: string): boolean;
+  /** Whether they work at every site; who does not makes no sites and changes no models. A server of before does not say. */
+  readonly everywhere: boolean;
 }
 
 /** Makes the signed-in person known to the pages below. */
@@ -15,6 +17,9 @@ export function provideWhoami(read: () => Me): void {
   setContext<Whoami>(KEY, {
     get me() {
       return read();
+    },
+    get everywhere() {
+      return read().everywhere ?? true;
     },
     may: (permission) => may(read(), permission)
   });

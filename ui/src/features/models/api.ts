@@ -1,4 +1,4 @@
-import { answer, api, filled, type DeviceModel, type NewModel, type Page, type Security } from '$lib/api';
+import { answer, api, type Change, filled, type DeviceModel, type NewModel, type Page, type Security } from '$lib/api';
 
 export { MODELS } from './names';
 /** What a model may ask of the radio session, strongest first. */
@@ -19,4 +19,9 @@ export function updateModel(id: string, body: Partial<NewModel>): Promise<Device
 /** Key of the words for a level of protection. */
 export function securityKey(security: string): string {
   return `security-${security.replaceAll('_', '-')}`;
+}
+
+/** What was done to a model, newest first. */
+export function listChanges(id: string, cursor?: string): Promise<Page<Change>> {
+  return answer<Page<Change>>(api().GET('/v1/models/{id}/changes', { params: { path: { id }, query: filled({ cursor, limit: 20 }) } }));
 }

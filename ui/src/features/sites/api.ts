@@ -1,4 +1,4 @@
-import { answer, api, filled, type NewSite, type Page, type Site } from '$lib/api';
+import { answer, api, type Change, filled, type NewSite, type Page, type Site } from '$lib/api';
 
 export { SITES } from './names';
 
@@ -16,4 +16,9 @@ export function createSite(body: NewSite): Promise<Site> {
 
 export function updateSite(id: string, body: Partial<NewSite>): Promise<Site> {
   return answer<Site>(api().PATCH('/v1/sites/{id}', { params: { path: { id } }, body }));
+}
+
+/** What was done to a site, newest first. */
+export function listChanges(id: string, cursor?: string): Promise<Page<Change>> {
+  return answer<Page<Change>>(api().GET('/v1/sites/{id}/changes', { params: { path: { id }, query: filled({ cursor, limit: 20 }) } }));
 }

@@ -26,6 +26,24 @@ export function comparison(mine: Fields, theirs: Fields): Row[] {
     .filter((row) => !(empty(row.mine) && empty(row.theirs)));
 }
 
+/** The fields of a change that a person may correct; a record of what was done is corrected by nobody. */
+export function editable({ kind, evidence, mine }: Pick<Attention, 'kind' | 'evidence' | 'mine'>): string[] {
+  if (evidence || kind === 'attempt.record') return [];
+  const plain = (value: unknown) => value === null || typeof value === 'string';
+  return Object.entries(mine ?? {}).filter(([field, value]) => !UNTOLD.includes(field) && plain(value)).map(([field]) => field);
+}
+
+/** What differs from what was sent; what was emptied is cleared. */
+export function corrections(item: Pick<Attention, 'kind' | 'evidence' | 'mine'>, typed: Record<string, string>): Record<string, string | null> {
+  const changed = editable(item).filter((field) => (typed[field] ?? '').trim() !== (item.mine?.[field] ?? ''));
+  return Object.fromEntries(changed.map((field) => [field, (typed[field] ?? '').trim() || null]));
+}
+
+/** Whether the change says something else about a thing that is there: mine or theirs is the question then. */
+export function isContested({ mine, theirs }: Pick<Attention, 'mine' | 'theirs'>): boolean {
+  return theirs !== null && comparison(mine, theirs).some(({ differs }) => differs);
+}
+
 /** What the change was about, by a name that people know; null when it has none. */
 export function targetName({ target, mine, theirs }: Pick<Attention, 'target' | 'mine' | 'theirs'>): string | null {
   const names = [target?.name, mine?.['name'], theirs?.['name'], mine?.['serial'], theirs?.['serial']];

@@ -2,7 +2,10 @@ import { createQuery } from '@tanstack/svelte-query';
 import { door } from '$lib/api';
 import { host } from '$lib/host';
 
-export type SyncState = 'synced' | 'syncing' | 'offline' | 'needs_sign_in' | 'locked' | 'suspended' | 'stopped';
+export type SyncState = 'synced' | 'syncing' | 'offline' | 'needs_sign_in' | 'locked' | 'suspended' | 'stopped' | 'paused';
+
+/** When mobile data is saved. */
+export type SaveData = 'off' | 'on' | 'automatic';
 
 /** What the app's core says about its replica (`GET /app/sync`). */
 export interface Sync {
@@ -21,6 +24,26 @@ export interface Sync {
   error?: { code: string; detail: string | null } | null;
   /** How many devices can still be claimed without a network. */
   grants?: number;
+  /** Why nothing is fetched: somebody paused it, or it would be much over a metered network. */
+  hold?: 'paused' | 'metered' | null;
+  /** How far fetching everything has come; null where only what is new is fetched. */
+  progress?: { received: number; of: number | null; bytes: number } | null;
+  /** What everything would be, as the server last said. */
+  expected?: { rows: number; bytes: number } | null;
+  save_data?: SaveData;
+  /** What the system says of the network; null where it says nothing. */
+  metered?: boolean | null;
+}
+
+/** What the replica takes on this machine, by what it is for. */
+export interface Room {
+  records: number;
+  unsent: number;
+  settled: number;
+  staged: number;
+  telemetry: number;
+  slack: number;
+  reserved: number;
 }
 
 /** A change that the server did not take as it was. */
@@ -78,9 +101,31 @@ export function exportUnsent(): Promise<{ path: string; changes: number }> {
   return door('POST', '/app/sync/export');
 }
 
-/** Sends a refused change again. */
-export function retryIntent(id: string): Promise<unknown> {
-  return door('POST', `/app/sync/attention/${encodeURIComponent(id)}/retry`);
+/** Sends a refused change again, made of what stands now; with corrected values where some are given. */
+export function retryIntent(id: string, values?: Record<string, unknown>): Promise<unknown> {
+  return door('POST', `/app/sync/attention/${encodeURIComponent(id)}/retry`, values && { values });
+}
+
+/** Writes one change that needs attention into a file. */
+export function exportIntent(id: string): Promise<{ path: string; changes: number }> {
+  return door('POST', `/app/sync/attention/${encodeURIComponent(id)}/export`);
+}
+
+/** Says what is wanted of synchronization on this machine; what is absent stays. */
+export function wish(wishes: { paused?: boolean; save_data?: SaveData; anyway?: boolean }): Promise<Sync> {
+  return door<Sync>('PATCH', '/app/sync', wishes);
+}
+
+export const STORAGE = ['app', 'sync', 'storage'] as const;
+
+/** What is taken by what on this machine. */
+export function createStorage() {
+  return createQuery(() => ({ queryKey: STORAGE, queryFn: () => door<{ room: Room; total: number }>('GET', '/app/sync/storage'), enabled: host().has('sync') }));
+}
+
+/** Gives room back that can be had again. */
+export function freeUp(): Promise<{ freed: number }> {
+  return door('POST', '/app/sync/storage/free');
 }
 
 /** Lets a refused change go; the server's version stays. */

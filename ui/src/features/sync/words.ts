@@ -12,6 +12,13 @@ export function errorWords(error: { code: string; detail: string | null }): stri
   return tOr(`sync-error-${error.code.replaceAll('_', '-')}`, 'sync-error-other', { code: error.code });
 }
 
+/** Whether mobile data is saved now, and why. */
+export function dataWords({ save_data, metered }: Pick<Sync, 'save_data' | 'metered'>): string {
+  if (save_data === 'on') return t('save-data-saving');
+  if (save_data === 'off') return t(metered ? 'save-data-off-metered' : 'save-data-not-saving');
+  return metered ? t('save-data-metered') : metered === false ? t('save-data-unmetered') : t('save-data-unknown');
+}
+
 /** Whether what is shown is as fresh as it can be. */
 export function isCalm(sync: Sync): boolean {
   return sync.state === 'synced' || sync.state === 'syncing';

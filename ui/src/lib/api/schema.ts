@@ -413,6 +413,23 @@ export interface paths {
         patch: operations["update_model"];
         trace?: never;
     };
+    "/v1/models/{id}/changes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List the changes of a device model, newest first */
+        get: operations["list_model_changes"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/operator/mail": {
         parameters: {
             query?: never;
@@ -787,6 +804,23 @@ export interface paths {
         head?: never;
         /** Edit a site */
         patch: operations["update_site"];
+        trace?: never;
+    };
+    "/v1/sites/{id}/changes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List the changes of a site, newest first */
+        get: operations["list_site_changes"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
         trace?: never;
     };
     "/v1/sync/hello": {
@@ -1462,6 +1496,11 @@ export interface components {
              */
             protocol: number;
             /**
+             * Format: int64
+             * @description How many rows this person may hold: what a first pull will bring. An older server does not say.
+             */
+            rows?: number | null;
+            /**
              * Format: int32
              * @description [`SCHEMA`] of the server.
              */
@@ -1580,6 +1619,8 @@ export interface components {
         Me: {
             /** @description How it looks here. */
             brand: components["schemas"]["Theme"];
+            /** @description Whether they work at every site. Whoever works at chosen ones only makes no sites and changes no models. */
+            everywhere: boolean;
             /**
              * @description What they may do at this moment, by name: `device.read`, …
              * @example [
@@ -2996,7 +3037,9 @@ export interface operations {
     list_device_attempts: {
         parameters: {
             query?: {
+                /** @description At most so many. */
                 limit?: components["schemas"]["Limit"];
+                /** @description After which. */
                 cursor?: components["schemas"]["Cursor"];
             };
             header?: never;
@@ -3055,7 +3098,9 @@ export interface operations {
     list_device_changes: {
         parameters: {
             query?: {
+                /** @description At most so many. */
                 limit?: components["schemas"]["Limit"];
+                /** @description After which. */
                 cursor?: components["schemas"]["Cursor"];
             };
             header?: never;
@@ -4122,6 +4167,67 @@ export interface operations {
                 };
             };
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description not_ready, timeout */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    list_model_changes: {
+        parameters: {
+            query?: {
+                /** @description At most so many. */
+                limit?: components["schemas"]["Limit"];
+                /** @description After which. */
+                cursor?: components["schemas"]["Cursor"];
+            };
+            header?: never;
+            path: {
+                id: components["schemas"]["ModelId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_AuditChange"];
+                };
+            };
+            /** @description not_signed_in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description not_allowed, tenant_suspended, csrf */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -5541,6 +5647,67 @@ export interface operations {
                 };
             };
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description not_ready, timeout */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    list_site_changes: {
+        parameters: {
+            query?: {
+                /** @description At most so many. */
+                limit?: components["schemas"]["Limit"];
+                /** @description After which. */
+                cursor?: components["schemas"]["Cursor"];
+            };
+            header?: never;
+            path: {
+                id: components["schemas"]["SiteId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_AuditChange"];
+                };
+            };
+            /** @description not_signed_in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description not_allowed, tenant_suspended, csrf */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -41,7 +41,7 @@ it('lets parts know no feature, and features no route', () => {
 /** What a feature lets other features use of it; everything else of it is its own. */
 const DOORS: Record<string, string[]> = {
   accounts: ['accounts'],
-  audit: ['ChangeLine.svelte'],
+  audit: ['ChangeLine.svelte', 'History.svelte'],
   commissioning: ['api', 'AttemptRecord.svelte', 'attempts'],
   console: [],
   devices: ['api', 'StateBadge.svelte'],
