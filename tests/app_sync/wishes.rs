@@ -52,7 +52,7 @@ async fn much_is_not_fetched_over_a_metered_network_without_a_word_and_curves_ar
     })
     .await;
     person.sign_in(tenant, "operator").await;
-    let sync = person.until("it asks first", |sync| sync["hold"] == "metered").await;
+    let sync = person.until("it asks first", |sync| sync["hold"] == "metered" && sync["state"] == "paused").await;
     assert_eq!((&sync["state"], &sync["metered"], &sync["save_data"]), (&json!("paused"), &json!(true), &json!("automatic")));
     assert!(sync["expected"]["rows"].as_u64() > Some(10) && sync["expected"]["bytes"].as_u64() > Some(400), "{sync}");
     assert_eq!(names(&person, "devices").await, [""; 0], "nothing came");

@@ -104,7 +104,7 @@ room-of-slack = Unused
 room-of-reserved = Reserved for your work on a full disk
 room-free = Free up space
 room-free-title = Free up space on this machine?
-room-free-text = The curves of the last day go, and are fetched again from tomorrow on or when you look at a device with a connection; so do changes you gave up and those the server took more than 30 days ago. Unsent changes, what needs attention, and all records stay.
+room-free-text = The curves of the last day go: with a connection you still see them, and later they are kept here again. Changes you gave up go, too, and those the server took more than 30 days ago. Unsent changes, what needs attention, and all records stay.
 room-freed = { $bytes } freed.
 
 attention-lead = What has been sent, what waits, and what the server did not take.
