@@ -1,6 +1,6 @@
 //! Something between the app and its server that misbehaves on purpose.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{net::SocketAddr, sync::{Arc, atomic::{AtomicUsize, Ordering}}};
 
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -20,6 +20,10 @@ pub enum Mood {
     CutsPulls(usize),
     /// Carries a push to the server and swallows the answer.
     SwallowsReceipts,
+    /// Lets so many bytes of each piece of a segment through, then hangs up.
+    CutsSegments(usize),
+    /// Keeps answers that do not end: streams.
+    HoldsStreams,
     /// A proxy that takes no body longer than so many bytes, and answers with a page of its own.
     SmallBodies(usize),
 }
@@ -28,6 +32,7 @@ pub enum Mood {
 pub struct Middlebox {
     address: SocketAddr,
     mood: watch::Sender<Mood>,
+    pieces: Arc<AtomicUsize>,
     relay: JoinHandle<()>,
 }
 
@@ -39,17 +44,24 @@ impl Middlebox {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("a bound socket has an address");
         let (mood, moods) = watch::channel(Mood::Honest);
+        let pieces = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&pieces);
         let relay = tokio::spawn(async move {
             while let Ok((near, _)) = listener.accept().await {
-                tokio::spawn(carry(near, server, moods.clone()));
+                tokio::spawn(carry(near, server, moods.clone(), Arc::clone(&counted)));
             }
         });
-        Self { address, mood, relay }
+        Self { address, mood, pieces, relay }
     }
 
     /// What the app takes for the server.
     pub fn origin(&self) -> String {
         format!("http://{}", self.address)
+    }
+
+    /// How often a piece of a segment was asked for that is not its first.
+    pub fn pieces(&self) -> usize {
+        self.pieces.load(Ordering::SeqCst)
     }
 
     /// Another mood from now on; connections that are open break off.
@@ -73,7 +85,7 @@ fn announced(question: &[u8]) -> usize {
     length.unwrap_or(0)
 }
 
-async fn carry(mut near: TcpStream, server: SocketAddr, mut moods: watch::Receiver<Mood>) {
+async fn carry(mut near: TcpStream, server: SocketAddr, mut moods: watch::Receiver<Mood>, pieces: Arc<AtomicUsize>) {
     let mood = *moods.borrow_and_update();
     if mood == Mood::CaptivePortal {
         let _ = near.read(&mut [0; 16 * 1024]).await;
@@ -91,6 +103,9 @@ async fn carry(mut near: TcpStream, server: SocketAddr, mut moods: watch::Receiv
         let mut buffer = vec![0; 64 * 1024];
         while let Ok(read @ 1..) = from_app.read(&mut buffer).await {
             asked.lock().await.extend_from_slice(&buffer[..read]);
+            if String::from_utf8_lossy(&buffer[..read]).to_ascii_lowercase().contains("range: bytes=") {
+                pieces.fetch_add(1, Ordering::SeqCst);
+            }
             if to_server.write_all(&buffer[..read]).await.is_err() {
                 break;
             }
@@ -101,11 +116,13 @@ async fn carry(mut near: TcpStream, server: SocketAddr, mut moods: watch::Receiv
         while let Ok(read @ 1..) = from_server.read(&mut buffer).await {
             let asked = String::from_utf8_lossy(&asked.lock().await).into_owned();
             let room = match mood {
+                Mood::HoldsStreams if asked.contains("/v1/sync/stream") => std::future::pending().await,
+                Mood::CutsSegments(room) if asked.contains("/v1/sync/segment") => room.saturating_sub(passed),
                 Mood::CutsPulls(room) if asked.contains("/v1/sync/pull") => room.saturating_sub(passed),
                 Mood::SwallowsReceipts if asked.contains("/v1/sync/push") => 0,
                 _ => usize::MAX,
             };
-            if asked.contains("/v1/sync/pull") {
+            if asked.contains("/v1/sync/pull") || asked.contains("/v1/sync/segment") {
                 passed += read;
             }
             if to_app.write_all(&buffer[..read.min(room)]).await.is_err() || read > room {

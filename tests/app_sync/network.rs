@@ -1,7 +1,11 @@
 //! Networks that fail, lie or come and go.
 
+use std::time::{Duration, Instant};
+
+use omniot_shared::ids::ClientId;
 use omniot_tests::{on_both_engines, world::{Phone, World, eventually}};
 use serde_json::{Value, json};
+use uuid::Uuid;
 
 use crate::{
     middlebox::{Middlebox, Mood},
@@ -93,6 +97,48 @@ async fn a_pull_that_breaks_off_publishes_nothing_and_is_taken_up_again(world: W
     person.sync_now().await;
     person.synced().await;
     assert_eq!(person.items("/v1/sites?limit=200").await.len(), before + 60);
+}
+
+async fn a_segment_that_breaks_off_goes_on_where_it_did(world: World) {
+    let tenant = world.tenant("northlift");
+    let staff = tenant.operator().await;
+    let model = staff.get("/v1/models").await.succeeded()["items"][0]["id"].clone();
+    let client = ClientId(Uuid::now_v7());
+    for first in (0..2_100).step_by(300) {
+        let intents: Vec<Value> = (first..first + 300).map(|n| {
+            json!({"client_id": client, "n": n + 1, "id": format!("int_{}", Uuid::now_v7().simple()), "at": 0, "base": null, "change": {"kind": "device.create",
+                "body": {"serial": format!("SEG-{n:05}"), "name": format!("Sensor {n} {}", Uuid::now_v7()), "model_id": model, "site_id": null}}})
+        }).collect();
+        let body = json!({"schema": 1, "client_id": client, "now": 0, "intents": intents});
+        assert_eq!(staff.post("/v1/sync/push", body).await.succeeded()["receipts"].as_array().map(Vec::len), Some(300));
+    }
+    // The first one pulls row by row, and what went out is kept for the next.
+    let first = Person::signed_in(&folder(&world, "first"), &world.network.origin(), tenant, "technician").await;
+    let middlebox = Middlebox::before(world.server.address()).await;
+    middlebox.becomes(Mood::CutsSegments(30_000));
+    let second = Person::signed_in(&folder(&world, "second"), &middlebox.origin(), tenant, "technician").await;
+    assert!(middlebox.pieces() >= 1, "it came in pieces");
+    for path in ["/v1/devices?q=SEG-00000", "/v1/devices?q=SEG-02099"] {
+        let items = second.items(path).await;
+        assert_eq!((items.len(), &items), (1, &first.items(path).await));
+    }
+    let whole = succeeded(second.ask("POST", "/app/sync/verify", Value::Null).await);
+    assert_eq!(whole["result"], "same", "{whole}");
+}
+
+async fn where_streams_do_not_get_through_pokes_are_asked_for(world: World) {
+    let tenant = world.tenant("northlift");
+    let middlebox = Middlebox::before(world.server.address()).await;
+    middlebox.becomes(Mood::HoldsStreams);
+    let person = Person::signed_in(&folder(&world, "app"), &middlebox.origin(), tenant, "technician").await;
+    let staff = tenant.operator().await;
+    // The stream is given up after ten seconds; a round without a reason comes after a minute.
+    tokio::time::sleep(Duration::from_secs(11)).await;
+    let began = Instant::now();
+    let made = staff.post("/v1/sites", json!({"name": "Made elsewhere", "time_zone": "UTC"})).await.succeeded();
+    let path = format!("/v1/sites/{}", made["id"].as_str().unwrap());
+    eventually("the poke that was asked for brings the site", || async { Some(person.ask("GET", &path, Value::Null).await).filter(|reply| reply.status == 200) }).await;
+    assert!(began.elapsed() < Duration::from_secs(15), "{:?}", began.elapsed());
 }
 
 async fn an_answer_that_is_lost_makes_nothing_twice(world: World) {
@@ -204,6 +250,8 @@ on_both_engines!(
     a_change_elsewhere_is_here_without_being_asked_for,
     a_page_of_a_captive_portal_changes_nothing,
     a_pull_that_breaks_off_publishes_nothing_and_is_taken_up_again,
+    a_segment_that_breaks_off_goes_on_where_it_did,
+    where_streams_do_not_get_through_pokes_are_asked_for,
     an_answer_that_is_lost_makes_nothing_twice,
     a_proxy_that_takes_small_requests_only_does_not_hold_the_outbox_up,
     a_clock_that_is_hours_wrong_is_measured_and_corrected,
