@@ -38,6 +38,7 @@ fn network_manager(bus: &dbus::blocking::Connection) -> Option<bool> {
 }
 
 #[cfg(all(test, target_os = "linux"))]
+#[allow(clippy::expect_used, clippy::unwrap_used, reason = "in a test, a step that fails is a test that fails")]
 mod tests {
     use std::{
         io::{BufRead as _, BufReader},
