@@ -136,8 +136,12 @@ impl Pull {
         Ok(if self.deltas.len() >= STAGE_AT { Step::Stage } else { Step::More })
     }
 
-    /// Whether the replica still stands where this pull began (a faster one may have published).
+    /// Whether the replica still stands where this pull began (a faster one may have published), and the server
+    /// is in the life that the replica knows.
     fn still_fits(&self, meta: &Meta) -> bool {
+        if self.begin.as_ref().is_some_and(|begin| !meta.accepts(begin.epoch)) {
+            return false;
+        }
         #[cfg(test)]
         if is(Bug::OlderPullWins) {
             return true;
@@ -249,11 +253,15 @@ pub fn publish<R: Replica>(replica: &mut R, pull: Pull, checkpoint: &Checkpoint,
     let (changes, gone) = lay_down(replica, &pull)?;
     let departed = gone || pull.is_fresh(&begin) && meta.epoch != 0;
     replica.clear_staged()?;
-    rebase::settle(replica, checkpoint.seq, now)?;
+    rebase::settle(replica, checkpoint.seq, begin.server_time)?;
     meta.sight = begin.scopes;
     rebase::show_again(replica, &meta)?;
-    replica.forget_done_before(now.plus(-KEEP_ACKNOWLEDGED_MS))?;
+    let today = begin.server_time;
+    #[cfg(test)]
+    let today = if is(Bug::OwnClockForgets) { now } else { today };
+    replica.forget_done_before(today.plus(-KEEP_ACKNOWLEDGED_MS))?;
     meta.epoch = begin.epoch;
+    meta.life = begin.epoch;
     meta.cursor = checkpoint.seq;
     meta.checksum = ours;
     meta.synced_at = Some(now);
