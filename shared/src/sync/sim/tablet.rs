@@ -97,9 +97,7 @@ impl Tablet {
 
     /// What the answer to a greeting says about this replica; `None` when nobody waits for it any more.
     pub fn take_greeting(&mut self, greeting: u32, hello: &HelloResponse) -> Option<Greeting> {
-        if self.greeting.take_if(|waited| *waited == greeting).is_none() {
-            return None;
-        }
+        self.greeting.take_if(|waited| *waited == greeting)?;
         let found = self.transact(|tx| client::greet(tx, hello))?;
         if self.meta().exceeds(&hello.sight) && self.narrow(&hello.sight) {
             let hidden = self.store.rows().find(|synced| synced.seq > Seq(0) && !hello.sight.covers(synced.row.home()));
