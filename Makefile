@@ -1,6 +1,6 @@
 # Two commands: `make run` and `make test`. Each is a short script in scripts/.
 
-.PHONY: sim chaos model help run test bench bench-sync bench-peers reset screenshots
+.PHONY: sim turmoil chaos model help run test bench bench-sync bench-peers reset screenshots
 
 help:
 	@echo 'make run [HEADLESS=1]  build and start the whole platform with demo tenants (data in ./data)'
@@ -9,6 +9,7 @@ help:
 	@echo 'make bench-sync        … of synchronization: large first syncs, offline days, live edits, crowds'
 	@echo 'make bench-peers       … of synchronization beside Turso and PouchDB'
 	@echo 'make sim [N= SEED=]    searches N schedules for one that breaks sync'
+	@echo 'make turmoil [N= SEED=] plays N runs of simulated days, the real server in them'
 	@echo 'make chaos [N= SEED=]  plays N runs of sync whose processes die and whose network lies'
 	@echo 'make model [FAULTS=]   explores the protocol in small, every order of events'
 	@echo 'make screenshots       the pictures of the README, from the real thing'
@@ -30,11 +31,16 @@ bench-sync:
 bench-peers:
 	@scripts/bench-peers
 
-# Searches for schedules that break sync: make sim N=100000 SEED=1
+# Searches for schedules that break sync: make sim N=100000 SEED=1. One that fails says its own seed: make sim N=1 SEED=…
 N ?= 10000
 SEED ?= 1
 sim:
 	@OMNIOT_SIM_SCHEDULES=$(N) OMNIOT_SIM_SEED=$(SEED) cargo test --release -p omniot-shared --lib as_many_schedules_pass
+
+# The real server and client core in simulated days, each seed one run to the last message: make turmoil N=50 SEED=1
+turmoil: N = 5
+turmoil:
+	@OMNIOT_TURMOIL_SEED=$(SEED) OMNIOT_TURMOIL_RUNS=$(N) scripts/postgres cargo test -p omniot-tests --test turmoil the_invariants_hold
 
 # Real servers and apps that are killed, behind a network that lies: make chaos N=50 SEED=1 ENGINE=sqlite
 ENGINE ?=

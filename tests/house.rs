@@ -1,4 +1,4 @@
-//! What would rot unseen: the measurements of `make bench`, and the links of the documents.
+//! What would rot unseen: the measurements of `make bench`, the links of the documents, and the tests that they name.
 
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "in a test, a step that fails is a test that fails")]
 
@@ -47,4 +47,49 @@ fn every_link_of_the_documents_leads_somewhere() {
         dead.extend(links(&text).filter(|link| !link.is_empty() && !link.contains("://") && !beside.join(link).exists()).map(|link| format!("{}: {link}", document.display())));
     }
     assert!(dead.is_empty(), "{dead:#?}");
+}
+
+/// The source texts under these folders.
+fn sources(folder: &Path, found: &mut Vec<String>) {
+    for entry in fs::read_dir(folder).expect("a folder").flatten() {
+        let path = entry.path();
+        if path.is_dir() {
+            sources(&path, found);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            found.push(fs::read_to_string(path).expect("a source"));
+        }
+    }
+}
+
+/// The names of all tests: functions that the attribute is on, and those that run on both engines.
+fn tests_of(source: &str) -> Vec<String> {
+    let function = |line: &str| {
+        let line = line.trim_start();
+        let name = line.strip_prefix("async fn ").or_else(|| line.strip_prefix("fn "))?;
+        Some(name.split('(').next()?.to_owned())
+    };
+    let attributed = source.split("#[test]").skip(1).chain(source.split("#[tokio::test").skip(1)).filter_map(|rest| rest.lines().skip(1).find_map(function));
+    let engines = source.split("on_both_engines!(").skip(1).filter_map(|rest| rest.split(')').next());
+    attributed.chain(engines.flat_map(|names| names.split(',').map(|name| name.trim().to_owned()))).collect()
+}
+
+#[test]
+fn every_test_that_is_named_for_a_case_is_there() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let text = fs::read_to_string(root.join("docs/TESTING.md")).expect("docs/TESTING.md");
+    let table = text.split("## Which test is for which case").nth(1).and_then(|rest| rest.split("\n## ").next()).expect("the table");
+    let rows: Vec<&str> = table.lines().filter(|line| line.starts_with("| ")).skip(1).collect();
+    assert!(rows.len() > 15, "the cases of docs/SYNC.md: {}", rows.len());
+    let mut all = Vec::new();
+    for folder in ["shared/src", "backend/src", "src-tauri/src", "tests"] {
+        sources(&root.join(folder), &mut all);
+    }
+    let there: std::collections::HashSet<String> = all.iter().flat_map(|source| tests_of(source)).collect();
+    let mut missing = Vec::new();
+    for row in rows {
+        let named: Vec<&str> = row.split('`').skip(1).step_by(2).collect();
+        assert!(!named.is_empty(), "no test is named for: {row}");
+        missing.extend(named.into_iter().filter(|name| !there.contains(*name)).map(|name| format!("{name} of: {row}")));
+    }
+    assert!(missing.is_empty(), "these tests are not there: {missing:#?}");
 }

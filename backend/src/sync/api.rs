@@ -17,7 +17,7 @@ use omniot_shared::{
         Seq,
         rows::Scope as SyncScope,
         sight::Sight,
-        wire::{HelloRequest, HelloResponse, MAX_PUSH_BYTES, PROTOCOL, Poke, PullRequest, PushRequest, PushResponse, SCHEMA, VerifyRequest, VerifyResponse},
+        wire::{HelloRequest, HelloResponse, MAX_PUSH_BYTES, MIN_SCHEMA, PROTOCOL, Poke, PullRequest, PushRequest, PushResponse, SCHEMA, VerifyRequest, VerifyResponse},
     },
 };
 
@@ -37,7 +37,7 @@ pub async fn greet_sync(mut caller: Reader<need::Sync>, Json(hello): Json<HelloR
     Ok(axum::Json(HelloResponse {
         protocol: PROTOCOL,
         schema: SCHEMA,
-        min_schema: SCHEMA,
+        min_schema: MIN_SCHEMA,
         server_version: env!("CARGO_PKG_VERSION").to_owned(),
         capabilities: vec!["poke".to_owned()],
         server_time: now,
@@ -80,8 +80,11 @@ fn check_form(headers: &HeaderMap, body: &Bytes) -> Result<(), ApiError> {
 /// What has changed since a cursor: `OmnISyn1`, then zstd of frames, closed by a checkpoint.
 #[utoipa::path(post, path = "/v1/sync/pull", operation_id = "pull_changes", tag = "sync", request_body = PullRequest,
     responses((status = 200, description = "frames; without a closing checkpoint the stream was cut off", content_type = MEDIA_TYPE, body = Vec<u8>),
-              (status = 401, body = ErrorBody), (status = 403, body = ErrorBody)))]
+              (status = 401, body = ErrorBody), (status = 403, body = ErrorBody), (status = 409, description = "app_too_old", body = ErrorBody)))]
 pub async fn pull_changes(caller: Reader<need::Sync>, State(state): State<AppState>, Json(request): Json<PullRequest>) -> Result<Response, ApiError> {
+    if request.schema < MIN_SCHEMA {
+        return Err(ApiError::conflict("app_too_old", "This version of the app cannot read what this server holds. Update it; what it recorded is still taken."));
+    }
     let body = pull::body(caller.0, state, &request).await?;
     Ok(([(header::CONTENT_TYPE, MEDIA_TYPE), (header::CACHE_CONTROL, "no-store")], body).into_response())
 }

@@ -14,6 +14,7 @@ use omniot_shared::{
         Actor, Change, Code, Outcome, Receipt, Refusal, Seq, Who,
         policy::{self, Edit, Meeting, Stamps, Why},
         server::{Arrival, arrival, corrected, decide, held_by_parent},
+        upcast,
         wire::{MAX_PUSH_INTENTS, PushResponse, SCHEMA},
     },
     time::Millis,
@@ -297,10 +298,10 @@ fn told(change: &Change, stamps: &Stamps, edit: &Edit, outcome: &Outcome, plain:
     Circumstances { lost, met, ..plain }
 }
 
-/// A change, or the receipt's word about one that this server cannot read: a newer app's may be
-/// readable after an update; anything else is a fault.
+/// A change of this or any earlier schema, or the receipt's word about one that this server cannot read: a newer
+/// app's may be readable after an update; anything else is a fault.
 fn read(schema: u32, raw: &RawValue) -> Result<Change, Outcome> {
-    serde_json::from_str(raw.get()).map_err(|error| {
+    upcast::change(schema, raw.get()).map_err(|error| {
         if schema > SCHEMA {
             Outcome::Later(Refusal::new(Code::NeedsNewerServer, format!("this server knows changes up to schema {SCHEMA}, not {schema}")))
         } else {

@@ -24,6 +24,9 @@ pub mod server;
 pub mod sight;
 #[cfg(test)]
 mod sim;
+pub mod upcast;
+#[cfg(test)]
+mod versions;
 pub mod wire;
 
 pub use checksum::Checksum;

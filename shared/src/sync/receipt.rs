@@ -107,6 +107,9 @@ macro_rules! codes {
         }
 
         impl Code {
+            /// All that this version knows.
+            pub const ALL: [Self; [$($name),*].len()] = [$(Self::$variant,)*];
+
             /// Its name on the wire.
             #[must_use]
             pub const fn name(self) -> &'static str {

@@ -42,6 +42,22 @@ pub enum Bug {
     ForgottenUnsaid,
     /// 10: rows out of sight stay until the next full pull.
     NothingNarrows,
+    /// 7: a replica that shows rows already takes how they were a while ago.
+    SegmentsForAll,
+    /// 1: what comes with a poke is taken although something before it is missing.
+    PokesFitAnywhere,
+    /// 2: a number that has a receipt is answered with it, whichever copy of the client used it.
+    CopyUnnoticed,
+    /// 1: a server that was put back from a backup goes on in the epoch of before.
+    EpochStays,
+    /// 2: what was acknowledged before the server was put back is not sent again.
+    AcknowledgedIsSafe,
+    /// 2: an answer counts in whichever life of the server it was given.
+    AnyLifeCounts,
+    /// 2: how long acknowledged intents are kept goes by the tablet's clock.
+    OwnClockForgets,
+    /// 15: the times of changes are taken as the tablet's clock showed them.
+    ClockBelieved,
 }
 
 thread_local! {

@@ -7,7 +7,7 @@ use super::{
     intent::{Change, NewDevice},
     policy::{self, Edit, Stamps},
     receipt::{Code, Outcome, Refusal},
-    rows::Rows,
+    rows::{Rows, Seq},
     rules::{self, Actor, RowChange},
 };
 use crate::{entities::DeviceState, ids::{DeviceId, IntentId}, time::Millis};
@@ -92,7 +92,7 @@ pub fn decide(mut change: Change, edit: &Edit, actor: &Actor<'_>, rows: &impl Ro
     // Validated and permitted as it was meant, before any field is taken out.
     let whole = match rules::apply(&change, actor, rows) {
         Ok(changes) => changes,
-        Err(refusal) => return met_halfway(&change, refusal, actor, rows),
+        Err(refusal) => return met_halfway(&change, gone_since(refusal, edit), actor, rows),
     };
     let lost = policy::merge(&mut change, stamps, edit);
     if lost.is_empty() {
@@ -105,6 +105,13 @@ pub fn decide(mut change: Change, edit: &Edit, actor: &Actor<'_>, rows: &impl Ro
         Ok(changes) => Decision { changes, outcome: Outcome::Merged { lost } },
         Err(refusal) => Decision::refuse(refusal),
     }
+}
+
+/// What its author had seen and is not there any more was deleted: they hear so, and not that it never was.
+fn gone_since(refusal: Refusal, edit: &Edit) -> Refusal {
+    let is_the_target = refusal.code == Code::NotFound && refusal.field.as_deref() == Some("id");
+    let was_seen = edit.base.is_some_and(|base| base > Seq(0));
+    if is_the_target && was_seen { Refusal::new(Code::RowDeleted, "it was deleted meanwhile") } else { refusal }
 }
 
 /// Two people who make the same device offline have made one device (SYNC.md 1.5).
@@ -139,7 +146,7 @@ mod tests {
             intent::{SitePatch, SiteUpdate},
             patch::Patch,
             policy::Stamp,
-            rows::{Row, RowSet, Seq},
+            rows::{Row, RowSet},
             rules::Who,
             sight::Sight,
         },
@@ -176,6 +183,16 @@ mod tests {
     fn what_would_have_lost_is_still_validated() {
         let wrong = SitePatch { name: Patch::Set(String::new()), ..SitePatch::default() };
         assert_eq!(rename(wrong, 60).outcome.refusal().map(|refusal| refusal.code), Some(Code::InvalidField));
+    }
+
+    #[test]
+    fn what_was_seen_and_is_gone_was_deleted_and_what_was_never_seen_is_not_found() {
+        let change = || Change::SiteUpdate(SiteUpdate { id: site().id, patch: SitePatch { name: Patch::Set("x".into()), ..SitePatch::default() } });
+        let code = |base| {
+            let edit = Edit { base: Some(base), at: Millis(50), by: None };
+            decide(change(), &edit, &actor(), &RowSet::new(), &Stamps::new()).outcome.refusal().map(|refusal| refusal.code)
+        };
+        assert_eq!((code(Seq(4)), code(Seq(0))), (Some(Code::RowDeleted), Some(Code::NotFound)));
     }
 
     #[test]

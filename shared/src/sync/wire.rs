@@ -19,6 +19,8 @@ use crate::{ids::ClientId, time::Millis};
 pub const PROTOCOL: u32 = 1;
 /// The version of rows and intents.
 pub const SCHEMA: u32 = 1;
+/// The oldest schema whose pulls are still answered; pushes are taken from any (`upcast`).
+pub const MIN_SCHEMA: u32 = 1;
 /// Most intents in one push.
 pub const MAX_PUSH_INTENTS: usize = 500;
 /// Most bytes of one push body.

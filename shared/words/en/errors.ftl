@@ -26,6 +26,7 @@ error-already-exists = This exists already.
 error-last-owner = An organization needs at least one owner. Make somebody else owner first.
 error-state-conflict = This has moved on in the meantime. Load it again and look before you go on.
 error-stale = Somebody changed this while you were editing. Load it again and repeat your change.
+error-app-too-old = This version of the app is too old to load what is new. Update it; what you record is still sent.
 error-client-forked = This app's data was restored or copied. It gives itself a new identity and sends again.
 error-link-expired = This link has expired. Ask for a new one.
 error-link-used = This link was already used. If that was you, just sign in.

@@ -43,8 +43,7 @@ pub(super) async fn push(account: &Account, server: &Server, most: &mut usize) -
 
 async fn take_receipts(account: &Account, answer: PushResponse) -> Result<bool, Failure> {
     account.status.change(|status| status.clock_skew_ms = Some(answer.skew_ms));
-    let now = account.clock.now();
-    let taken = on(account, move |store| store.note(|db| client::take_receipts(&mut Open(db), &answer, now))).await?;
+    let taken = on(account, move |store| store.note(|db| client::take_receipts(&mut Open(db), &answer))).await?;
     if taken.refused > 0 {
         tracing::warn!(refused = taken.refused, "the server refused changes; they need attention");
         tell_data(account);

@@ -215,7 +215,7 @@ impl Twins {
                 assert_eq!(self.store().read(|db| client::next_push_of(&Open(db), Millis(9), most)).unwrap(), push);
                 if let Some(push) = push {
                     let answer = self.server.push(&push, &answers);
-                    self.both(|db| client::take_receipts(db, &answer, Millis(9)), |memory| client::take_receipts(memory, &answer, Millis(9)));
+                    self.both(|db| client::take_receipts(db, &answer), |memory| client::take_receipts(memory, &answer));
                 }
             }
             Event::Pull { frames } => self.pull(frames.into()),

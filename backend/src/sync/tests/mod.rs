@@ -8,6 +8,7 @@ mod pushes;
 mod segments;
 mod sights;
 mod streams;
+mod versions;
 
 use omniot_shared::{
     ids::{ClientId, IntentId, SiteId},
@@ -75,7 +76,7 @@ impl Tablet {
         let mut receipts = vec![];
         while let Some(push) = self.next_push() {
             let answer: PushResponse = serde_json::from_value(self.send(&push).await.expect(200)).expect("a push response");
-            client::take_receipts(&mut self.store, &answer, self.app.state.now()).expect("memory never fails");
+            client::take_receipts(&mut self.store, &answer).expect("memory never fails");
             receipts.extend(answer.receipts);
         }
         receipts

@@ -1,6 +1,10 @@
 //! Pushes: twice, late, torn, forked, huge, foreign, unreadable.
 
-use omniot_shared::sync::{Code, client::Greeting};
+use omniot_shared::{
+    entities::Security,
+    ids::{DeviceId, ModelId},
+    sync::{Code, client::Greeting, intent::{NewDevice, NewModel}},
+};
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection, SqliteConnection};
 
 use super::*;
@@ -257,16 +261,17 @@ async fn a_copied_client_is_noticed_takes_a_new_name_and_loses_nothing() {
 
 #[tokio::test]
 async fn an_old_copy_is_told_by_the_greeting() {
-    let app = App::sqlite().await;
-    let tenant = app.tenant("acme").await;
-    let mut a = Tablet::of(&tenant, Role::Admin).await;
-    let old = a.store.clone();
-    a.new_site("x");
-    a.push().await;
-    a.store = old;
-    let body = json!({"protocol": 1, "schema": 1, "client_id": a.meta().client_id, "app_version": "0.1.0", "now": app.state.now()});
-    let hello = serde_json::from_value(a.actor.post("/v1/sync/hello", body).await.expect(200)).expect("a hello");
-    assert_eq!(client::greet(&mut a.store, &hello).expect("memory never fails"), Greeting::Forked);
+    for app in App::both().await {
+        let tenant = app.tenant("acme").await;
+        let mut a = Tablet::of(&tenant, Role::Admin).await;
+        let old = a.store.clone();
+        a.new_site("x");
+        a.push().await;
+        a.store = old;
+        let body = json!({"protocol": 1, "schema": 1, "client_id": a.meta().client_id, "app_version": "0.1.0", "now": app.state.now()});
+        let hello = serde_json::from_value(a.actor.post("/v1/sync/hello", body).await.expect(200)).expect("a hello");
+        assert_eq!(client::greet(&mut a.store, &hello).expect("memory never fails"), Greeting::Forked);
+    }
 }
 
 #[tokio::test]
@@ -408,7 +413,7 @@ async fn a_deferred_intent_comes_again_under_a_new_number_and_is_done_once() {
         let mut push = json!(a.next_push().expect("one"));
         (push["schema"], push["intents"][0]["change"]["kind"]) = (json!(SCHEMA + 1), json!("site.found"));
         let answer = serde_json::from_value(a.actor.post("/v1/sync/push", push).await.expect(200)).expect("a response");
-        let taken = client::take_receipts(&mut a.store, &answer, app.state.now()).expect("memory never fails");
+        let taken = client::take_receipts(&mut a.store, &answer).expect("memory never fails");
         assert_eq!((taken.deferred, a.rows().len()), (1, 1), "it is still shown");
         assert_eq!(client::requeue_deferred(&mut a.store).expect("memory never fails"), 1);
         assert_eq!(a.push().await[0].n, 2);
@@ -432,7 +437,7 @@ async fn a_refused_intent_advances_the_number_and_takes_only_its_children_along(
         let codes: Vec<_> = answer.receipts.iter().map(|receipt| receipt.outcome.refusal().map(|refusal| refusal.code)).collect();
         assert_eq!(codes, [Some(Code::InvalidField), Some(Code::ParentRefused), None]);
         assert_eq!(answer.last_n, 3);
-        let taken = client::take_receipts(&mut a.store, &answer, app.state.now()).expect("memory never fails");
+        let taken = client::take_receipts(&mut a.store, &answer).expect("memory never fails");
         assert_eq!(taken.refused, 2);
         assert_eq!(a.rows().len(), 1, "what was refused is no longer shown");
         a.sync().await;
@@ -492,5 +497,38 @@ async fn a_clock_that_is_years_off_changes_neither_order_nor_outcome() {
         b.send(&push).await.expect(200);
         a.sync().await;
         assert_eq!(a.site(site).expect("it is there").name, "A, a minute later", "the skew is measured and taken out");
+    }
+}
+
+#[tokio::test]
+async fn two_technicians_who_commission_one_device_offline_both_keep_their_record() {
+    for app in App::both().await {
+        let tenant = app.tenant("acme").await;
+        let (mut staff, mut a, mut b) = (Tablet::of(&tenant, Role::Admin).await, Tablet::of(&tenant, Role::Technician).await, Tablet::of(&tenant, Role::Technician).await);
+        let model: ModelId = app.state.new_id();
+        staff.record(Change::ModelCreate(NewModel { id: model, name: "Sensor".into(), sku: "S".into(), min_security: Security::Sec1 }));
+        staff.new_site("Depot");
+        for tablet in [&mut staff, &mut a, &mut b] {
+            tablet.sync().await;
+        }
+        let device = DeviceId::for_serial(tenant.id, "OM-1");
+        for (tablet, name, epoch) in [(&mut a, "by A", 6), (&mut b, "by B", 7)] {
+            tablet.record(Change::DeviceCreate(NewDevice { serial: "OM-1".into(), name: name.into(), model_id: model, site_id: None, note: None }));
+            let record = super::sights::attempt(&app, tablet.actor.id, device, "OM-1", None, Some(epoch));
+            tablet.record(record);
+        }
+        // The one who was later in the field comes first to the server.
+        assert!(b.push().await.iter().all(|receipt| receipt.outcome == Outcome::Applied));
+        let receipts = a.push().await;
+        assert_eq!(receipts[0].outcome, Outcome::Merged { lost: vec!["name".into()] }, "one device, not two, and it is said whose name stands");
+        assert_eq!(receipts[1].outcome, Outcome::Applied, "evidence stands by itself");
+        for tablet in [&mut a, &mut b] {
+            assert!(matches!(tablet.pull().await, Published::Now { .. }));
+        }
+        assert_eq!(a.rows(), b.rows());
+        let attempts = a.rows().into_iter().filter(|synced| matches!(&synced.row, Row::Attempt(_))).count();
+        let epochs: Vec<u32> = a.rows().into_iter().filter_map(|synced| if let Row::Device(device) = synced.row { Some(device.epoch) } else { None }).collect();
+        assert_eq!((attempts, epochs), (2, vec![0]), "both records; the epoch in force is what the device itself proves with its claim");
+        db_checksum_holds(&tenant).await;
     }
 }

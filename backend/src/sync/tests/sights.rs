@@ -193,7 +193,7 @@ async fn what_was_changed_at_a_site_that_was_taken_away_is_refused_and_evidence_
 }
 
 /// The record of a success.
-fn attempt(app: &App, person: PersonId, device: DeviceId, serial: &str, site_id: Option<SiteId>, epoch: Option<u32>) -> Change {
+pub(super) fn attempt(app: &App, person: PersonId, device: DeviceId, serial: &str, site_id: Option<SiteId>, epoch: Option<u32>) -> Change {
     Change::AttemptRecord(Box::new(Attempt {
         id: app.state.new_id::<AttemptId>(), device_id: Some(device), serial: Some(serial.to_owned()), site_id, technician_id: person, technician_name: "Tess".into(),
         client_id: app.state.new_id(), app_version: "0".into(), os: "o".into(), radio: "virtual".into(), protocol: None, security: None, firmware: Some("forged".into()),

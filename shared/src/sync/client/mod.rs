@@ -55,6 +55,8 @@ mod record;
 
 use serde::{Deserialize, Serialize};
 
+#[cfg(test)]
+use super::seeded::{Bug, is};
 use super::{
     checksum::Checksum,
     intent::Intent,
@@ -76,7 +78,8 @@ pub use outbox::{Greeting, Taken, discard, fork, greet, next_push, next_push_of,
 pub use pull::{Published, Pull, PullError, STAGE_AT, Step, narrow, publish, stage, start_afresh};
 pub use record::{Recorded, record};
 
-/// How long acknowledged intents are kept for a server that is restored from a backup.
+/// How long acknowledged intents are kept for a server that is restored from a backup; by the server's clock,
+/// since a tablet's may jump over a month in a moment.
 pub const KEEP_ACKNOWLEDGED_MS: i64 = 30 * 24 * 3_600_000;
 
 /// The one small record a replica keeps about itself.
@@ -96,6 +99,13 @@ pub struct Meta {
     pub next_order: u64,
     /// The server's epoch; 0 before the first checkpoint.
     pub epoch: u64,
+    /// The epoch that every receipt and row here is of; 0 before the first word of the server. A server that was
+    /// put back from a backup begins another one.
+    #[serde(default)]
+    pub life: u64,
+    /// The epoch of the last `hello`.
+    #[serde(default)]
+    pub greeted: u64,
     /// The last checkpoint's sequence.
     pub cursor: Seq,
     /// Over the server rows of that checkpoint.
@@ -123,6 +133,8 @@ impl Meta {
             next_n: 1,
             next_order: 1,
             epoch: 0,
+            life: 0,
+            greeted: 0,
             cursor: Seq(0),
             checksum: Checksum::default(),
             sight: Sight::All,
@@ -130,6 +142,22 @@ impl Meta {
             synced_at: None,
             skew_ms: 0,
         }
+    }
+
+    /// In which life of the server this replica stands; 0 = in none yet.
+    pub(crate) const fn lives_in(&self) -> u64 {
+        if self.life == 0 { self.epoch } else { self.life }
+    }
+
+    /// Whether an answer of that epoch may be taken: one of another life says nothing about what was sent in
+    /// this one, until [`greet`] has noticed and [`restored`] was called.
+    pub(crate) fn accepts(&self, epoch: u64) -> bool {
+        #[cfg(test)]
+        if is(Bug::AnyLifeCounts) {
+            return true;
+        }
+        let (life, greeted) = (self.lives_in(), self.greeted);
+        (greeted == 0 || greeted == epoch) && (life == 0 || life == epoch)
     }
 
     /// Where the next pull goes on from: epoch, sequence, and what the rows up to there are of.
@@ -223,7 +251,7 @@ pub enum State {
     Done {
         /// The last word, when there was one.
         receipt: Option<Receipt>,
-        /// Since when.
+        /// Since when, by the server's clock; by what is known of it here, where a person discarded it.
         at: Millis,
     },
 }

@@ -2,7 +2,7 @@
 
 #[cfg(test)]
 use crate::sync::seeded::{Bug, is};
-use super::{Entry, KEEP_ACKNOWLEDGED_MS, Meta, Recorded, Replica, State, rebase, record};
+use super::{Entry, Meta, Recorded, Replica, State, rebase, record};
 use crate::{
     ids::{ClientId, IntentId},
     sync::{
@@ -35,14 +35,19 @@ pub enum Greeting {
 /// Whatever the store says; roll back.
 pub fn greet<R: Replica>(replica: &mut R, hello: &HelloResponse) -> Result<Greeting, R::Error> {
     let mut meta = replica.meta()?;
+    let life = meta.lives_in();
+    let is_other_life = life != 0 && life != hello.epoch;
     meta.skew_ms = hello.skew_ms;
+    meta.greeted = hello.epoch;
+    if life == 0 {
+        meta.life = hello.epoch;
+    }
     replica.save_meta(&meta)?;
-    let back_in_time = meta.epoch != 0 && (meta.epoch != hello.epoch || hello.seq < meta.cursor);
+    let back_in_time = is_other_life || meta.epoch != 0 && hello.seq < meta.cursor;
     // The first number without a receipt: the server must have answered all before it.
     let unanswered = replica.waiting(1)?.first().map_or(meta.next_n, |entry| entry.intent.n);
     let has_forgotten = hello.last_n.saturating_add(1) < unanswered;
     Ok(if back_in_time || has_forgotten {
-        let is_other_life = meta.epoch != 0 && meta.epoch != hello.epoch;
         forget_the_lost_past(replica, if is_other_life { hello.seq.min(hello.min_retained_seq) } else { hello.seq })?;
         Greeting::Restored
     } else if hello.last_n >= meta.next_n {
@@ -103,20 +108,25 @@ pub struct Taken {
     pub deferred: usize,
 }
 
-/// Takes the answer to a push. The same answer twice, or an old one late, changes nothing.
+/// Takes the answer to a push. The same answer twice, or an old one late, changes nothing; nor does one of
+/// another life of the server than the one this replica stands in ([`greet`] tells).
 ///
 /// # Errors
 /// Whatever the store says; roll back.
-pub fn take_receipts<R: Replica>(replica: &mut R, response: &PushResponse, now: Millis) -> Result<Taken, R::Error> {
+pub fn take_receipts<R: Replica>(replica: &mut R, response: &PushResponse) -> Result<Taken, R::Error> {
     let mut meta = replica.meta()?;
-    meta.skew_ms = response.skew_ms;
-    replica.save_meta(&meta)?;
     let mut taken = Taken::default();
+    if !meta.accepts(response.epoch) {
+        return Ok(taken);
+    }
+    meta.skew_ms = response.skew_ms;
+    meta.life = response.epoch;
+    replica.save_meta(&meta)?;
     for receipt in &response.receipts {
         take_receipt(replica, receipt, &mut taken)?;
     }
     let may_have_arrived = response.receipts.iter().any(|receipt| receipt.seq <= meta.cursor);
-    let arrived_already = may_have_arrived && rebase::settle(replica, meta.cursor, now)?;
+    let arrived_already = may_have_arrived && rebase::settle(replica, meta.cursor, response.server_time)?;
     if arrived_already || taken.refused > 0 {
         rebase::rebase(replica, &meta)?;
     }
@@ -171,22 +181,29 @@ pub fn fork<R: Replica>(replica: &mut R, new: ClientId) -> Result<(), R::Error> 
 }
 
 /// The server lost its latest past: everything it may have forgotten is sent again, and the rows
-/// are pulled anew (what is shown stays until then).
+/// are pulled anew. Until then those of before are shown, with all that is pending again on top.
 ///
 /// # Errors
 /// Whatever the store says; roll back.
 pub fn restored<R: Replica>(replica: &mut R, new: ClientId) -> Result<(), R::Error> {
     let mut entries = replica.acknowledged()?;
+    #[cfg(test)]
+    if is(Bug::AcknowledgedIsSafe) {
+        entries.clear();
+    }
     entries.extend(replica.outbox()?);
     entries.sort_by_key(|entry| entry.order);
     let mut meta = replica.meta()?;
+    meta.life = meta.greeted;
     // Sequences of the lost past say nothing about the present one.
     meta.epoch = 0;
     meta.cursor = Seq(0);
     meta.staged = None;
     replica.clear_staged()?;
     replica.save_meta(&meta)?;
-    rename(replica, new, entries)
+    rename(replica, new, entries)?;
+    let meta = replica.meta()?;
+    rebase::rebase(replica, &meta)
 }
 
 fn rename<R: Replica>(replica: &mut R, new: ClientId, entries: Vec<Entry>) -> Result<(), R::Error> {
@@ -240,9 +257,9 @@ pub fn discard<R: Replica>(replica: &mut R, refused: IntentId, now: Millis) -> R
 }
 
 fn close<R: Replica>(replica: &mut R, mut entry: Entry, now: Millis) -> Result<(), R::Error> {
-    entry.state = State::Done { receipt: None, at: now };
-    replica.save_entry(&entry)?;
-    replica.forget_done_before(now.plus(-KEEP_ACKNOWLEDGED_MS))
+    let skew_ms = replica.meta()?.skew_ms;
+    entry.state = State::Done { receipt: None, at: now.plus(skew_ms.saturating_neg()) };
+    replica.save_entry(&entry)
 }
 
 #[cfg(test)]
@@ -254,9 +271,11 @@ mod tests {
         ids::{PersonId, SiteId, TenantId},
         roles::Role,
         sync::{
-            Change, Intent, Sight,
-            client::Memory,
-            intent::{SitePatch, SiteUpdate},
+            Change, Checksum, Intent, Sight,
+            client::{Memory, Published, Pull, publish},
+            intent::{NewSite, SitePatch, SiteUpdate},
+            rows::Scope,
+            wire::{Begin, Checkpoint, Frame},
         },
     };
 
@@ -277,6 +296,71 @@ mod tests {
         replica.save_entry(&Entry { order: 1, intent, state: State::Waiting }).unwrap();
         let greeting = greet(&mut replica, hello).unwrap();
         (greeting, replica.outbox().unwrap()[0].intent.base)
+    }
+
+    /// A replica in the first life of the server, with one new site in its outbox.
+    fn with_a_site() -> (Memory, IntentId) {
+        let id = Uuid::from_u128;
+        let mut replica = Memory::new(Meta { epoch: 1, cursor: Seq(5), ..Meta::new(ClientId(id(1)), TenantId(id(2)), PersonId(id(3)), Role::Admin) });
+        let site = NewSite { id: SiteId(id(4)), name: "Depot".into(), address: None, time_zone: "UTC".into(), note: None };
+        record(&mut replica, IntentId(id(5)), Millis(0), Change::SiteCreate(site)).unwrap().unwrap();
+        (replica, IntentId(id(5)))
+    }
+
+    fn applied(epoch: u64, id: IntentId) -> PushResponse {
+        let receipt = Receipt { n: 1, intent_id: id, seq: Seq(4), outcome: Outcome::Applied };
+        PushResponse { epoch, seq: Seq(4), last_n: 1, server_time: Millis(0), skew_ms: 0, receipts: vec![receipt] }
+    }
+
+    fn state(replica: &Memory, id: IntentId) -> State {
+        replica.entry(id).unwrap().unwrap().state
+    }
+
+    #[test]
+    fn an_answer_from_another_life_of_the_server_changes_nothing() {
+        let (mut replica, id) = with_a_site();
+        // Put back between the greeting and the push: its sequences say nothing about what is held here.
+        assert_eq!(take_receipts(&mut replica, &applied(2, id)).unwrap(), Taken::default());
+        assert_eq!(state(&replica, id), State::Waiting);
+        assert!(replica.rows().count() == 1, "the site is still shown");
+        let mut pull = Pull::begin(&replica).unwrap();
+        let begin = Begin { scope: Scope::Tenant, scopes: Sight::All, epoch: 2, from: Seq(0), to: Seq(4), fresh: true, server_time: Millis(0) };
+        pull.take(Frame::Begin(begin)).unwrap();
+        let checkpoint = Checkpoint { scope: Scope::Tenant, seq: Seq(4), checksum: Checksum::default() };
+        assert_eq!(publish(&mut replica, pull, &checkpoint, Millis(0)).unwrap(), Published::Overtaken);
+        // The greeting tells, and then it is taken.
+        assert_eq!(greet(&mut replica, &hello(2, 4, 4)).unwrap(), Greeting::Restored);
+        assert_eq!(take_receipts(&mut replica, &applied(2, id)).unwrap(), Taken::default(), "not before all was begun anew");
+        restored(&mut replica, ClientId(Uuid::from_u128(9))).unwrap();
+        assert_eq!(take_receipts(&mut replica, &applied(1, id)).unwrap(), Taken::default(), "nor one of the life before");
+        assert_eq!(take_receipts(&mut replica, &applied(2, id)).unwrap().accepted, 1);
+    }
+
+    #[test]
+    fn a_replica_that_holds_nothing_published_notices_another_life_too() {
+        let (mut replica, id) = with_a_site();
+        crate::sync::client::start_afresh(&mut replica).unwrap();
+        assert_eq!(greet(&mut replica, &hello(1, 5, 0)).unwrap(), Greeting::Known);
+        assert_eq!(take_receipts(&mut replica, &applied(1, id)).unwrap().accepted, 1);
+        fork(&mut replica, ClientId(Uuid::from_u128(9))).unwrap();
+        assert_eq!(greet(&mut replica, &hello(2, 90, 30)).unwrap(), Greeting::Restored, "its numbers under the new name say nothing");
+        restored(&mut replica, ClientId(Uuid::from_u128(10))).unwrap();
+        assert_eq!(state(&replica, id), State::Waiting);
+    }
+
+    #[test]
+    fn a_clock_that_jumps_over_a_month_forgets_no_acknowledged_work() {
+        let (mut replica, id) = with_a_site();
+        take_receipts(&mut replica, &applied(1, id)).unwrap();
+        let years = Millis(20 * 365 * 24 * 3_600_000);
+        for (seq, server_time) in [(6, Millis(0)), (7, Millis(1))] {
+            let mut pull = Pull::begin(&replica).unwrap();
+            let begin = Begin { scope: Scope::Tenant, scopes: Sight::All, epoch: 1, from: Seq(seq - 1), to: Seq(seq), fresh: false, server_time };
+            pull.take(Frame::Begin(begin)).unwrap();
+            let checkpoint = Checkpoint { scope: Scope::Tenant, seq: Seq(seq), checksum: Checksum::default() };
+            assert!(matches!(publish(&mut replica, pull, &checkpoint, years).unwrap(), Published::Now { .. }));
+        }
+        assert!(matches!(state(&replica, id), State::Done { receipt: Some(_), .. }), "a server that is put back gets it again");
     }
 
     #[test]

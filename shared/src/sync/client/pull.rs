@@ -75,7 +75,12 @@ impl Pull {
         let meta = replica.meta()?;
         let (epoch, seq, scopes) = meta.position();
         let cursor = Cursor { scope: Scope::Tenant, seq: if epoch == 0 { Seq(0) } else { seq } };
-        let request = PullRequest { schema: SCHEMA, client_id: meta.client_id, epoch, cursors: vec![cursor], scopes: scopes.clone(), accepts: vec![SEGMENT.to_owned()] };
+        // How it was a little while ago is good enough for whoever shows nothing yet.
+        let shows_nothing = meta.cursor == Seq(0);
+        #[cfg(test)]
+        let shows_nothing = shows_nothing || is(Bug::SegmentsForAll);
+        let accepts = if shows_nothing { vec![SEGMENT.to_owned()] } else { vec![] };
+        let request = PullRequest { schema: SCHEMA, client_id: meta.client_id, epoch, cursors: vec![cursor], scopes: scopes.clone(), accepts };
         Ok(Self { request, held: meta.sight, resumes: meta.staged, begin: None, deltas: Vec::new(), reached: cursor.seq })
     }
 
@@ -85,6 +90,10 @@ impl Pull {
     /// Whatever the store says.
     pub fn of_poke<R: Replica>(replica: &R, frames: Vec<Frame>) -> Result<Option<(Self, Checkpoint)>, R::Error> {
         let mut pull = Self::begin(replica)?;
+        #[cfg(test)]
+        if let (true, Some(Frame::Begin(begin))) = (is(Bug::PokesFitAnywhere), frames.first()) {
+            pull.reached = begin.from;
+        }
         // A poke adds; it never replaces what is here, nor ends a pull that is half here.
         let adds = !frames.iter().any(|frame| matches!(frame, Frame::Begin(begin) if begin.fresh));
         if !adds || pull.resumes.is_some() {
@@ -164,8 +173,12 @@ impl Pull {
         Ok(if self.deltas.len() >= STAGE_AT { Step::Stage } else { Step::More })
     }
 
-    /// Whether the replica still stands where this pull began (a faster one may have published).
+    /// Whether the replica still stands where this pull began (a faster one may have published), and the server
+    /// is in the life that the replica knows.
     fn still_fits(&self, meta: &Meta) -> bool {
+        if self.begin.as_ref().is_some_and(|begin| !meta.accepts(begin.epoch)) {
+            return false;
+        }
         #[cfg(test)]
         if is(Bug::OlderPullWins) {
             return true;
@@ -277,11 +290,15 @@ pub fn publish<R: Replica>(replica: &mut R, pull: Pull, checkpoint: &Checkpoint,
     let (changes, gone) = lay_down(replica, &pull)?;
     let departed = gone || pull.is_fresh(&begin) && meta.epoch != 0;
     replica.clear_staged()?;
-    rebase::settle(replica, checkpoint.seq, now)?;
+    rebase::settle(replica, checkpoint.seq, begin.server_time)?;
     meta.sight = begin.scopes;
     rebase::show_again(replica, &meta)?;
-    replica.forget_done_before(now.plus(-KEEP_ACKNOWLEDGED_MS))?;
+    let today = begin.server_time;
+    #[cfg(test)]
+    let today = if is(Bug::OwnClockForgets) { now } else { today };
+    replica.forget_done_before(today.plus(-KEEP_ACKNOWLEDGED_MS))?;
     meta.epoch = begin.epoch;
+    meta.life = begin.epoch;
     meta.cursor = checkpoint.seq;
     meta.checksum = ours;
     meta.synced_at = Some(now);

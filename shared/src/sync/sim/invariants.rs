@@ -1,4 +1,4 @@
-//! The invariants 1–10 of SYNC.md section 2, by number.
+//! The invariants of docs/SYNC.md, by number.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -30,6 +30,7 @@ pub fn hold(world: &World) {
 /// Those that hold once the network is well, outboxes are pushed and all have pulled.
 pub fn hold_at_rest(world: &mut World) {
     outboxes_are_drained(world);
+    acknowledged_work_stands(world);
     clients_converge(world);
     replays_change_nothing(world);
     pull_waits_for_nothing(world);
@@ -56,17 +57,32 @@ fn no_intent_is_lost(world: &World, tablet: &Tablet, n: usize) {
     for id in &tablet.recorded {
         let Some(entry) = entries.get(id) else {
             // What was done to a row that went out of sight is forgotten with it, once the server has spoken.
-            let kept = world.server.finals.get(id);
-            assert!(kept.is_some_and(|receipt| receipt.outcome.is_accepted()), "2: tablet {n} lost {id}");
+            if tablet.decided.contains(id) {
+                continue;
+            }
+            let is_accepted = world.lives().filter_map(|server| server.finals.get(id)).any(|receipt| receipt.outcome.is_accepted());
+            assert!(is_accepted && tablet.narrowed.contains(id), "2: tablet {n} lost {id}");
             continue;
         };
         let said = match &entry.state {
             State::Waiting | State::Deferred(_) | State::Done { receipt: None, .. } => continue,
             State::Accepted(receipt) | State::Attention(receipt) | State::Done { receipt: Some(receipt), .. } => receipt,
         };
-        let kept = world.server.finals.get(id).map(|receipt| &receipt.outcome);
-        assert_eq!(kept, Some(&said.outcome), "2: tablet {n} holds the server's one final word about {id}");
+        let is_its_word = world.lives().filter_map(|server| server.finals.get(id)).any(|word| word.outcome == said.outcome);
+        assert!(is_its_word, "2: tablet {n} does not hold the server's one final word about {id}: {said:?}");
         assert_eq!(said.outcome.is_accepted(), !matches!(entry.state, State::Attention(_)), "2: refused means attention");
+    }
+}
+
+/// 2 No lost intent, at rest: what a tablet calls accepted the server holds, though it was put back meanwhile.
+fn acknowledged_work_stands(world: &World) {
+    for (n, tablet) in world.tablets.iter().enumerate() {
+        for entry in tablet.store.entries() {
+            if matches!(&entry.state, State::Accepted(_) | State::Done { receipt: Some(_), .. }) {
+                let word = world.server.finals.get(&entry.intent.id);
+                assert!(word.is_some_and(|word| word.outcome.is_accepted()), "2: the server knows nothing of {}, which tablet {n} calls synced", entry.intent.id);
+            }
+        }
     }
 }
 
@@ -97,7 +113,7 @@ fn replays_change_nothing(world: &mut World) {
 fn order_is_kept(world: &World) {
     let mut last: HashMap<ClientId, Seq> = HashMap::new();
     for ((client, n), receipt) in &world.server.receipts {
-        let is_first_word = world.server.finals.get(&receipt.intent_id).is_some_and(|word| word.n == *n);
+        let is_first_word = world.server.first_under.get(&receipt.intent_id) == Some(&(*client, *n));
         let before = last.entry(*client).or_default();
         if is_first_word {
             assert!(receipt.seq >= *before, "4: {client} {n} took effect at {:?}, an earlier one at {before:?}", receipt.seq);
@@ -138,16 +154,17 @@ fn pull_waits_for_nothing(world: &mut World) {
 fn views_are_whole(world: &World, tablet: &Tablet, n: usize) {
     let meta = tablet.meta();
     let under = server_rows(tablet);
-    let Some((_, then)) = world.server.history.range(..=meta.cursor).next_back() else { panic!("6: the cursor of tablet {n} lies before time") };
+    let (epoch, cursor) = world.shown(n, meta.epoch, meta.cursor);
+    let Some((_, then)) = world.life(epoch).and_then(|server| server.history.range(..=cursor).next_back()) else { panic!("6: the cursor of tablet {n} lies before time") };
     let then: BTreeMap<_, _> = then.iter().filter(|(_, synced)| meta.sight.covers(synced.row.home())).map(|(key, synced)| (*key, synced.clone())).collect();
-    assert_eq!(under, then, "6: tablet {n} shows the rows of {:?}", meta.cursor);
-    let high = world.highest_cursor(n, meta.cursor);
-    assert!(meta.cursor >= high, "7: the cursor of tablet {n} fell from {high:?} to {:?}", meta.cursor);
+    assert_eq!(under, then, "6: tablet {n} shows the rows of {cursor:?} in {epoch}");
+    let high = world.highest_cursor(n, epoch, cursor);
+    assert!(cursor >= high, "7: the cursor of tablet {n} fell from {high:?} to {cursor:?} in {epoch}");
     for entry in tablet.store.entries() {
         let is_settled = !entry.state.is_pending();
-        assert!(is_settled || !world.was_settled(entry.intent.id), "7: {} was synced and is pending again", entry.intent.id);
+        assert!(is_settled || !world.was_settled(n, entry.intent.id), "7: {} was synced and is pending again", entry.intent.id);
         if is_settled {
-            world.note_settled(entry.intent.id);
+            world.note_settled(n, entry.intent.id);
         }
     }
 }
@@ -162,7 +179,10 @@ fn nothing_is_held_out_of_sight(world: &World, tablet: &Tablet, n: usize) {
         let hidden = rows.values().find(|row| !staged.sight.covers(row.row.home()));
         assert_eq!(hidden, None, "10: tablet {n} receives what is seen now, and still holds more");
     }
-    let position = meta.staged.as_ref().map_or(meta.cursor, |staged| staged.cursor.max(meta.cursor));
+    // What was seen in a former life of the server says nothing about a sight of this one.
+    let in_this_life = |(epoch, seq): (u64, Seq)| if epoch == world.server.epoch { seq } else { Seq(0) };
+    let staged = meta.staged.as_ref().map_or((0, Seq(0)), |staged| (staged.epoch, staged.cursor));
+    let position = in_this_life((meta.epoch, meta.cursor)).max(in_this_life(staged));
     if position < *since {
         return;
     }

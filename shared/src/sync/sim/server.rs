@@ -15,7 +15,7 @@ use crate::{
         sight::Sight,
         seeded::{self, Bug},
         server::{Arrival, arrival, corrected, decide, held_by_parent},
-        wire::{Begin, Checkpoint, Departure, Frame, Gone, PullRequest, PushRequest, PushResponse},
+        wire::{Begin, Checkpoint, Departure, Frame, Gone, HelloResponse, PullRequest, PushRequest, PushResponse},
     },
     time::Millis,
 };
@@ -24,7 +24,7 @@ use crate::{
 const ROWS_PER_FRAME: usize = 2;
 
 /// So many sequences are told of for good.
-const LATELY: i64 = 6;
+const LATELY: i64 = 4;
 
 /// Why a push as a whole is not taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,6 +36,8 @@ pub enum NotTaken {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Server {
     pub tenant: TenantId,
+    /// Another one after each time that a backup was put back.
+    pub epoch: u64,
     pub now: Millis,
     pub seq: Seq,
     pub rows: BTreeMap<RowKey, SyncedRow>,
@@ -49,6 +51,8 @@ pub struct Server {
     last_n: HashMap<ClientId, u64>,
     pub receipts: BTreeMap<(ClientId, u64), Receipt>,
     pub finals: HashMap<IntentId, Receipt>,
+    /// Under which number each of those was said first.
+    pub first_under: HashMap<IntentId, (ClientId, u64)>,
     /// Under which number an intent was last put off; earlier such receipts are overwritten.
     put_off: HashMap<IntentId, (ClientId, u64)>,
     pub roles: HashMap<PersonId, Role>,
@@ -57,12 +61,15 @@ pub struct Server {
     pub history: BTreeMap<Seq, BTreeMap<RowKey, SyncedRow>>,
     /// The kinds of change that this version does not know yet.
     pub unknown: Option<&'static str>,
+    /// A first pull of some time ago, for the next ones.
+    kept: Option<(u64, Seq, Vec<Frame>)>,
 }
 
 impl Server {
     pub fn new(tenant: TenantId) -> Self {
         Self {
             tenant,
+            epoch: 1,
             now: Millis(1_000_000),
             seq: Seq(0),
             rows: BTreeMap::new(),
@@ -73,12 +80,25 @@ impl Server {
             last_n: HashMap::new(),
             receipts: BTreeMap::new(),
             finals: HashMap::new(),
+            first_under: HashMap::new(),
             put_off: HashMap::new(),
             roles: HashMap::new(),
             people: HashMap::new(),
             history: BTreeMap::from([(Seq(0), BTreeMap::new())]),
             unknown: None,
+            kept: None,
         }
+    }
+
+    /// From now on first pulls of those who see everything are answered with how it is now.
+    pub fn keep(&mut self) {
+        let frames = self.frames(&Sight::All, Sight::All, Seq(0), false);
+        self.kept = Some((self.epoch, self.seq, frames));
+    }
+
+    /// What the last so many sequences brought, as it comes with a poke.
+    pub fn news(&self, last: i64) -> Vec<Frame> {
+        self.frames(&Sight::All, Sight::All, Seq((self.seq.0 - last).max(0)), true)
     }
 
     pub fn admit(&mut self, person: PersonId, role: Role, client: ClientId) {
@@ -100,6 +120,36 @@ impl Server {
         self.gone.retain(|_, gone| gone.seq > last);
         if !seeded::is(Bug::ForgottenUnsaid) {
             self.min_retained = self.min_retained.max(last);
+        }
+    }
+
+    /// This backup is put back at `now`, and whoever does so says so (`omniot tenant restored`). People keep their
+    /// apps, whatever the backup knows of them.
+    pub fn put_back(&mut self, epoch: u64, now: Millis, apps: impl Iterator<Item = (ClientId, PersonId)>) {
+        self.now = now;
+        self.people.extend(apps);
+        if !seeded::is(Bug::EpochStays) {
+            self.epoch = epoch;
+            self.min_retained = self.seq;
+        }
+    }
+
+    pub fn hello(&self, client: ClientId, client_now: Millis) -> HelloResponse {
+        HelloResponse {
+            protocol: 1,
+            schema: 1,
+            min_schema: 1,
+            server_version: String::new(),
+            capabilities: vec![],
+            server_time: self.now,
+            skew_ms: client_now.since(self.now),
+            epoch: self.epoch,
+            seq: self.seq,
+            min_retained_seq: self.min_retained,
+            scopes: vec![Scope::Tenant],
+            sight: self.sight_of(client),
+            last_n: self.last_n.get(&client).copied().unwrap_or(0),
+            rows: None,
         }
     }
 
@@ -190,12 +240,13 @@ impl Server {
             self.receipts.insert((push.client_id, intent.n), receipt.clone());
             if receipt.outcome.is_final() && !self.finals.contains_key(&intent.id) {
                 self.finals.insert(intent.id, receipt.clone());
+                self.first_under.insert(intent.id, (push.client_id, intent.n));
             }
             receipts.push(receipt);
         }
         let last_n = self.last_n.get(&push.client_id).copied().unwrap_or(0);
         let skew_ms = push.now.since(self.now);
-        Ok(PushResponse { epoch: 1, seq: self.seq, last_n, server_time: self.now, skew_ms, receipts })
+        Ok(PushResponse { epoch: self.epoch, seq: self.seq, last_n, server_time: self.now, skew_ms, receipts })
     }
 
     fn carry_out(&mut self, push: &PushRequest, intent: &Intent) -> Receipt {
@@ -209,7 +260,7 @@ impl Server {
         if self.unknown == Some(intent.change.kind()) {
             return receipt(self.seq, Outcome::Later(Refusal::new(Code::NeedsNewerServer, "")));
         }
-        let at = corrected(intent.at, push.now.since(self.now), self.now);
+        let at = if seeded::is(Bug::ClockBelieved) { intent.at } else { corrected(intent.at, push.now.since(self.now), self.now) };
         let Some((person, role)) = self.people.get(&push.client_id).and_then(|id| Some((*id, *self.roles.get(id)?))) else {
             return receipt(self.seq, Outcome::Refused(Refusal::new(Code::NotAllowed, "")));
         };
@@ -227,6 +278,7 @@ impl Server {
     /// What was answered before; of a number whose receipt was overwritten, the last word about its intent.
     fn replay(&self, client: ClientId, intent: &Intent) -> Option<Receipt> {
         match self.receipts.get(&(client, intent.n)) {
+            Some(stored) if seeded::is(Bug::CopyUnnoticed) => Some(Receipt { intent_id: intent.id, ..stored.clone() }),
             Some(stored) => (stored.intent_id == intent.id).then(|| stored.clone()),
             None => self.word_about(intent.id).map(|word| Receipt { n: intent.n, ..word.clone() }),
         }
@@ -246,17 +298,24 @@ impl Server {
         let cursor = request.cursors.first().map_or(Seq(0), |cursor| cursor.seq);
         let sight = if seeded::is(Bug::EverybodySeesAll) { Sight::All } else { self.sight_of(request.client_id) };
         let same = request.scopes == sight || seeded::is(Bug::SightNotCompared) && sight.includes(&request.scopes);
-        let useful = request.epoch == 1 && cursor > Seq(0) && cursor <= self.seq && cursor >= self.min_retained && same;
+        let useful = request.epoch == self.epoch && cursor > Seq(0) && cursor <= self.seq && cursor >= self.min_retained && same;
         let from = if useful { cursor } else { Seq(0) };
-        let seen = self.seen(&sight);
-        let checksum = Checksum::of(seen.values().map(|synced| (synced.row.key(), synced.seq)));
         let scopes = if useful { request.scopes.clone() } else { sight.clone() };
-        let begin = Begin { scope: Scope::Tenant, scopes, epoch: 1, from, to: self.seq, fresh: !useful, server_time: self.now };
+        match &self.kept {
+            Some((epoch, seq, frames)) if !useful && sight == Sight::All && !request.accepts.is_empty() && *epoch == self.epoch && *seq >= self.min_retained => frames.clone(),
+            _ => self.frames(&sight, scopes, from, useful),
+        }
+    }
+
+    fn frames(&self, sight: &Sight, scopes: Sight, from: Seq, useful: bool) -> Vec<Frame> {
+        let seen = self.seen(sight);
+        let checksum = Checksum::of(seen.values().map(|synced| (synced.row.key(), synced.seq)));
+        let begin = Begin { scope: Scope::Tenant, scopes, epoch: self.epoch, from, to: self.seq, fresh: !useful, server_time: self.now };
         let mut frames = vec![Frame::Begin(begin)];
         let mut deltas: BTreeMap<Seq, Result<SyncedRow, Gone>> = seen.into_values().map(|row| (row.seq, Ok(row))).collect();
         if useful && !seeded::is(Bug::TombstonesForgotten) {
             // Whoever sees everything still sees what only moved.
-            let news = |(home, _): &(Scope, RowKey), gone: &Gone| sight.covers(*home) && (sight != Sight::All || gone.why == Departure::Deleted);
+            let news = |(home, _): &(Scope, RowKey), gone: &Gone| sight.covers(*home) && (*sight != Sight::All || gone.why == Departure::Deleted);
             deltas.extend(self.gone.iter().filter(|(from, gone)| news(from, gone)).map(|(_, gone)| (gone.seq, Err(*gone))));
         }
         for (_, delta) in deltas.range(Seq(from.0 + 1)..) {

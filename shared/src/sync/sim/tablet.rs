@@ -6,12 +6,12 @@ use crate::{
     ids::{ClientId, IntentId, PersonId, TenantId},
     roles::Role,
     sync::{
-        client::{self, Delta, Entry, Memory, Meta, Published, Pull, PullError, Replica, Step},
+        client::{self, Delta, Entry, Greeting, Memory, Meta, Published, Pull, PullError, Replica, Step},
         intent::Change,
         rows::{RowKey, Seq, SyncedRow},
         seeded,
         sight::Sight,
-        wire::{Frame, PullRequest, PushRequest, PushResponse},
+        wire::{Frame, HelloResponse, PullRequest, PushRequest, PushResponse},
     },
     time::Millis,
 };
@@ -28,10 +28,17 @@ pub struct Tablet {
     /// Pulls under way, lost in a crash.
     pulls: BTreeMap<u32, Pull>,
     next_pull: u32,
+    /// The greeting whose answer is waited for. Whatever is sent or taken in between makes it an old one.
+    greeting: Option<u32>,
+    next_greeting: u32,
     /// The next transaction dies after so many operations.
     pub dies_after: Option<u32>,
     /// Every intent that was ever committed here.
     pub recorded: Vec<IntentId>,
+    /// Those that went when their rows went out of sight.
+    pub narrowed: Vec<IntentId>,
+    /// Those that a person gave up or tried again; how long they are kept goes by the tablet's clock.
+    pub decided: Vec<IntentId>,
     pub crashes: u32,
     /// Checkpoints that did not fit: never, unless something is wrong.
     pub mismatches: u32,
@@ -40,7 +47,14 @@ pub struct Tablet {
 impl Tablet {
     pub fn new(client: ClientId, tenant: TenantId, person: PersonId, role: Role, skew: i64) -> Self {
         let store = Memory::new(Meta::new(client, tenant, person, role));
-        Self { store, person, skew, pulls: BTreeMap::new(), next_pull: 0, dies_after: None, recorded: vec![], crashes: 0, mismatches: 0 }
+        Self { store, person, skew, pulls: BTreeMap::new(), next_pull: 0, greeting: None, next_greeting: 0, dies_after: None, recorded: vec![], narrowed: vec![], decided: vec![], crashes: 0, mismatches: 0 }
+    }
+
+    /// A copy of its file, on another tablet.
+    pub fn copied(&self) -> Self {
+        let recorded: Vec<IntentId> = self.store.entries().map(|entry| entry.intent.id).collect();
+        let decided = self.decided.iter().filter(|id| recorded.contains(id)).copied().collect();
+        Self { store: self.store.clone(), recorded, decided, ..Self::new(self.meta().client_id, self.meta().tenant, self.person, self.meta().role, self.skew) }
     }
 
     pub fn meta(&self) -> Meta {
@@ -62,8 +76,7 @@ impl Tablet {
                 if let Some(early) = tx.early {
                     self.store = early;
                 }
-                self.pulls.clear();
-                self.crashes += 1;
+                self.crash();
                 None
             }
         }
@@ -76,18 +89,43 @@ impl Tablet {
         }
     }
 
-    pub fn next_push(&self, now: Millis) -> Option<PushRequest> {
+    pub fn begin_greeting(&mut self) -> (u32, ClientId) {
+        self.next_greeting += 1;
+        self.greeting = Some(self.next_greeting);
+        (self.next_greeting, self.meta().client_id)
+    }
+
+    /// What the answer to a greeting says about this replica; `None` when nobody waits for it any more.
+    pub fn take_greeting(&mut self, greeting: u32, hello: &HelloResponse) -> Option<Greeting> {
+        self.greeting.take_if(|waited| *waited == greeting)?;
+        let found = self.transact(|tx| client::greet(tx, hello))?;
+        if self.meta().exceeds(&hello.sight) && self.narrow(&hello.sight) {
+            let hidden = self.store.rows().find(|synced| synced.seq > Seq(0) && !hello.sight.covers(synced.row.home()));
+            assert_eq!(hidden, None, "10: a greeting said what is seen now, and more is still held");
+        }
+        Some(found)
+    }
+
+    pub fn restored(&mut self, new: ClientId) -> bool {
+        self.greeting = None;
+        self.transact(|tx| client::restored(tx, new)).is_some()
+    }
+
+    pub fn next_push(&mut self, now: Millis) -> Option<PushRequest> {
+        self.greeting = None;
         match client::next_push(&self.store, now.plus(self.skew)) {
             Ok(push) => push,
             Err(never) => match never {},
         }
     }
 
-    pub fn take_receipts(&mut self, answer: &PushResponse, now: Millis) {
-        self.transact(|tx| client::take_receipts(tx, answer, now));
+    pub fn take_receipts(&mut self, answer: &PushResponse) {
+        self.greeting = None;
+        self.transact(|tx| client::take_receipts(tx, answer));
     }
 
     pub fn fork(&mut self, new: ClientId) -> bool {
+        self.greeting = None;
         self.transact(|tx| client::fork(tx, new)).is_some()
     }
 
@@ -96,11 +134,14 @@ impl Tablet {
     }
 
     pub fn decide_attention(&mut self, new: IntentId, now: Millis) {
+        let now = now.plus(self.skew);
         let Some(entry) = self.store.entries().find(|entry| entry.state.name() == "attention").cloned() else { return };
         if new.0.as_u128().is_multiple_of(2) {
-            self.transact(|tx| client::discard(tx, entry.intent.id, now));
+            let discarded = self.transact(|tx| client::discard(tx, entry.intent.id, now));
+            self.decided.extend(discarded.map(|_| entry.intent.id));
         } else if let Some(Some(Ok(_))) = self.transact(|tx| client::retry(tx, entry.intent.id, new, now)) {
             self.recorded.push(new);
+            self.decided.push(entry.intent.id);
         }
     }
 
@@ -117,6 +158,7 @@ impl Tablet {
 
     /// The answer to a pull, perhaps cut off. An answer nobody waits for is dropped.
     pub fn take_frames(&mut self, pull: u32, frames: Vec<Frame>, now: Millis) -> Result<(), PullError> {
+        let now = now.plus(self.skew);
         let Some(mut pull) = self.pulls.remove(&pull) else { return Ok(()) };
         for frame in frames {
             match pull.take(frame)? {
@@ -131,11 +173,11 @@ impl Tablet {
                     }
                     return Ok(());
                 }
-                // No server of the simulation keeps any.
-                Step::Fetch(_) => return Ok(()),
+                // The server here answers with a segment's frames at once.
+                Step::Fetch(_) => return Err(PullError::OutOfOrder),
                 Step::Narrow => {
                     let sight = pull.sight().cloned().unwrap_or_default();
-                    self.transact(|tx| client::narrow(tx, &sight));
+                    self.narrow(&sight);
                     return Ok(());
                 }
             }
@@ -144,8 +186,33 @@ impl Tablet {
         Ok(())
     }
 
+    /// Whether it came about.
+    fn narrow(&mut self, sight: &Sight) -> bool {
+        if seeded::is(seeded::Bug::NothingNarrows) {
+            return true;
+        }
+        let ids = |store: &Memory| store.entries().map(|entry| entry.intent.id).collect::<Vec<_>>();
+        let before = ids(&self.store);
+        let done = self.transact(|tx| client::narrow(tx, sight)).is_some();
+        let after = ids(&self.store);
+        self.narrowed.extend(before.into_iter().filter(|id| !after.contains(id)));
+        done
+    }
+
+    /// What came with a poke.
+    pub fn take_news(&mut self, frames: Vec<Frame>, now: Millis) {
+        let published = self.transact(|tx| match Pull::of_poke(tx, frames)? {
+            Some((pull, checkpoint)) => client::publish(tx, pull, &checkpoint, now).map(Some),
+            None => Ok(None),
+        });
+        if let Some(Some(Published::Mismatch { .. })) = published {
+            self.mismatches += 1;
+        }
+    }
+
     pub fn crash(&mut self) {
         self.pulls.clear();
+        self.greeting = None;
         self.crashes += 1;
     }
 }

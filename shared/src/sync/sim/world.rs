@@ -2,7 +2,7 @@
 
 use std::{
     cell::RefCell,
-    collections::{HashMap, HashSet},
+    collections::{BTreeMap, HashMap, HashSet},
 };
 
 use proptest::prelude::*;
@@ -17,17 +17,22 @@ use crate::{
     ids::{AttemptId, ClientId, DeviceId, IntentId, ModelId, PersonId, SiteId, TenantId},
     roles::Role,
     sync::{
-        client::Replica as _,
+        client::{Greeting, Replica as _},
         intent::{Change, DevicePatch, DeviceRetire, DeviceUpdate, NewDevice, NewModel, NewSite, SitePatch, SiteUpdate},
         patch::Patch,
         rows::{Row, RowKey, Seq},
         seeded::{self, Bug},
         sight::Sight,
-        wire::{Frame, PullRequest, PushRequest, PushResponse},
+        wire::{Frame, HelloResponse, PullRequest, PushRequest, PushResponse},
     },
+    time::Millis,
 };
 
 const TABLETS: usize = 3;
+/// With copies of them.
+const MOST_TABLETS: usize = 4;
+/// Ten, in hours: a clock is never further off.
+const YEARS: i32 = 10 * 365 * 24;
 
 /// What somebody does.
 #[derive(Debug, Clone)]
@@ -53,6 +58,10 @@ pub enum Event {
     Show { tablet: u8, sites: Option<u8> },
     /// Departures of some time ago are forgotten.
     Compact,
+    /// The server keeps how it is now for those who pull for the first time.
+    Keep,
+    /// That tablet is poked, with what the last so many sequences brought.
+    Poke { tablet: u8, last: u8 },
     /// The server does not know this kind for now.
     Forget(Option<u8>),
     Push(u8),
@@ -65,6 +74,16 @@ pub enum Event {
     Requeue(u8),
     Attention(u8),
     Pass(u32),
+    /// The tablet and the server introduce themselves to each other.
+    Hello(u8),
+    /// The tablet's file is copied to another one, and both go on with it.
+    Copy(u8),
+    /// The server's store is copied.
+    Backup,
+    /// The last such copy is put back: what came after it is lost.
+    PutBack,
+    /// The tablet's clock is set: so far ahead, in hours.
+    SetClock { tablet: u8, ahead: i32 },
 }
 
 fn edit() -> impl Strategy<Value = Edit> {
@@ -80,14 +99,18 @@ fn edit() -> impl Strategy<Value = Edit> {
 }
 
 pub fn event() -> impl Strategy<Value = Event> {
-    let tablet = 0..TABLETS as u8;
+    let tablet = 0..MOST_TABLETS as u8;
     prop_oneof![
         16 => (tablet.clone(), edit()).prop_map(|(tablet, edit)| Event::Edit { tablet, edit }),
         5 => edit().prop_map(Event::Staff),
-        1 => any::<u8>().prop_map(Event::Erase),
+        2 => (0u8..4, any::<u8>()).prop_map(|(serial, site)| Event::Staff(Edit::CreateDevice { serial, site })),
+        3 => (0u8..4, any::<u8>()).prop_map(|(serial, site)| Event::Staff(Edit::ChangeDevice { serial, site })),
+        3 => any::<u8>().prop_map(Event::Erase),
         1 => (tablet.clone(), any::<bool>()).prop_map(|(tablet, demoted)| Event::ChangeRole { tablet, demoted }),
         6 => (tablet.clone(), proptest::option::of(any::<u8>())).prop_map(|(tablet, sites)| Event::Show { tablet, sites }),
-        1 => Just(Event::Compact),
+        2 => Just(Event::Compact),
+        2 => Just(Event::Keep),
+        6 => (tablet.clone(), 1u8..4).prop_map(|(tablet, last)| Event::Poke { tablet, last }),
         1 => proptest::option::of(0u8..10).prop_map(Event::Forget),
         8 => tablet.clone().prop_map(Event::Push),
         8 => tablet.clone().prop_map(Event::Pull),
@@ -97,8 +120,13 @@ pub fn event() -> impl Strategy<Value = Event> {
         1 => tablet.clone().prop_map(Event::Crash),
         3 => (tablet.clone(), 0u8..24).prop_map(|(tablet, after)| Event::CrashInNext { tablet, after }),
         1 => tablet.clone().prop_map(Event::Requeue),
-        1 => tablet.prop_map(Event::Attention),
+        1 => tablet.clone().prop_map(Event::Attention),
         2 => (1u32..100_000).prop_map(Event::Pass),
+        3 => tablet.clone().prop_map(Event::Hello),
+        1 => tablet.clone().prop_map(Event::Copy),
+        2 => Just(Event::Backup),
+        1 => Just(Event::PutBack),
+        2 => (tablet, -YEARS..YEARS).prop_map(|(tablet, ahead)| Event::SetClock { tablet, ahead }),
     ]
 }
 
@@ -109,14 +137,21 @@ enum Message {
     Receipts(usize, Result<PushResponse, NotTaken>, ClientId),
     Pull(usize, u32, PullRequest),
     Frames(usize, u32, Vec<Frame>),
+    News(usize, Vec<Frame>),
+    Hello(usize, u32, ClientId, Millis),
+    Greeted(usize, u32, Box<HelloResponse>),
 }
 
 pub struct World {
     pub server: Server,
     pub tablets: Vec<Tablet>,
     net: Vec<Message>,
-    /// Every push that ever reached the server.
+    /// Every push that the server took, since it was put back or before the backup.
     pub pushed: Vec<PushRequest>,
+    /// The last backup, with how many pushes had come by then.
+    backup: Option<(Server, usize)>,
+    /// What the server was in its former lives, by their epochs.
+    pub past: BTreeMap<u64, Server>,
     sites: Vec<SiteId>,
     model: ModelId,
     next_id: u128,
@@ -126,14 +161,22 @@ pub struct World {
 
 #[derive(Default)]
 struct Seen {
-    cursors: HashMap<usize, Seq>,
-    settled: HashSet<IntentId>,
+    cursors: HashMap<(usize, u64), Seq>,
+    settled: HashSet<(usize, IntentId)>,
+    /// Of which moment the rows are that a tablet shows.
+    shown: HashMap<usize, (u64, Seq)>,
 }
 
 const TENANT: TenantId = TenantId(Uuid::from_u128(1));
 
 impl World {
+    /// Three tablets whose clocks are hours ahead, a day behind, and right.
     pub fn new() -> Self {
+        Self::with_clocks([0, 3 * 3_600_000, -86_400_000])
+    }
+
+    /// Three tablets whose clocks are so far ahead.
+    pub fn with_clocks(ahead: [i64; TABLETS]) -> Self {
         let mut server = Server::new(TENANT);
         let model = ModelId(Uuid::from_u128(2));
         server.edit(&Change::ModelCreate(NewModel { id: model, name: "Sensor".into(), sku: "S".into(), min_security: Security::Sec1 }));
@@ -141,11 +184,36 @@ impl World {
             .map(|n| {
                 let (client, person) = (ClientId(Uuid::from_u128(10 + n as u128)), PersonId(Uuid::from_u128(20 + n as u128)));
                 server.admit(person, Role::Admin, client);
-                // Hours ahead, behind, and right.
-                Tablet::new(client, TENANT, person, Role::Admin, [0, 3 * 3_600_000, -86_400_000][n])
+                Tablet::new(client, TENANT, person, Role::Admin, ahead[n])
             })
             .collect();
-        Self { server, tablets, net: vec![], pushed: vec![], sites: vec![SiteId(Uuid::from_u128(3))], model, next_id: 1_000, seen: RefCell::default() }
+        // One that is nowhere, and two that are there.
+        let sites: Vec<SiteId> = (3..6).map(|n| SiteId(Uuid::from_u128(n))).collect();
+        for id in &sites[1..] {
+            server.edit(&Change::SiteCreate(NewSite { id: *id, name: "site".into(), address: None, time_zone: "UTC".into(), note: None }));
+        }
+        Self { server, tablets, net: vec![], pushed: vec![], backup: None, past: BTreeMap::new(), sites, model, next_id: 1_000, seen: RefCell::default() }
+    }
+
+    /// Which tablet is meant: there are more of them once some were copied.
+    fn tablet(&self, n: u8) -> usize {
+        usize::from(n) % self.tablets.len()
+    }
+
+    /// The server as it is, or was at the end of a former life.
+    pub fn life(&self, epoch: u64) -> Option<&Server> {
+        if epoch == self.server.epoch { Some(&self.server) } else { self.past.get(&epoch) }
+    }
+
+    /// Every life there was, this one first.
+    pub fn lives(&self) -> impl Iterator<Item = &Server> {
+        std::iter::once(&self.server).chain(self.past.values())
+    }
+
+    /// The whole as text: what any difference between two runs would show in.
+    pub fn print(&self) -> String {
+        let stores: Vec<_> = self.tablets.iter().map(|tablet| &tablet.store).collect();
+        format!("{:?} {:?} {:?} {stores:?} {:?}", self.server.seq, self.server.rows, self.server.receipts, self.net)
     }
 
     fn id(&mut self) -> Uuid {
@@ -197,9 +265,10 @@ impl World {
     pub fn step(&mut self, event: Event) {
         match event {
             Event::Edit { tablet, edit } => {
-                let change = self.change(&edit, Some(tablet.into()));
+                let tablet = self.tablet(tablet);
+                let change = self.change(&edit, Some(tablet));
                 let (id, now) = (IntentId(self.id()), self.server.now);
-                self.tablets[usize::from(tablet)].record(id, now, change);
+                self.tablets[tablet].record(id, now, change);
             }
             Event::Staff(edit) => {
                 let change = self.change(&edit, None);
@@ -209,17 +278,25 @@ impl World {
             Event::ChangeRole { tablet, demoted } => {
                 // Technicians may not make or edit sites: their tablets do not know yet.
                 let role = if demoted { Role::Technician } else { Role::Admin };
-                self.server.roles.insert(self.tablets[usize::from(tablet)].person, role);
+                self.server.roles.insert(self.tablets[self.tablet(tablet)].person, role);
             }
             Event::Show { tablet, sites } => {
                 let chosen = |mask: u8| self.sites.iter().enumerate().filter(|(n, _)| mask >> (n % 8) & 1 == 1).map(|(_, site)| *site).collect();
                 let sight = sites.map_or(Sight::All, |mask| Sight::Sites(chosen(mask)));
-                self.server.show(self.tablets[usize::from(tablet)].person, sight);
+                self.server.show(self.tablets[self.tablet(tablet)].person, sight);
             }
             Event::Compact => self.server.compact(),
+            Event::Keep => self.server.keep(),
+            Event::Poke { tablet, last } => {
+                let tablet = self.tablet(tablet);
+                if self.server.sight_of(self.tablets[tablet].meta().client_id) == Sight::All {
+                    self.net.push(Message::News(tablet, self.server.news(last.into())));
+                }
+            }
             Event::Forget(kind) => self.server.unknown = kind.map(|n| Change::KINDS[usize::from(n) % Change::KINDS.len()]),
-            Event::Push(tablet) => self.send_push(tablet.into()),
-            Event::Pull(tablet) => self.send_pull(tablet.into()),
+            Event::Push(tablet) => self.send_push(self.tablet(tablet)),
+            Event::Pull(tablet) => self.send_pull(self.tablet(tablet)),
+            Event::Hello(tablet) => self.send_hello(self.tablet(tablet)),
             Event::Deliver { message, and_again } => self.deliver(message, and_again),
             Event::Lose(message) => drop(self.pick(message, false)),
             Event::Cut { message, after } => {
@@ -228,15 +305,49 @@ impl World {
                     self.net.push(Message::Frames(tablet, pull, frames));
                 }
             }
-            Event::Crash(tablet) => self.tablets[usize::from(tablet)].crash(),
-            Event::CrashInNext { tablet, after } => self.tablets[usize::from(tablet)].dies_after = Some(after.into()),
-            Event::Requeue(tablet) => self.tablets[usize::from(tablet)].requeue(),
-            Event::Attention(tablet) => {
-                let (id, now) = (IntentId(self.id()), self.server.now);
-                self.tablets[usize::from(tablet)].decide_attention(id, now);
+            Event::Crash(tablet) => {
+                let tablet = self.tablet(tablet);
+                self.tablets[tablet].crash();
             }
+            Event::CrashInNext { tablet, after } => {
+                let tablet = self.tablet(tablet);
+                self.tablets[tablet].dies_after = Some(after.into());
+            }
+            Event::Requeue(tablet) => {
+                let tablet = self.tablet(tablet);
+                self.tablets[tablet].requeue();
+            }
+            Event::Attention(tablet) => {
+                let (id, now, tablet) = (IntentId(self.id()), self.server.now, self.tablet(tablet));
+                self.tablets[tablet].decide_attention(id, now);
+            }
+            Event::SetClock { tablet, ahead } => {
+                let tablet = self.tablet(tablet);
+                self.tablets[tablet].skew = i64::from(ahead) * 3_600_000;
+            }
+            Event::Copy(tablet) => {
+                if self.tablets.len() < MOST_TABLETS {
+                    let original = self.tablet(tablet);
+                    let seen = self.seen.get_mut();
+                    if let Some(shown) = seen.shown.get(&original).copied() {
+                        seen.shown.insert(self.tablets.len(), shown);
+                    }
+                    self.tablets.push(self.tablets[original].copied());
+                }
+            }
+            Event::Backup => self.backup = Some((self.server.clone(), self.pushed.len())),
+            Event::PutBack => self.put_back(),
             Event::Pass(ms) => self.server.now = self.server.now.plus(ms.into()),
         }
+    }
+
+    fn put_back(&mut self) {
+        let Some((mut server, pushed)) = self.backup.clone() else { return };
+        let epoch = 2 + self.past.len() as u64;
+        server.put_back(epoch, self.server.now, self.tablets.iter().map(|tablet| (tablet.meta().client_id, tablet.person)));
+        self.pushed.truncate(pushed);
+        let lost = std::mem::replace(&mut self.server, server);
+        self.past.insert(lost.epoch, lost);
     }
 
     /// A site that nothing stands in is erased.
@@ -260,6 +371,12 @@ impl World {
         }
     }
 
+    fn send_hello(&mut self, tablet: usize) {
+        let (greeting, client) = self.tablets[tablet].begin_greeting();
+        let now = self.server.now.plus(self.tablets[tablet].skew);
+        self.net.push(Message::Hello(tablet, greeting, client, now));
+    }
+
     fn send_pull(&mut self, tablet: usize) {
         let (pull, request) = self.tablets[tablet].begin_pull();
         self.net.push(Message::Pull(tablet, pull, request));
@@ -276,24 +393,30 @@ impl World {
     fn arrive(&mut self, message: Message) {
         match message {
             Message::Push(tablet, push) => {
-                self.pushed.push(push.clone());
                 // A push that is not taken leaves nothing.
                 let mut after = self.server.clone();
                 let answer = after.push(&push);
                 if answer.is_ok() {
                     self.server = after;
+                    self.pushed.push(push.clone());
                 }
                 self.net.push(Message::Receipts(tablet, answer, push.client_id));
             }
-            Message::Receipts(tablet, Ok(answer), _) => self.tablets[tablet].take_receipts(&answer, self.server.now),
-            // A late push finds a gap only when it was made for numbers that a fork has left behind.
+            Message::Receipts(tablet, Ok(answer), _) => self.tablets[tablet].take_receipts(&answer),
+            // The push was made for numbers that a fork has left behind, or that this server was put back before: the next greeting tells.
             Message::Receipts(_, Err(NotTaken::Gap), _) => {}
             Message::Receipts(tablet, Err(NotTaken::Forked), client) => {
-                let new = ClientId(self.id());
-                if self.tablets[tablet].meta().client_id == client && self.tablets[tablet].fork(new) {
-                    let person = self.tablets[tablet].person;
-                    let role = self.server.roles[&person];
-                    self.server.admit(person, role, new);
+                if self.tablets[tablet].meta().client_id == client {
+                    self.rename(tablet, Greeting::Forked);
+                }
+            }
+            Message::Hello(tablet, greeting, client, client_now) => {
+                let answer = Box::new(self.server.hello(client, client_now));
+                self.net.push(Message::Greeted(tablet, greeting, answer));
+            }
+            Message::Greeted(tablet, greeting, answer) => {
+                if let Some(found) = self.tablets[tablet].take_greeting(greeting, &answer) {
+                    self.rename(tablet, found);
                 }
             }
             Message::Pull(tablet, pull, request) => {
@@ -303,10 +426,30 @@ impl World {
                 }
                 self.net.push(Message::Frames(tablet, pull, frames));
             }
+            Message::News(tablet, frames) => self.tablets[tablet].take_news(frames, self.server.now),
             Message::Frames(tablet, pull, frames) => {
                 // Frames that make no sense are a pull given up.
                 let _given_up = self.tablets[tablet].take_frames(pull, frames, self.server.now);
             }
+        }
+    }
+
+    /// A replica that is a copy, or that the server has forgotten, takes a new name.
+    fn rename(&mut self, tablet: usize, why: Greeting) {
+        let new = ClientId(self.id());
+        let renamed = match why {
+            Greeting::Known => false,
+            Greeting::Forked => self.tablets[tablet].fork(new),
+            Greeting::Restored => self.tablets[tablet].restored(new),
+        };
+        if renamed {
+            let person = self.tablets[tablet].person;
+            let role = self.server.roles[&person];
+            self.server.admit(person, role, new);
+        }
+        if renamed && why == Greeting::Restored {
+            // What was synced with a server that is no more is not.
+            self.seen.borrow_mut().settled.retain(|(whose, _)| *whose != tablet);
         }
     }
 
@@ -319,6 +462,10 @@ impl World {
         }
         for _round in 0..4 {
             for tablet in 0..self.tablets.len() {
+                self.send_hello(tablet);
+                while let Some(message) = self.net.pop() {
+                    self.arrive(message);
+                }
                 self.tablets[tablet].requeue();
                 for _push in 0..4 {
                     self.send_push(tablet);
@@ -350,20 +497,29 @@ impl World {
         self.tablets[tablet].store.meta().map_or_else(|never| match never {}, |meta| meta.cursor)
     }
 
-    /// The highest cursor ever seen on a tablet, this one included.
-    pub fn highest_cursor(&self, tablet: usize, now: Seq) -> Seq {
+    /// The highest cursor ever seen on a tablet in one life of the server, this one included.
+    pub fn highest_cursor(&self, tablet: usize, epoch: u64, now: Seq) -> Seq {
         let mut seen = self.seen.borrow_mut();
-        let high = seen.cursors.entry(tablet).or_default();
+        let high = seen.cursors.entry((tablet, epoch)).or_default();
         *high = (*high).max(now);
         *high
     }
 
-    pub fn note_settled(&self, id: IntentId) {
-        self.seen.borrow_mut().settled.insert(id);
+    /// Of which moment the rows are that a tablet shows: while it stands nowhere, of the last one it stood at.
+    pub fn shown(&self, tablet: usize, epoch: u64, cursor: Seq) -> (u64, Seq) {
+        let mut seen = self.seen.borrow_mut();
+        if epoch != 0 {
+            seen.shown.insert(tablet, (epoch, cursor));
+        }
+        seen.shown.get(&tablet).copied().unwrap_or((self.server.epoch, Seq(0)))
     }
 
-    pub fn was_settled(&self, id: IntentId) -> bool {
-        self.seen.borrow().settled.contains(&id)
+    pub fn note_settled(&self, tablet: usize, id: IntentId) {
+        self.seen.borrow_mut().settled.insert((tablet, id));
+    }
+
+    pub fn was_settled(&self, tablet: usize, id: IntentId) -> bool {
+        self.seen.borrow().settled.contains(&(tablet, id))
     }
 
     /// The model, so that nobody wonders whether it is unused.

@@ -1,0 +1,103 @@
+//! The invariants of docs/SYNC.md, by number, once the weather is fair.
+
+use std::{cell::RefCell, collections::HashSet, rc::Rc, time::Duration};
+
+use axum::{body::Bytes, http::Request};
+use omniot_shared::sync::{
+    Seq, Sight, SyncedRow,
+    client::{Replica as _, State},
+    wire::{Frame, PullRequest, SCHEMA},
+};
+use serde_json::json;
+
+use crate::{CALM, WORK, digest, server::Real, tablet::{Tablet, frames}};
+
+/// Nobody calls more often within a minute.
+const CALLS_A_MINUTE: usize = 20;
+
+/// All of them; one number for everything that happened.
+pub fn hold(real: &Real, tablets: &[Rc<RefCell<Tablet>>]) -> u64 {
+    let mut lines = vec![];
+    for tablet in tablets {
+        let tablet = tablet.borrow();
+        work_is_settled(&tablet);
+        order_is_kept(&tablet);
+        calls_are_bounded(&tablet);
+        converges(real, &tablet);
+        lines.extend(tablet.trace.iter().cloned());
+        lines.push(format!("{:?}", tablet.store));
+    }
+    for tablet in tablets {
+        replays_change_nothing(real, &tablet.borrow());
+    }
+    digest(lines)
+}
+
+/// The server's rows as this person sees them, and its sequence.
+fn seen(real: &Real, tablet: &Tablet) -> (Seq, Vec<SyncedRow>) {
+    let Ok(meta) = tablet.store.meta();
+    let pull = PullRequest { schema: SCHEMA, client_id: meta.client_id, epoch: 0, cursors: vec![], scopes: Sight::All, accepts: vec![] };
+    let (status, bytes) = ask(real, tablet, "/v1/sync/pull", &json!(pull));
+    assert_eq!(status, 200);
+    let (mut rows, mut seq) = (vec![], Seq(0));
+    for frame in frames(&bytes, tablet.foreign) {
+        match frame {
+            Frame::Rows(more) => rows.extend(more),
+            Frame::Checkpoint(checkpoint) => seq = checkpoint.seq,
+            _ => {}
+        }
+    }
+    rows.sort_by_key(|synced| synced.row.key());
+    (seq, rows)
+}
+
+fn ask(real: &Real, tablet: &Tablet, path: &str, body: &serde_json::Value) -> (u16, Bytes) {
+    let request = Request::post(path).header("authorization", format!("Bearer {}", tablet.token)).header("content-type", "application/json");
+    let (parts, bytes) = real.answer(request.body(Bytes::from(body.to_string())).expect("a request"), WORK + CALM);
+    (parts.status.as_u16(), bytes)
+}
+
+/// 1 Convergence.
+fn converges(real: &Real, tablet: &Tablet) {
+    let (seq, theirs) = seen(real, tablet);
+    let Ok(meta) = tablet.store.meta();
+    let mut ours: Vec<SyncedRow> = tablet.store.rows().cloned().collect();
+    ours.sort_by_key(|synced| synced.row.key());
+    assert!(seq > Seq(0), "something happened");
+    assert_eq!((meta.cursor, &ours), (seq, &theirs), "1: {} and the server differ", tablet.name);
+}
+
+/// 2 No lost intent, 5 no wedge: each that was recorded is there, once, and was taken; here is nothing that a server
+/// could refuse.
+fn work_is_settled(tablet: &Tablet) {
+    let kept: HashSet<_> = tablet.store.entries().map(|entry| entry.intent.id).collect();
+    assert_eq!(kept, tablet.recorded.iter().copied().collect(), "2: {} keeps what was recorded and nothing else", tablet.name);
+    assert!(!kept.is_empty(), "{} worked", tablet.name);
+    for entry in tablet.store.entries() {
+        assert!(matches!(entry.state, State::Done { receipt: Some(_), .. }), "5: {} is stuck with {:?}", tablet.name, entry);
+    }
+}
+
+/// 3 Exactly once: whatever is pushed again changes nothing.
+fn replays_change_nothing(real: &Real, tablet: &Tablet) {
+    let before = seen(real, tablet);
+    for push in &tablet.pushed {
+        let (status, _) = ask(real, tablet, "/v1/sync/push", &json!(push));
+        assert!(matches!(status, 200 | 409), "3: a replay is answered {status}");
+    }
+    assert_eq!(seen(real, tablet), before, "3: replays of {} changed the server", tablet.name);
+}
+
+/// 4 Order: what one tablet did took effect in its order.
+fn order_is_kept(tablet: &Tablet) {
+    let seqs: Vec<Seq> = tablet.store.entries().filter_map(|entry| if let State::Done { receipt: Some(receipt), .. } = &entry.state { Some(receipt.seq) } else { None }).collect();
+    assert!(seqs.is_sorted(), "4: the work of {} took effect in another order: {seqs:?}", tablet.name);
+}
+
+/// 14 Progress: no retry storm.
+fn calls_are_bounded(tablet: &Tablet) {
+    for (n, first) in tablet.calls.iter().enumerate() {
+        let within = tablet.calls[n..].iter().take_while(|call| **call < *first + Duration::from_secs(60)).count();
+        assert!(within <= CALLS_A_MINUTE, "14: {} called {within} times within a minute", tablet.name);
+    }
+}

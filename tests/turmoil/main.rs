@@ -1,0 +1,153 @@
+//! Simulated days: the real server behind a simulated network, tablets with the real client core, partitions, held
+//! messages, killed hosts; then SYNC.md section 2 by number.
+//!
+//! One seed is one run, to the last message: `make turmoil SEED=7`. Deliberately not here: every order of
+//! single steps (`shared/src/sync/sim`), real processes, real time and the app's own driver (`tests/chaos`).
+
+#![allow(clippy::expect_used, clippy::unwrap_used, reason = "in a test, a step that fails is a test that fails")]
+
+mod invariants;
+mod server;
+mod tablet;
+mod weather;
+
+use std::{
+    cell::RefCell,
+    hash::{DefaultHasher, Hash as _, Hasher as _},
+    io::Write as _,
+    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
+    rc::Rc,
+    sync::Arc,
+    time::Duration,
+};
+
+use omniot_backend::testing::postgres_url;
+use omniot_shared::roles::Role;
+use rand::{SeedableRng as _, rngs::StdRng};
+
+use server::{Engine, Real};
+use tablet::Tablet;
+
+/// The first run of an ordinary test.
+const SEED: u64 = 1;
+/// So long everybody works and the weather is bad …
+const WORK: Duration = Duration::from_secs(2 * 24 * 3_600);
+/// … and so long it is fair afterwards: everybody wakes several times.
+const CALM: Duration = Duration::from_secs(12 * 3_600);
+/// How finely simulated time passes.
+const TICK: Duration = Duration::from_secs(2);
+/// A message takes up to so long.
+const LATENCY: Duration = Duration::from_secs(4);
+
+/// Who takes part: a name, a tenant, what its tenant's rows say, and what those of the other say.
+const CAST: [(&str, usize, &str, &str); 4] = [
+    ("ada", 0, "canary-acme", "canary-beta"),
+    ("ben", 0, "canary-acme", "canary-beta"),
+    ("cleo", 0, "canary-acme", "canary-beta"),
+    ("zoe", 1, "canary-beta", "canary-acme"),
+];
+
+/// What a run came to.
+struct Run {
+    trace: u64,
+    summary: String,
+}
+
+fn play(engine: Engine, seed: u64) -> Run {
+    let real = Arc::new(Real::start(engine, seed));
+    let tenants = [real.tenant("acme", vec![Role::Admin; 3]), real.tenant("beta", vec![Role::Admin])];
+    let mut rng = StdRng::seed_from_u64(seed);
+    let mut next = [0, 0];
+    let tablets: Vec<Rc<RefCell<Tablet>>> = CAST
+        .iter()
+        .zip(1_u64..)
+        .map(|((name, tenant, canary, foreign), n)| {
+            let (of, people) = &tenants[*tenant];
+            let person = &people[next[*tenant]];
+            next[*tenant] += 1;
+            let store = tablet::empty(&mut rng, of.id, person.id);
+            Rc::new(RefCell::new(Tablet::new(name, person.token.clone(), canary, foreign, store, seed.wrapping_mul(31).wrapping_add(n), WORK)))
+        })
+        .collect();
+
+    let mut sim = turmoil::Builder::new()
+        .rng_seed(seed)
+        .tick_duration(TICK)
+        .simulation_duration(WORK + CALM + CALM)
+        .min_message_latency(Duration::ZERO)
+        .max_message_latency(LATENCY)
+        .build();
+    sim.host("server", { let real = real.clone(); move || server::serve(real.clone()) });
+    for tablet in &tablets {
+        let name = tablet.borrow().name;
+        let tablet = tablet.clone();
+        sim.host(name, move || tablet::live(tablet.clone()));
+    }
+    let names: Vec<&str> = CAST.iter().map(|(name, ..)| *name).collect();
+    let mut weather = weather::forecast(&mut rng, &names, WORK).into_iter().peekable();
+    let mut acts = 0;
+    while sim.elapsed() < WORK + CALM {
+        while let Some((_, act)) = weather.next_if(|(at, _)| *at <= sim.elapsed()) {
+            act.happens(&mut sim);
+            acts += 1;
+        }
+        sim.step().expect("no host fails");
+    }
+    drop(sim);
+    let trace = invariants::hold(&real, &tablets);
+    let count = |of: fn(&Tablet) -> usize| tablets.iter().map(|tablet| of(&tablet.borrow())).sum::<usize>();
+    let cut = count(|tablet| tablet.trace.iter().filter(|line| line.contains("Network")).count());
+    let summary = format!("{} changes, {} calls, {cut} rounds broken off, {acts} changes of the weather", count(|tablet| tablet.recorded.len()), count(|tablet| tablet.calls.len()));
+    Run { trace, summary }
+}
+
+/// Past the capture of test output: how much was played is to be seen when it passes, too.
+fn say(line: &str) {
+    std::io::stderr().write_all(format!("{line}\n").as_bytes()).expect("standard error can be written");
+}
+
+/// A number from the environment: `make turmoil N=50 SEED=3`.
+#[allow(clippy::disallowed_methods, reason = "how much to play is the caller's wish, not a rule's input")]
+fn asked(name: &str, otherwise: u64) -> u64 {
+    std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(otherwise)
+}
+
+fn runs(name: &str, engine: &Engine) {
+    let (first, count) = (asked("OMNIOT_TURMOIL_SEED", SEED), asked("OMNIOT_TURMOIL_RUNS", 1));
+    for seed in first..first + count {
+        match catch_unwind(AssertUnwindSafe(|| play(engine.clone(), seed))) {
+            Ok(run) => say(&format!("turmoil on {name}, seed {seed}: {}; trace {:016x}", run.summary, run.trace)),
+            Err(failure) => {
+                say(&format!("turmoil on {name}: seed {seed} breaks an invariant, again with `make turmoil SEED={seed}`"));
+                resume_unwind(failure);
+            }
+        }
+    }
+}
+
+#[test]
+fn the_invariants_hold_in_simulated_days_on_sqlite() {
+    runs("sqlite", &Engine::Sqlite);
+}
+
+#[test]
+fn the_invariants_hold_in_simulated_days_on_postgres() {
+    if let Some(url) = postgres_url() {
+        runs("postgres", &Engine::Postgres(url));
+    }
+}
+
+/// 17 Determinism, threads of the store and all.
+#[test]
+fn one_seed_is_one_run() {
+    let [once, again] = [SEED, SEED].map(|seed| play(Engine::Sqlite, seed).trace);
+    assert_eq!(once, again, "17: two runs of one seed differ");
+    assert_ne!(once, digest([]), "something happened");
+}
+
+/// One number for all that happened.
+fn digest(lines: impl IntoIterator<Item = String>) -> u64 {
+    let mut hash = DefaultHasher::new();
+    lines.into_iter().for_each(|line| line.hash(&mut hash));
+    hash.finish()
+}

@@ -1,0 +1,150 @@
+//! The whole server, on the simulated network and with the simulated clock.
+//!
+//! Its store has threads of its own, which know nothing of simulated time. So the router runs in a thread with a
+//! runtime of its own, and the simulation stands still until it has answered: each request is carried out in no
+//! simulated time, one after the other, whichever order the real threads run in. What takes time is the network.
+
+use std::{io, sync::{Arc, mpsc}, thread, time::Duration};
+
+use axum::{Router, body::{Body, Bytes}, extract::{Request, State}, response::Response};
+use futures::stream;
+use http_body_util::BodyExt as _;
+use omniot_backend::{http::Chance, testing::{Actor, App, START, Tenant}};
+use omniot_shared::{roles::Role, time::Millis};
+use turmoil::net::{TcpListener, TcpStream};
+
+/// On which port it listens.
+pub const PORT: u16 = 80;
+/// Answers go out in pieces of so many bytes …
+const PIECE: usize = 200;
+/// … with so much simulated time in between, so that they can be cut.
+const BETWEEN: Duration = Duration::from_millis(400);
+
+type Job = Box<dyn FnOnce(&tokio::runtime::Runtime, &App) + Send>;
+
+/// The server's thread.
+#[derive(Clone)]
+pub struct Real {
+    jobs: mpsc::Sender<Job>,
+}
+
+/// Which store.
+#[derive(Debug, Clone)]
+pub enum Engine {
+    Sqlite,
+    Postgres(String),
+}
+
+impl Real {
+    /// Starts it, with everything that it draws coming from `seed`.
+    pub fn start(engine: Engine, seed: u64) -> Self {
+        let (jobs, todo) = mpsc::channel::<Job>();
+        thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+            let mut app = runtime.block_on(async {
+                match engine {
+                    Engine::Sqlite => App::sqlite().await,
+                    Engine::Postgres(url) => App::postgres(&url).await,
+                }
+            });
+            app.state.chance = Chance::seeded(seed);
+            let app = app.with_router(omniot_backend::build(app.state.clone()));
+            for job in todo {
+                job(&runtime, &app);
+            }
+            // The store's connections end in their runtime.
+            runtime.block_on(async move { drop(app) });
+        });
+        Self { jobs }
+    }
+
+    /// Does something in that thread, and stands still meanwhile.
+    pub fn run<T: Send + 'static>(&self, work: impl AsyncFnOnce(App) -> T + Send + 'static) -> T {
+        let (done, result) = mpsc::channel();
+        let job: Job = Box::new(move |runtime, app| {
+            let _nobody_waits = done.send(runtime.block_on(work(app.clone())));
+        });
+        self.jobs.send(job).expect("the server's thread runs");
+        result.recv().expect("the server answers")
+    }
+
+    /// A tenant with as many people of these roles.
+    pub fn tenant(&self, name: &'static str, roles: Vec<Role>) -> (Tenant, Vec<Actor>) {
+        self.run(async move |app| {
+            let tenant = app.tenant(name).await;
+            let mut people = vec![];
+            for role in roles {
+                people.push(tenant.person(role).await);
+            }
+            (tenant, people)
+        })
+    }
+
+    /// Sets the server's clock to simulated time.
+    fn keep_time(app: &App, elapsed: Duration) {
+        let now = START.plus(i64::try_from(elapsed.as_millis()).unwrap_or(i64::MAX));
+        app.pass(now.since(app.state.now()));
+    }
+
+    /// One request, at that simulated time.
+    pub fn answer(&self, request: Request<Bytes>, elapsed: Duration) -> (axum::http::response::Parts, Bytes) {
+        self.run(async move |app| {
+            Self::keep_time(&app, elapsed);
+            let (parts, body) = request.into_parts();
+            let reply = app.send(Request::from_parts(parts, Body::from(body))).await;
+            let mut response = Response::builder().status(reply.status);
+            for (name, value) in &reply.headers {
+                response = response.header(name, value);
+            }
+            let (parts, ()) = response.body(()).expect("a response").into_parts();
+            (parts, Bytes::from(reply.bytes))
+        })
+    }
+
+    /// The server's clock now.
+    pub fn now(elapsed: Duration) -> Millis {
+        START.plus(i64::try_from(elapsed.as_millis()).unwrap_or(i64::MAX))
+    }
+}
+
+/// The listener of a simulated host, as axum wants one.
+struct Listener(TcpListener);
+
+impl axum::serve::Listener for Listener {
+    type Io = TcpStream;
+    type Addr = std::net::SocketAddr;
+
+    async fn accept(&mut self) -> (TcpStream, Self::Addr) {
+        loop {
+            if let Ok(accepted) = self.0.accept().await {
+                return accepted;
+            }
+        }
+    }
+
+    fn local_addr(&self) -> io::Result<Self::Addr> {
+        self.0.local_addr()
+    }
+}
+
+async fn pass_on(State(real): State<Arc<Real>>, request: Request) -> Response {
+    let (parts, body) = request.into_parts();
+    let Ok(body) = body.collect().await else { return Response::default() };
+    let (parts, answer) = real.answer(Request::from_parts(parts, body.to_bytes()), turmoil::sim_elapsed().unwrap_or_default());
+    let pieces: Vec<Bytes> = answer.chunks(PIECE).map(|piece| answer.slice_ref(piece)).collect();
+    let slowly = stream::unfold(pieces.into_iter(), |mut pieces| async {
+        let piece = pieces.next()?;
+        tokio::time::sleep(BETWEEN).await;
+        Some((Ok::<_, io::Error>(piece), pieces))
+    });
+    let mut response = Response::from_parts(parts, Body::from_stream(slowly));
+    response.headers_mut().remove("content-length");
+    response
+}
+
+/// What runs on the server's host, until the host is killed.
+pub async fn serve(real: Arc<Real>) -> turmoil::Result {
+    let listener = TcpListener::bind(("0.0.0.0", PORT)).await?;
+    axum::serve(Listener(listener), Router::new().fallback(pass_on).with_state(real)).await?;
+    Ok(())
+}

@@ -1,0 +1,269 @@
+//! Somebody with a tablet: the real client core, HTTP over the simulated network, and days of work.
+//!
+//! The driver here is as simple as the contract of `omniot_shared::sync::client` allows: a round is a greeting,
+//! pushes, a pull; whatever fails ends it. What the host holds in memory goes when it is killed, its store does not.
+
+use std::{cell::RefCell, rc::Rc, time::Duration};
+
+use axum::{body::Bytes, http::Request};
+use http_body_util::{BodyExt as _, Full};
+use hyper_util::rt::TokioIo;
+use omniot_shared::{
+    ids::{ClientId, IntentId, SiteId, TenantId},
+    sync::{
+        Change, Patch, Row, Seq,
+        client::{self, Greeting, Memory, Published, Pull, Replica as _, Step},
+        frame::{FrameReader, MAGIC, check_magic},
+        intent::{NewSite, SitePatch, SiteUpdate},
+        wire::{Frame, HelloRequest, HelloResponse, PROTOCOL, PushRequest, PushResponse, SCHEMA},
+    },
+    time::Millis,
+};
+use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
+use serde_json::{Value, json};
+use turmoil::net::TcpStream;
+use uuid::Uuid;
+
+use crate::server::{PORT, Real};
+
+/// A call that takes longer has failed.
+const PATIENCE: Duration = Duration::from_secs(90);
+
+/// What outlives a killed host, and what the invariants ask for.
+pub struct Tablet {
+    pub name: &'static str,
+    pub token: String,
+    /// In the name of everything that its tenant makes.
+    pub canary: &'static str,
+    /// What must never come here.
+    pub foreign: &'static str,
+    pub store: Memory,
+    pub rng: StdRng,
+    /// How far its clock is ahead.
+    pub skew: i64,
+    pub recorded: Vec<IntentId>,
+    pub pushed: Vec<PushRequest>,
+    /// When it called, in simulated time.
+    pub calls: Vec<Duration>,
+    pub highest: (u64, Seq),
+    /// What happened, for two runs to be compared.
+    pub trace: Vec<String>,
+    /// Until when it works; afterwards it only synchronizes.
+    pub works_until: Duration,
+}
+
+impl Tablet {
+    pub fn new(name: &'static str, token: String, canary: &'static str, foreign: &'static str, store: Memory, seed: u64, works_until: Duration) -> Self {
+        let mut rng = StdRng::seed_from_u64(seed);
+        let skew = rng.random_range(-5_000_000_000..5_000_000_000);
+        Self { name, token, canary, foreign, store, rng, skew, recorded: vec![], pushed: vec![], calls: vec![], highest: (0, Seq(0)), trace: vec![], works_until }
+    }
+
+    fn id(&mut self) -> Uuid {
+        uuid::Builder::from_random_bytes(self.rng.random()).into_uuid()
+    }
+
+    fn now(&self) -> Millis {
+        Real::now(turmoil::sim_elapsed().unwrap_or_default()).plus(self.skew)
+    }
+
+    fn note(&mut self, what: impl std::fmt::Display) {
+        let line = format!("{:?} {}: {what}", turmoil::sim_elapsed().unwrap_or_default(), self.name);
+        self.trace.push(line);
+    }
+
+    /// Makes a site, or names one anew.
+    fn work(&mut self) {
+        let sites: Vec<SiteId> = self.store.rows().filter_map(|synced| if let Row::Site(site) = &synced.row { Some(site.id) } else { None }).collect();
+        let name = format!("{} {}", self.canary, self.rng.random_range(0..1_000_000));
+        let change = if sites.is_empty() || self.rng.random_bool(0.4) {
+            Change::SiteCreate(NewSite { id: SiteId(self.id()), name, address: None, time_zone: "UTC".into(), note: None })
+        } else {
+            let id = sites[self.rng.random_range(0..sites.len())];
+            Change::SiteUpdate(SiteUpdate { id, patch: SitePatch { name: Patch::Set(name), ..SitePatch::default() } })
+        };
+        let (id, now) = (IntentId(self.id()), self.now());
+        let Ok(recorded) = client::record(&mut self.store, id, now, change);
+        let recorded = recorded.expect("an admin may");
+        assert_eq!(self.store.row(recorded.row.as_ref().expect("a row").row.key()), Ok(recorded.row), "8: what was saved is shown");
+        self.recorded.push(id);
+        self.note(format_args!("recorded {id}"));
+    }
+
+    fn rename(&mut self, why: Greeting) {
+        let new = ClientId(self.id());
+        let Ok(()) = if why == Greeting::Restored { client::restored(&mut self.store, new) } else { client::fork(&mut self.store, new) };
+        self.note(format_args!("{why:?}"));
+    }
+
+    fn check_cursor(&mut self) {
+        let Ok(meta) = self.store.meta();
+        assert!(meta.epoch != self.highest.0 || meta.cursor >= self.highest.1, "7: the cursor of {} fell to {:?}", self.name, meta.cursor);
+        self.highest = (meta.epoch, meta.cursor);
+    }
+}
+
+type Shared = Rc<RefCell<Tablet>>;
+
+/// What runs on the tablet's host, until the host is killed.
+pub async fn live(tablet: Shared) -> turmoil::Result {
+    loop {
+        let pause = tablet.borrow_mut().rng.random_range(5 * 60..3 * 3_600);
+        tokio::time::sleep(Duration::from_secs(pause)).await;
+        if turmoil::sim_elapsed().unwrap_or_default() < tablet.borrow().works_until {
+            let edits = tablet.borrow_mut().rng.random_range(0..4);
+            (0..edits).for_each(|_| tablet.borrow_mut().work());
+        }
+        let ended = round(&tablet).await;
+        tablet.borrow_mut().note(format_args!("round: {ended:?}"));
+    }
+}
+
+/// Why a round ended early.
+#[derive(Debug)]
+enum Failure {
+    Network,
+    Refused(u16),
+}
+
+async fn round(tablet: &Shared) -> Result<(), Failure> {
+    greet(tablet).await?;
+    loop {
+        let push = {
+            let mut tablet = tablet.borrow_mut();
+            let now = tablet.now();
+            let Ok(push) = client::next_push(&tablet.store, now);
+            let Some(push) = push else { break };
+            tablet.pushed.push(push.clone());
+            push
+        };
+        match fetch::<PushResponse>(tablet, "/v1/sync/push", json!(push)).await {
+            Ok(answer) => {
+                let Ok(taken) = client::take_receipts(&mut tablet.borrow_mut().store, &answer);
+                tablet.borrow_mut().note(format_args!("{taken:?}"));
+            }
+            Err(Failure::Refused(409)) => tablet.borrow_mut().rename(Greeting::Forked),
+            Err(failure) => return Err(failure),
+        }
+    }
+    // Once more when it is narrowed or overtaken.
+    for _ in 0..2 {
+        if pull(tablet).await? {
+            break;
+        }
+    }
+    Ok(())
+}
+
+async fn greet(tablet: &Shared) -> Result<(), Failure> {
+    let hello = {
+        let tablet = tablet.borrow();
+        let Ok(meta) = tablet.store.meta();
+        HelloRequest { protocol: PROTOCOL, schema: SCHEMA, client_id: meta.client_id, app_version: "0.1.0".into(), now: tablet.now() }
+    };
+    let answer: HelloResponse = fetch(tablet, "/v1/sync/hello", json!(hello)).await?;
+    let mut tablet = tablet.borrow_mut();
+    let Ok(greeting) = client::greet(&mut tablet.store, &answer);
+    let Ok(meta) = tablet.store.meta();
+    if meta.exceeds(&answer.sight) {
+        let Ok(()) = client::narrow(&mut tablet.store, &answer.sight);
+    }
+    if greeting != Greeting::Known {
+        tablet.rename(greeting);
+    }
+    Ok(())
+}
+
+/// One pull; `false` when it has to be done again.
+async fn pull(tablet: &Shared) -> Result<bool, Failure> {
+    let Ok(mut pull) = Pull::begin(&tablet.borrow().store);
+    let (status, bytes, is_whole) = call(tablet, "/v1/sync/pull", json!(pull.request())).await?;
+    if status != 200 {
+        return Err(Failure::Refused(status));
+    }
+    let mut tablet = tablet.borrow_mut();
+    for frame in frames(&bytes, tablet.foreign) {
+        match pull.take(frame).expect("the frames make sense") {
+            Step::More => {}
+            Step::Stage => {
+                let Ok(_fits) = client::stage(&mut tablet.store, &mut pull);
+            }
+            Step::Fetch(segment) => panic!("so few rows are not kept: {segment:?}"),
+            Step::Narrow => {
+                let sight = pull.sight().cloned().expect("it was said");
+                let Ok(()) = client::narrow(&mut tablet.store, &sight);
+                return Ok(false);
+            }
+            Step::Publish(checkpoint) => {
+                let now = tablet.now();
+                let Ok(published) = client::publish(&mut tablet.store, pull, &checkpoint, now);
+                assert!(!matches!(published, Published::Mismatch { .. }), "1: {published:?}");
+                tablet.note(format_args!("{published:?}"));
+                tablet.check_cursor();
+                return Ok(matches!(published, Published::Now { .. }));
+            }
+        }
+    }
+    assert!(!is_whole, "6: a whole pull ends in a checkpoint");
+    let Ok(_fits) = client::stage(&mut tablet.store, &mut pull);
+    tablet.note("cut");
+    Err(Failure::Network)
+}
+
+/// The frames of an answer, as far as it came.
+pub fn frames(bytes: &[u8], foreign: &str) -> Vec<Frame> {
+    check_magic(bytes).expect("it is ours");
+    let mut plain = Vec::new();
+    if let Some(packed) = bytes.get(MAGIC.len()..) {
+        let mut decoder = zstd::stream::read::Decoder::new(packed).expect("zstd");
+        let mut buffer = [0; 1_000];
+        while let Ok(count @ 1..) = std::io::Read::read(&mut decoder, &mut buffer) {
+            plain.extend_from_slice(&buffer[..count]);
+        }
+    }
+    assert!(!String::from_utf8_lossy(&plain).contains(foreign), "9: something of another tenant came");
+    let mut reader = FrameReader::default();
+    reader.push(&plain);
+    std::iter::from_fn(|| reader.next_frame().expect("frames")).collect()
+}
+
+async fn fetch<T: serde::de::DeserializeOwned>(tablet: &Shared, path: &str, body: Value) -> Result<T, Failure> {
+    let (status, bytes, is_whole) = call(tablet, path, body).await?;
+    assert!(!String::from_utf8_lossy(&bytes).contains(tablet.borrow().foreign), "9: something of another tenant came");
+    match status {
+        200 if is_whole => Ok(serde_json::from_slice(&bytes).expect("an answer")),
+        200 => Err(Failure::Network),
+        status => Err(Failure::Refused(status)),
+    }
+}
+
+/// Status, what came of the body, and whether that is all of it.
+async fn call(tablet: &Shared, path: &str, body: Value) -> Result<(u16, Vec<u8>, bool), Failure> {
+    tablet.borrow_mut().calls.push(turmoil::sim_elapsed().unwrap_or_default());
+    let token = tablet.borrow().token.clone();
+    let request = Request::post(path).header("host", "server").header("authorization", format!("Bearer {token}")).header("content-type", "application/json");
+    let request = request.body(Full::new(Bytes::from(body.to_string()))).expect("a request");
+    let deadline = tokio::time::Instant::now() + PATIENCE;
+    let sent = tokio::time::timeout_at(deadline, async {
+        let stream = TcpStream::connect(("server", PORT)).await.map_err(drop)?;
+        let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(drop)?;
+        tokio::task::spawn_local(connection);
+        sender.send_request(request).await.map_err(drop)
+    });
+    let Ok(Ok(response)) = sent.await else { return Err(Failure::Network) };
+    let status = response.status().as_u16();
+    let (mut body, mut bytes) = (response.into_body(), Vec::new());
+    loop {
+        match tokio::time::timeout_at(deadline, body.frame()).await {
+            Ok(Some(Ok(frame))) => bytes.extend_from_slice(frame.data_ref().map_or(&[], |data| &data[..])),
+            Ok(None) => return Ok((status, bytes, true)),
+            Ok(Some(Err(_))) | Err(_) => return Ok((status, bytes, false)),
+        }
+    }
+}
+
+/// A replica that holds nothing.
+pub fn empty(rng: &mut StdRng, tenant: TenantId, person: omniot_shared::ids::PersonId) -> Memory {
+    let client = ClientId(uuid::Builder::from_random_bytes(rng.random()).into_uuid());
+    Memory::new(client::Meta::new(client, tenant, person, omniot_shared::roles::Role::Admin))
+}
