@@ -42,8 +42,6 @@ pub enum Bug {
     ForgottenUnsaid,
     /// 10: rows out of sight stay until the next full pull.
     NothingNarrows,
-    /// 7: a replica that shows rows already takes how they were a while ago.
-    SegmentsForAll,
     /// 1: what comes with a poke is taken although something before it is missing.
     PokesFitAnywhere,
     /// 2: a number that has a receipt is answered with it, whichever copy of the client used it.

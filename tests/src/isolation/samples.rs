@@ -94,6 +94,8 @@ pub fn sample(operation: &str, at: &Estate) -> Option<Sample> {
         "pull_changes" => with("/v1/sync/pull", json!({"schema": 1, "client_id": client, "epoch": 0, "cursors": []})),
         "push_intents" => with("/v1/sync/push", push),
         "stream_pokes" => no_body("/v1/sync/stream"),
+        "await_poke" => no_body("/v1/sync/poke?after=0"),
+        "fetch_segment" => no_body("/v1/sync/segment/1-1"),
         // The platform's operators: a tenant's people are nobody there
         "create_operator_session" => with("/v1/operator/sessions", json!({"email": "x@example.org", "password": "wrong horse battery"})),
         "end_operator_session" => no_body("/v1/operator/sessions/current"),

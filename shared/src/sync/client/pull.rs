@@ -75,11 +75,8 @@ impl Pull {
         let meta = replica.meta()?;
         let (epoch, seq, scopes) = meta.position();
         let cursor = Cursor { scope: Scope::Tenant, seq: if epoch == 0 { Seq(0) } else { seq } };
-        // How it was a little while ago is good enough for whoever shows nothing yet.
-        let shows_nothing = meta.cursor == Seq(0);
-        #[cfg(test)]
-        let shows_nothing = shows_nothing || is(Bug::SegmentsForAll);
-        let accepts = if shows_nothing { vec![SEGMENT.to_owned()] } else { vec![] };
+        // How it was a little while ago is good enough for whoever has never shown anything.
+        let accepts = if meta.synced_at.is_none() { vec![SEGMENT.to_owned()] } else { vec![] };
         let request = PullRequest { schema: SCHEMA, client_id: meta.client_id, epoch, cursors: vec![cursor], scopes: scopes.clone(), accepts };
         Ok(Self { request, held: meta.sight, resumes: meta.staged, begin: None, deltas: Vec::new(), reached: cursor.seq })
     }
@@ -467,5 +464,41 @@ mod tests {
         let Ok(()) = narrow(&mut store, pull.sight().unwrap());
         assert_eq!(store.staged(0, 10).unwrap(), []);
         assert!(!store.meta().unwrap().exceeds(&sites(&[1])));
+    }
+
+    #[test]
+    fn only_who_never_showed_anything_is_content_with_how_it_was_a_while_ago() {
+        let id = Uuid::from_u128;
+        let accepted = |epoch, cursor, synced_at| {
+            let store = Memory::new(Meta { epoch, cursor: Seq(cursor), synced_at, ..Meta::new(ClientId(id(1)), TenantId(id(2)), PersonId(id(3)), Role::Viewer) });
+            let Ok(pull) = Pull::begin(&store);
+            pull.request().accepts.clone()
+        };
+        assert_eq!(accepted(0, 0, None), [SEGMENT]);
+        assert!(accepted(1, 9, Some(Millis(1))).is_empty());
+        // All is pulled anew, after a narrowing or since something did not fit: what is shown does not go back in time.
+        assert!(accepted(0, 9, Some(Millis(1))).is_empty() && accepted(0, 0, Some(Millis(1))).is_empty());
+    }
+
+    #[test]
+    fn a_poke_adds_to_what_is_here_and_replaces_nothing() {
+        let id = Uuid::from_u128;
+        let meta = |staged| Meta { epoch: 1, cursor: Seq(1), staged, ..Meta::new(ClientId(id(1)), TenantId(id(2)), PersonId(id(3)), Role::Viewer) };
+        let checkpoint = Checkpoint { scope: Scope::Tenant, seq: Seq(2), checksum: Checksum::default() };
+        let news = |from: i64, fresh, scopes| {
+            let begin = Begin { scope: Scope::Tenant, scopes, epoch: 1, from: Seq(from), to: Seq(2), fresh, server_time: Millis(0) };
+            vec![Frame::Begin(begin), Frame::Rows(vec![row(2)]), Frame::Checkpoint(checkpoint)]
+        };
+        let fits = |staged, frames| {
+            let Ok(taken) = Pull::of_poke(&Memory::new(meta(staged)), frames);
+            taken.is_some()
+        };
+        assert!(fits(None, news(1, false, Sight::All)));
+        assert!(!fits(None, news(0, false, Sight::All)), "it begins elsewhere");
+        assert!(!fits(None, news(0, true, Sight::All)), "it would replace everything");
+        assert!(!fits(None, news(1, false, sites(&[1]))), "of other rows");
+        let half = StagedMeta { epoch: 1, cursor: Seq(1), fresh: true, sight: Sight::All };
+        assert!(!fits(Some(half), news(1, false, Sight::All)), "a pull is half here");
+        assert!(!fits(None, vec![Frame::Rows(vec![row(2)])]));
     }
 }

@@ -142,7 +142,6 @@ fn each_seeded_bug_is_caught() {
         Bug::MovesUnsaid,
         Bug::NothingNarrows,
         Bug::ForgottenUnsaid,
-        Bug::SegmentsForAll,
         Bug::PokesFitAnywhere,
         Bug::CopyUnnoticed,
         Bug::EpochStays,

@@ -23,6 +23,9 @@ use crate::{
 /// How many rows a frame holds here: few, so that there are places to cut.
 const ROWS_PER_FRAME: usize = 2;
 
+/// A first pull that is kept is of use until so many changes came after it.
+const STALE: i64 = 12;
+
 /// So many sequences are told of for good.
 const LATELY: i64 = 4;
 
@@ -88,12 +91,6 @@ impl Server {
             unknown: None,
             kept: None,
         }
-    }
-
-    /// From now on first pulls of those who see everything are answered with how it is now.
-    pub fn keep(&mut self) {
-        let frames = self.frames(&Sight::All, Sight::All, Seq(0), false);
-        self.kept = Some((self.epoch, self.seq, frames));
     }
 
     /// What the last so many sequences brought, as it comes with a poke.
@@ -294,17 +291,24 @@ impl Server {
         self.word_about(id).map(|receipt| &receipt.outcome)
     }
 
-    pub fn pull(&self, request: &PullRequest) -> Vec<Frame> {
+    pub fn pull(&mut self, request: &PullRequest) -> Vec<Frame> {
         let cursor = request.cursors.first().map_or(Seq(0), |cursor| cursor.seq);
         let sight = if seeded::is(Bug::EverybodySeesAll) { Sight::All } else { self.sight_of(request.client_id) };
         let same = request.scopes == sight || seeded::is(Bug::SightNotCompared) && sight.includes(&request.scopes);
         let useful = request.epoch == self.epoch && cursor > Seq(0) && cursor <= self.seq && cursor >= self.min_retained && same;
         let from = if useful { cursor } else { Seq(0) };
         let scopes = if useful { request.scopes.clone() } else { sight.clone() };
-        match &self.kept {
-            Some((epoch, seq, frames)) if !useful && sight == Sight::All && !request.accepts.is_empty() && *epoch == self.epoch && *seq >= self.min_retained => frames.clone(),
-            _ => self.frames(&sight, scopes, from, useful),
+        if useful || sight != Sight::All || request.accepts.is_empty() {
+            return self.frames(&sight, scopes, from, useful);
         }
+        // As a segment: those who pull for the first time get what one of them got a while ago.
+        let suits = |(epoch, seq, _): &&(u64, Seq, Vec<Frame>)| *epoch == self.epoch && *seq >= self.min_retained && self.seq.0 - seq.0 < STALE;
+        if let Some((_, _, frames)) = self.kept.as_ref().filter(suits) {
+            return frames.clone();
+        }
+        let frames = self.frames(&sight, scopes, from, useful);
+        self.kept = Some((self.epoch, self.seq, frames.clone()));
+        frames
     }
 
     fn frames(&self, sight: &Sight, scopes: Sight, from: Seq, useful: bool) -> Vec<Frame> {

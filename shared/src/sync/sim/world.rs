@@ -58,8 +58,6 @@ pub enum Event {
     Show { tablet: u8, sites: Option<u8> },
     /// Departures of some time ago are forgotten.
     Compact,
-    /// The server keeps how it is now for those who pull for the first time.
-    Keep,
     /// That tablet is poked, with what the last so many sequences brought.
     Poke { tablet: u8, last: u8 },
     /// The server does not know this kind for now.
@@ -109,8 +107,7 @@ pub fn event() -> impl Strategy<Value = Event> {
         1 => (tablet.clone(), any::<bool>()).prop_map(|(tablet, demoted)| Event::ChangeRole { tablet, demoted }),
         6 => (tablet.clone(), proptest::option::of(any::<u8>())).prop_map(|(tablet, sites)| Event::Show { tablet, sites }),
         2 => Just(Event::Compact),
-        2 => Just(Event::Keep),
-        6 => (tablet.clone(), 1u8..4).prop_map(|(tablet, last)| Event::Poke { tablet, last }),
+        2 => (tablet.clone(), 1u8..4).prop_map(|(tablet, last)| Event::Poke { tablet, last }),
         1 => proptest::option::of(0u8..10).prop_map(Event::Forget),
         8 => tablet.clone().prop_map(Event::Push),
         8 => tablet.clone().prop_map(Event::Pull),
@@ -286,7 +283,6 @@ impl World {
                 self.server.show(self.tablets[self.tablet(tablet)].person, sight);
             }
             Event::Compact => self.server.compact(),
-            Event::Keep => self.server.keep(),
             Event::Poke { tablet, last } => {
                 let tablet = self.tablet(tablet);
                 if self.server.sight_of(self.tablets[tablet].meta().client_id) == Sight::All {

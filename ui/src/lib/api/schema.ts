@@ -840,6 +840,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/sync/poke": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * One poke at a time, where something on the way keeps streams back: answered once the tenant's sequence is above
+         *     `after`, or after 25 seconds with where it stands.
+         */
+        get: operations["await_poke"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/sync/pull": {
         parameters: {
             query?: never;
@@ -874,6 +894,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/sync/segment/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A first pull as it went to somebody else; a pull names it. Ranges and `If-None-Match` are understood. */
+        get: operations["fetch_segment"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/sync/stream": {
         parameters: {
             query?: never;
@@ -881,7 +918,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Server-sent events: `changed` with the tenant's sequence, `closed` with a code when access ends. */
+        /** Server-sent events: `changed` with the tenant's sequence and, where it is little, what changed; `closed` with a code when access ends. */
         get: operations["stream_pokes"];
         put?: never;
         post?: never;
@@ -1104,6 +1141,29 @@ export interface components {
         BTreeMap: {
             [key: string]: string;
         };
+        /** @description The start of the stream. */
+        Begin: {
+            /**
+             * Format: int64
+             * @description The server's epoch.
+             */
+            epoch: number;
+            /**
+             * @description The client's cursor was of no use (first pull, other epoch, too old, of other scopes): `from` is 0,
+             *     and what the client held or staged is replaced, not added to.
+             */
+            fresh: boolean;
+            /** @description Sent are the changes after this … */
+            from: components["schemas"]["Seq"];
+            /** @description Always `tenant`. */
+            scope: components["schemas"]["SyncScope"];
+            /** @description What this person may hold, and what is sent. Other than what the client said it holds: `fresh`. */
+            scopes?: components["schemas"]["SyncScope"][];
+            /** @description The server's clock. */
+            server_time: components["schemas"]["Millis"];
+            /** @description … up to the snapshot. */
+            to: components["schemas"]["Seq"];
+        };
         /** @description Something to sign. */
         Challenge: {
             /** @description Base64; opaque; good for five minutes. */
@@ -1167,6 +1227,15 @@ export interface components {
             body: components["schemas"]["Attempt"];
             /** @enum {string} */
             kind: "attempt.record";
+        };
+        /** @description The end of the stream: what the replica must now hold. */
+        Checkpoint: {
+            /** @description Over all rows of the scopes at `seq`. */
+            checksum: components["schemas"]["Checksum"];
+            /** @description Always `tenant`. */
+            scope: components["schemas"]["SyncScope"];
+            /** @description The new cursor. */
+            seq: components["schemas"]["Seq"];
         };
         /** @description Count and digest of the rows of one scope. */
         Checksum: {
@@ -1268,6 +1337,11 @@ export interface components {
         };
         /** @description Where a page begins: after the item with this key. */
         Cursor: string;
+        /**
+         * @description Why a row left a scope.
+         * @enum {string}
+         */
+        Departure: "deleted" | "left_scope";
         /** @description One device of one tenant. */
         Device: {
             /** @description When the row was created. */
@@ -1404,6 +1478,55 @@ export interface components {
             detail: string;
             /** @description The field of the request that is meant. */
             field?: string | null;
+        };
+        /**
+         * @description One frame of a pull. Rows and departures come in ascending order of sequence, so that any
+         *     prefix is a place to resume from; nothing is published before the `checkpoint`.
+         */
+        Frame: {
+            /** @description The stream begins. */
+            begin: components["schemas"]["Begin"];
+        } | {
+            /** @description Rows whose last change lies in (from, to]. */
+            rows: components["schemas"]["SyncedRow"][];
+        } | {
+            /** @description Rows that are no longer in one of the scopes. */
+            gone: components["schemas"]["Gone"][];
+        } | {
+            /** @description All has been sent: publish. */
+            checkpoint: components["schemas"]["Checkpoint"];
+        } | {
+            /**
+             * @description Everything is there already, of a little while ago: fetch and publish that, then pull from there.
+             *     Nothing comes after this.
+             */
+            segment: components["schemas"]["SyncSegment"];
+        } | {
+            /** @description Nothing to say for a while. */
+            keepalive: {
+                /**
+                 * Format: int64
+                 * @description Milliseconds until the session ends.
+                 */
+                token_expires_in: number;
+            };
+        };
+        /**
+         * @description A row that left a scope. One that lives on in another scope which the reader holds comes again later in
+         *     the same stream.
+         */
+        Gone: {
+            /**
+             * Format: uuid
+             * @description Which row.
+             */
+            id: string;
+            /** @description When. */
+            seq: components["schemas"]["Seq"];
+            /** @description From which table. */
+            table: components["schemas"]["Table"];
+            /** @description Why. */
+            why: components["schemas"]["Departure"];
         };
         /** @description Whom a grant was given to. */
         GrantHolder: {
@@ -2126,8 +2249,20 @@ export interface components {
             /** @description `null`: everywhere. At most 2,000. */
             sites: components["schemas"]["SiteId"][] | null;
         };
+        /** @description `GET /v1/sync/stream`: the data of each server-sent event `changed`. Heartbeats are comments. */
+        Poke: {
+            /**
+             * @description Where it is little and goes on from what was poked last: what a pull would bring, from `begin` to
+             *     `checkpoint`. Whoever stands elsewhere pulls.
+             */
+            frames?: components["schemas"]["Frame"][];
+            /** @description The tenant's sequence: pull when it is above your cursor. */
+            seq: components["schemas"]["Seq"];
+        };
         /** @description `POST /v1/sync/pull`: what has changed since. The answer is a stream of [`Frame`]s. */
         PullRequest: {
+            /** @description What it understands beyond the protocol's floor: [`SEGMENT`]. */
+            accepts?: string[];
             /** @description The replica. */
             client_id: components["schemas"]["ClientId"];
             /** @description How far the client has come. */
@@ -2259,6 +2394,20 @@ export interface components {
             /** @description Most powerful first. */
             items: components["schemas"]["RoleRow"][];
         };
+        /** @description One row of any synced table, tagged with its table on the wire: `{"site": {…}}`. */
+        Row: {
+            /** @description [`Site`]. */
+            site: components["schemas"]["Site"];
+        } | {
+            /** @description [`DeviceModel`]. */
+            model: components["schemas"]["DeviceModel"];
+        } | {
+            /** @description [`Device`]. */
+            device: components["schemas"]["Device"];
+        } | {
+            /** @description [`Attempt`]. */
+            attempt: components["schemas"]["Attempt"];
+        };
         /**
          * @description The weakest protection of the radio session that a model accepts; the air may only raise it.
          * @enum {string}
@@ -2359,6 +2508,38 @@ export interface components {
             /** @description One site, its devices and the attempts there. */
             site: components["schemas"]["SiteId"];
         };
+        /**
+         * @description A first pull as it went to somebody else: `GET /v1/sync/segment/{id}` has the same frames, from `begin` to
+         *     `checkpoint`, byte for byte the same each time.
+         */
+        SyncSegment: {
+            /**
+             * Format: int64
+             * @description How long it is.
+             */
+            bytes: number;
+            /** @description Its name. */
+            id: string;
+            /**
+             * Format: int64
+             * @description How many rows it brings.
+             */
+            rows: number;
+            /** @description The sequence of its checkpoint. */
+            seq: components["schemas"]["Seq"];
+        };
+        /** @description A row as the server committed it. */
+        SyncedRow: {
+            /** @description The row. */
+            row: components["schemas"]["Row"];
+            /** @description The sequence of its last change; 0 for a row that only this client knows. */
+            seq: components["schemas"]["Seq"];
+        };
+        /**
+         * @description A table that is synced.
+         * @enum {string}
+         */
+        Table: "site" | "model" | "device" | "attempt";
         /** @description One hour of a device. */
         TelemetryChunk: {
             /**
@@ -5774,6 +5955,53 @@ export interface operations {
             };
         };
     };
+    await_poke: {
+        parameters: {
+            query: {
+                /** @description The sequence that is known. */
+                after: components["schemas"]["Seq"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Poke"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description not_ready, timeout */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
     pull_changes: {
         parameters: {
             query?: never;
@@ -5887,6 +6115,85 @@ export interface operations {
                 };
             };
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description not_ready, timeout */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    fetch_segment: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/vnd.omniot.sync": number[];
+                };
+            };
+            /** @description As `Range` says */
+            206: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/vnd.omniot.sync": number[];
+                };
+            };
+            /** @description As `If-None-Match` says */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description there is a newer one, or none: pull */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            416: {
                 headers: {
                     [name: string]: unknown;
                 };
