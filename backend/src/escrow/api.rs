@@ -18,7 +18,7 @@ use crate::{
 
 /// Ask how the person of a replica stands, and hand over work of one who was removed. The replica's own key, shown in `hello`, is the proof.
 #[utoipa::path(post, path = "/v1/sync/escrow", operation_id = "hand_over_work", tag = "sync", request_body = FarewellRequest,
-    responses((status = 200, body = FarewellResponse), (status = 401, description = "whatever does not fit", body = ErrorBody), (status = 403, description = "tenant_suspended, to whoever proved themselves", body = ErrorBody),
+    responses((status = 200, body = FarewellResponse), (status = 403, description = "bad_signature, whatever it is that does not fit; tenant_suspended, to whoever proved themselves", body = ErrorBody),
               (status = 413, body = ErrorBody), (status = 422, body = ErrorBody), (status = 429, body = ErrorBody)))]
 pub async fn hand_over_work(visitor: Visitor, body: Bytes) -> Result<axum::Json<FarewellResponse>, ApiError> {
     let knock = visitor.knock(&throttle::FAREWELLS, "farewell")?;
@@ -44,7 +44,7 @@ pub async fn hand_over_work(visitor: Visitor, body: Bytes) -> Result<axum::Json<
 
 /// A tenant that is not there looks like one that does not know the replica.
 async fn open(visitor: &Visitor, request: &FarewellRequest, write: bool) -> Result<Scope, ApiError> {
-    visitor.open(request.tenant, "escrow", write).await?.ok_or_else(ApiError::not_signed_in)
+    visitor.open(request.tenant, "escrow", write).await?.ok_or_else(farewell::unproven)
 }
 
 /// Which changes.

@@ -58,6 +58,7 @@ pub struct EscrowTarget {
 
 /// What accepting came to.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
+#[schema(as = EscrowAccepted)]
 pub struct Accepted {
     /// Why not; `null` when it was carried out.
     pub refusal: Option<Refusal>,

@@ -1,5 +1,6 @@
 //! An app without a session: how its person stands, and what it hands over.
 
+use axum::http::StatusCode;
 use omniot_shared::{
     ids::IntentId,
     sync::{
@@ -36,16 +37,21 @@ struct Kind {
     _kind: String,
 }
 
+/// What whoever proved nothing is told, whatever it is that does not fit.
+pub fn unproven() -> ApiError {
+    ApiError::new(StatusCode::FORBIDDEN, "bad_signature", "Nothing that is known here signed this.")
+}
+
 /// Who proved themselves: `None` for a member.
 pub type Proven = Option<Leaver>;
 
 /// Whose replica asks. Whatever does not fit is the same to whoever asks.
 ///
 /// # Errors
-/// `not_signed_in`; `tenant_suspended`, to whoever proved themselves; whatever the store says.
+/// `bad_signature`; `tenant_suspended`, to whoever proved themselves; whatever the store says.
 pub async fn prove(scope: &mut Scope, request: &FarewellRequest) -> Result<Proven, ApiError> {
     let key = store::replica_key(scope, request.client_id, request.person_id).await?;
-    key.filter(|key| request.is_signed_by(*key)).ok_or_else(ApiError::not_signed_in)?;
+    key.filter(|key| request.is_signed_by(*key)).ok_or_else(unproven)?;
     let (_, status) = standing(scope).await?;
     if status != Status::Active {
         return Err(ApiError::tenant_suspended());
@@ -53,7 +59,7 @@ pub async fn prove(scope: &mut Scope, request: &FarewellRequest) -> Result<Prove
     match store::leaver(scope, request.person_id).await? {
         Some(leaver) => Ok(Some(leaver)),
         None if store::is_member(scope, request.person_id).await? => Ok(None),
-        None => Err(ApiError::not_signed_in()),
+        None => Err(unproven()),
     }
 }
 

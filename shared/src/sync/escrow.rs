@@ -6,7 +6,7 @@
 //! encapsulated key (32 bytes) and the ciphertext. The request is signed with the Ed25519 key that the replica
 //! showed in `hello` while its person was a member.
 //! Deliberately not here: who may hand over what until when (`backend/src/escrow`), and when an app does
-//! (`src-tauri/src/farewell`).
+//! (`src-tauri/src/sync/farewell.rs`).
 
 use ed25519_dalek::{Signature, Signer as _, SigningKey, VerifyingKey};
 use hpke::{
@@ -24,8 +24,8 @@ use crate::{
 
 /// Most boxes in one request.
 pub const MAX_BOXES: usize = 500;
-/// Most bytes of one request's body.
-pub const MAX_BYTES: usize = 256 * 1024;
+/// Most bytes of one request's body: a change that fits into a push fits, sealed and in base64, in here.
+pub const MAX_BYTES: usize = 384 * 1024;
 /// So long after the removal work is taken.
 pub const ACCEPTED_MS: i64 = 30 * 24 * 3_600_000;
 

@@ -27,6 +27,7 @@ use crate::{
 
 mod attention;
 mod driver;
+pub mod farewell;
 mod frames;
 mod pack;
 mod pokes;

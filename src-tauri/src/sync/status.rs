@@ -27,6 +27,8 @@ pub enum State {
     NeedsSignIn,
     /// The tenant is suspended.
     Suspended,
+    /// The person is no member of the tenant any more; nothing of it is left here but what is sealed for it.
+    Ended,
     /// It cannot go on by itself; the ailment says why. Local work may go on.
     Stopped,
 }

@@ -2,7 +2,7 @@ import { createQuery } from '@tanstack/svelte-query';
 import { door } from '$lib/api';
 import { host } from '$lib/host';
 
-export type SyncState = 'synced' | 'syncing' | 'offline' | 'needs_sign_in' | 'locked' | 'suspended' | 'stopped';
+export type SyncState = 'synced' | 'syncing' | 'offline' | 'needs_sign_in' | 'locked' | 'suspended' | 'ended' | 'stopped';
 
 /** What the app's core says about its replica (`GET /app/sync`). */
 export interface Sync {

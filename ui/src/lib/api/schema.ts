@@ -219,6 +219,57 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/escrow": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List the work that waits for a decision, in the order of arrival */
+        get: operations["list_escrow"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/escrow/{id}/accept": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Carry a change out in its author's name. Twice is fine; what the rules refuse stays. */
+        post: operations["accept_escrowed"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/escrow/{id}/reject": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Let a change go. Twice is fine. */
+        post: operations["reject_escrowed"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/grants": {
         parameters: {
             query?: never;
@@ -789,6 +840,23 @@ export interface paths {
         patch: operations["update_site"];
         trace?: never;
     };
+    "/v1/sync/escrow": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Ask how the person of a replica stands, and hand over work of one who was removed. The replica's own key, shown in `hello`, is the proof. */
+        post: operations["hand_over_work"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/sync/hello": {
         parameters: {
             query?: never;
@@ -800,6 +868,26 @@ export interface paths {
         put?: never;
         /** Say who is there: versions, clocks, and how far the server has come. */
         post: operations["greet_sync"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/sync/poke": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * One poke at a time, where something on the way keeps streams back: answered once the tenant's sequence is above
+         *     `after`, or after 25 seconds with where it stands.
+         */
+        get: operations["await_poke"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -840,6 +928,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/sync/segment/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A first pull as it went to somebody else; a pull names it. Ranges and `If-None-Match` are understood. */
+        get: operations["fetch_segment"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/sync/stream": {
         parameters: {
             query?: never;
@@ -847,7 +952,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Server-sent events: `changed` with the tenant's sequence, `closed` with a code when access ends. */
+        /** Server-sent events: `changed` with the tenant's sequence and, where it is little, what changed; `closed` with a code when access ends. */
         get: operations["stream_pokes"];
         put?: never;
         post?: never;
@@ -1070,6 +1175,29 @@ export interface components {
         BTreeMap: {
             [key: string]: string;
         };
+        /** @description The start of the stream. */
+        Begin: {
+            /**
+             * Format: int64
+             * @description The server's epoch.
+             */
+            epoch: number;
+            /**
+             * @description The client's cursor was of no use (first pull, other epoch, too old, of other scopes): `from` is 0,
+             *     and what the client held or staged is replaced, not added to.
+             */
+            fresh: boolean;
+            /** @description Sent are the changes after this … */
+            from: components["schemas"]["Seq"];
+            /** @description Always `tenant`. */
+            scope: components["schemas"]["SyncScope"];
+            /** @description What this person may hold, and what is sent. Other than what the client said it holds: `fresh`. */
+            scopes?: components["schemas"]["SyncScope"][];
+            /** @description The server's clock. */
+            server_time: components["schemas"]["Millis"];
+            /** @description … up to the snapshot. */
+            to: components["schemas"]["Seq"];
+        };
         /** @description Something to sign. */
         Challenge: {
             /** @description Base64; opaque; good for five minutes. */
@@ -1133,6 +1261,15 @@ export interface components {
             body: components["schemas"]["Attempt"];
             /** @enum {string} */
             kind: "attempt.record";
+        };
+        /** @description The end of the stream: what the replica must now hold. */
+        Checkpoint: {
+            /** @description Over all rows of the scopes at `seq`. */
+            checksum: components["schemas"]["Checksum"];
+            /** @description Always `tenant`. */
+            scope: components["schemas"]["SyncScope"];
+            /** @description The new cursor. */
+            seq: components["schemas"]["Seq"];
         };
         /** @description Count and digest of the rows of one scope. */
         Checksum: {
@@ -1234,6 +1371,11 @@ export interface components {
         };
         /** @description Where a page begins: after the item with this key. */
         Cursor: string;
+        /**
+         * @description Why a row left a scope.
+         * @enum {string}
+         */
+        Departure: "deleted" | "left_scope";
         /** @description One device of one tenant. */
         Device: {
             /** @description When the row was created. */
@@ -1371,6 +1513,120 @@ export interface components {
             /** @description The field of the request that is meant. */
             field?: string | null;
         };
+        /** @description Who made it, as they were known then. */
+        EscrowAuthor: {
+            id: components["schemas"]["PersonId"];
+            name: string;
+            role: components["schemas"]["Role"];
+        };
+        /** @description 32 bytes of a key's public half, base64url on the wire. */
+        EscrowPublicKey: string;
+        /**
+         * @description Why a change is here.
+         * @enum {string}
+         */
+        EscrowReason: "left" | "no_longer_permitted";
+        /** @description What a change is about. */
+        EscrowTarget: {
+            id?: string | null;
+            /** @description `site`, `model`, `device` or `attempt`; `null` for a change that this server cannot read yet. */
+            kind?: string | null;
+            name?: string | null;
+        };
+        /** @description A change that waits for a decision. */
+        Escrowed: {
+            author: components["schemas"]["EscrowAuthor"];
+            /** @description The record of an attempt: whoever rejects it loses the evidence of what was done. */
+            evidence: boolean;
+            id: components["schemas"]["IntentId"];
+            /** @description As in the audit log. */
+            kind: string;
+            /** @description When it was made, as well as that is known. */
+            made_at: components["schemas"]["Millis"];
+            /** @description What it would write. */
+            mine?: unknown;
+            received_at: components["schemas"]["Millis"];
+            target: components["schemas"]["EscrowTarget"];
+            /** @description What stands there now. */
+            theirs?: unknown;
+            why: components["schemas"]["EscrowReason"];
+        };
+        /** @description `POST /v1/sync/escrow`: what a replica without a session asks and hands over. */
+        FarewellRequest: {
+            /** @description The client's clock: the times of the changes are corrected by it. */
+            at: components["schemas"]["Millis"];
+            /** @description The replica. */
+            client_id: components["schemas"]["ClientId"];
+            /** @description Who worked with the replica. */
+            person_id: components["schemas"]["PersonId"];
+            /** @description At most [`MAX_BOXES`]; none only asks for the standing. */
+            sealed: components["schemas"]["SealedIntent"][];
+            /** @description Ed25519, by the replica's key, over all of this. */
+            signature: string;
+            /** @description Whose. */
+            tenant: components["schemas"]["TenantId"];
+        };
+        /** @description The answer. */
+        FarewellResponse: {
+            accepted_until?: components["schemas"]["Millis"] | null;
+            /** @description Boxes that will never be: too late, too many, not to be opened, or no change. */
+            refused: components["schemas"]["IntentId"][];
+            /** @description The server's clock. */
+            server_time: components["schemas"]["Millis"];
+            /** @description How their person stands. */
+            standing: components["schemas"]["Standing"];
+            /** @description Boxes that are in the administrators' hands, now or since before; or whose change the server had carried out. */
+            taken: components["schemas"]["IntentId"][];
+        };
+        /**
+         * @description One frame of a pull. Rows and departures come in ascending order of sequence, so that any
+         *     prefix is a place to resume from; nothing is published before the `checkpoint`.
+         */
+        Frame: {
+            /** @description The stream begins. */
+            begin: components["schemas"]["Begin"];
+        } | {
+            /** @description Rows whose last change lies in (from, to]. */
+            rows: components["schemas"]["SyncedRow"][];
+        } | {
+            /** @description Rows that are no longer in one of the scopes. */
+            gone: components["schemas"]["Gone"][];
+        } | {
+            /** @description All has been sent: publish. */
+            checkpoint: components["schemas"]["Checkpoint"];
+        } | {
+            /**
+             * @description Everything is there already, of a little while ago: fetch and publish that, then pull from there.
+             *     Nothing comes after this.
+             */
+            segment: components["schemas"]["SyncSegment"];
+        } | {
+            /** @description Nothing to say for a while. */
+            keepalive: {
+                /**
+                 * Format: int64
+                 * @description Milliseconds until the session ends.
+                 */
+                token_expires_in: number;
+            };
+        };
+        /**
+         * @description A row that left a scope. One that lives on in another scope which the reader holds comes again later in
+         *     the same stream.
+         */
+        Gone: {
+            /**
+             * Format: uuid
+             * @description Which row.
+             */
+            id: string;
+            /** @description When. */
+            seq: components["schemas"]["Seq"];
+            /** @description From which table. */
+            table: components["schemas"]["Table"];
+            /** @description Why. */
+            why: components["schemas"]["Departure"];
+        };
         /** @description Whom a grant was given to. */
         GrantHolder: {
             id: components["schemas"]["PersonId"];
@@ -1422,6 +1678,7 @@ export interface components {
             app_version: string;
             /** @description The replica. */
             client_id: components["schemas"]["ClientId"];
+            device_key?: components["schemas"]["EscrowPublicKey"] | null;
             /** @description The client's clock. */
             now: components["schemas"]["Millis"];
             /**
@@ -1444,6 +1701,7 @@ export interface components {
              * @description Changes when the server was restored from a backup: then pull anew and replay.
              */
             epoch: number;
+            escrow_key?: components["schemas"]["EscrowPublicKey"] | null;
             /**
              * Format: int64
              * @description The last number this client has a receipt for; 0 when it is new here.
@@ -1900,6 +2158,29 @@ export interface components {
             next?: string | null;
         };
         /** @description One page of a list. */
+        Page_Escrowed: {
+            /** @description In the list's order. */
+            items: {
+                author: components["schemas"]["EscrowAuthor"];
+                /** @description The record of an attempt: whoever rejects it loses the evidence of what was done. */
+                evidence: boolean;
+                id: components["schemas"]["IntentId"];
+                /** @description As in the audit log. */
+                kind: string;
+                /** @description When it was made, as well as that is known. */
+                made_at: components["schemas"]["Millis"];
+                /** @description What it would write. */
+                mine?: unknown;
+                received_at: components["schemas"]["Millis"];
+                target: components["schemas"]["EscrowTarget"];
+                /** @description What stands there now. */
+                theirs?: unknown;
+                why: components["schemas"]["EscrowReason"];
+            }[];
+            /** @description Pass it as `cursor` for what follows; `null` at the end. */
+            next?: string | null;
+        };
+        /** @description One page of a list. */
         Page_GrantItem: {
             /** @description In the list's order. */
             items: {
@@ -2085,8 +2366,20 @@ export interface components {
             /** @description `null`: everywhere. At most 2,000. */
             sites: components["schemas"]["SiteId"][] | null;
         };
+        /** @description `GET /v1/sync/stream`: the data of each server-sent event `changed`. Heartbeats are comments. */
+        Poke: {
+            /**
+             * @description Where it is little and goes on from what was poked last: what a pull would bring, from `begin` to
+             *     `checkpoint`. Whoever stands elsewhere pulls.
+             */
+            frames?: components["schemas"]["Frame"][];
+            /** @description The tenant's sequence: pull when it is above your cursor. */
+            seq: components["schemas"]["Seq"];
+        };
         /** @description `POST /v1/sync/pull`: what has changed since. The answer is a stream of [`Frame`]s. */
         PullRequest: {
+            /** @description What it understands beyond the protocol's floor: [`SEGMENT`]. */
+            accepts?: string[];
             /** @description The replica. */
             client_id: components["schemas"]["ClientId"];
             /** @description How far the client has come. */
@@ -2218,6 +2511,27 @@ export interface components {
             /** @description Most powerful first. */
             items: components["schemas"]["RoleRow"][];
         };
+        /** @description One row of any synced table, tagged with its table on the wire: `{"site": {…}}`. */
+        Row: {
+            /** @description [`Site`]. */
+            site: components["schemas"]["Site"];
+        } | {
+            /** @description [`DeviceModel`]. */
+            model: components["schemas"]["DeviceModel"];
+        } | {
+            /** @description [`Device`]. */
+            device: components["schemas"]["Device"];
+        } | {
+            /** @description [`Attempt`]. */
+            attempt: components["schemas"]["Attempt"];
+        };
+        /** @description One change, sealed. */
+        SealedIntent: {
+            /** @description The box. */
+            box: string;
+            /** @description Which. */
+            intent_id: components["schemas"]["IntentId"];
+        };
         /**
          * @description The weakest protection of the radio session that a model accepts; the air may only raise it.
          * @enum {string}
@@ -2292,6 +2606,11 @@ export interface components {
             patch: components["schemas"]["SitePatch"];
         };
         /**
+         * @description What a replica's person is to the tenant.
+         * @enum {string}
+         */
+        Standing: "member" | "ended";
+        /**
          * @description Whether a tenant is served.
          * @enum {string}
          */
@@ -2318,6 +2637,38 @@ export interface components {
             /** @description One site, its devices and the attempts there. */
             site: components["schemas"]["SiteId"];
         };
+        /**
+         * @description A first pull as it went to somebody else: `GET /v1/sync/segment/{id}` has the same frames, from `begin` to
+         *     `checkpoint`, byte for byte the same each time.
+         */
+        SyncSegment: {
+            /**
+             * Format: int64
+             * @description How long it is.
+             */
+            bytes: number;
+            /** @description Its name. */
+            id: string;
+            /**
+             * Format: int64
+             * @description How many rows it brings.
+             */
+            rows: number;
+            /** @description The sequence of its checkpoint. */
+            seq: components["schemas"]["Seq"];
+        };
+        /** @description A row as the server committed it. */
+        SyncedRow: {
+            /** @description The row. */
+            row: components["schemas"]["Row"];
+            /** @description The sequence of its last change; 0 for a row that only this client knows. */
+            seq: components["schemas"]["Seq"];
+        };
+        /**
+         * @description A table that is synced.
+         * @enum {string}
+         */
+        Table: "site" | "model" | "device" | "attempt";
         /** @description One hour of a device. */
         TelemetryChunk: {
             /**
@@ -3301,6 +3652,183 @@ export interface operations {
                 };
             };
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description not_ready, timeout */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    list_escrow: {
+        parameters: {
+            query?: {
+                limit?: components["schemas"]["Limit"];
+                cursor?: components["schemas"]["Cursor"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_Escrowed"];
+                };
+            };
+            /** @description not_signed_in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description not_allowed, tenant_suspended, csrf */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description not_ready, timeout */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    accept_escrowed: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["schemas"]["IntentId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Accepted"];
+                };
+            };
+            /** @description not_signed_in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description not_allowed, tenant_suspended, csrf */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description it was rejected */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description not_ready, timeout */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    reject_escrowed: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["schemas"]["IntentId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description not_signed_in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description not_allowed, tenant_suspended, csrf */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description it was accepted */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -5559,6 +6087,80 @@ export interface operations {
             };
         };
     };
+    hand_over_work: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["FarewellRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FarewellResponse"];
+                };
+            };
+            /** @description whatever does not fit */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description tenant_suspended, to whoever proved themselves */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description not_ready, timeout */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
     greet_sync: {
         parameters: {
             query?: never;
@@ -5578,6 +6180,53 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["HelloResponse"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description not_ready, timeout */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    await_poke: {
+        parameters: {
+            query: {
+                /** @description The sequence that is known. */
+                after: components["schemas"]["Seq"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Poke"];
                 };
             };
             401: {
@@ -5711,6 +6360,85 @@ export interface operations {
                 };
             };
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description not_ready, timeout */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    fetch_segment: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/vnd.omniot.sync": number[];
+                };
+            };
+            /** @description As `Range` says */
+            206: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/vnd.omniot.sync": number[];
+                };
+            };
+            /** @description As `If-None-Match` says */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description there is a newer one, or none: pull */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            416: {
                 headers: {
                     [name: string]: unknown;
                 };
