@@ -62,7 +62,7 @@ async fn who_was_removed_holds_nothing_and_their_work_is_with_the_administrators
         let accepted = admin.post(&format!("/v1/escrow/{}/accept", item["id"].as_str().unwrap()), json!({})).await.succeeded();
         assert_eq!(accepted["refusal"], Value::Null, "{item}");
     }
-    assert_eq!(admin.all(&format!("/v1/sites?q={CANARY}")).await.len(), 1);
+    assert_eq!(admin.all(&format!("/v1/sites?q={CANARY}")).await.len(), 2, "the address of the one, the name of the other");
 
     // The card stays, also when the app is opened again, until the person removes it.
     let person = person.reopens().await;
@@ -106,3 +106,28 @@ async fn an_app_that_is_closed_between_sealing_and_handing_over_goes_on_days_lat
 }
 
 on_both_engines!(an_app_that_is_closed_between_sealing_and_handing_over_goes_on_days_later);
+
+async fn a_session_that_merely_ended_ends_nothing_else(world: World) {
+    let data = folder(&world, "app");
+    let tenant = world.tenant("northlift");
+    let (admin, olaf) = (tenant.admin().await, tenant.person("operator").await);
+    let me = olaf.get("/v1/me").await.succeeded()["person"]["id"].as_str().unwrap().to_owned();
+    let person = Person::signed_in(&data, &world.network.origin(), tenant, "operator").await;
+    let sites = person.items("/v1/sites?limit=200").await.len();
+    assert_eq!(admin.delete(&format!("/v1/people/{me}/sessions")).await.status, 204);
+    succeeded(person.ask("POST", "/v1/sites", json!({"name": "Made meanwhile", "time_zone": "UTC"})).await);
+    person.until("the session has ended", |sync| sync["state"] == "needs_sign_in").await;
+    // Asked how they stand, at once and again.
+    for _ in 0..3 {
+        person.sync_now().await;
+        tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+    }
+    assert_eq!(person.items("/v1/sites?limit=200").await.len(), sites + 1);
+    assert_eq!(card(&person).await["farewell"], Value::Null);
+    person.sign_in(tenant, "operator").await;
+    person.synced().await;
+    assert_eq!(admin.all("/v1/sites?q=Made%20meanwhile").await.len(), 1);
+    person.close().await;
+}
+
+on_both_engines!(a_session_that_merely_ended_ends_nothing_else);

@@ -118,14 +118,9 @@ impl Account {
         self.ended.load(Ordering::Relaxed)
     }
 
-    /// Its person is no member any more: nothing is left here.
+    /// Its person is no member any more: what is here goes.
     pub fn has_come_to_an_end(&self) {
         self.ended.store(true, Ordering::Relaxed);
-        self.status.change(|status| {
-            status.state = State::Ended;
-            status.error = None;
-            status.synced_at = None;
-        });
     }
 
     /// Its person is a member again, and signed in.

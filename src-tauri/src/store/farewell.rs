@@ -210,3 +210,68 @@ pub fn waiting(db: &Connection) -> Result<i64, StoreError> {
     let there: i64 = db.query_row("select count(*) from sqlite_master where name = 'farewell'", [], |row| row.get(0))?;
     if there == 0 { Ok(0) } else { Ok(db.query_row("select count(*) from farewell", [], |row| row.get(0))?) }
 }
+
+#[cfg(test)]
+mod tests {
+    use omniot_shared::{
+        ids::{PersonId, SiteId, TenantId},
+        roles::Role,
+        sync::{Change, Intent, client, escrow::Secret, intent::NewSite},
+        time::Millis,
+    };
+
+    use super::*;
+    use crate::store::{Store, commissions};
+
+    fn id<T: From<Uuid>>(n: u128) -> T {
+        Uuid::from_u128(n).into()
+    }
+
+    /// A replica with a change that waits and a commission that began.
+    fn replica(folder: &std::path::Path) -> Store {
+        let store = Store::open(folder).unwrap();
+        let meta = Meta::new(id(1), id::<TenantId>(2), id::<PersonId>(3), Role::Admin);
+        store.edit(|db| replica::begin(db, &meta)).unwrap();
+        let site = NewSite { id: id::<SiteId>(4), name: "Depot".into(), address: None, time_zone: "UTC".into(), note: None };
+        store.edit(|db| Ok(client::record(&mut Open(db), id(5), Millis(1), Change::SiteCreate(site.clone()))?.unwrap())).unwrap();
+        store.edit(|db| commissions::save(db, id(6), "{}")).unwrap();
+        store
+    }
+
+    #[test]
+    fn without_a_key_of_the_tenant_nothing_is_destroyed() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = replica(folder.path());
+        let shown = store.edit(|db| make(db, id(1))).unwrap();
+        assert_eq!(store.note(|db| begin(db)).unwrap(), None, "shown, but never heard of");
+        assert_eq!(store.read(|db| Open(db).outbox()).unwrap().len(), 1);
+        assert_eq!(store.read(|db| known(db, id(1))).unwrap().unwrap().public().unwrap(), shown.public().unwrap(), "the same is shown again");
+        assert!(store.read(|db| known(db, id(9))).unwrap().is_none(), "another name has another key");
+    }
+
+    #[test]
+    fn what_waits_is_sealed_everything_else_goes_and_a_crash_before_the_commit_changes_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = replica(folder.path());
+        let tenant = Secret::new([7; 32]);
+        let shown = store.edit(|db| make(db, id(1))).unwrap();
+        store.note(|db| heard(db, &shown, tenant.public().unwrap())).unwrap();
+        let died: Result<(), StoreError> = store.note(|db| {
+            begin(db)?;
+            Err(StoreError::Closing)
+        });
+        assert!(died.is_err());
+        assert_eq!(store.read(|db| Ok((stands(db)?, Open(db).outbox()?.len(), commissions::all(db)?.len()))).unwrap(), (None, 1, 1));
+
+        let begun = store.note(|db| begin(db)).unwrap();
+        assert_eq!(begun, Some(Farewell { handed: 0, lost: 0, waiting: 1 }));
+        drop(store);
+        let store = Store::open(folder.path()).unwrap();
+        assert_eq!(store.read(|db| Ok((Open(db).outbox()?.len(), commissions::all(db)?.len(), rows::get(db, id::<SiteId>(4).into())?))).unwrap(), (0, 0, None));
+        let boxes = store.read(|db| boxes(db, 10, 100_000)).unwrap();
+        let plain = tenant.open(id(2), id(1), &boxes[0]).unwrap();
+        assert_eq!(serde_json::from_slice::<Intent>(&plain).unwrap().id, id(5));
+        store.note(|db| settled(db, &[id(5), id(77)], &[])).unwrap();
+        assert_eq!(store.read(|db| stands(db)).unwrap(), Some(Farewell { handed: 1, lost: 0, waiting: 0 }), "counted is what was here");
+    }
+}

@@ -68,10 +68,12 @@ pub(super) async fn end(accounts: &Weak<Accounts>, account: &Account) -> Result<
     }
     tracing::warn!(account = account.id().as_str(), "this person is no member any more; what this machine held is destroyed");
     account.has_come_to_an_end();
-    destroy(accounts, account).await?;
+    let destroyed = destroy(accounts, account).await;
+    // Said only now: whoever reads it may take the machine away.
+    account.status.ended();
     tell_data(account);
     account.events.tell(Event::Accounts);
-    Ok(())
+    destroyed
 }
 
 /// What lies outside the transaction. Done again at each start: the app may have died in between.
@@ -83,7 +85,8 @@ async fn destroy(accounts: &Weak<Accounts>, account: &Account) -> Result<(), Fai
     }
     on(account, |store| {
         store.window.give_up();
-        store.refill();
+        // Free pages and the log, too.
+        store.settle();
         Ok(())
     })
     .await

@@ -106,6 +106,15 @@ impl Watched {
         self.ails(State::Stopped, Some(Ailment { code: "data_mismatch", detail: detail.to_owned() }));
     }
 
+    /// Takes note that the person is no member any more, and that nothing is left here.
+    pub fn ended(&self) {
+        self.change(|status| {
+            status.state = State::Ended;
+            status.error = None;
+            status.synced_at = None;
+        });
+    }
+
     /// Takes note of trouble.
     pub fn trouble(&self, trouble: &Trouble) {
         let state = match trouble {

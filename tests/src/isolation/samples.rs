@@ -92,6 +92,8 @@ pub fn sample(operation: &str, at: &Estate) -> Option<Sample> {
         "pull_changes" => with("/v1/sync/pull", json!({"schema": 1, "client_id": client, "epoch": 0, "cursors": []})),
         "push_intents" => with("/v1/sync/push", push),
         "stream_pokes" => no_body("/v1/sync/stream"),
+        "await_poke" => no_body("/v1/sync/poke?after=0"),
+        "fetch_segment" => no_body("/v1/sync/segment/forged"),
         // Work of people who left
         "hand_over_work" => with("/v1/sync/escrow", json!({"tenant": tenant.id, "person_id": owner.id, "client_id": client, "at": 0, "signature": "AAAA", "sealed": []})),
         "list_escrow" => no_body("/v1/escrow"),
