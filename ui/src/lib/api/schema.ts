@@ -1513,6 +1513,10 @@ export interface components {
             /** @description The field of the request that is meant. */
             field?: string | null;
         };
+        /** @description What accepting came to. */
+        EscrowAccepted: {
+            refusal?: components["schemas"]["Refusal"] | null;
+        };
         /** @description Who made it, as they were known then. */
         EscrowAuthor: {
             id: components["schemas"]["PersonId"];
@@ -3735,7 +3739,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Accepted"];
+                    "application/json": components["schemas"]["EscrowAccepted"];
                 };
             };
             /** @description not_signed_in */
@@ -6108,16 +6112,7 @@ export interface operations {
                     "application/json": components["schemas"]["FarewellResponse"];
                 };
             };
-            /** @description whatever does not fit */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description tenant_suspended, to whoever proved themselves */
+            /** @description bad_signature, whatever it is that does not fit; tenant_suspended, to whoever proved themselves */
             403: {
                 headers: {
                     [name: string]: unknown;
