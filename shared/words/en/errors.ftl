@@ -19,6 +19,7 @@ error-unknown-tenant = This server has no organization of that short name. Look 
 error-not-allowed = Your role does not allow this. Ask an admin of your organization.
 error-no-longer-permitted = This is at a site where you do not work, or no longer. Ask an admin of your organization.
 error-membership-ended = Your access to this organization has ended. Your accounts say what became of your work.
+error-bad-signature = The server does not know this machine by its key. Sign in again.
 error-tenant-suspended = Your organization is suspended. Nothing is lost; ask your provider what to do.
 error-csrf = For your safety this request was refused. Load the page again.
 error-not-found = This does not exist, or you may not see it.

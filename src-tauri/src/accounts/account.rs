@@ -24,7 +24,7 @@ use crate::{
     chance,
     events::Events,
     store::{Store, StoreError, farewell, replica},
-    sync::{farewell::state_at_start, status::{State, Status, Watched}},
+    sync::{farewell::state_at_start, status::{Status, Watched}},
     transport::{Server, Trouble},
 };
 
