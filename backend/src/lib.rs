@@ -10,6 +10,7 @@ pub mod console;
 pub mod db;
 mod description;
 pub mod devices;
+pub mod escrow;
 pub mod http;
 pub mod identity;
 #[cfg(feature = "seeded-leaks")]
@@ -50,6 +51,7 @@ fn features() -> OpenApiRouter<AppState> {
         .merge(models::router())
         .merge(devices::router())
         .merge(sync::router())
+        .merge(escrow::router())
         .merge(commissioning::router())
         .merge(telemetry::router())
         .merge(audit::router())

@@ -14,6 +14,12 @@ pub fn bytes<const N: usize>() -> [u8; N] {
     bytes
 }
 
+/// The generator itself, for keys that are drawn elsewhere.
+#[must_use]
+pub fn rng() -> impl rand::CryptoRng {
+    rand::rng()
+}
+
 /// A new UUIDv7 for something that is made at `now`.
 #[must_use]
 pub fn fresh_uuid(now: Millis) -> Uuid {

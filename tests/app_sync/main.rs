@@ -7,6 +7,7 @@
 
 mod accounts;
 mod disk;
+mod farewell;
 mod middlebox;
 mod network;
 mod operator;

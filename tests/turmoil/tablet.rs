@@ -159,7 +159,7 @@ async fn greet(tablet: &Shared) -> Result<(), Failure> {
     let hello = {
         let tablet = tablet.borrow();
         let Ok(meta) = tablet.store.meta();
-        HelloRequest { protocol: PROTOCOL, schema: SCHEMA, client_id: meta.client_id, app_version: "0.1.0".into(), now: tablet.now() }
+        HelloRequest { protocol: PROTOCOL, schema: SCHEMA, client_id: meta.client_id, app_version: "0.1.0".into(), now: tablet.now(), device_key: None }
     };
     let answer: HelloResponse = fetch(tablet, "/v1/sync/hello", json!(hello)).await?;
     let mut tablet = tablet.borrow_mut();

@@ -21,7 +21,7 @@ impl TenantAccess {
         Self { tenant, purpose: "request" }
     }
 
-    /// For doors that need no session: `purpose` is `sign_in`, `invitation`, `password_reset`, `tenant_card`.
+    /// For doors that need no session: `purpose` is `sign_in`, `invitation`, `password_reset`, `tenant_card`, `escrow`.
     pub(crate) const fn for_door(tenant: TenantId, purpose: &'static str) -> Self {
         Self { tenant, purpose }
     }

@@ -46,7 +46,19 @@ impl Ticket {
     /// # Errors
     /// `not_signed_in`, `tenant_suspended` or `not_allowed`.
     pub async fn open(&self, state: &AppState) -> Result<Scope, ApiError> {
-        let mut scope = open(state, &TenantAccess::for_request(self.tenant), false).await?;
+        self.opened(state, false).await
+    }
+
+    /// The tenant's writer, in which [`Self::check`] holds: for a call that only reads but for its first time.
+    ///
+    /// # Errors
+    /// `not_signed_in`, `tenant_suspended` or `not_allowed`.
+    pub async fn open_to_write(&self, state: &AppState) -> Result<Scope, ApiError> {
+        self.opened(state, true).await
+    }
+
+    async fn opened(&self, state: &AppState, write: bool) -> Result<Scope, ApiError> {
+        let mut scope = open(state, &TenantAccess::for_request(self.tenant), write).await?;
         let row = recognise(&mut scope, &self.hash, state.now()).await?;
         row.judge(self.permission)?;
         if row.standing() == (self.role.as_str(), self.sites_seq) { Ok(scope) } else { Err(ApiError::not_allowed()) }

@@ -28,4 +28,4 @@ pub use joining::{By, NewPerson, add_person, invite};
 pub use reset::link_for;
 #[cfg(any(test, feature = "testing"))]
 pub use reset::settled;
-pub(crate) use visitor::network;
+pub(crate) use visitor::{Visitor, network};

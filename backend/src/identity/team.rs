@@ -14,7 +14,7 @@ use super::{
         sessions,
     },
 };
-use crate::{audit::Entry, commissioning, db::Event, http::Caller, mail};
+use crate::{audit::Entry, commissioning, db::Event, escrow, http::Caller, mail};
 
 type Managing = Caller<need::PersonManage>;
 
@@ -82,7 +82,8 @@ pub async fn set_sites(caller: &mut Managing, person: &Person, sites: Option<&[S
     Ok(true)
 }
 
-/// Removes a person with their sessions, links, open invitations and unspent claim grants.
+/// Removes a person with their sessions, links, open invitations and unspent claim grants. What their apps have not
+/// sent is still taken for a while (`escrow`).
 ///
 /// # Errors
 /// Whatever the store says.
@@ -92,6 +93,7 @@ pub async fn remove(caller: &mut Managing, person: &Person) -> Result<(), Identi
     sessions::end_all(caller.scope(), person.id).await?;
     people::remove(caller.scope(), person.id).await?;
     let now = caller.now();
+    escrow::remember(caller.scope(), person.id, &person.name, person.role, now).await?;
     mail::blank(caller.scope(), now).await?;
     caller.scope().notify(Event::AccessChanged);
     Ok(caller.audit(Entry::new("person.remove").target("person", person.id, &person.name).before(&facts(person))).await?)

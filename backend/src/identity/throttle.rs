@@ -42,6 +42,8 @@ pub const AUDITED: Patience = Patience { free: 20, first_wait_ms: 60_000, longes
 pub const ADDRESS: Patience = Patience { free: 50, first_wait_ms: 10_000, longest_wait_ms: 900_000, forget_ms: 3_600_000 };
 /// For links (invitations, resets) tried in vain from one address.
 pub const LINKS: Patience = Patience { free: 30, first_wait_ms: 10_000, longest_wait_ms: 900_000, forget_ms: 3_600_000 };
+/// For replicas that prove nothing, from one address.
+pub const FAREWELLS: Patience = Patience { free: 30, first_wait_ms: 10_000, longest_wait_ms: 900_000, forget_ms: 3_600_000 };
 /// For reset mails to one account: three, then slowly; nobody's mailbox is flooded.
 pub const RESET_MAILS: Patience = Patience { free: 3, first_wait_ms: 300_000, longest_wait_ms: 3_600_000, forget_ms: 7_200_000 };
 

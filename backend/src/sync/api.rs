@@ -22,18 +22,22 @@ use omniot_shared::{
 };
 
 use super::{pull, push, segment, store::{self, Stand}, stream};
-use crate::http::{ApiError, AppState, Caller, ErrorBody, Json, Path, Query, Reader, parse};
+use crate::{escrow, http::{ApiError, AppState, Caller, ErrorBody, Json, Path, Query, Reader, parse}};
 
 /// Say who is there: versions, clocks, and how far the server has come.
 #[utoipa::path(post, path = "/v1/sync/hello", operation_id = "greet_sync", tag = "sync", request_body = HelloRequest,
     responses((status = 200, body = HelloResponse), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody)))]
-pub async fn greet_sync(mut caller: Reader<need::Sync>, Json(hello): Json<HelloRequest>) -> Result<axum::Json<HelloResponse>, ApiError> {
+pub async fn greet_sync(State(state): State<AppState>, mut caller: Reader<need::Sync>, Json(hello): Json<HelloRequest>) -> Result<axum::Json<HelloResponse>, ApiError> {
     let (now, person, sight) = (caller.now(), caller.person().id, caller.person().sight.clone());
     let scope = caller.scope();
     let rows = store::checksum(scope, &sight).await?.count;
     // Somebody else's client is none of this person's: they start at nothing and are told on their first push.
     let client = store::client(scope, hello.client_id).await?.filter(|client| client.person == person);
     let Stand { seq, epoch, min_retained } = store::stand(scope).await?;
+    let escrow_key = match hello.device_key {
+        Some(shown) => escrow::introduced(&state, caller, hello.client_id, shown).await?,
+        None => None,
+    };
     Ok(axum::Json(HelloResponse {
         protocol: PROTOCOL,
         schema: SCHEMA,
@@ -49,6 +53,7 @@ pub async fn greet_sync(mut caller: Reader<need::Sync>, Json(hello): Json<HelloR
         sight,
         last_n: client.map_or(0, |client| client.last_n),
         rows: Some(rows),
+        escrow_key,
     }))
 }
 

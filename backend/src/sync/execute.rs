@@ -6,7 +6,9 @@ use omniot_shared::{
     sync::{
         Actor, Change, Code, Refusal, Row, Rows as _, Seq, Who, apply,
         policy::Edit,
+        server::decide,
     },
+    time::Millis,
 };
 
 use super::{batch::Batch, trail::Circumstances};
@@ -93,4 +95,22 @@ pub async fn execute_as(scope: &mut Scope, actor: &Actor<'_>, author: &Author, r
     let seq = batch.write(scope, author, actor.now, request_id).await?;
     let row = row.ok_or_else(|| Refusal::new(Code::RowDeleted, "the row is no more"))?;
     Ok(Executed { seq, row, changed })
+}
+
+/// Carries out a change that `actor` made earlier (`actor.now`), now that `author` decided so: over what stands,
+/// as an online edit. Two who made the same device have made one.
+///
+/// # Errors
+/// [`ExecuteError::Refused`] leaves the transaction as it was.
+pub async fn execute_late(scope: &mut Scope, actor: &Actor<'_>, author: &Author, decided_at: Millis, request_id: Option<&str>, change: Change) -> Result<(), ExecuteError> {
+    let actor = Actor { tenant: scope.tenant(), ..*actor };
+    let mut batch = Batch::open(scope, [&change]).await?;
+    let edit = Edit { base: None, at: decided_at, by: None };
+    let decision = decide(change.clone(), &edit, &actor, batch.rows(), &batch.stamps(&change));
+    if let Some(refusal) = decision.outcome.refusal() {
+        return Err(refusal.clone().into());
+    }
+    batch.take_in(&change, decision.changes, &edit, &Circumstances::default());
+    batch.write(scope, author, decided_at, request_id).await?;
+    Ok(())
 }

@@ -33,6 +33,7 @@ use super::{
 use crate::{
     audit::Author,
     db::DbError,
+    escrow::{self, Kept, Why as Reason},
     http::{ApiError, Caller},
 };
 
@@ -245,6 +246,7 @@ async fn run(caller: &mut Caller<need::Sync>, body: &Body, news: &[&Raw], known:
     let changes: Vec<Result<Change, Outcome>> = news.iter().map(|raw| read(body.schema, &raw.change)).collect();
     let mut batch = Batch::open(caller.scope(), changes.iter().flatten()).await?;
     let mut made = Vec::with_capacity(news.len());
+    let mut escrowed = Vec::new();
     for (raw, change) in news.iter().zip(changes) {
         if let Some(before) = known.get(&raw.id).filter(|before| before.outcome.is_final()) {
             made.push(NewReceipt { receipt: before.under(raw.n), is_final: false, body: None });
@@ -257,6 +259,9 @@ async fn run(caller: &mut Caller<need::Sync>, body: &Body, news: &[&Raw], known:
                 Err(unreadable) => unreadable,
             },
         };
+        if is_for_escrow(&outcome, raw, &escrowed) {
+            escrowed.push(Kept { intent: raw.id, made_at: made_at(caller, body, raw), change: raw.change.get().to_owned() });
+        }
         let stored = StoredReceipt { intent: raw.id, seq: batch.seq(), outcome };
         made.push(NewReceipt { receipt: stored.under(raw.n), is_final: stored.outcome.is_final(), body: None });
         known.insert(raw.id, stored);
@@ -268,12 +273,39 @@ async fn run(caller: &mut Caller<need::Sync>, body: &Body, news: &[&Raw], known:
     let author = Author::person(caller.person().id, &caller.person().name);
     let (now, request_id) = (caller.now(), caller.request_id().clone());
     batch.write(caller.scope(), &author, now, Some(request_id.as_str())).await?;
+    hold(caller, body.client_id, &escrowed, &mut made).await?;
     Ok(made)
+}
+
+/// Whether an administrator may still want it: its author may not do it any more, or it depends on such a one.
+fn is_for_escrow(outcome: &Outcome, raw: &Raw, before: &[Kept]) -> bool {
+    outcome.refusal().is_some_and(|refusal| match refusal.code {
+        Code::NoLongerPermitted => true,
+        Code::ParentRefused => before.iter().any(|kept| raw.depends_on.contains(&kept.intent)),
+        _ => false,
+    })
+}
+
+/// Keeps refused changes for the administrators, and says so in their receipts.
+async fn hold(caller: &mut Caller<need::Sync>, client: ClientId, escrowed: &[Kept], made: &mut [NewReceipt]) -> Result<(), DbError> {
+    let (person, now) = (caller.person().clone(), caller.now());
+    let author = escrow::Author { id: person.id, name: person.name, role: person.role, client };
+    let kept = escrow::keep(caller.scope(), &author, Reason::NoLongerPermitted, escrowed, now).await?;
+    for receipt in made.iter_mut().filter(|new| kept.contains(&new.receipt.intent_id)) {
+        if let Outcome::Refused(refusal) = &mut receipt.receipt.outcome {
+            refusal.detail.push_str("; it is kept, an administrator can still accept it");
+        }
+    }
+    Ok(())
+}
+
+fn made_at(caller: &Caller<need::Sync>, body: &Body, raw: &Raw) -> Millis {
+    corrected(raw.at, skew(body, caller.now()), caller.now())
 }
 
 fn decide_one(caller: &Caller<need::Sync>, body: &Body, raw: &Raw, change: Change, batch: &mut Batch) -> Outcome {
     let person = caller.person();
-    let at = corrected(raw.at, skew(body, caller.now()), caller.now());
+    let at = made_at(caller, body, raw);
     let actor = Actor { tenant: caller.tenant(), who: Who::Person { id: person.id, role: person.role, sight: &person.sight }, now: at };
     // A client always says what it had seen; one that does not had seen nothing.
     let edit = Edit { base: Some(raw.base.unwrap_or_default()), at, by: Some(body.client_id) };

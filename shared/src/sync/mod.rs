@@ -3,12 +3,13 @@
 //! Pure: no file, socket, clock or chance in here. The server drives it from
 //! `backend/src/sync` (sqlx), the app from `src-tauri/src/{store,sync}` (rusqlite), the tests
 //! from memory. Deliberately not here: telemetry and readings (they take no sequence), people
-//! (not synced), segments and escrow (later steps of SYNC.md 1.7).
+//! (not synced), segments.
 //! To add a synced entity: its struct in `entities`, a variant in [`rows`], its changes in
 //! [`intent`], what may happen in `rules`, a policy for each field in `policy`.
 
 pub mod checksum;
 pub mod client;
+pub mod escrow;
 pub mod frame;
 pub mod intent;
 pub mod patch;

@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use super::{
     checksum::Checksum,
+    escrow::PublicKey,
     intent::Intent,
     receipt::Receipt,
     rows::{Scope, Seq, SyncedRow, Table},
@@ -39,6 +40,10 @@ pub struct HelloRequest {
     pub app_version: String,
     /// The client's clock.
     pub now: Millis,
+    /// The public half of this replica's own key, with which it can prove later whose it was ([`super::escrow`]).
+    /// The first one that is shown for a replica stands.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub device_key: Option<PublicKey>,
 }
 
 /// What the server is like, and where it stands.
@@ -75,6 +80,9 @@ pub struct HelloResponse {
     /// How many rows this person may hold: what a first pull will bring. An older server does not say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rows: Option<u64>,
+    /// To this key work is sealed that its author may not send any more. There where the replica's own key is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub escrow_key: Option<PublicKey>,
 }
 
 /// `POST /v1/sync/push`: intents in order, at most [`MAX_PUSH_INTENTS`] and [`MAX_PUSH_BYTES`].

@@ -23,3 +23,16 @@ account-discard = Throw away { $count ->
 } that nobody has received
 account-discard-some = Throw away what nobody has received
 account-discard-hint = Changes that wait, changes that were refused, and devices that were interrupted. Without this, signing out is refused.
+account-ended = Your access to { $tenant } has ended. What this machine held of it is destroyed.
+account-ended-waiting = { $count ->
+    [one] One change that had not been sent is sealed and waits for a network, for its administrators.
+   *[other] { $count } changes that had not been sent are sealed and wait for a network, for its administrators.
+}
+account-ended-handed = { $count ->
+    [one] One change that had not been sent was handed to its administrators.
+   *[other] { $count } changes that had not been sent were handed to its administrators.
+}
+account-ended-lost = { $count ->
+    [one] One change could not be handed over: the time for it was over, or the server could not read it.
+   *[other] { $count } changes could not be handed over: the time for it was over, or the server could not read them.
+}

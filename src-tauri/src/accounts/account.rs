@@ -23,8 +23,8 @@ use super::registry::{AccountId, Card, Me};
 use crate::{
     chance,
     events::Events,
-    store::{Store, StoreError, replica},
-    sync::{status::{State, Status, Watched}, wishes::Kept},
+    store::{Store, StoreError, farewell, replica},
+    sync::{farewell::state_at_start, status::{Status, Watched}, wishes::Kept},
     transport::{Server, Trouble, metered::Metering},
 };
 
@@ -53,6 +53,8 @@ pub struct Account {
     driver: Mutex<Driver>,
     /// Somebody asked for a round in so many words.
     wish: AtomicBool,
+    /// Its person is no member of the tenant any more.
+    ended: AtomicBool,
 }
 
 /// What synchronizes the account, and how it is told to end: the account goes away, or the app closes.
@@ -96,8 +98,13 @@ impl Account {
         let fresh = Meta::new(client, card.me.tenant.id, card.me.person.id, card.me.person.role);
         let replica = store.edit(|db| replica::begin(db, &fresh))?;
         let wishes = store.read(|db| Kept::read(db))?;
+        let has_ended = store.read(|db| farewell::stands(db))?.is_some();
+        if has_ended {
+            store.leave();
+        }
+        let token = token.filter(|_| !has_ended);
         let signed_in = token.is_some();
-        let state = if signed_in { State::Offline } else { State::NeedsSignIn };
+        let state = state_at_start(has_ended, signed_in);
         let clock_skew_ms = replica.synced_at.map(|_| replica.skew_ms);
         let status = Status { state, synced_at: replica.synced_at, clock_skew_ms, error: None, hold: None, progress: None, rows: None };
         let server = token.map_or_else(|| server.clone(), |token| server.signed_in(token));
@@ -115,7 +122,25 @@ impl Account {
             large: around.large,
             driver: Mutex::default(),
             wish: AtomicBool::new(false),
+            ended: AtomicBool::new(has_ended),
         })
+    }
+
+    /// Whether its person is no member of the tenant any more.
+    #[must_use]
+    pub fn has_ended(&self) -> bool {
+        self.ended.load(Ordering::Relaxed)
+    }
+
+    /// Its person is no member any more: what is here goes.
+    pub fn has_come_to_an_end(&self) {
+        self.ended.store(true, Ordering::Relaxed);
+    }
+
+    /// Its person is a member again, and signed in.
+    pub fn begins_again(&self) {
+        self.ended.store(false, Ordering::Relaxed);
+        self.store.stay();
     }
 
     /// Its id.

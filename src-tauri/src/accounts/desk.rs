@@ -23,7 +23,7 @@ use crate::{
 #[async_trait]
 impl Desks for Accounts {
     async fn active(&self) -> Result<Arc<dyn Desk>, DeskError> {
-        Accounts::active(self).map(|account| account as Arc<dyn Desk>).ok_or(DeskError::NoAccount)
+        Accounts::active(self).filter(|account| !account.has_ended()).map(|account| account as Arc<dyn Desk>).ok_or(DeskError::NoAccount)
     }
 
     async fn all(&self) -> Vec<Arc<dyn Desk>> {

@@ -13,7 +13,7 @@ use super::{Account, AccountId, Accounts, Registry};
 use crate::{
     door::Reply,
     events::Event,
-    store::{StoreError, commissions, on_worker},
+    store::{StoreError, commissions, farewell as sealed, on_worker},
     sync,
     transport::Server,
     vault::Vault,
@@ -33,7 +33,9 @@ impl Accounts {
         let Some(account) = self.find(id) else { return self.sign_out_unopened(id, discard).await };
         let left = self.leave(&account, discard).await;
         if left.is_err() {
-            account.store.stay();
+            if !account.has_ended() {
+                account.store.stay();
+            }
             self.drive(&account).await;
         }
         left?;
@@ -95,14 +97,14 @@ fn pending(detail: &str) -> Reply {
     Reply::error(409, "changes_pending", detail)
 }
 
-/// What would be lost with the account: changes that the server has not taken, and begun commissions.
+/// What would be lost with the account: changes that the server has not taken, sealed ones, and begun commissions.
 ///
 /// # Errors
 /// [`StoreError`].
 pub(super) async fn unsent(account: &Account) -> Result<i64, StoreError> {
     let waiting = sync::waiting(account).await?;
-    let begun = on_worker(&account.store, |store| store.read(|db| commissions::all(db))).await?;
-    Ok(waiting.pending + waiting.attention + i64::try_from(begun.len()).unwrap_or(i64::MAX))
+    let (begun, sealed) = on_worker(&account.store, |store| store.read(|db| Ok((commissions::all(db)?, sealed::waiting(db)?)))).await?;
+    Ok(waiting.pending + waiting.attention + sealed + i64::try_from(begun.len()).unwrap_or(i64::MAX))
 }
 
 /// Removes folders and tokens that no card names: a sign-out was cut short.

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::{Account, AccountId, Accounts, Card, Me, leaving};
 use crate::{
-    store::StoreError,
+    store::{StoreError, farewell::Farewell},
     sync::{self, status::{Ailment, State}},
     transport::Origin,
 };
@@ -22,6 +22,7 @@ struct Standing {
     error: Option<Ailment>,
     pending: i64,
     unsent: i64,
+    farewell: Option<Farewell>,
 }
 
 impl Accounts {
@@ -50,9 +51,9 @@ impl Accounts {
     pub(super) async fn item(&self, account: &Account) -> Value {
         let (me, status) = (account.me(), account.status.now());
         let standing = match counted(account).await {
-            Ok((pending, unsent)) => Standing { state: status.state, error: status.error, pending, unsent },
+            Ok((pending, unsent)) => Standing { state: status.state, error: status.error, pending, unsent, farewell: sync::farewell::stands(account).await.ok().flatten() },
             // One that cannot be read any more must not hide the others.
-            Err(error) => Standing { state: State::Stopped, error: Some(error.ailment()), pending: 0, unsent: 1 },
+            Err(error) => Standing { state: State::Stopped, error: Some(error.ailment()), pending: 0, unsent: 1, farewell: None },
         };
         self.shown(account.id(), account.way().origin(), &me, &standing)
     }
@@ -60,7 +61,7 @@ impl Accounts {
     /// The card of an account that cannot be opened. It may hold unsent work, so it counts as one with some.
     pub(super) fn unopened_item(&self, card: &Card) -> Value {
         let error = self.unopened().get(&card.id).cloned();
-        self.shown(&card.id, &card.server, &card.me, &Standing { state: State::Stopped, error, pending: 0, unsent: 1 })
+        self.shown(&card.id, &card.server, &card.me, &Standing { state: State::Stopped, error, pending: 0, unsent: 1, farewell: None })
     }
 
     fn shown(&self, id: &AccountId, server: &Origin, me: &Me, standing: &Standing) -> Value {
@@ -74,6 +75,7 @@ impl Accounts {
             "error": standing.error,
             "pending": standing.pending,
             "unsent": standing.unsent,
+            "farewell": standing.farewell,
         })
     }
 

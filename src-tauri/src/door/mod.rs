@@ -64,6 +64,10 @@ impl Door {
             ["v1", "sessions"] if method == "POST" => Err(Reply::not_found()),
             ["v1", ..] => {
                 let account = self.account()?;
+                // Who it was is still said, so that the page can tell them.
+                if account.has_ended() && (method, path.bare()) != ("GET", "/v1/me") {
+                    return Err(Reply::error(403, "membership_ended", "Your access to this organization has ended."));
+                }
                 match self.local(&account, method, &path, body.as_ref()).await {
                     Some(settled) => settled,
                     None => self.pass_on(&account, method, &path, body.as_ref()).await,

@@ -23,6 +23,7 @@ use crate::files;
 
 pub mod commissions;
 mod error;
+pub mod farewell;
 pub mod grants;
 pub mod lists;
 pub mod meta;

@@ -10,13 +10,13 @@ use std::{
     time::Duration,
 };
 
-use omniot_shared::sync::wire::Poke;
+use omniot_shared::sync::{escrow::Standing, wire::Poke};
 use reqwest::Method;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Failure,
+    Failure, farewell,
     pokes::{Ended, Pokes},
     round::{self, Met, Pace},
     status::State,
@@ -45,9 +45,12 @@ const MUTE: Duration = Duration::from_secs(5 * 60);
 /// Rows that cannot be taken even from the beginning are left alone for so long: each try brings all of them.
 const UNFIT: Duration = Duration::from_secs(4 * 3600);
 
+/// So long an ended membership waits for commissions that are under way.
+const COMMISSIONS: Duration = Duration::from_secs(3600);
+
 /// Synchronizes until it is told to stop. Wakes up for [`Account::wake`].
 pub async fn run(accounts: Weak<Accounts>, account: Arc<Account>, stop: CancellationToken) {
-    let mut driver = Driver { accounts, account, pokes: None, mute_until: None, greeted: None, tries: 0, used: None, met: None, requeued: None, no_pull_until: None, pace: Pace::default() };
+    let mut driver = Driver { accounts, account, pokes: None, mute_until: None, greeted: None, tries: 0, used: None, met: None, requeued: None, no_pull_until: None, pace: Pace::default(), leaving: None };
     tokio::select! {
         () = stop.cancelled() => {}
         () = driver.drive() => {}
@@ -70,6 +73,8 @@ struct Driver {
     /// What the server sends could not be taken; until then it is only pushed.
     no_pull_until: Option<Instant>,
     pace: Pace,
+    /// Since when it is known that the person is no member any more, while commissions are under way.
+    leaving: Option<Instant>,
 }
 
 /// How long to leave the server alone.
@@ -90,6 +95,9 @@ impl Pause {
 impl Driver {
     async fn drive(&mut self) {
         loop {
+            if self.account.has_ended() {
+                farewell::run(&self.accounts, &self.account).await;
+            }
             let pause = match self.round().await {
                 Ok(()) => match self.listen().await {
                     Ok(()) => {
@@ -101,7 +109,36 @@ impl Driver {
                 },
                 Err(failure) => self.pause(&failure),
             };
-            self.wait(pause).await;
+            let pause = self.look_into_standing(pause).await;
+            if !self.account.has_ended() {
+                self.wait(pause).await;
+            }
+        }
+    }
+
+    /// A session that the server refuses may be one of somebody who is no member any more. How long to wait now.
+    async fn look_into_standing(&mut self, pause: Pause) -> Pause {
+        if self.account.server().is_ok() {
+            self.leaving = None;
+            return pause;
+        }
+        match farewell::standing(&self.account).await {
+            Ok(Some(Standing::Ended)) => {}
+            Ok(_) => return pause,
+            Err(Failure::Trouble(Trouble::Refused { code, .. })) if code == "bad_signature" || code == "not_found" => return pause,
+            Err(failure) => {
+                tracing::info!(%failure, "how this person stands could not be asked");
+                return Pause::of(farewell::ASK_AGAIN);
+            }
+        }
+        // What is being commissioned becomes evidence first, as a rule within minutes or at the next start.
+        let since = *self.leaving.get_or_insert_with(Instant::now);
+        if since.elapsed() < COMMISSIONS && farewell::commissions_wait(&self.account).await {
+            return Pause::of(Duration::from_secs(30));
+        }
+        match farewell::end(&self.accounts, &self.account).await {
+            Ok(()) => pause,
+            Err(failure) => self.pause(&failure),
         }
     }
 
@@ -369,7 +406,7 @@ mod tests {
         let around = Surroundings { events: Events::default(), clock: Arc::new(SystemClock), version: "1".into(), metered: crate::transport::metered::nobody_knows(), large: 10_000 };
         let token = Some(zeroize::Zeroizing::new("omt_x".to_owned()));
         let account = Arc::new(Account::open(folder, &card, Server::at(&origin, "1").unwrap(), token, &around).unwrap());
-        Driver { accounts: Weak::new(), account, pokes: None, mute_until: None, greeted: None, tries: 0, used: None, met: None, requeued: None, no_pull_until: None, pace: Pace::default() }
+        Driver { accounts: Weak::new(), account, pokes: None, mute_until: None, greeted: None, tries: 0, used: None, met: None, requeued: None, no_pull_until: None, pace: Pace::default(), leaving: None }
     }
 
     async fn waited(driver: &mut Driver, pause: Pause) -> Duration {

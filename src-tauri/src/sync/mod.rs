@@ -28,6 +28,7 @@ use crate::{
 
 mod attention;
 mod driver;
+pub mod farewell;
 mod frames;
 mod pack;
 mod pokes;

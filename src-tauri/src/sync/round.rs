@@ -28,7 +28,7 @@ use super::{
 use crate::{
     accounts::Account,
     events::Event,
-    store::{StoreError, grants, replica::Open, scrub},
+    store::{StoreError, farewell::{self, Proof}, grants, replica::Open, scrub},
     transport::{Server, Trouble, Unreachable},
 };
 
@@ -73,12 +73,14 @@ pub struct Met {
 /// # Errors
 /// [`Failure`].
 pub async fn hello(account: &Account, server: &Server) -> Result<Met, Failure> {
+    let proof = shown_proof(account).await?;
     let hello = HelloRequest {
         protocol: PROTOCOL,
         schema: SCHEMA,
         client_id: account.client(),
         app_version: account.version.clone(),
         now: account.clock.now(),
+        device_key: Some(proof.public()?),
     };
     let answer: HelloResponse = server.fetch(Method::POST, "/v1/sync/hello", Some(&value(&hello)?)).await?;
     account.status.change(|status| {
@@ -87,6 +89,9 @@ pub async fn hello(account: &Account, server: &Server) -> Result<Met, Failure> {
     });
     let met = Met { version: answer.server_version.clone(), schema: answer.schema, epoch: answer.epoch };
     let sight = answer.sight.clone();
+    if let Some(key) = answer.escrow_key {
+        on(account, move |store| store.note(|db| farewell::heard(db, &proof, key))).await?;
+    }
     let greeting = on(account, move |store| store.note(|db| client::greet(&mut Open(db), &answer))).await?;
     // Whatever keeps this replica from pulling: what its person may not see any more goes now.
     if on(account, { let sight = sight.clone(); move |store| store.read(|db| Ok(Open(db).meta()?.exceeds(&sight))) }).await? {
@@ -102,6 +107,16 @@ pub async fn hello(account: &Account, server: &Server) -> Result<Met, Failure> {
         }
     }
     Ok(met)
+}
+
+/// The key of this replica, made when it is first shown: it is on the disk before the server hears of it.
+async fn shown_proof(account: &Account) -> Result<Proof, Failure> {
+    let client = account.client();
+    on(account, move |store| match store.read(|db| farewell::known(db, client))? {
+        Some(proof) => Ok(proof),
+        None => store.edit(|db| farewell::make(db, client)),
+    })
+    .await
 }
 
 /// Keeps the role with which local edits are judged up to date.

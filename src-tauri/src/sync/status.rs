@@ -30,6 +30,8 @@ pub enum State {
     NeedsSignIn,
     /// The tenant is suspended.
     Suspended,
+    /// The person is no member of the tenant any more; nothing of it is left here but what is sealed for it.
+    Ended,
     /// It cannot go on by itself; the ailment says why. Local work may go on.
     Stopped,
 }
@@ -122,6 +124,15 @@ impl Watched {
     /// Takes note that replica and server do not come to the same rows.
     pub fn mismatch(&self, detail: &str) {
         self.ails(State::Stopped, Some(Ailment { code: "data_mismatch", detail: detail.to_owned() }));
+    }
+
+    /// Takes note that the person is no member any more, and that nothing is left here.
+    pub fn ended(&self) {
+        self.change(|status| {
+            status.state = State::Ended;
+            status.error = None;
+            status.synced_at = None;
+        });
     }
 
     /// Takes note of trouble.

@@ -166,6 +166,12 @@ impl Server {
         Err(Trouble::of_answer(&answer))
     }
 
+    /// The same way, in nobody's name.
+    #[must_use]
+    pub fn signed_out(&self) -> Self {
+        Self { token: None, ..self.clone() }
+    }
+
     /// Whether the other way is in the name of the same session.
     #[must_use]
     pub fn is_same_session(&self, other: &Self) -> bool {

@@ -5,7 +5,7 @@ use omniot_backend::{
     testing::{Actor, App, Client, Tenant},
 };
 use omniot_shared::{
-    ids::{ClientId, DeviceId, GrantId},
+    ids::{ClientId, DeviceId, GrantId, IntentId},
     roles::Role,
 };
 use serde_json::{Value, json};
@@ -39,6 +39,8 @@ pub struct Estate {
     pub grant: String,
     /// A replica.
     pub client: String,
+    /// Work of somebody who left, waiting for a decision.
+    pub escrowed: String,
     /// The device, calling with its credential.
     pub device_caller: Client,
     /// The word in all its texts.
@@ -70,7 +72,8 @@ impl Estate {
         let device_caller = db_bind(app, &tenant, &device, &grant).await;
         device_caller.post("/v1/device/heartbeat", json!({"readings": {word: 4.5}})).await.expect(200);
         let person = admin.id.to_string();
-        Self { tenant, owner, site, model, device, person, session, invitation, grant, client, device_caller, word }
+        let escrowed = db_escrow(&tenant, &owner, &client, &site, word).await;
+        Self { escrowed, tenant, owner, site, model, device, person, session, invitation, grant, client, device_caller, word }
     }
 
     /// The id that the device of the same serial has in another tenant.
@@ -105,6 +108,17 @@ async fn db_bind(app: &App, tenant: &Tenant, device: &str, grant: &str) -> Clien
         .bind(device).bind(token.hash().bytes()).bind(grant).execute().await.expect("a binding");
     scope.commit().await.expect("a commit");
     app.bearer(token.reveal())
+}
+
+/// A change that its author could not send any more; how it comes there is `escrow`'s to test.
+async fn db_escrow(tenant: &Tenant, author: &Actor, client: &str, site: &str, word: &str) -> String {
+    let (id, client): (IntentId, ClientId) = (Uuid::now_v7().into(), client.parse().expect("an id"));
+    let change = json!({"kind": "site.update", "body": {"id": site, "patch": {"note": word}}}).to_string();
+    let mut scope = tenant.db_write().await;
+    scope.query("insert into escrow (tenant_id, intent_id, client_id, person_id, person_name, role, why, made_at, received_at, change) values ($1, $2, $3, $4, $5, 'admin', 'left', 1, 1, $6)")
+        .bind(id).bind(client).bind(author.id).bind(word).bind(change).execute().await.expect("an item");
+    scope.commit().await.expect("a commit");
+    id.to_string()
 }
 
 /// Suspends or resumes a tenant as the operator does.

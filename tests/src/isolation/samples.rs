@@ -27,7 +27,7 @@ fn with(path: impl Into<String>, body: Value) -> Sample {
 /// The request for an operation; `None` when nobody has written one yet, which fails the matrix.
 #[must_use]
 pub fn sample(operation: &str, at: &Estate) -> Option<Sample> {
-    let Estate { site, model, device, person, session, invitation, grant, client, word, tenant, owner, .. } = at;
+    let Estate { site, model, device, person, session, invitation, grant, client, escrowed, word, tenant, owner, .. } = at;
     let replica = ClientId(Uuid::now_v7()).to_string();
     let push = json!({"schema": 1, "client_id": replica, "now": 0, "intents": [
         {"client_id": replica, "n": 1, "id": "int_00000000000000000000000000000001", "at": 0, "base": null,
@@ -95,7 +95,12 @@ pub fn sample(operation: &str, at: &Estate) -> Option<Sample> {
         "push_intents" => with("/v1/sync/push", push),
         "stream_pokes" => no_body("/v1/sync/stream"),
         "await_poke" => no_body("/v1/sync/poke?after=0"),
-        "fetch_segment" => no_body("/v1/sync/segment/1-1"),
+        "fetch_segment" => no_body("/v1/sync/segment/forged"),
+        // Work of people who left
+        "hand_over_work" => with("/v1/sync/escrow", json!({"tenant": tenant.id, "person_id": owner.id, "client_id": client, "at": 0, "signature": "AAAA", "sealed": []})),
+        "list_escrow" => no_body("/v1/escrow"),
+        "accept_escrowed" => with(format!("/v1/escrow/{escrowed}/accept"), json!({})),
+        "reject_escrowed" => with(format!("/v1/escrow/{escrowed}/reject"), json!({})),
         // The platform's operators: a tenant's people are nobody there
         "create_operator_session" => with("/v1/operator/sessions", json!({"email": "x@example.org", "password": "wrong horse battery"})),
         "end_operator_session" => no_body("/v1/operator/sessions/current"),

@@ -282,7 +282,7 @@ mod tests {
     fn hello(epoch: u64, seq: i64, min_retained: i64) -> HelloResponse {
         HelloResponse {
             protocol: 1, schema: 1, min_schema: 1, server_version: String::new(), capabilities: vec![], server_time: Millis(0), skew_ms: 0,
-            epoch, seq: Seq(seq), min_retained_seq: Seq(min_retained), scopes: vec![], sight: Sight::All, last_n: 0, rows: None,
+            epoch, seq: Seq(seq), min_retained_seq: Seq(min_retained), scopes: vec![], sight: Sight::All, last_n: 0, rows: None, escrow_key: None,
         }
     }
 

@@ -147,6 +147,7 @@ impl Server {
             sight: self.sight_of(client),
             last_n: self.last_n.get(&client).copied().unwrap_or(0),
             rows: None,
+            escrow_key: None,
         }
     }
 

@@ -1,6 +1,7 @@
 import { createQuery } from '@tanstack/svelte-query';
 import { type Brand, door } from '$lib/api';
 import { host } from '$lib/host';
+import type { Farewell } from './farewell';
 
 /** One account that the app holds. */
 export interface Account {
@@ -13,6 +14,8 @@ export interface Account {
   pending: number;
   /** What signing out would lose: waiting, refused and unfinished work. */
   unsent?: number;
+  /** There once the person is no member any more. */
+  farewell?: Farewell | null;
 }
 
 export const ACCOUNTS = ['app', 'accounts'] as const;

@@ -2,7 +2,7 @@ import { createQuery } from '@tanstack/svelte-query';
 import { door } from '$lib/api';
 import { host } from '$lib/host';
 
-export type SyncState = 'synced' | 'syncing' | 'offline' | 'needs_sign_in' | 'locked' | 'suspended' | 'stopped' | 'paused';
+export type SyncState = 'synced' | 'syncing' | 'offline' | 'needs_sign_in' | 'locked' | 'suspended' | 'ended' | 'stopped' | 'paused';
 
 /** When mobile data is saved. */
 export type SaveData = 'off' | 'on' | 'automatic';

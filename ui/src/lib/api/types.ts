@@ -43,3 +43,4 @@ export type TenantStatus = Schemas['Status'];
 export type Template = Schemas['TemplateItem'];
 export type OperatorMe = Schemas['OperatorMe'];
 export type Mail = Schemas['MailItem'];
+export type Escrowed = Schemas['Escrowed'];

@@ -50,7 +50,7 @@ const DOORS: Record<string, string[]> = {
   people: ['names'],
   shell: [],
   sites: ['choice', 'names', 'SiteChoice.svelte'],
-  sync: ['sync', 'SyncIndicator.svelte', 'words'],
+  sync: ['compare', 'sync', 'SyncIndicator.svelte', 'words'],
   telemetry: ['DeviceCurves.svelte']
 };
 

@@ -1,0 +1,100 @@
+//! Work that its author may not send any more, until an administrator has decided about it.
+//!
+//! It comes on two ways: from the app of a person who was removed, sealed and signed with the key of the replica
+//! ([`api::hand_over_work`]); and from a push whose intent is refused with `no_longer_permitted` ([`keep`]).
+//! Accepted, a change goes the one way of all changes, in its author's name and the role that they had.
+//! Deliberately not here: boxes and signatures themselves (`omniot_shared::sync::escrow`), and what a change
+//! may do (`omniot_shared::sync::rules`).
+
+mod api;
+mod decide;
+mod farewell;
+mod introduce;
+mod store;
+#[cfg(test)]
+mod tests;
+
+use omniot_shared::{
+    ids::{ClientId, IntentId, PersonId},
+    roles::Role,
+    time::Millis,
+};
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use crate::{db::{DbError, Scope}, http::AppState};
+
+pub use introduce::introduced;
+pub use store::Why;
+
+/// So much of one person's work is kept at a time: enough for a season, too little to fill a disk with.
+const MOST_CHANGES: i64 = 5_000;
+/// … and so many bytes of it.
+const MOST_BYTES: i64 = 8 * 1024 * 1024;
+/// After so long, decided or not, it is forgotten. Longer than work is taken: what was decided does not come again.
+const KEPT_MS: i64 = 90 * 24 * 3_600_000;
+
+/// This feature's operations.
+pub fn router() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new()
+        .routes(routes!(api::hand_over_work))
+        .routes(routes!(api::list_escrow))
+        .routes(routes!(api::accept_escrowed))
+        .routes(routes!(api::reject_escrowed))
+}
+
+/// Whose work it is, as they were known then.
+#[derive(Debug, Clone)]
+pub struct Author {
+    /// Who.
+    pub id: PersonId,
+    /// Their name.
+    pub name: String,
+    /// Their role.
+    pub role: Role,
+    /// Their replica.
+    pub client: ClientId,
+}
+
+/// One change to keep.
+#[derive(Debug, Clone)]
+pub struct Kept {
+    /// Which.
+    pub intent: IntentId,
+    /// When it was made, corrected.
+    pub made_at: Millis,
+    /// As its author sent it.
+    pub change: String,
+}
+
+/// Keeps changes of one author for the administrators, as far as there is room; those that are kept now or were before.
+///
+/// # Errors
+/// Whatever the store says.
+pub async fn keep(scope: &mut Scope, author: &Author, why: Why, changes: &[Kept], now: Millis) -> Result<Vec<IntentId>, DbError> {
+    if changes.is_empty() {
+        return Ok(vec![]);
+    }
+    store::forget_before(scope, now.plus(-KEPT_MS)).await?;
+    let (mut count, mut bytes) = store::held(scope, author.id).await?;
+    let mut kept = Vec::with_capacity(changes.len());
+    for change in changes {
+        let size = i64::try_from(change.change.len()).unwrap_or(i64::MAX);
+        let fits = count < MOST_CHANGES && bytes.saturating_add(size) <= MOST_BYTES;
+        if fits && store::insert(scope, author, why, change, now).await? {
+            (count, bytes) = (count + 1, bytes.saturating_add(size));
+        } else if !store::is_there(scope, author.id, change.intent).await? {
+            tracing::warn!(person.id = %author.id, intent.id = %change.intent, "there is no room in escrow for a change");
+            continue;
+        }
+        kept.push(change.intent);
+    }
+    Ok(kept)
+}
+
+/// Remembers somebody who is being removed, so that their work is still taken for a while.
+///
+/// # Errors
+/// Whatever the store says.
+pub async fn remember(scope: &mut Scope, id: PersonId, name: &str, role: Role, now: Millis) -> Result<(), DbError> {
+    store::insert_leaver(scope, id, name, role, now).await
+}

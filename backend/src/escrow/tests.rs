@@ -1,0 +1,332 @@
+//! Facts about the work of leavers, on both engines.
+
+use ed25519_dalek::SigningKey;
+use omniot_shared::{
+    entities::{Attempt, AttemptOutcome},
+    ids::{AttemptId, ClientId, DeviceId, IntentId, ModelId, PersonId, SiteId},
+    roles::Role,
+    sync::{
+        Change, Intent, Patch,
+        escrow::{FarewellRequest, MAX_BOXES, MAX_BYTES, PublicKey, Sealed, seal},
+        intent::{NewSite, SitePatch, SiteUpdate},
+        wire::{PushRequest, SCHEMA},
+    },
+    time::Millis,
+};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::testing::{Actor, App, Reply, Tenant};
+
+const DAY_MS: i64 = 24 * 3_600_000;
+
+/// Somebody with a replica that has shown its key.
+struct Tablet {
+    tenant: Tenant,
+    actor: Actor,
+    client: ClientId,
+    key: SigningKey,
+    escrow_key: Option<PublicKey>,
+}
+
+impl Tablet {
+    async fn of(tenant: &Tenant, role: Role) -> Self {
+        let actor = tenant.person(role).await;
+        Self::with(tenant, actor, tenant.app.state.new_id(), SigningKey::from_bytes(&[5; 32])).await
+    }
+
+    async fn with(tenant: &Tenant, actor: Actor, client: ClientId, key: SigningKey) -> Self {
+        let hello = json!({"protocol": 1, "schema": 1, "client_id": client, "app_version": "0", "now": 0, "device_key": PublicKey(key.verifying_key().to_bytes())});
+        let answer = actor.post("/v1/sync/hello", hello).await.expect(200);
+        let escrow_key = serde_json::from_value(answer["escrow_key"].clone()).expect("a key or nothing");
+        Self { tenant: tenant.clone(), actor, client, key, escrow_key }
+    }
+
+    fn sealed(&self, id: IntentId, at: Millis, change: &Change) -> Sealed {
+        let intent = Intent { client_id: self.client, n: 1, id, at, base: None, depends_on: vec![], change: change.clone() };
+        self.sealed_text(id, &serde_json::to_vec(&intent).unwrap())
+    }
+
+    fn sealed_text(&self, id: IntentId, text: &[u8]) -> Sealed {
+        let key = self.escrow_key.expect("the tenant has shown its key");
+        self.tenant.app.state.chance.with(|rng| seal(key, self.tenant.id, self.client, id, text, rng)).unwrap()
+    }
+
+    fn new_sealed(&self, change: &Change) -> Sealed {
+        self.sealed(self.tenant.app.state.new_id(), self.tenant.app.state.now(), change)
+    }
+
+    fn request(&self, sealed: Vec<Sealed>) -> FarewellRequest {
+        FarewellRequest::signed(&self.key, self.tenant.id, self.actor.id, self.client, self.tenant.app.state.now(), sealed)
+    }
+
+    async fn hand_over(&self, sealed: Vec<Sealed>) -> Value {
+        ask(&self.tenant.app, &self.request(sealed)).await.expect(200)
+    }
+
+    fn attempt(&self, device: DeviceId, serial: &str) -> Change {
+        Change::AttemptRecord(Box::new(Attempt {
+            id: self.tenant.app.state.new_id::<AttemptId>(), device_id: Some(device), serial: Some(serial.to_owned()), site_id: None, technician_id: self.actor.id, technician_name: "Tess".into(),
+            client_id: self.client, app_version: "0".into(), os: "o".into(), radio: "virtual".into(), protocol: None, security: None, firmware: Some("2.0".into()),
+            identity_verified: true, rssi: None, mtu: None, steps: vec![], grant_id: None, receipt: None, epoch: None, network_name: None,
+            outcome: AttemptOutcome::Succeeded, cause: None, started_at: Millis(1), ended_at: Millis(2),
+        }))
+    }
+}
+
+async fn ask(app: &App, request: &FarewellRequest) -> Reply {
+    app.nobody().post("/v1/sync/escrow", json!(request)).await
+}
+
+async fn remove(admin: &Actor, person: PersonId) {
+    assert_eq!(admin.delete(&format!("/v1/people/{person}")).await.status, 204);
+}
+
+async fn listed(admin: &Actor) -> Vec<Value> {
+    admin.get("/v1/escrow").await.expect(200)["items"].as_array().expect("items").clone()
+}
+
+async fn accept(admin: &Actor, item: &Value) -> Value {
+    admin.post(&format!("/v1/escrow/{}/accept", item["id"].as_str().unwrap()), json!({})).await.expect(200)
+}
+
+fn new_site(app: &App, name: &str) -> (SiteId, Change) {
+    let id: SiteId = app.state.new_id();
+    (id, Change::SiteCreate(NewSite { id, name: name.to_owned(), address: None, time_zone: "UTC".to_owned(), note: None }))
+}
+
+fn rename(id: SiteId, name: &str) -> Change {
+    Change::SiteUpdate(SiteUpdate { id, patch: SitePatch { name: Patch::Set(name.to_owned()), ..SitePatch::default() } })
+}
+
+#[tokio::test]
+async fn the_work_of_a_technician_who_was_removed_is_accepted_and_stands_in_the_history_of_the_device() {
+    for app in App::both().await {
+        let tenant = app.tenant("acme").await;
+        let admin = tenant.person(Role::Admin).await;
+        let tess = Tablet::of(&tenant, Role::Technician).await;
+        let model: ModelId = app.state.new_id();
+        admin.post("/v1/models", json!({"id": model, "name": "M", "sku": "S", "min_security": "sec1"})).await.expect(201);
+        let device = admin.post("/v1/devices", json!({"serial": "A1", "name": "Pump", "model_id": model})).await.expect(201);
+        let device: DeviceId = device["id"].as_str().unwrap().parse().unwrap();
+        assert_eq!(tess.hand_over(vec![]).await["standing"], "member");
+        let made_at = app.state.now();
+        let sealed = tess.sealed(app.state.new_id(), made_at, &tess.attempt(device, "A1"));
+        remove(&admin, tess.actor.id).await;
+        app.pass(3 * DAY_MS);
+        let standing = tess.hand_over(vec![]).await;
+        assert_eq!((&standing["standing"], &standing["accepted_until"]), (&json!("ended"), &json!(made_at.plus(30 * DAY_MS))));
+        // Three hours wrong, and twice, as after a lost answer.
+        let mut request = tess.request(vec![sealed.clone()]);
+        for _ in 0..2 {
+            request = FarewellRequest::signed(&tess.key, tenant.id, tess.actor.id, tess.client, app.state.now(), request.sealed);
+            let answer = ask(&app, &request).await.expect(200);
+            assert_eq!((&answer["taken"], &answer["refused"]), (&json!([sealed.intent_id]), &json!([])));
+        }
+        assert_eq!(tenant.person(Role::Technician).await.get("/v1/escrow").await.refusal(), (403, "not_allowed".to_owned()));
+        let items = listed(&admin).await;
+        assert_eq!(items.len(), 1, "{}: {items:?}", app.engine);
+        let item = &items[0];
+        assert_eq!((&item["kind"], &item["why"], &item["evidence"], &item["made_at"]), (&json!("attempt.record"), &json!("left"), &json!(true), &json!(made_at)));
+        assert_eq!((&item["author"]["id"], &item["author"]["role"], &item["target"]["name"]), (&json!(tess.actor.id), &json!("technician"), &json!("A1")));
+        for _ in 0..2 {
+            assert_eq!(accept(&admin, item).await["refusal"], Value::Null);
+        }
+        let attempts = admin.get(&format!("/v1/devices/{device}/attempts")).await.expect(200)["items"].as_array().unwrap().clone();
+        assert_eq!(attempts.len(), 1, "accepted twice, it happened once");
+        assert_eq!(attempts[0]["technician_id"], json!(tess.actor.id), "evidence keeps its technician");
+        assert!(listed(&admin).await.is_empty());
+        let audit = admin.get("/v1/audit?limit=200").await.expect(200);
+        let entries: Vec<&Value> = audit["items"].as_array().unwrap().iter().filter(|entry| ["escrow.receive", "escrow.accept", "attempt.record"].contains(&entry["action"].as_str().unwrap())).collect();
+        let told: Vec<(&str, &str)> = entries.iter().map(|entry| (entry["action"].as_str().unwrap(), entry["actor"]["id"].as_str().unwrap())).collect();
+        let (by, hers) = (admin.id.to_string(), tess.actor.id.to_string());
+        assert_eq!(told.len(), 3, "{told:?}");
+        assert!(told.contains(&("escrow.receive", &hers)) && told.contains(&("escrow.accept", &by)) && told.contains(&("attempt.record", &by)), "{told:?}");
+    }
+}
+
+#[tokio::test]
+async fn only_the_first_key_of_the_replica_of_that_person_is_a_proof() {
+    for app in App::both().await {
+        let (tenant, other) = (app.tenant("acme").await, app.tenant("globex").await);
+        let admin = tenant.person(Role::Admin).await;
+        let tess = Tablet::of(&tenant, Role::Technician).await;
+        let stranger = Tablet::of(&other, Role::Technician).await;
+        // A copy, or somebody with her session: another key for the same replica is not taken.
+        let again = Tablet::with(&tenant, tess.actor.clone(), tess.client, SigningKey::from_bytes(&[6; 32])).await;
+        assert_eq!(again.escrow_key, None);
+        // Somebody else of the tenant who knows its name has a replica of their own.
+        let other_person = Tablet::with(&tenant, tenant.person(Role::Technician).await, tess.client, SigningKey::from_bytes(&[7; 32])).await;
+        assert_eq!((other_person.escrow_key, tess.escrow_key.is_some()), (tess.escrow_key, true));
+        remove(&admin, tess.actor.id).await;
+        let (_, change) = new_site(&app, "Attack");
+        let sealed = || vec![tess.new_sealed(&change)];
+        let signed = |key: &SigningKey, tenant, person, client| FarewellRequest::signed(key, tenant, person, client, app.state.now(), sealed());
+        let key = &tess.key;
+        let forged = [
+            again.request(sealed()),
+            FarewellRequest { signature: vec![], ..tess.request(sealed()) },
+            FarewellRequest { sealed: sealed(), ..tess.request(vec![]) },
+            signed(key, tenant.id, tess.actor.id, app.state.new_id()),
+            signed(&other_person.key, tenant.id, tess.actor.id, tess.client),
+            signed(key, tenant.id, other_person.actor.id, tess.client),
+            signed(key, other.id, tess.actor.id, tess.client),
+            signed(key, Uuid::from_u128(77).into(), tess.actor.id, tess.client),
+            FarewellRequest { tenant: tenant.id, ..stranger.request(vec![]) },
+        ];
+        let mut said = vec![];
+        for request in forged {
+            let reply = ask(&app, &request).await;
+            assert_eq!(reply.refusal(), (403, "bad_signature".to_owned()), "{}", app.engine);
+            said.push(String::from_utf8_lossy(&reply.bytes).into_owned());
+        }
+        said.dedup();
+        assert_eq!(said.len(), 1, "whatever does not fit is the same: {said:?}");
+        // A member has a proof, and hands nothing over.
+        let answer = other_person.hand_over(vec![other_person.new_sealed(&change)]).await;
+        assert_eq!((&answer["standing"], &answer["taken"]), (&json!("member"), &json!([])));
+        // Sealed to another tenant's key, for another replica or another intent; and what is no change.
+        let id: IntentId = app.state.new_id();
+        let foreign = Tablet { escrow_key: stranger.escrow_key, tenant: tenant.clone(), actor: tess.actor.clone(), client: tess.client, key: tess.key.clone() };
+        let elsewhere = Tablet { client: app.state.new_id(), escrow_key: tess.escrow_key, tenant: tenant.clone(), actor: tess.actor.clone(), key: tess.key.clone() };
+        let boxes = vec![foreign.new_sealed(&change), elsewhere.new_sealed(&change), Sealed { intent_id: id, ..tess.new_sealed(&change) }, tess.sealed_text(app.state.new_id(), b"{}")];
+        let ids: Vec<IntentId> = boxes.iter().map(|sealed| sealed.intent_id).collect();
+        let answer = tess.hand_over(boxes).await;
+        assert_eq!((&answer["taken"], &answer["refused"]), (&json!([]), &json!(ids)));
+        assert!(listed(&admin).await.is_empty(), "none of it is there");
+    }
+}
+
+#[tokio::test]
+async fn work_is_taken_for_thirty_days_and_remembered_for_ninety() {
+    for app in App::both().await {
+        let tenant = app.tenant("acme").await;
+        let admin = tenant.person(Role::Admin).await;
+        let olaf = Tablet::of(&tenant, Role::Operator).await;
+        let (site, create) = new_site(&app, "Depot");
+        // Pushed, and the answer was lost: what stands comes to nobody's table.
+        let pushed: IntentId = app.state.new_id();
+        let intent = Intent { client_id: olaf.client, n: 1, id: pushed, at: app.state.now(), base: None, depends_on: vec![], change: create.clone() };
+        olaf.actor.post("/v1/sync/push", json!(PushRequest { schema: SCHEMA, client_id: olaf.client, now: app.state.now(), intents: vec![intent] })).await.expect(200);
+        let (early, late) = (olaf.new_sealed(&rename(site, "In time")), olaf.new_sealed(&rename(site, "Too late")));
+        remove(&admin, olaf.actor.id).await;
+        app.pass(30 * DAY_MS);
+        let answer = olaf.hand_over(vec![olaf.sealed(pushed, Millis(0), &create), early.clone()]).await;
+        assert_eq!(answer["taken"], json!([pushed, early.intent_id]));
+        app.pass(DAY_MS);
+        let admin = tenant.session_of(&admin).await;
+        let answer = olaf.hand_over(vec![late.clone()]).await;
+        assert_eq!((&answer["standing"], &answer["taken"], &answer["refused"]), (&json!("ended"), &json!([]), &json!([late.intent_id])));
+        let items = listed(&admin).await;
+        assert_eq!(items.len(), 1, "{}: {items:?}", app.engine);
+        assert_eq!((&items[0]["mine"], &items[0]["theirs"]["name"]), (&json!({"name": "In time"}), &json!("Depot")));
+        assert_eq!(admin.post(&format!("/v1/escrow/{}/reject", early.intent_id), json!({})).await.status, 204);
+        assert_eq!(admin.post(&format!("/v1/escrow/{}/accept", early.intent_id), json!({})).await.refusal(), (409, "state_conflict".to_owned()));
+        assert_eq!(admin.get(&format!("/v1/sites/{site}")).await.expect(200)["name"], "Depot", "what was rejected did not happen");
+        app.pass(91 * DAY_MS);
+        let admin = tenant.session_of(&admin).await;
+        let nora = Tablet::of(&tenant, Role::Operator).await;
+        let hers = nora.new_sealed(&rename(site, "Hers"));
+        remove(&admin, nora.actor.id).await;
+        nora.hand_over(vec![hers]).await;
+        assert_eq!(admin.post(&format!("/v1/escrow/{}/accept", early.intent_id), json!({})).await.refusal(), (404, "not_found".to_owned()), "it is forgotten");
+        assert_eq!(olaf.hand_over(vec![early]).await["taken"], json!([]), "and does not come again");
+    }
+}
+
+#[tokio::test]
+async fn what_the_rules_refuse_says_why_and_stays() {
+    for app in App::both().await {
+        let tenant = app.tenant("acme").await;
+        let admin = tenant.person(Role::Admin).await;
+        let tess = Tablet::of(&tenant, Role::Technician).await;
+        let (_, create) = new_site(&app, "Not hers to make");
+        let unknown = IntentId(Uuid::from_u128(9));
+        let newer = tess.sealed_text(unknown, json!({"id": unknown, "at": 1, "change": {"kind": "moon.phase", "body": {"name": "full"}}}).to_string().as_bytes());
+        let boxes = vec![tess.new_sealed(&create), newer];
+        remove(&admin, tess.actor.id).await;
+        tess.hand_over(boxes).await;
+        let items = listed(&admin).await;
+        let codes = [accept(&admin, &items[0]).await, accept(&admin, &items[1]).await].map(|answer| answer["refusal"]["code"].as_str().unwrap().to_owned());
+        let mut codes = codes.to_vec();
+        codes.sort();
+        assert_eq!(codes, ["needs_newer_server", "not_allowed"], "with the role that she had ({})", app.engine);
+        assert_eq!(listed(&admin).await.len(), 2);
+        assert_eq!(admin.get("/v1/sites").await.expect(200)["items"], json!([]));
+    }
+}
+
+#[tokio::test]
+async fn a_flood_is_turned_away() {
+    let app = App::sqlite().await;
+    let tenant = app.tenant("acme").await;
+    let admin = tenant.person(Role::Admin).await;
+    let tess = Tablet::of(&tenant, Role::Technician).await;
+    let (_, change) = new_site(&app, "x");
+    remove(&admin, tess.actor.id).await;
+    let one = tess.new_sealed(&change);
+    assert_eq!(ask(&app, &tess.request(vec![Sealed { content: vec![], ..one.clone() }; MAX_BOXES + 1])).await.refusal(), (413, "too_large".to_owned()));
+    assert_eq!(ask(&app, &tess.request(vec![Sealed { content: vec![0; MAX_BYTES], ..one.clone() }])).await.refusal(), (413, "too_large".to_owned()));
+    // Nine megabytes of work are more than one person's.
+    let big = vec![b'x'; 150_000];
+    let mut refused = 0;
+    for _ in 0..60 {
+        let id: IntentId = app.state.new_id();
+        let text = json!({"id": id, "at": 1, "change": {"kind": "big", "body": String::from_utf8_lossy(&big)}}).to_string();
+        refused += tess.hand_over(vec![tess.sealed_text(id, text.as_bytes())]).await["refused"].as_array().unwrap().len();
+    }
+    assert!((3..8).contains(&refused), "{refused}");
+    let forged = FarewellRequest { signature: vec![], ..tess.request(vec![]) };
+    let mut codes = vec![];
+    for _ in 0..40 {
+        codes.push(ask(&app, &forged).await.status);
+    }
+    assert_eq!((codes[0], codes[39]), (403, 429), "{codes:?}");
+}
+
+#[tokio::test]
+async fn a_suspended_tenant_says_so_to_whoever_proved_themselves_and_nothing_is_lost() {
+    for app in App::both().await {
+        let tenant = app.tenant("acme").await;
+        let admin = tenant.person(Role::Admin).await;
+        let tess = Tablet::of(&tenant, Role::Operator).await;
+        let sealed = vec![tess.new_sealed(&new_site(&app, "Depot").1)];
+        remove(&admin, tess.actor.id).await;
+        let operator = app.operator().await;
+        assert_eq!(operator.post(&format!("/v1/operator/tenants/{}/suspend", tenant.id), json!({"reason": "x"})).await.status / 100, 2);
+        assert_eq!(ask(&app, &tess.request(sealed.clone())).await.refusal(), (403, "tenant_suspended".to_owned()));
+        assert_eq!(ask(&app, &FarewellRequest { signature: vec![], ..tess.request(vec![]) }).await.refusal(), (403, "bad_signature".to_owned()), "and to nobody else");
+        assert_eq!(operator.post(&format!("/v1/operator/tenants/{}/resume", tenant.id), json!({})).await.status / 100, 2);
+        assert_eq!(tess.hand_over(sealed).await["taken"].as_array().map(Vec::len), Some(1));
+    }
+}
+
+#[tokio::test]
+async fn what_was_changed_at_a_site_that_was_taken_away_can_still_be_accepted() {
+    for app in App::both().await {
+        let tenant = app.tenant("acme").await;
+        let admin = tenant.person(Role::Admin).await;
+        let olaf = Tablet::of(&tenant, Role::Operator).await;
+        let (site, create) = new_site(&app, "West");
+        admin.post("/v1/sites", json!({"id": site, "name": "West", "time_zone": "UTC"})).await.expect(201);
+        drop(create);
+        admin.put(&format!("/v1/people/{}/sites", olaf.actor.id), json!({"sites": []})).await;
+        let olaf_now = tenant.session_of(&olaf.actor).await;
+        let (first, second): (IntentId, IntentId) = (app.state.new_id(), app.state.new_id());
+        let intent = |n, id, name: &str, depends_on| Intent { client_id: olaf.client, n, id, at: app.state.now(), base: None, depends_on, change: rename(site, name) };
+        let push = PushRequest { schema: SCHEMA, client_id: olaf.client, now: app.state.now(), intents: vec![intent(1, first, "West 1", vec![]), intent(2, second, "West 2", vec![first])] };
+        let answer = olaf_now.post("/v1/sync/push", json!(push)).await.expect(200);
+        let outcomes: Vec<(&str, bool)> = answer["receipts"].as_array().unwrap().iter().map(|receipt| &receipt["outcome"]).map(|outcome| (outcome["code"].as_str().unwrap(), outcome["detail"].as_str().unwrap().contains("administrator"))).collect();
+        assert_eq!(outcomes, [("no_longer_permitted", true), ("parent_refused", true)], "{}", app.engine);
+        assert_eq!(olaf_now.post("/v1/sync/push", json!(push)).await.expect(200)["receipts"], answer["receipts"], "said again, it is the same");
+        let items = listed(&admin).await;
+        let mut ids: Vec<&str> = items.iter().map(|item| item["id"].as_str().unwrap()).collect();
+        ids.sort_unstable();
+        assert_eq!(ids, [first.to_string(), second.to_string()]);
+        assert!(items.iter().all(|item| item["why"] == "no_longer_permitted" && item["target"]["name"] == "West"), "{items:?}");
+        let item = items.iter().find(|item| item["id"] == json!(second)).unwrap();
+        assert_eq!(accept(&admin, item).await["refusal"], Value::Null);
+        assert_eq!(admin.get(&format!("/v1/sites/{site}")).await.expect(200)["name"], "West 2");
+        assert_eq!(listed(&admin).await.len(), 1);
+    }
+}

@@ -1,0 +1,277 @@
+//! What is left of a replica whose person is no member any more: sealed boxes, and nothing else.
+//!
+//! While they are a member the replica keeps a [`Proof`]: its own key, and the tenant's to seal to. [`begin`] turns
+//! all work that the server has not taken into boxes and removes everything else, in one transaction; a crash
+//! before it changes nothing, one after it goes on with the boxes.
+//! Deliberately not here: the wire and the boxes themselves (`omniot_shared::sync::escrow`), and when (`sync::farewell`).
+
+use ed25519_dalek::SigningKey;
+use omniot_shared::{
+    ids::{ClientId, IntentId},
+    sync::{
+        client::{Meta, Replica as _, State},
+        escrow::{PublicKey, Sealed, seal},
+    },
+};
+use rusqlite::{Connection, params};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::{StoreError, meta, replica::{self, Open}, rows, scrub};
+use crate::chance;
+
+/// The proof that the tenant knows.
+const PROOF: &str = "proof";
+/// The one that is being shown to it.
+const SHOWN: &str = "proof_shown";
+/// There once the person is no member any more.
+const FAREWELL: &str = "farewell";
+
+/// With what this replica proves later whose it was.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct Proof {
+    /// The name under which the tenant knows it.
+    pub client: ClientId,
+    /// The private half, in hex.
+    secret: String,
+    /// The tenant's key; `None` until it was told.
+    tenant_key: Option<PublicKey>,
+}
+
+impl Proof {
+    fn fresh(client: ClientId) -> Self {
+        Self { client, secret: hex::encode(chance::bytes::<32>()), tenant_key: None }
+    }
+
+    /// The key to sign with.
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`].
+    pub fn key(&self) -> Result<SigningKey, StoreError> {
+        let mut bytes = [0; 32];
+        hex::decode_to_slice(&self.secret, &mut bytes).map_err(|error| StoreError::Damaged(format!("the replica's key: {error}")))?;
+        Ok(SigningKey::from_bytes(&bytes))
+    }
+
+    /// The public half.
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`].
+    pub fn public(&self) -> Result<PublicKey, StoreError> {
+        Ok(PublicKey(self.key()?.verifying_key().to_bytes()))
+    }
+}
+
+/// The proof of the replica of that name as far as there is one: to be shown in `hello`.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn known(db: &Connection, client: ClientId) -> Result<Option<Proof>, StoreError> {
+    for name in [PROOF, SHOWN] {
+        if let Some(proof) = meta::get::<Proof>(db, name)?.filter(|proof| proof.client == client) {
+            return Ok(Some(proof));
+        }
+    }
+    Ok(None)
+}
+
+/// Makes one for a replica of another name. That which the tenant knows stays until it knows this one.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn make(db: &Connection, client: ClientId) -> Result<Proof, StoreError> {
+    let fresh = Proof::fresh(client);
+    meta::set(db, SHOWN, &fresh)?;
+    Ok(fresh)
+}
+
+/// The tenant knows it, and told its own key.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn heard(db: &Connection, proof: &Proof, tenant_key: PublicKey) -> Result<(), StoreError> {
+    if proof.tenant_key == Some(tenant_key) {
+        return Ok(());
+    }
+    meta::set(db, PROOF, &Proof { tenant_key: Some(tenant_key), ..proof.clone() })
+}
+
+/// The proof that the tenant knows.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn proof(db: &Connection) -> Result<Option<Proof>, StoreError> {
+    Ok(meta::get::<Proof>(db, PROOF)?.filter(|proof| proof.tenant_key.is_some()))
+}
+
+/// What became of the work of somebody who left.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Farewell {
+    /// Changes that the administrators have.
+    pub handed: i64,
+    /// Changes that came too late, or that the server could not take.
+    pub lost: i64,
+    /// Changes that wait for a network.
+    #[serde(default, skip_deserializing)]
+    pub waiting: i64,
+}
+
+/// How it stands; `None` while the person is a member.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn stands(db: &Connection) -> Result<Option<Farewell>, StoreError> {
+    let Some(farewell) = meta::get::<Farewell>(db, FAREWELL)? else { return Ok(None) };
+    let waiting = db.query_row("select count(*) from farewell", [], |row| row.get(0))?;
+    Ok(Some(Farewell { waiting, ..farewell }))
+}
+
+/// Seals everything that the server has not taken and removes all the rest. `None`, and nothing happened, where the
+/// tenant does not know this replica.
+///
+/// # Errors
+/// [`StoreError`]; roll back.
+pub fn begin(db: &Connection) -> Result<Option<Farewell>, StoreError> {
+    let Some((proof, tenant_key)) = proof(db)?.and_then(|proof| proof.tenant_key.map(|key| (proof, key))) else { return Ok(None) };
+    let replica = Open(db).meta()?;
+    db.execute_batch("create table if not exists farewell (place integer primary key, intent_id blob not null unique, box blob not null) strict")?;
+    let waiting = Open(db).outbox()?.into_iter().filter(|entry| entry.state.is_pending());
+    for entry in waiting.chain(replica::attention(db)?) {
+        debug_assert!(!matches!(entry.state, State::Done { .. }));
+        let plain = zeroize::Zeroizing::new(serde_json::to_vec(&entry.intent)?);
+        let sealed = seal(tenant_key, replica.tenant, proof.client, entry.intent.id, &plain, &mut chance::rng());
+        let sealed = sealed.ok_or_else(|| StoreError::Damaged("the organization's key is none".to_owned()))?;
+        db.prepare_cached("insert or ignore into farewell (intent_id, box) values (?1, ?2)")?.execute(params![sealed.intent_id.0.as_bytes(), sealed.content])?;
+    }
+    rows::clear(db)?;
+    db.execute_batch("delete from outbox; delete from pre_image; delete from staged; delete from claim_grant; delete from commission")?;
+    let fresh = Meta::new(replica.client_id, replica.tenant, replica.person, replica.role);
+    Open(db).save_meta(&Meta { next_n: replica.next_n, next_order: replica.next_order, ..fresh })?;
+    meta::set(db, FAREWELL, &Farewell::default())?;
+    scrub::wish(db)?;
+    stands(db)
+}
+
+/// The first boxes that wait: at most `most`, and few enough bytes for one request.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn boxes(db: &Connection, most: usize, bytes: usize) -> Result<Vec<Sealed>, StoreError> {
+    let mut statement = db.prepare_cached("select intent_id, box from farewell order by place limit ?1")?;
+    let mut found = statement.query([i64::try_from(most).unwrap_or(i64::MAX)])?;
+    let (mut boxes, mut size) = (Vec::new(), 0);
+    while let Some(row) = found.next()? {
+        let sealed = Sealed { intent_id: IntentId(Uuid::from_bytes(row.get(0)?)), content: row.get(1)? };
+        // In base64, with what stands around it.
+        size += sealed.content.len() * 4 / 3 + 100;
+        if size > bytes && !boxes.is_empty() {
+            break;
+        }
+        boxes.push(sealed);
+    }
+    Ok(boxes)
+}
+
+/// Puts a box behind all others.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn put_last(db: &Connection, intent: IntentId) -> Result<(), StoreError> {
+    db.execute("update farewell set place = (select max(place) + 1 from farewell) where intent_id = ?1", [intent.0.as_bytes()])?;
+    Ok(())
+}
+
+/// Takes note of what the server said about boxes.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn settled(db: &Connection, taken: &[IntentId], refused: &[IntentId]) -> Result<(), StoreError> {
+    let mut forget = db.prepare_cached("delete from farewell where intent_id = ?1")?;
+    let mut gone = |ids: &[IntentId]| ids.iter().try_fold(0, |count, id| Ok::<_, StoreError>(count + i64::try_from(forget.execute([id.0.as_bytes()])?).unwrap_or(0)));
+    let (handed, lost) = (gone(taken)?, gone(refused)?);
+    let before: Farewell = meta::get(db, FAREWELL)?.unwrap_or_default();
+    meta::set(db, FAREWELL, &Farewell { handed: before.handed + handed, lost: before.lost + lost, waiting: 0 })
+}
+
+/// The person is a member again (a server that was restored from a backup); what is sealed stays.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn revive(db: &Connection) -> Result<(), StoreError> {
+    db.execute("delete from meta where name = ?1", [FAREWELL])?;
+    Ok(())
+}
+
+/// How many boxes there are, whether or not the person is a member.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn waiting(db: &Connection) -> Result<i64, StoreError> {
+    let there: i64 = db.query_row("select count(*) from sqlite_master where name = 'farewell'", [], |row| row.get(0))?;
+    if there == 0 { Ok(0) } else { Ok(db.query_row("select count(*) from farewell", [], |row| row.get(0))?) }
+}
+
+#[cfg(test)]
+mod tests {
+    use omniot_shared::{
+        ids::{PersonId, SiteId, TenantId},
+        roles::Role,
+        sync::{Change, Intent, client, escrow::Secret, intent::NewSite},
+        time::Millis,
+    };
+
+    use super::*;
+    use crate::store::{Store, commissions};
+
+    fn id<T: From<Uuid>>(n: u128) -> T {
+        Uuid::from_u128(n).into()
+    }
+
+    /// A replica with a change that waits and a commission that began.
+    fn replica(folder: &std::path::Path) -> Store {
+        let store = Store::open(folder).unwrap();
+        let meta = Meta::new(id(1), id::<TenantId>(2), id::<PersonId>(3), Role::Admin);
+        store.edit(|db| replica::begin(db, &meta)).unwrap();
+        let site = NewSite { id: id::<SiteId>(4), name: "Depot".into(), address: None, time_zone: "UTC".into(), note: None };
+        store.edit(|db| Ok(client::record(&mut Open(db), id(5), Millis(1), Change::SiteCreate(site.clone()))?.unwrap())).unwrap();
+        store.edit(|db| commissions::save(db, id(6), "{}")).unwrap();
+        store
+    }
+
+    #[test]
+    fn without_a_key_of_the_tenant_nothing_is_destroyed() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = replica(folder.path());
+        let shown = store.edit(|db| make(db, id(1))).unwrap();
+        assert_eq!(store.note(|db| begin(db)).unwrap(), None, "shown, but never heard of");
+        assert_eq!(store.read(|db| Open(db).outbox()).unwrap().len(), 1);
+        assert_eq!(store.read(|db| known(db, id(1))).unwrap().unwrap().public().unwrap(), shown.public().unwrap(), "the same is shown again");
+        assert!(store.read(|db| known(db, id(9))).unwrap().is_none(), "another name has another key");
+    }
+
+    #[test]
+    fn what_waits_is_sealed_everything_else_goes_and_a_crash_before_the_commit_changes_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = replica(folder.path());
+        let tenant = Secret::new([7; 32]);
+        let shown = store.edit(|db| make(db, id(1))).unwrap();
+        store.note(|db| heard(db, &shown, tenant.public().unwrap())).unwrap();
+        let died: Result<(), StoreError> = store.note(|db| {
+            begin(db)?;
+            Err(StoreError::Closing)
+        });
+        assert!(died.is_err());
+        assert_eq!(store.read(|db| Ok((stands(db)?, Open(db).outbox()?.len(), commissions::all(db)?.len()))).unwrap(), (None, 1, 1));
+
+        let begun = store.note(|db| begin(db)).unwrap();
+        assert_eq!(begun, Some(Farewell { handed: 0, lost: 0, waiting: 1 }));
+        drop(store);
+        let store = Store::open(folder.path()).unwrap();
+        assert_eq!(store.read(|db| Ok((Open(db).outbox()?.len(), commissions::all(db)?.len(), rows::get(db, id::<SiteId>(4).into())?))).unwrap(), (0, 0, None));
+        let boxes = store.read(|db| boxes(db, 10, 100_000)).unwrap();
+        let plain = tenant.open(id(2), id(1), &boxes[0]).unwrap();
+        assert_eq!(serde_json::from_slice::<Intent>(&plain).unwrap().id, id(5));
+        store.note(|db| settled(db, &[id(5), id(77)], &[])).unwrap();
+        assert_eq!(store.read(|db| stands(db)).unwrap(), Some(Farewell { handed: 1, lost: 0, waiting: 0 }), "counted is what was here");
+    }
+}

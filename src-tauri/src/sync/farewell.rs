@@ -1,0 +1,178 @@
+//! The end of a membership: how the person stands, what is destroyed, what is handed over.
+//!
+//! Asked is only when the server refuses the session, with the replica's own key, and rarely again: mere trouble of
+//! the network ends nothing. After `ended` the replica holds sealed boxes alone; they are offered until the
+//! server has answered for each, and the card stays until the person removes it.
+//! Deliberately not here: what is sealed and removed (`store::farewell`).
+
+use std::{
+    sync::{Arc, Weak},
+    time::Duration,
+};
+
+use omniot_shared::sync::escrow::{FarewellRequest, FarewellResponse, MAX_BYTES, Sealed, Standing};
+use reqwest::Method;
+
+use super::{Failure, on, round::{tell_data, value}};
+use crate::{
+    accounts::{Account, Accounts},
+    chance,
+    events::Event,
+    store::{StoreError, commissions, farewell::{self, Farewell, Proof}},
+    sync::status::State,
+    transport::Trouble,
+};
+
+/// So many boxes are handed over at once.
+const AT_ONCE: usize = 100;
+/// What a request says beside its boxes.
+const AROUND: usize = 1_000;
+/// First and longest wait after trouble, milliseconds.
+const RETRY: (u64, u64) = (2_000, 3_600_000);
+/// An answer that cannot be had now is asked for again after so long.
+pub(super) const ASK_AGAIN: Duration = Duration::from_secs(600);
+
+/// How the person stands, where the tenant knows this replica.
+///
+/// # Errors
+/// [`Failure`].
+pub(super) async fn standing(account: &Account) -> Result<Option<Standing>, Failure> {
+    let Some(proof) = on(account, |store| store.read(|db| farewell::proof(db))).await? else { return Ok(None) };
+    Ok(Some(ask(account, &proof, vec![]).await?.standing))
+}
+
+async fn ask(account: &Account, proof: &Proof, sealed: Vec<Sealed>) -> Result<FarewellResponse, Failure> {
+    let me = account.me();
+    let request = FarewellRequest::signed(&proof.key()?, me.tenant.id, me.person.id, proof.client, account.clock.now(), sealed);
+    Ok(account.way().signed_out().fetch(Method::POST, "/v1/sync/escrow", Some(&value(&request)?)).await?)
+}
+
+/// Whether a commission is under way, or waits to be recorded: it becomes an attempt first.
+pub(super) async fn commissions_wait(account: &Account) -> bool {
+    on(account, |store| store.read(|db| Ok(!commissions::all(db)?.is_empty()))).await.unwrap_or(false)
+}
+
+/// Ends the account: edits are refused, what the server does not have is sealed, everything else is destroyed.
+///
+/// # Errors
+/// [`Failure::Store`]; then the account is as it was.
+pub(super) async fn end(accounts: &Weak<Accounts>, account: &Account) -> Result<(), Failure> {
+    let begun = on(account, |store| {
+        store.leave();
+        store.note(|db| farewell::begin(db))
+    })
+    .await;
+    if !matches!(begun, Ok(Some(_))) {
+        account.store.stay();
+        return begun.map(drop);
+    }
+    tracing::warn!(account = account.id().as_str(), "this person is no member any more; what this machine held is destroyed");
+    account.has_come_to_an_end();
+    let destroyed = destroy(accounts, account).await;
+    // Said only now: whoever reads it may take the machine away.
+    account.status.ended();
+    tell_data(account);
+    account.events.tell(Event::Accounts);
+    destroyed
+}
+
+/// What lies outside the transaction. Done again at each start: the app may have died in between.
+async fn destroy(accounts: &Weak<Accounts>, account: &Account) -> Result<(), Failure> {
+    if let Some(accounts) = accounts.upgrade()
+        && let Err(error) = accounts.vault().remove(account.id().as_str())
+    {
+        tracing::warn!(%error, "the token of an ended account is left until the next start");
+    }
+    on(account, |store| {
+        store.window.give_up();
+        // Free pages and the log, too.
+        store.settle();
+        Ok(())
+    })
+    .await
+}
+
+/// Hands the boxes over until none is left, then rests; until somebody signs in again.
+pub(super) async fn run(accounts: &Weak<Accounts>, account: &Arc<Account>) {
+    let (mut tries, mut most) = (0, AT_ONCE);
+    while account.server().is_err() {
+        let done = match destroy(accounts, account).await {
+            Ok(()) => hand_over(account, &mut most).await,
+            Err(failure) => Err(failure),
+        };
+        let pause = match done {
+            Ok(true) => {
+                tries = 0;
+                continue;
+            }
+            Ok(false) => Duration::from_millis(RETRY.1),
+            Err(failure) => {
+                tracing::info!(%failure, "work of a person who left could not be handed over now");
+                tries += 1;
+                chance::backoff(RETRY.0, RETRY.1, tries - 1).max(asked_for(&failure))
+            }
+        };
+        tokio::select! {
+            () = account.wake.notified() => {}
+            () = tokio::time::sleep(pause) => {}
+        }
+    }
+    let revived = on(account, |store| store.note(|db| farewell::revive(db))).await;
+    if let Err(error) = revived {
+        tracing::error!(%error, "an ended account is not begun again");
+    }
+    account.begins_again();
+}
+
+const fn asked_for(failure: &Failure) -> Duration {
+    match failure {
+        Failure::Trouble(Trouble::Throttled(Some(asked))) => *asked,
+        _ => Duration::ZERO,
+    }
+}
+
+/// Some of the boxes, at most so many. Whether there may be more.
+async fn hand_over(account: &Account, most: &mut usize) -> Result<bool, Failure> {
+    let limit = *most;
+    let waiting = on(account, move |store| store.read(|db| Ok((farewell::proof(db)?, farewell::boxes(db, limit, MAX_BYTES - AROUND)?)))).await?;
+    let (Some(proof), boxes) = waiting else { return Ok(false) };
+    if boxes.is_empty() {
+        return Ok(false);
+    }
+    let (first, count) = (boxes[0].intent_id, boxes.len());
+    let (taken, refused) = match ask(account, &proof, boxes).await {
+        Ok(answer) if answer.standing == Standing::Member => return Ok(false),
+        Ok(answer) => (answer.taken, answer.refused),
+        Err(Failure::Trouble(Trouble::Refused { status: 413, .. })) if count > 1 => {
+            *most = count / 2;
+            return Ok(true);
+        }
+        Err(failure) => {
+            // What does not get through even alone must not hold up those behind it.
+            on(account, move |store| store.note(|db| farewell::put_last(db, first))).await?;
+            return Err(failure);
+        }
+    };
+    let is_progress = !(taken.is_empty() && refused.is_empty());
+    on(account, move |store| store.note(|db| farewell::settled(db, &taken, &refused))).await?;
+    account.events.tell(Event::Accounts);
+    Ok(is_progress)
+}
+
+/// What became of an account's work; `None` while its person is a member.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn stands(account: &Account) -> Result<Option<Farewell>, StoreError> {
+    crate::store::on_worker(&account.store, |store| store.read(|db| farewell::stands(db))).await
+}
+
+/// The state of an account when the app starts.
+#[must_use]
+pub const fn state_at_start(has_ended: bool, signed_in: bool) -> State {
+    match (has_ended, signed_in) {
+        (true, _) => State::Ended,
+        (false, true) => State::Offline,
+        (false, false) => State::NeedsSignIn,
+    }
+}
