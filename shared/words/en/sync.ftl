@@ -146,8 +146,6 @@ intent-other = Change
 
 refused-not-allowed = Your role does not allow this any more.
 refused-no-longer-permitted = It is at a site where you do not work any more. An administrator can still accept this.
-refused-needs-newer-server = This server does not know this kind of change yet.
-refused-internal = The server could not carry it out.
 refused-not-found = What you changed no longer exists.
 refused-stale = A newer commissioning of the same device is known.
 refused-state-conflict = It had already moved on.
@@ -158,7 +156,6 @@ refused-append-only = A record with this number exists with other content.
 refused-parent-refused = It depends on another change that was not taken.
 refused-parent-pending = It depends on another change that is still waiting.
 refused-malformed = The server cannot read this change. Update the app and try again.
-refused-no-longer-permitted = It is at a site that you do not work at any more.
 refused-needs-newer-server = The server is too old for this change.
 refused-internal = The server failed on it; it is kept there for inspection.
 refused-next-not-allowed = Ask an admin for the right, then try again; or save a copy and discard it.

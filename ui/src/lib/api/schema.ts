@@ -219,6 +219,57 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/escrow": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List the work that waits for a decision, in the order of arrival */
+        get: operations["list_escrow"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/escrow/{id}/accept": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Carry a change out in its author's name. Twice is fine; what the rules refuse stays. */
+        post: operations["accept_escrowed"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/escrow/{id}/reject": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Let a change go. Twice is fine. */
+        post: operations["reject_escrowed"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/grants": {
         parameters: {
             query?: never;
@@ -817,6 +868,23 @@ export interface paths {
         get: operations["list_site_changes"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/sync/escrow": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Ask how the person of a replica stands, and hand over work of one who was removed. The replica's own key, shown in `hello`, is the proof. */
+        post: operations["hand_over_work"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1479,6 +1547,75 @@ export interface components {
             /** @description The field of the request that is meant. */
             field?: string | null;
         };
+        /** @description What accepting came to. */
+        EscrowAccepted: {
+            refusal?: components["schemas"]["Refusal"] | null;
+        };
+        /** @description Who made it, as they were known then. */
+        EscrowAuthor: {
+            id: components["schemas"]["PersonId"];
+            name: string;
+            role: components["schemas"]["Role"];
+        };
+        /** @description 32 bytes of a key's public half, base64url on the wire. */
+        EscrowPublicKey: string;
+        /**
+         * @description Why a change is here.
+         * @enum {string}
+         */
+        EscrowReason: "left" | "no_longer_permitted";
+        /** @description What a change is about. */
+        EscrowTarget: {
+            id?: string | null;
+            /** @description `site`, `model`, `device` or `attempt`; `null` for a change that this server cannot read yet. */
+            kind?: string | null;
+            name?: string | null;
+        };
+        /** @description A change that waits for a decision. */
+        Escrowed: {
+            author: components["schemas"]["EscrowAuthor"];
+            /** @description The record of an attempt: whoever rejects it loses the evidence of what was done. */
+            evidence: boolean;
+            id: components["schemas"]["IntentId"];
+            /** @description As in the audit log. */
+            kind: string;
+            /** @description When it was made, as well as that is known. */
+            made_at: components["schemas"]["Millis"];
+            /** @description What it would write. */
+            mine?: unknown;
+            received_at: components["schemas"]["Millis"];
+            target: components["schemas"]["EscrowTarget"];
+            /** @description What stands there now. */
+            theirs?: unknown;
+            why: components["schemas"]["EscrowReason"];
+        };
+        /** @description `POST /v1/sync/escrow`: what a replica without a session asks and hands over. */
+        FarewellRequest: {
+            /** @description The client's clock: the times of the changes are corrected by it. */
+            at: components["schemas"]["Millis"];
+            /** @description The replica. */
+            client_id: components["schemas"]["ClientId"];
+            /** @description Who worked with the replica. */
+            person_id: components["schemas"]["PersonId"];
+            /** @description At most [`MAX_BOXES`]; none only asks for the standing. */
+            sealed: components["schemas"]["SealedIntent"][];
+            /** @description Ed25519, by the replica's key, over all of this. */
+            signature: string;
+            /** @description Whose. */
+            tenant: components["schemas"]["TenantId"];
+        };
+        /** @description The answer. */
+        FarewellResponse: {
+            accepted_until?: components["schemas"]["Millis"] | null;
+            /** @description Boxes that will never be: too late, too many, not to be opened, or no change. */
+            refused: components["schemas"]["IntentId"][];
+            /** @description The server's clock. */
+            server_time: components["schemas"]["Millis"];
+            /** @description How their person stands. */
+            standing: components["schemas"]["Standing"];
+            /** @description Boxes that are in the administrators' hands, now or since before; or whose change the server had carried out. */
+            taken: components["schemas"]["IntentId"][];
+        };
         /**
          * @description One frame of a pull. Rows and departures come in ascending order of sequence, so that any
          *     prefix is a place to resume from; nothing is published before the `checkpoint`.
@@ -1579,6 +1716,7 @@ export interface components {
             app_version: string;
             /** @description The replica. */
             client_id: components["schemas"]["ClientId"];
+            device_key?: components["schemas"]["EscrowPublicKey"] | null;
             /** @description The client's clock. */
             now: components["schemas"]["Millis"];
             /**
@@ -1601,6 +1739,7 @@ export interface components {
              * @description Changes when the server was restored from a backup: then pull anew and replay.
              */
             epoch: number;
+            escrow_key?: components["schemas"]["EscrowPublicKey"] | null;
             /**
              * Format: int64
              * @description The last number this client has a receipt for; 0 when it is new here.
@@ -2064,6 +2203,29 @@ export interface components {
             next?: string | null;
         };
         /** @description One page of a list. */
+        Page_Escrowed: {
+            /** @description In the list's order. */
+            items: {
+                author: components["schemas"]["EscrowAuthor"];
+                /** @description The record of an attempt: whoever rejects it loses the evidence of what was done. */
+                evidence: boolean;
+                id: components["schemas"]["IntentId"];
+                /** @description As in the audit log. */
+                kind: string;
+                /** @description When it was made, as well as that is known. */
+                made_at: components["schemas"]["Millis"];
+                /** @description What it would write. */
+                mine?: unknown;
+                received_at: components["schemas"]["Millis"];
+                target: components["schemas"]["EscrowTarget"];
+                /** @description What stands there now. */
+                theirs?: unknown;
+                why: components["schemas"]["EscrowReason"];
+            }[];
+            /** @description Pass it as `cursor` for what follows; `null` at the end. */
+            next?: string | null;
+        };
+        /** @description One page of a list. */
         Page_GrantItem: {
             /** @description In the list's order. */
             items: {
@@ -2408,6 +2570,13 @@ export interface components {
             /** @description [`Attempt`]. */
             attempt: components["schemas"]["Attempt"];
         };
+        /** @description One change, sealed. */
+        SealedIntent: {
+            /** @description The box. */
+            box: string;
+            /** @description Which. */
+            intent_id: components["schemas"]["IntentId"];
+        };
         /**
          * @description The weakest protection of the radio session that a model accepts; the air may only raise it.
          * @enum {string}
@@ -2481,6 +2650,11 @@ export interface components {
             /** @description What. */
             patch: components["schemas"]["SitePatch"];
         };
+        /**
+         * @description What a replica's person is to the tenant.
+         * @enum {string}
+         */
+        Standing: "member" | "ended";
         /**
          * @description Whether a tenant is served.
          * @enum {string}
@@ -3527,6 +3701,183 @@ export interface operations {
                 };
             };
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description not_ready, timeout */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    list_escrow: {
+        parameters: {
+            query?: {
+                limit?: components["schemas"]["Limit"];
+                cursor?: components["schemas"]["Cursor"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_Escrowed"];
+                };
+            };
+            /** @description not_signed_in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description not_allowed, tenant_suspended, csrf */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description not_ready, timeout */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    accept_escrowed: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["schemas"]["IntentId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EscrowAccepted"];
+                };
+            };
+            /** @description not_signed_in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description not_allowed, tenant_suspended, csrf */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description it was rejected */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description not_ready, timeout */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    reject_escrowed: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["schemas"]["IntentId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description not_signed_in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description not_allowed, tenant_suspended, csrf */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description it was accepted */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -5889,6 +6240,71 @@ export interface operations {
                 };
             };
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description not_ready, timeout */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    hand_over_work: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["FarewellRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FarewellResponse"];
+                };
+            };
+            /** @description bad_signature, whatever it is that does not fit; tenant_suspended, to whoever proved themselves */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
