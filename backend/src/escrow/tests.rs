@@ -146,6 +146,28 @@ async fn the_work_of_a_technician_who_was_removed_is_accepted_and_stands_in_the_
 }
 
 #[tokio::test]
+async fn evidence_of_somebody_who_was_demoted_before_they_were_removed_is_still_accepted() {
+    for app in App::both().await {
+        let tenant = app.tenant("acme").await;
+        let admin = tenant.person(Role::Admin).await;
+        let tess = Tablet::of(&tenant, Role::Technician).await;
+        let model: ModelId = app.state.new_id();
+        admin.post("/v1/models", json!({"id": model, "name": "M", "sku": "S", "min_security": "sec1"})).await.expect(201);
+        let device = admin.post("/v1/devices", json!({"serial": "A1", "name": "Pump", "model_id": model})).await.expect(201);
+        let device: DeviceId = device["id"].as_str().unwrap().parse().unwrap();
+        tess.hand_over(vec![]).await;
+        let sealed = tess.sealed(app.state.new_id(), app.state.now(), &tess.attempt(device, "A1"));
+        admin.patch(&format!("/v1/people/{}", tess.actor.id), json!({"role": "viewer"})).await.expect(200);
+        remove(&admin, tess.actor.id).await;
+        tess.hand_over(vec![sealed]).await;
+        let items = listed(&admin).await;
+        assert_eq!(items[0]["author"]["role"], "viewer");
+        assert_eq!(accept(&admin, &items[0]).await["refusal"], Value::Null, "on {}", app.engine);
+        assert_eq!(admin.get(&format!("/v1/devices/{device}/attempts")).await.expect(200)["items"][0]["technician_id"], json!(tess.actor.id));
+    }
+}
+
+#[tokio::test]
 async fn only_the_first_key_of_the_replica_of_that_person_is_a_proof() {
     for app in App::both().await {
         let (tenant, other) = (app.tenant("acme").await, app.tenant("globex").await);

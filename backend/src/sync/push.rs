@@ -252,6 +252,7 @@ async fn run(caller: &mut Caller<need::Sync>, body: &Body, news: &[&Raw], known:
             made.push(NewReceipt { receipt: before.under(raw.n), is_final: false, body: None });
             continue;
         }
+        let is_evidence = matches!(change, Ok(Change::AttemptRecord(_)));
         let outcome = match held_by_parent(&raw.depends_on, |id| known.get(&id).map(|receipt| &receipt.outcome)) {
             Some(held) => held,
             None => match change {
@@ -259,7 +260,7 @@ async fn run(caller: &mut Caller<need::Sync>, body: &Body, news: &[&Raw], known:
                 Err(unreadable) => unreadable,
             },
         };
-        if is_for_escrow(&outcome, raw, &escrowed) {
+        if is_for_escrow(&outcome, raw, is_evidence, &escrowed) {
             escrowed.push(Kept { intent: raw.id, made_at: made_at(caller, body, raw), change: raw.change.get().to_owned() });
         }
         let stored = StoredReceipt { intent: raw.id, seq: batch.seq(), outcome };
@@ -278,9 +279,10 @@ async fn run(caller: &mut Caller<need::Sync>, body: &Body, news: &[&Raw], known:
 }
 
 /// Whether an administrator may still want it: its author may not do it any more, or it depends on such a one.
-fn is_for_escrow(outcome: &Outcome, raw: &Raw, before: &[Kept]) -> bool {
+fn is_for_escrow(outcome: &Outcome, raw: &Raw, is_evidence: bool, before: &[Kept]) -> bool {
     outcome.refusal().is_some_and(|refusal| match refusal.code {
         Code::NoLongerPermitted => true,
+        Code::NotAllowed => is_evidence,
         Code::ParentRefused => before.iter().any(|kept| raw.depends_on.contains(&kept.intent)),
         _ => false,
     })

@@ -24,6 +24,7 @@ use omniot_shared::{
         wire::{Begin, Frame, Segment as Named},
     },
 };
+use sha2::{Digest as _, Sha256};
 use tokio::sync::watch;
 
 use super::pull::{self, Right};
@@ -47,13 +48,11 @@ pub struct Segment {
     seq: Seq,
     rows: u64,
     bytes: Bytes,
+    /// Epoch, sequence and a part of the hash of the bytes: another process makes other bytes of the same rows.
+    id: String,
 }
 
 impl Segment {
-    fn id(&self) -> String {
-        format!("{}-{}", self.epoch, self.seq.0)
-    }
-
     /// Whether what came since is little beside it, and none of it is forgotten by now.
     fn suits(&self, begin: &Begin, min_retained: Seq) -> bool {
         let since = begin.to.0.saturating_sub(self.seq.0);
@@ -66,7 +65,7 @@ impl Segment {
     /// # Errors
     /// Of packing, which fails for nothing this small.
     pub fn shown(&self, begin: &Begin) -> std::io::Result<Body> {
-        let named = Named { id: self.id(), seq: self.seq, rows: self.rows, bytes: self.bytes.len() as u64 };
+        let named = Named { id: self.id.clone(), seq: self.seq, rows: self.rows, bytes: self.bytes.len() as u64 };
         pull::packed(&[Frame::Begin(begin.clone()), Frame::Segment(named)]).map(Body::from)
     }
 }
@@ -136,7 +135,7 @@ impl Segments {
     /// That segment, while it is kept.
     #[must_use]
     pub fn named(&self, tenant: TenantId, epoch: u64, id: &str) -> Option<Arc<Segment>> {
-        self.kept().whole.get(&tenant).filter(|segment| segment.epoch == epoch && segment.id() == id).cloned()
+        self.kept().whole.get(&tenant).filter(|segment| segment.epoch == epoch && segment.id == id).cloned()
     }
 
     fn kept(&self) -> MutexGuard<'_, Kept> {
@@ -181,7 +180,8 @@ impl Recorder {
     pub fn finish(mut self) {
         if self.bytes.len() <= LARGEST {
             let bytes = Bytes::from(std::mem::take(&mut self.bytes));
-            self.segments.kept().keep(self.tenant, Segment { epoch: self.epoch, seq: self.seq, rows: self.rows, bytes });
+            let id = format!("{}-{}-{}", self.epoch, self.seq.0, hex::encode(&Sha256::digest(&bytes)[..8]));
+            self.segments.kept().keep(self.tenant, Segment { epoch: self.epoch, seq: self.seq, rows: self.rows, bytes, id });
         }
     }
 }
@@ -194,7 +194,7 @@ impl Drop for Recorder {
 
 /// A segment, or the part of it that is asked for, while the right to it lasts.
 pub fn answer(segment: &Segment, asked: &HeaderMap, right: Right) -> Response {
-    let tag = format!("\"{}\"", segment.id());
+    let tag = format!("\"{}\"", segment.id);
     let mut response = match part(segment, asked, &tag) {
         _ if is_known(asked, &tag) => StatusCode::NOT_MODIFIED.into_response(),
         Ok(None) => body(segment.bytes.clone(), right).into_response(),

@@ -28,6 +28,9 @@ const HEARTBEAT: Duration = Duration::from_secs(25);
 /// After a poke, changes within this make one together.
 const TOGETHER: Duration = Duration::from_millis(8);
 
+/// The right to see rows is looked at again after this.
+const DOUBT: Duration = Duration::from_secs(1);
+
 /// When all streams must look again, they do so within this, not all at once.
 const SPREAD: Duration = Duration::from_millis(500);
 
@@ -42,6 +45,8 @@ struct Watch {
     sees_all: bool,
     /// What was poked last.
     told: Seq,
+    /// When the right was looked at, unless something passed unheard since.
+    checked: Option<Instant>,
     /// When the last poke went out.
     poked: Option<Instant>,
     over: bool,
@@ -105,7 +110,7 @@ impl Watch {
         let mut heartbeat = interval(HEARTBEAT);
         heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
         heartbeat.reset();
-        Self { state, ticket, events, heartbeat, first: Some(now), sees_all, told: now, poked: None, over: false }
+        Self { state, ticket, events, heartbeat, first: Some(now), sees_all, told: now, checked: Some(Instant::now()), poked: None, over: false }
     }
 
     async fn next(&mut self) -> Said {
@@ -127,9 +132,9 @@ impl Watch {
                 // Whatever was missed: look again at both.
                 Ok(Event::Missed) => {
                     sleep(SPREAD.mul_f64(self.state.chance.with(|rng| rng.random()))).await;
-                    return self.looked().await.map_or_else(Said::Over, |seq| self.poke(seq, None));
+                    return self.looked_and_poked().await;
                 }
-                Err(RecvError::Lagged(_)) => return self.looked().await.map_or_else(Said::Over, |seq| self.poke(seq, None)),
+                Err(RecvError::Lagged(_)) => return self.looked_and_poked().await,
                 Err(RecvError::Closed) => return Said::Over("closed"),
             }
         }
@@ -149,18 +154,36 @@ impl Watch {
                     Ok(seq) => seq,
                     Err(code) => return Said::Over(code),
                 },
-                Err(TryRecvError::Empty | TryRecvError::Closed) => return self.poke(latest, news),
+                Err(TryRecvError::Empty | TryRecvError::Closed) => return self.poke(latest, news).await,
             };
             // Several are fetched together.
             (latest, news) = (latest.max(seq), None);
         }
     }
 
-    /// A poke, with the news when they are for this person and follow what was poked last.
-    fn poke(&mut self, seq: Seq, news: Option<Arc<News>>) -> Said {
-        let news = news.filter(|news| self.sees_all && news.from == self.told.0);
+    /// A poke, with the news when they are for this person and follow what was poked last. News are rows, and go
+    /// out on a right that was looked at within the last second, and since whatever passed unheard.
+    async fn poke(&mut self, seq: Seq, news: Option<Arc<News>>) -> Said {
+        let follows = news.as_ref().is_some_and(|news| news.from == self.told.0);
+        if !follows {
+            self.checked = None;
+        }
+        let news = news.filter(|_| self.sees_all && follows);
+        if news.is_some() && self.checked.is_none_or(|checked| checked.elapsed() >= DOUBT) {
+            if let Err(code) = self.checked().await {
+                return Said::Over(code);
+            }
+            self.checked = Some(Instant::now());
+        }
         self.told = seq;
         Said::Poke(seq, news)
+    }
+
+    async fn looked_and_poked(&mut self) -> Said {
+        match self.looked().await {
+            Ok(seq) => self.poke(seq, None).await,
+            Err(code) => Said::Over(code),
+        }
     }
 
     async fn checked(&self) -> Result<(), &'static str> {

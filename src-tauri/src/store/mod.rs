@@ -127,9 +127,13 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError`]; nothing is kept then. [`StoreError::DiskFull`] also while there is only room enough
-    /// for local edits.
+    /// for local edits. [`StoreError::Leaving`] once the account is being signed out, or has ended.
     pub fn apply<T>(&self, mut apply: impl FnMut(&Transaction<'_>) -> Result<T, StoreError>) -> Result<T, StoreError> {
         let mut writers = self.writers();
+        // Rows of a pull that was under way would come back after everything was removed.
+        if self.leaving.load(Ordering::Relaxed) {
+            return Err(StoreError::Leaving);
+        }
         let is_reserved = self.reserve.refill() || self.window.give_up() && self.reserve.refill();
         if !is_reserved {
             return Err(StoreError::DiskFull);

@@ -49,7 +49,7 @@ async fn ask(account: &Account, proof: &Proof, sealed: Vec<Sealed>) -> Result<Fa
 
 /// Whether a commission is under way, or waits to be recorded: it becomes an attempt first.
 pub(super) async fn commissions_wait(account: &Account) -> bool {
-    on(account, |store| store.read(|db| Ok(!commissions::all(db)?.is_empty()))).await.unwrap_or(false)
+    on(account, |store| store.read(|db| Ok(!commissions::all(db)?.is_empty()))).await.unwrap_or(true)
 }
 
 /// Ends the account: edits are refused, what the server does not have is sealed, everything else is destroyed.

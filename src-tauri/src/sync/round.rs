@@ -255,9 +255,17 @@ async fn pull_once(account: &Account, server: &Server) -> Result<bool, Failure> 
         Received::More => Ok(false),
         Received::Shown(segment) => {
             // Everything as of a little while ago; what is newer is for the next pull.
-            let frames = Frames::open_segment(server, &segment).await?;
             let (pull, progress) = begin(account).await?;
-            receive(account, pull, progress, frames).await.map(|_| false)
+            match Frames::open_segment(server, &segment).await {
+                Ok(frames) => receive(account, pull, progress, frames).await.map(|_| false),
+                // Another server behind the same address knows nothing of it.
+                Err(Trouble::Refused { status: 404, .. }) => {
+                    let pull = pull.of_rows();
+                    let frames = Frames::open(server, pull.request()).await?;
+                    receive(account, pull, progress, frames).await.map(|received| matches!(received, Received::UpToDate))
+                }
+                Err(trouble) => Err(trouble.into()),
+            }
         }
     }
 }

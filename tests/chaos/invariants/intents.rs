@@ -177,7 +177,9 @@ pub fn effects_happened_once(all: &[Known<'_>], staff: &Pages, audit: &[Value]) 
     }
     let text = |line: &Value, path| line.pointer(path).and_then(Value::as_str).unwrap_or_default().to_owned();
     let mut there: BTreeMap<(String, String), usize> = BTreeMap::new();
-    for line in audit {
+    // An edit that was overtaken in full is told of, and has not happened.
+    let happened = |line: &&Value| line.pointer("/detail/overtaken").is_none() || line.pointer("/detail/fields").and_then(Value::as_array).is_none_or(|fields| !fields.is_empty());
+    for line in audit.iter().filter(happened) {
         *there.entry((text(line, "/action"), text(line, "/target/id"))).or_default() += 1;
     }
     let wrong = expected.into_iter().filter_map(|(about, (least, most))| {

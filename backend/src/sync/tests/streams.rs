@@ -216,3 +216,20 @@ async fn nothing_is_told_over_a_gap_in_what_was_heard() {
         }
     }
 }
+
+#[tokio::test]
+async fn what_changed_is_told_on_a_right_that_was_just_looked_at() {
+    for app in App::both().await {
+        let tenant = app.tenant("acme").await;
+        let (owner, gone) = (tenant.person(Role::Owner).await, tenant.person(Role::Viewer).await);
+        let mut ear = Ear::of(&app, &gone).await;
+        ear.poke().await;
+        // A session that ends by itself tells nobody.
+        let mut scope = tenant.db_write().await;
+        scope.query("delete from session where tenant_id = $1 and person_id = $2").bind(gone.id).execute().await.expect("it ended");
+        scope.commit().await.expect("a commit that tells nobody");
+        tokio::time::sleep(Duration::from_millis(1_100)).await;
+        owner.post("/v1/sites", json!({"name": "canary", "time_zone": "UTC"})).await.expect(201);
+        assert_eq!(ear.hear().await.as_deref(), Some("event: closed\ndata: {\"code\":\"not_signed_in\"}\n\n"), "on {}", app.engine);
+    }
+}

@@ -81,6 +81,13 @@ impl Pull {
         Ok(Self { request, held: meta.sight, resumes: meta.staged, begin: None, deltas: Vec::new(), reached: cursor.seq })
     }
 
+    /// The same pull, for rows and nothing else: the segment that it was shown to is not there.
+    #[must_use]
+    pub fn of_rows(mut self) -> Self {
+        self.request.accepts.clear();
+        self
+    }
+
     /// The pull that came with a poke, and its checkpoint; `None` where it does not go on from here: pull then.
     ///
     /// # Errors
