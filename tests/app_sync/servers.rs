@@ -62,7 +62,7 @@ async fn a_person_removed_at_one_server_loses_the_stream_at_the_other_within_a_s
     let people = owner.all("/v1/people").await;
     let technician = people.iter().find(|person| person["role"] == "technician").expect("a technician");
     let _ = owner.delete(&format!("/v1/people/{}", technician["id"].as_str().unwrap())).await.succeeded();
-    eventually_within(POKED, "the app knows that its session has ended", || async { Some(app.get("/app/sync").await).filter(|sync| sync["state"] == "needs_sign_in") }).await;
+    eventually_within(POKED, "the app knows that its person is no member any more", || async { Some(app.get("/app/sync").await).filter(|sync| sync["state"] == "ended") }).await;
 }
 
 /// Reads on until those words come.
