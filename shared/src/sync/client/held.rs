@@ -44,6 +44,11 @@ pub fn set_aside<R: Replica>(replica: &mut R, id: IntentId, refusal: Refusal) ->
         meta.next_n += 1;
         replica.save_entry(&behind)?;
     }
+    // The server may have put it off before, and would let its children wait for it for ever.
+    for mut child in replica.outbox()?.into_iter().filter(|other| other.intent.depends_on.contains(&id)) {
+        child.intent.depends_on.retain(|parent| *parent != id);
+        replica.save_entry(&child)?;
+    }
     replica.save_meta(&meta)?;
     super::rebase::rebase(replica, &meta)?;
     Ok(true)
@@ -57,7 +62,8 @@ mod tests {
         roles::Role,
         sync::{
             client::{self, Memory, Meta},
-            intent::NewSite,
+            Patch,
+            intent::{NewSite, SitePatch, SiteUpdate},
             receipt::Code,
         },
     };
@@ -87,6 +93,18 @@ mod tests {
         let next = client::record(&mut store, IntentId(Uuid::from_u128(14)), Millis(1), site(4)).unwrap().unwrap();
         assert_eq!(next.intent.n, 3);
         assert!(client::discard(&mut store, IntentId(Uuid::from_u128(12)), Millis(3)).unwrap());
+    }
+
+    #[test]
+    fn nothing_waits_for_an_intent_that_is_set_aside() {
+        let mut store = replica();
+        let (parent, child) = (IntentId(Uuid::from_u128(10)), IntentId(Uuid::from_u128(11)));
+        client::record(&mut store, parent, Millis(1), site(1)).unwrap().unwrap();
+        let patch = SitePatch { note: Patch::Set("x".into()), ..SitePatch::default() };
+        client::record(&mut store, child, Millis(1), Change::SiteUpdate(SiteUpdate { id: SiteId(Uuid::from_u128(1)), patch })).unwrap().unwrap();
+        assert_eq!(store.entry(child).unwrap().unwrap().intent.depends_on, [parent]);
+        set_aside(&mut store, parent, Refusal::new(Code::InvalidField, "too large")).unwrap();
+        assert!(store.entry(child).unwrap().unwrap().intent.depends_on.is_empty());
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! Pushing the outbox, and what receipts do to it.
 
+use std::collections::HashSet;
+
 #[cfg(test)]
 use crate::sync::seeded::{Bug, is};
 use super::{Entry, Meta, Recorded, Replica, State, rebase, record};
@@ -193,6 +195,9 @@ pub fn restored<R: Replica>(replica: &mut R, new: ClientId) -> Result<(), R::Err
     }
     entries.extend(replica.outbox()?);
     entries.sort_by_key(|entry| entry.order);
+    // What is not sent again (refused in the former life, or given up) nobody waits for: this server may have put it off.
+    let sent: HashSet<IntentId> = entries.iter().map(|entry| entry.intent.id).collect();
+    entries.iter_mut().for_each(|entry| entry.intent.depends_on.retain(|parent| sent.contains(parent)));
     let mut meta = replica.meta()?;
     meta.life = meta.greeted;
     // Sequences of the lost past say nothing about the present one.
@@ -346,6 +351,26 @@ mod tests {
         assert_eq!(greet(&mut replica, &hello(2, 90, 30)).unwrap(), Greeting::Restored, "its numbers under the new name say nothing");
         restored(&mut replica, ClientId(Uuid::from_u128(10))).unwrap();
         assert_eq!(state(&replica, id), State::Waiting);
+    }
+
+    #[test]
+    fn after_a_restore_nothing_waits_for_what_is_not_sent_again() {
+        let (mut replica, parent) = with_a_site();
+        let child = IntentId(Uuid::from_u128(6));
+        let patch = SitePatch { note: crate::sync::Patch::Set("behind the door".into()), ..SitePatch::default() };
+        record(&mut replica, child, Millis(0), Change::SiteUpdate(SiteUpdate { id: SiteId(Uuid::from_u128(4)), patch })).unwrap().unwrap();
+        let parents = |replica: &Memory| replica.entry(child).unwrap().unwrap().intent.depends_on;
+        assert_eq!(parents(&replica), [parent]);
+        let mut sent_again = replica.clone();
+        greet(&mut sent_again, &hello(2, 4, 4)).unwrap();
+        restored(&mut sent_again, ClientId(Uuid::from_u128(9))).unwrap();
+        assert_eq!(parents(&sent_again), [parent], "both come again, in their order");
+        // Refused in the former life, it waits for a person; this server may have put it off, and hears no more of it.
+        let refused = Receipt { n: 1, intent_id: parent, seq: Seq(5), outcome: Outcome::Refused(Refusal::new(crate::sync::Code::NotAllowed, "")) };
+        take_receipts(&mut replica, &PushResponse { receipts: vec![refused], ..applied(1, parent) }).unwrap();
+        greet(&mut replica, &hello(2, 4, 4)).unwrap();
+        restored(&mut replica, ClientId(Uuid::from_u128(9))).unwrap();
+        assert!(parents(&replica).is_empty() && matches!(state(&replica, parent), State::Attention(_)));
     }
 
     #[test]
