@@ -183,6 +183,10 @@ impl Pull {
         if self.begin.as_ref().is_some_and(|begin| !meta.accepts(begin.epoch)) {
             return false;
         }
+        // It may bring how it was a while ago; something newer was shown meanwhile.
+        if !self.request.accepts.is_empty() && meta.synced_at.is_some() {
+            return false;
+        }
         #[cfg(test)]
         if is(Bug::OlderPullWins) {
             return true;
@@ -485,6 +489,18 @@ mod tests {
         assert!(accepted(1, 9, Some(Millis(1))).is_empty());
         // All is pulled anew, after a narrowing or since something did not fit: what is shown does not go back in time.
         assert!(accepted(0, 9, Some(Millis(1))).is_empty() && accepted(0, 0, Some(Millis(1))).is_empty());
+    }
+
+    #[test]
+    fn a_first_pull_that_comes_late_shows_nothing_older_than_was_shown() {
+        let id = Uuid::from_u128;
+        let mut store = Memory::new(Meta::new(ClientId(id(1)), TenantId(id(2)), PersonId(id(3)), Role::Viewer));
+        let Ok(mut late) = Pull::begin(&store);
+        late.take(begin(Sight::All, 3)).unwrap();
+        // Meanwhile another pull was published, and then a greeting was taken for that of a restored server.
+        store.save_meta(&Meta { synced_at: Some(Millis(1)), ..store.meta().unwrap() }).unwrap();
+        let checkpoint = Checkpoint { scope: Scope::Tenant, seq: Seq(3), checksum: Checksum::default() };
+        assert_eq!(publish(&mut store, late, &checkpoint, Millis(2)), Ok(Published::Overtaken));
     }
 
     #[test]
