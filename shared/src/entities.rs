@@ -7,7 +7,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    ids::{AttemptId, ClientId, DeviceId, GrantId, ModelId, PersonId, SiteId},
+    ids::{AttemptId, BookmarkId, ClientId, DeviceId, GrantId, ModelId, PersonId, SiteId},
     time::Millis,
 };
 
@@ -94,6 +94,21 @@ pub struct Device {
     /// The commissioning epoch that is in force; 0 before the first claim.
     pub epoch: u32,
     /// When the row was created.
+    pub created_at: Millis,
+}
+
+/// A device that a person put on their own list. Nobody else ever sees it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Bookmark {
+    /// [`BookmarkId::of`] the two.
+    pub id: BookmarkId,
+    /// Whose it is.
+    pub person_id: PersonId,
+    /// What it marks; may be out of sight by now.
+    pub device_id: DeviceId,
+    /// What they want to remember, at most 2,000 characters.
+    pub note: Option<String>,
+    /// When it was put on the list.
     pub created_at: Millis,
 }
 

@@ -94,6 +94,8 @@ ids! {
     ModelId = "mod", "mod_0198c0f2a7b87e0e9c1d2e3f4a5b6c7d";
     /// One device of one tenant; see [`DeviceId::for_serial`].
     DeviceId = "dev", "dev_0198c0f2a7b87e0e9c1d2e3f4a5b6c7d";
+    /// A device on one person's list; see [`BookmarkId::of`].
+    BookmarkId = "boo", "boo_0198c0f2a7b87e0e9c1d2e3f4a5b6c7d";
     /// One attempt to commission a device.
     AttemptId = "att", "att_0198c0f2a7b87e0e9c1d2e3f4a5b6c7d";
     /// A single-use permission to claim a device offline.
@@ -113,6 +115,15 @@ impl DeviceId {
     #[must_use]
     pub fn for_serial(tenant: TenantId, serial: &str) -> Self {
         Self(Uuid::new_v5(&tenant.0, normal_serial(serial).as_bytes()))
+    }
+}
+
+impl BookmarkId {
+    /// The id that every tablet of a person derives for the same device, so that two of them that put it on the
+    /// list offline make one row.
+    #[must_use]
+    pub fn of(person: PersonId, device: DeviceId) -> Self {
+        Self(Uuid::new_v5(&person.0, device.0.as_bytes()))
     }
 }
 

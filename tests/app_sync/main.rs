@@ -11,6 +11,7 @@ mod farewell;
 mod middlebox;
 mod network;
 mod operator;
+mod own;
 mod person;
 mod refusals;
 mod servers;

@@ -71,6 +71,42 @@ test('a serial that exists is refused in words, and nothing that was typed is lo
   await expect(page.getByLabel('Name')).toHaveValue('Again');
 });
 
+test('a device is put on one\'s own list, noted, and taken off; nobody else sees it', async ({ page, browser }) => {
+  const name = fresh('Boiler');
+  await signIn(page, 'operator');
+  await page.getByRole('link', { name: 'Add device' }).click();
+  await page.getByLabel('Serial').fill(fresh('L').replace(' ', '-'));
+  await page.getByLabel('Name').fill(name);
+  await page.getByLabel('Model').selectOption({ index: 1 });
+  await page.getByRole('button', { name: 'Add device' }).click();
+  const card = page.getByRole('region', { name: 'My list' });
+  await card.getByRole('button', { name: 'Add to my list' }).click();
+  await card.getByRole('button', { name: 'Add a note' }).click();
+  await page.getByRole('dialog').getByLabel(/Note/).fill('Bring the long ladder');
+  await page.getByRole('dialog').getByRole('button', { name: 'Save' }).click();
+  await expect(card).toContainText('Bring the long ladder');
+  const address = page.url();
+  await page.goto('/devices?bookmarked=true');
+  const row = page.getByRole('table', { name: 'Devices' }).getByRole('row', { name: new RegExp(name) });
+  await expect(row.getByRole('img', { name: 'On my list' })).toBeVisible();
+  await page.screenshot({ path: 'test-results/my-list.png' });
+
+  const other = await (await browser.newContext()).newPage();
+  await signIn(other, 'viewer');
+  await other.goto(address);
+  await expect(other.getByRole('region', { name: 'My list' })).toContainText('Only you see');
+  await expect(other.getByText('Bring the long ladder')).toHaveCount(0);
+  await other.goto('/devices?bookmarked=true');
+  await expect(other.getByText('Your list is empty')).toBeVisible();
+  await other.context().close();
+
+  await row.getByRole('link').click();
+  await page.screenshot({ path: 'test-results/my-list-card.png', fullPage: true });
+  await card.getByRole('button', { name: 'Remove from my list' }).click();
+  await page.getByRole('dialog').getByRole('button', { name: 'Remove from my list' }).click();
+  await expect(card.getByRole('button', { name: 'Add to my list' })).toBeVisible();
+});
+
 test('a viewer is offered nothing that a viewer may not do', async ({ page }) => {
   await signIn(page, 'viewer');
   await expect(page.getByRole('table', { name: 'Devices' })).toBeVisible();

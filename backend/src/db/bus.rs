@@ -9,7 +9,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use omniot_shared::ids::TenantId;
+use omniot_shared::ids::{PersonId, TenantId};
 use tokio::sync::broadcast;
 use uuid::Uuid;
 
@@ -35,6 +35,8 @@ pub enum Event {
 pub struct News {
     /// The tenant's sequence before.
     pub from: i64,
+    /// Whose own rows changed, too: they are not in it, so it is of no use to that person.
+    pub own_of: Option<PersonId>,
     /// The poke, as it goes out.
     pub poke: String,
 }

@@ -70,13 +70,25 @@ pub struct NamedDevice {
     model_name: Option<String>,
     /// When it was last in contact; `null` before its first claim.
     last_seen_at: Option<Millis>,
+    /// What you keep about it on your own list; `null` when it is not there.
+    bookmark: Option<DeviceBookmark>,
+}
+
+/// A device's place on one's own list.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub struct DeviceBookmark {
+    /// Seen by you only.
+    note: Option<String>,
+    /// Since when.
+    created_at: Millis,
 }
 
 impl TryFrom<Listed> for NamedDevice {
     type Error = DbError;
     fn try_from(mut listed: Listed) -> Result<Self, DbError> {
         let (site_name, model_name, last_seen_at) = (listed.site_name.take(), listed.model_name.take(), listed.last_seen_at.map(Millis));
-        Ok(Self { device: listed.try_into()?, site_name, model_name, last_seen_at })
+        let bookmark = listed.marked_at.map(|at| DeviceBookmark { note: listed.mark_note.take(), created_at: Millis(at) });
+        Ok(Self { device: listed.try_into()?, site_name, model_name, last_seen_at, bookmark })
     }
 }
 
@@ -126,6 +138,9 @@ pub struct ListDevices {
     model_id: Option<ModelId>,
     /// In this state.
     state: Option<DeviceState>,
+    /// `true`: on your own list.
+    #[serde(default)]
+    bookmarked: bool,
 }
 
 /// List the devices
@@ -133,7 +148,7 @@ pub struct ListDevices {
 pub async fn list_devices(mut caller: Caller<need::DeviceRead>, Query(list): Query<ListDevices>) -> Result<Page<NamedDevice>, DeviceError> {
     let after = list.cursor.map(|cursor| cursor.key::<(String, Uuid)>()).transpose()?;
     let pattern = list.q.as_deref().and_then(like_pattern);
-    let wanted = store::Wanted { pattern, site: list.site_id, model: list.model_id, state: list.state, after };
+    let wanted = store::Wanted { pattern, site: list.site_id, model: list.model_id, state: list.state, marked: list.bookmarked, after };
     let reader = caller.person().id;
     let rows = store::list(caller.scope(), reader, wanted, list.limit.rows()).await?;
     let Page { items, next } = Page::of(rows, list.limit, Listed::key);
@@ -152,14 +167,21 @@ pub async fn create_device(caller: Caller<need::DeviceWrite>, Json(body): Json<N
 /// Carries out a change and gives the device as it is then.
 async fn execute<N: Needs>(mut caller: Caller<N>, change: Change) -> Result<NamedDevice, DeviceError> {
     let RowKey { id, .. } = sync::execute(&mut caller, change).await?.row.key();
-    let device = store::find(caller.scope(), DeviceId(id)).await?.ok_or(DeviceError::NotFound)?;
+    shown(caller, DeviceId(id)).await
+}
+
+/// Commits, and gives the device as it is then.
+pub(super) async fn shown<N: Needs>(mut caller: Caller<N>, id: DeviceId) -> Result<NamedDevice, DeviceError> {
+    let reader = caller.person().id;
+    let device = store::find(caller.scope(), reader, id).await?.ok_or(DeviceError::NotFound)?;
     caller.commit().await?;
     Ok(device.try_into()?)
 }
 
 /// That device, for somebody who sees it.
 pub(super) async fn seen<N: Needs>(caller: &mut Caller<N>, id: DeviceId) -> Result<Listed, DeviceError> {
-    store::find(caller.scope(), id).await?.filter(|device| caller.sees(device.site())).ok_or(DeviceError::NotFound)
+    let reader = caller.person().id;
+    store::find(caller.scope(), reader, id).await?.filter(|device| caller.sees(device.site())).ok_or(DeviceError::NotFound)
 }
 
 /// Show a device

@@ -6,6 +6,7 @@
 
 mod api;
 mod attempts;
+mod bookmarks;
 mod store;
 #[cfg(test)]
 mod tests;
@@ -20,6 +21,7 @@ pub fn router() -> OpenApiRouter<AppState> {
         .routes(routes!(api::list_devices, api::create_device))
         .routes(routes!(api::get_device, api::update_device))
         .routes(routes!(api::retire_device))
+        .routes(routes!(bookmarks::set_bookmark, bookmarks::remove_bookmark))
         .routes(routes!(attempts::list_attempts))
         .routes(routes!(attempts::list_device_attempts))
         .routes(routes!(attempts::list_device_changes))

@@ -11,7 +11,7 @@ use crate::{
     sync::store::{AttemptRow, DeviceRow},
 };
 
-/// A device with the names of what it points to.
+/// A device with the names of what it points to, and what its reader keeps about it.
 #[derive(Debug, sqlx::FromRow)]
 pub struct Listed {
     #[sqlx(flatten)]
@@ -22,6 +22,10 @@ pub struct Listed {
     pub model_name: Option<String>,
     /// When it was last in contact.
     pub last_seen_at: Option<i64>,
+    /// When its reader put it on their list.
+    pub marked_at: Option<i64>,
+    /// What they noted there.
+    pub mark_note: Option<String>,
     search_text: String,
 }
 
@@ -55,22 +59,26 @@ pub struct Wanted {
     pub model: Option<ModelId>,
     /// In this state.
     pub state: Option<DeviceState>,
+    /// On the reader's own list.
+    pub marked: bool,
     /// After the item with this key.
     pub after: Option<(String, Uuid)>,
 }
 
 const LIST: &str = "
     select d.id, d.seq, d.stamps, d.serial, d.name, d.model_id, d.site_id, d.note, d.state, d.firmware, d.epoch, d.created_at,
-           d.search_text, s.name as site_name, m.name as model_name, b.last_seen_at
+           d.search_text, s.name as site_name, m.name as model_name, b.last_seen_at, k.created_at as marked_at, k.note as mark_note
     from device d
     left join site s on s.tenant_id = d.tenant_id and s.id = d.site_id
     left join device_model m on m.tenant_id = d.tenant_id and m.id = d.model_id
     left join device_binding b on b.tenant_id = d.tenant_id and b.device_id = d.id
+    left join bookmark k on k.tenant_id = d.tenant_id and k.person_id = $9 and k.device_id = d.id
     where d.tenant_id = $1
       and (cast($2 as text) is null or d.search_text like $2 escape '\\')
       and (cast($3 as text) is null or d.site_id = $3)
       and (cast($4 as text) is null or d.model_id = $4)
       and (cast($5 as text) is null or d.state = $5)
+      and ($10 = 0 or k.id is not null)
       and (d.search_text, d.id) > ($6, $7)
       and (d.site_id is null or exists (select 1 from person p where p.tenant_id = $1 and p.id = $9 and (p.sites = 'all' or p.role in ('owner', 'admin')))
            or exists (select 1 from person_site v where v.tenant_id = $1 and v.person_id = $9 and v.site_id = d.site_id))
@@ -82,21 +90,22 @@ pub async fn list(scope: &mut Scope, reader: PersonId, wanted: Wanted, rows: i64
     // Before every name: the first page.
     let (text, id) = wanted.after.unwrap_or_default();
     let query = scope.query(LIST).bind(wanted.pattern).bind(wanted.site).bind(wanted.model).bind(wanted.state.map(state_name));
-    query.bind(text).bind(id).bind(rows).bind(reader).all().await
+    query.bind(text).bind(id).bind(rows).bind(reader).bind(i64::from(wanted.marked)).all().await
 }
 
 const FIND: &str = "
     select d.id, d.seq, d.stamps, d.serial, d.name, d.model_id, d.site_id, d.note, d.state, d.firmware, d.epoch, d.created_at,
-           d.search_text, s.name as site_name, m.name as model_name, b.last_seen_at
+           d.search_text, s.name as site_name, m.name as model_name, b.last_seen_at, k.created_at as marked_at, k.note as mark_note
     from device d
     left join site s on s.tenant_id = d.tenant_id and s.id = d.site_id
     left join device_model m on m.tenant_id = d.tenant_id and m.id = d.model_id
     left join device_binding b on b.tenant_id = d.tenant_id and b.device_id = d.id
+    left join bookmark k on k.tenant_id = d.tenant_id and k.person_id = $3 and k.device_id = d.id
     where d.tenant_id = $1 and d.id = $2";
 
-/// The device of that id.
-pub async fn find(scope: &mut Scope, id: DeviceId) -> Result<Option<Listed>, DbError> {
-    scope.query(FIND).bind(id).optional().await
+/// The device of that id, as `reader` sees it.
+pub async fn find(scope: &mut Scope, reader: PersonId, id: DeviceId) -> Result<Option<Listed>, DbError> {
+    scope.query(FIND).bind(id).bind(reader).optional().await
 }
 
 const fn state_name(state: DeviceState) -> &'static str {

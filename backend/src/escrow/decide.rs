@@ -1,9 +1,9 @@
 //! What an administrator sees of a change, and what becomes of it.
 
 use omniot_shared::{
-    ids::{AttemptId, DeviceId, IntentId, ModelId, PersonId, SiteId, TenantId},
+    ids::{AttemptId, BookmarkId, DeviceId, IntentId, ModelId, PersonId, SiteId, TenantId},
     roles::{Role, need},
-    sync::{Actor, Change, Code, Refusal, RowKey, Sight, Table, Who},
+    sync::{Actor, Change, Code, Refusal, RowKey, Sight, Table, Who, upcast},
     time::Millis,
 };
 use serde::Serialize;
@@ -70,7 +70,7 @@ pub struct Accepted {
 /// Whatever the store says.
 pub async fn shown(scope: &mut Scope, items: Vec<Item>) -> Result<Vec<Escrowed>, DbError> {
     let tenant = scope.tenant();
-    let changes: Vec<Option<Change>> = items.iter().map(|item| serde_json::from_str(&item.change).ok()).collect();
+    let changes: Vec<Option<Change>> = items.iter().map(|item| upcast::change(item.schema, &item.change).ok()).collect();
     let keys: Vec<RowKey> = changes.iter().flatten().map(|change| change.target(tenant)).collect();
     let rows = sync::store::load(scope, &keys).await?;
     let row = |key: RowKey| rows.get(&key).and_then(|loaded| serde_json::to_value(&loaded.row).ok()).and_then(|tagged| tagged.get(key.table.name()).cloned());
@@ -105,6 +105,7 @@ fn wire_id(key: RowKey) -> String {
         Table::Model => ModelId(key.id).to_string(),
         Table::Device => DeviceId(key.id).to_string(),
         Table::Attempt => AttemptId(key.id).to_string(),
+        Table::Bookmark => BookmarkId(key.id).to_string(),
     }
 }
 
@@ -119,7 +120,7 @@ pub async fn accept(caller: &mut Managing, id: IntentId) -> Result<Accepted, Api
         Some(_) => return Err(ApiError::conflict("state_conflict", "This change was rejected.")),
         None => {}
     }
-    let Ok(change) = serde_json::from_str::<Change>(&item.change) else {
+    let Ok(change) = upcast::change(item.schema, &item.change) else {
         return Ok(Accepted { refusal: Some(Refusal::new(Code::NeedsNewerServer, "this server does not know this kind of change")) });
     };
     if let Some(refusal) = carry_out(caller, &item, change).await? {

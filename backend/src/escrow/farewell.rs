@@ -3,9 +3,11 @@
 use axum::http::StatusCode;
 use omniot_shared::{
     ids::IntentId,
+    roles::Role,
     sync::{
         escrow::{ACCEPTED_MS, FarewellRequest, FarewellResponse, Sealed, Secret, Standing},
         server::corrected,
+        upcast,
     },
     time::Millis,
 };
@@ -17,7 +19,7 @@ use crate::{
     audit::{self, Entry},
     db::{DbError, Scope},
     http::ApiError,
-    sync::store::receipts_by_intent,
+    sync::store::{Stand, receipts_by_intent, stand},
     tenancy::store::{Status, standing},
 };
 
@@ -25,9 +27,16 @@ use crate::{
 /// after an update.
 #[derive(Deserialize)]
 struct Boxed {
+    /// Of the app that sealed it; the first ones did not say.
+    #[serde(default = "first_schema")]
+    schema: u32,
     id: IntentId,
     at: Millis,
     change: Box<RawValue>,
+}
+
+const fn first_schema() -> u32 {
+    1
 }
 
 /// Every change says of what kind it is.
@@ -42,8 +51,17 @@ pub fn unproven() -> ApiError {
     ApiError::new(StatusCode::FORBIDDEN, "bad_signature", "Nothing that is known here signed this.")
 }
 
-/// Who proved themselves: `None` for a member.
-pub type Proven = Option<Leaver>;
+/// Who proved themselves.
+#[derive(Debug, Clone)]
+pub struct Proven {
+    /// The name and role that they have, or had.
+    name: String,
+    role: Role,
+    /// `None` for a member.
+    removed_at: Option<Millis>,
+    /// Of the server.
+    epoch: u64,
+}
 
 /// Whose replica asks. Whatever does not fit is the same to whoever asks.
 ///
@@ -56,32 +74,35 @@ pub async fn prove(scope: &mut Scope, request: &FarewellRequest) -> Result<Prove
     if status != Status::Active {
         return Err(ApiError::tenant_suspended());
     }
-    match store::leaver(scope, request.person_id).await? {
-        Some(leaver) => Ok(Some(leaver)),
-        None if store::is_member(scope, request.person_id).await? => Ok(None),
-        None => Err(unproven()),
+    let Stand { epoch, .. } = stand(scope).await?;
+    if let Some(Leaver { name, role, removed_at }) = store::leaver(scope, request.person_id).await? {
+        return Ok(Proven { name, role, removed_at: Some(removed_at), epoch });
     }
+    let (name, role) = store::member(scope, request.person_id).await?.ok_or_else(unproven)?;
+    Ok(Proven { name, role, removed_at: None, epoch })
 }
 
 /// The answer while nothing is taken.
 pub fn answer(proven: &Proven, now: Millis) -> FarewellResponse {
     FarewellResponse {
-        standing: if proven.is_some() { Standing::Ended } else { Standing::Member },
-        accepted_until: proven.as_ref().map(|leaver| leaver.removed_at.plus(ACCEPTED_MS)),
+        standing: if proven.removed_at.is_some() { Standing::Ended } else { Standing::Member },
+        accepted_until: proven.removed_at.map(|removed_at| removed_at.plus(ACCEPTED_MS)),
         server_time: now,
+        epoch: Some(proven.epoch),
         taken: vec![],
         refused: vec![],
     }
 }
 
-/// Takes what a leaver hands over; commit afterwards.
+/// Takes what a leaver hands over, or a member who was taken for one (a server that was restored since); commit
+/// afterwards.
 ///
 /// # Errors
 /// Whatever the store says.
-pub async fn take(scope: &mut Scope, request: &FarewellRequest, leaver: &Leaver, now: Millis, request_id: &str) -> Result<FarewellResponse, DbError> {
-    let mut answer = answer(&Some(leaver.clone()), now);
+pub async fn take(scope: &mut Scope, request: &FarewellRequest, proven: &Proven, now: Millis, request_id: &str) -> Result<FarewellResponse, DbError> {
+    let mut answer = answer(proven, now);
     let ids: Vec<IntentId> = request.sealed.iter().map(|sealed| sealed.intent_id).collect();
-    if answer.accepted_until.is_none_or(|until| now > until) {
+    if answer.accepted_until.is_some_and(|until| now > until) {
         return Ok(FarewellResponse { refused: ids, ..answer });
     }
     let secret = store::secret(scope).await?;
@@ -93,10 +114,15 @@ pub async fn take(scope: &mut Scope, request: &FarewellRequest, leaver: &Leaver,
             // The answer to a push was lost; the work stands.
             answer.taken.push(sealed.intent_id);
         } else if let Some(boxed) = secret.as_ref().and_then(|secret| opened(secret, request, sealed)) {
-            changes.push(Kept { intent: boxed.id, made_at: corrected(boxed.at, skew, now), change: boxed.change.get().to_owned() });
+            if upcast::change(boxed.schema, boxed.change.get()).is_ok_and(|change| change.owner().is_some()) {
+                // What was their own is nobody's to decide about.
+                answer.taken.push(sealed.intent_id);
+                continue;
+            }
+            changes.push(Kept { intent: boxed.id, made_at: corrected(boxed.at, skew, now), schema: boxed.schema, change: boxed.change.get().to_owned() });
         }
     }
-    let author = Author { id: request.person_id, name: leaver.name.clone(), role: leaver.role, client: request.client_id };
+    let author = Author { id: request.person_id, name: proven.name.clone(), role: proven.role, client: request.client_id };
     let before = store::held(scope, author.id).await?.0;
     answer.taken.extend(super::keep(scope, &author, Why::Left, &changes, now).await?);
     answer.refused = ids.into_iter().filter(|id| !answer.taken.contains(id)).collect();

@@ -62,6 +62,8 @@ pub struct Kept {
     pub intent: IntentId,
     /// When it was made, corrected.
     pub made_at: Millis,
+    /// Of the app that made it.
+    pub schema: u32,
     /// As its author sent it.
     pub change: String,
 }

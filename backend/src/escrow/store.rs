@@ -99,7 +99,7 @@ const LEAVER: &str = "select name, role, removed_at from leaver where tenant_id 
 const INSERT_LEAVER: &str = "
     insert into leaver (tenant_id, person_id, name, role, removed_at) values ($1, $2, $3, $4, $5)
     on conflict do nothing";
-const IS_MEMBER: &str = "select count(*) from person where tenant_id = $1 and id = $2";
+const MEMBER: &str = "select name, role from person where tenant_id = $1 and id = $2";
 
 /// That person, if they were removed.
 pub async fn leaver(scope: &mut Scope, person: PersonId) -> Result<Option<Leaver>, DbError> {
@@ -112,17 +112,17 @@ pub async fn insert_leaver(scope: &mut Scope, person: PersonId, name: &str, role
     scope.query(INSERT_LEAVER).bind(person).bind(name).bind(role.name()).bind(now).execute().await.map(drop)
 }
 
-/// Whether that person is one of the tenant's.
-pub async fn is_member(scope: &mut Scope, person: PersonId) -> Result<bool, DbError> {
-    let (count,): (i64,) = scope.query(IS_MEMBER).bind(person).one().await?;
-    Ok(count > 0)
+/// Name and role of that person, if they are one of the tenant's.
+pub async fn member(scope: &mut Scope, person: PersonId) -> Result<Option<(String, Role)>, DbError> {
+    let row: Option<(String, String)> = scope.query(MEMBER).bind(person).optional().await?;
+    row.map(|(name, of)| Ok((name, role(&of)?))).transpose()
 }
 
 const HELD: &str = "
     select count(*), cast(coalesce(sum(length(change)), 0) as bigint) from escrow where tenant_id = $1 and person_id = $2";
 const INSERT: &str = "
-    insert into escrow (tenant_id, intent_id, client_id, person_id, person_name, role, why, made_at, received_at, change)
-    values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+    insert into escrow (tenant_id, intent_id, client_id, person_id, person_name, role, why, made_at, received_at, schema, change)
+    values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
     on conflict do nothing";
 const IS_THERE: &str = "select count(*) from escrow where tenant_id = $1 and person_id = $2 and intent_id = $3";
 const FORGET: &str = "delete from escrow where tenant_id = $1 and received_at < $2";
@@ -135,7 +135,7 @@ pub async fn held(scope: &mut Scope, person: PersonId) -> Result<(i64, i64), DbE
 /// Keeps a change; whether it is new.
 pub async fn insert(scope: &mut Scope, author: &Author, why: Why, kept: &Kept, now: Millis) -> Result<bool, DbError> {
     let query = scope.query(INSERT).bind(kept.intent).bind(author.client).bind(author.id).bind(&author.name).bind(author.role.name());
-    Ok(query.bind(why.name()).bind(kept.made_at).bind(now).bind(&kept.change).execute().await? > 0)
+    Ok(query.bind(why.name()).bind(kept.made_at).bind(now).bind(i64::from(kept.schema)).bind(&kept.change).execute().await? > 0)
 }
 
 /// Whether that person's change is here.
@@ -162,6 +162,8 @@ pub struct Item {
     pub made_at: Millis,
     /// When it came.
     pub received_at: Millis,
+    /// Of the app that made it.
+    pub schema: u32,
     /// As its author sent it.
     pub change: String,
     /// `accepted`, `rejected`, or nothing yet.
@@ -178,6 +180,7 @@ struct Row {
     why: String,
     made_at: i64,
     received_at: i64,
+    schema: i64,
     change: String,
     verdict: Option<String>,
 }
@@ -191,6 +194,7 @@ impl Row {
             why: Why::named(&self.why),
             made_at: Millis(self.made_at),
             received_at: Millis(self.received_at),
+            schema: u32::try_from(self.schema).map_err(|_| broken("a schema is out of range"))?,
             change: self.change,
             verdict: self.verdict,
         })
@@ -198,10 +202,10 @@ impl Row {
 }
 
 const FIND: &str = "
-    select intent_id, client_id, person_id, person_name, role, why, made_at, received_at, change, verdict
+    select intent_id, client_id, person_id, person_name, role, why, made_at, received_at, schema, change, verdict
     from escrow where tenant_id = $1 and intent_id = $2";
 const LIST: &str = "
-    select intent_id, client_id, person_id, person_name, role, why, made_at, received_at, change, verdict
+    select intent_id, client_id, person_id, person_name, role, why, made_at, received_at, schema, change, verdict
     from escrow where tenant_id = $1 and verdict is null and (received_at, intent_id) > ($2, $3)
     order by received_at, intent_id limit $4";
 const DECIDE: &str = "

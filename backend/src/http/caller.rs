@@ -143,6 +143,11 @@ impl<N: Needs> Caller<N> {
         self.person.sight.covers(site.map_or(SyncScope::Common, SyncScope::Site))
     }
 
+    /// The open scope, for work that outlives the request.
+    pub fn into_scope(self) -> Scope {
+        self.scope
+    }
+
     /// Their right to call, for a stream that outlives this scope.
     pub fn ticket(&self) -> Ticket {
         self.ticket.clone()

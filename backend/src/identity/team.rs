@@ -14,7 +14,7 @@ use super::{
         sessions,
     },
 };
-use crate::{audit::Entry, commissioning, db::Event, escrow, http::Caller, mail};
+use crate::{audit::Entry, commissioning, db::Event, escrow, http::Caller, mail, sync};
 
 type Managing = Caller<need::PersonManage>;
 
@@ -92,6 +92,7 @@ pub async fn remove(caller: &mut Managing, person: &Person) -> Result<(), Identi
     revoke_grants(caller, person).await?;
     sessions::end_all(caller.scope(), person.id).await?;
     people::remove(caller.scope(), person.id).await?;
+    sync::store::forget_own(caller.scope(), person.id).await?;
     let now = caller.now();
     escrow::remember(caller.scope(), person.id, &person.name, person.role, now).await?;
     mail::blank(caller.scope(), now).await?;

@@ -21,7 +21,7 @@ use omniot_shared::{
     },
 };
 
-use super::{pull, push, segment, store::{self, Stand}, stream};
+use super::{pull, push, segment, store::{self, Own, Stand, View}, stream};
 use crate::{escrow, http::{ApiError, AppState, Caller, ErrorBody, Json, Path, Query, Reader, parse}};
 
 /// Say who is there: versions, clocks, and how far the server has come.
@@ -102,8 +102,8 @@ pub async fn pull_changes(caller: Reader<need::Sync>, State(state): State<AppSta
 pub async fn fetch_segment(State(state): State<AppState>, mut caller: Caller<need::Sync>, Path(id): Path<String>, headers: HeaderMap) -> Result<Response, ApiError> {
     let right = pull::Right::of(&caller, state.clone());
     let Stand { epoch, .. } = store::stand(caller.scope()).await?;
-    // It holds what those see who see everything.
-    let segment = if caller.person().sight == Sight::All { state.segments.named(caller.tenant(), epoch, &id) } else { None };
+    // It holds what those of the same sight see.
+    let segment = state.segments.named(caller.tenant(), &caller.person().sight, epoch, &id);
     Ok(segment::answer(&*segment.ok_or_else(ApiError::not_found)?, &headers, right))
 }
 
@@ -111,11 +111,12 @@ pub async fn fetch_segment(State(state): State<AppState>, mut caller: Caller<nee
 #[utoipa::path(post, path = "/v1/sync/verify", operation_id = "verify_replica", tag = "sync", request_body = VerifyRequest,
     responses((status = 200, body = VerifyResponse), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody)))]
 pub async fn verify_replica(mut caller: Reader<need::Sync>, Json(asked): Json<VerifyRequest>) -> Result<axum::Json<VerifyResponse>, ApiError> {
-    let scopes = caller.person().sight.clone();
+    let person = caller.person();
+    let view = View { sight: person.sight.clone(), own: Own::Of(person.id) };
     let scope = caller.scope();
     let Stand { seq, epoch, .. } = store::stand(scope).await?;
-    let is_comparable = asked.schema == SCHEMA && asked.epoch == epoch && asked.seq == seq && asked.scopes == scopes;
-    let whole = if is_comparable { Some(store::whole(scope, &scopes, seq).await?) } else { None };
+    let is_comparable = asked.schema == SCHEMA && asked.epoch == epoch && asked.seq == seq && asked.scopes == view.sight;
+    let whole = if is_comparable { Some(store::whole(scope, &view, seq).await?) } else { None };
     Ok(axum::Json(VerifyResponse { schema: SCHEMA, epoch, seq, whole }))
 }
 
@@ -125,7 +126,8 @@ pub async fn verify_replica(mut caller: Reader<need::Sync>, Json(asked): Json<Ve
 pub async fn stream_pokes(State(state): State<AppState>, caller: Caller<need::Sync>) -> Result<Sse<impl Stream<Item = Result<Sent, Infallible>>>, ApiError> {
     // First listen, then look: what commits in between is poked twice rather than never.
     let events = state.bus.subscribe(caller.tenant());
-    let (ticket, sees_all) = (caller.ticket(), caller.person().sight == Sight::All);
+    let (ticket, person) = (caller.ticket(), caller.person());
+    let sees_all = (person.sight == Sight::All).then_some(person.id);
     drop(caller);
     let now = store::stand(&mut ticket.open(&state).await?).await?.seq;
     Ok(Sse::new(stream::pokes(state, ticket, sees_all, events, now)))

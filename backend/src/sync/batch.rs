@@ -7,7 +7,7 @@
 use std::{collections::{BTreeMap, BTreeSet, HashMap}, sync::Arc};
 
 use omniot_shared::{
-    ids::TenantId,
+    ids::{PersonId, TenantId},
     sync::{
         Change, Checksum, Row, RowChange, RowKey, RowSet, Rows as _, Seq, Sight, SyncedRow, Table,
         client::Delta,
@@ -86,7 +86,7 @@ impl Batch {
     pub fn take_in(&mut self, change: &Change, changes: Vec<RowChange>, edit: &Edit, told: &Circumstances) {
         let target = change.target(self.tenant);
         if let Some(row) = self.rows.row(target).filter(|_| changes.is_empty() && !told.lost.is_empty()) {
-            self.entries.push(trail::draft(self.tenant, change, Some(row), Some(row), target, told));
+            self.entries.extend(trail::draft(self.tenant, change, Some(row), Some(row), target, told));
         }
         for row_change in changes {
             self.last = Seq(self.last.0 + 1);
@@ -103,13 +103,13 @@ impl Batch {
                     }
                     facts.seq = self.last;
                     facts.stamps = policy::stamped(std::mem::take(&mut facts.stamps), old.as_ref(), &row, edit, self.last);
-                    self.entries.push(trail::draft(self.tenant, change, old.as_ref(), Some(&row), key, told));
+                    self.entries.extend(trail::draft(self.tenant, change, old.as_ref(), Some(&row), key, told));
                     self.rows.insert(key, row);
                     self.fate.insert(key, true);
                 }
                 RowChange::Remove(_) => {
                     facts.seq = self.last;
-                    self.entries.push(trail::draft(self.tenant, change, old.as_ref(), None, key, told));
+                    self.entries.extend(trail::draft(self.tenant, change, old.as_ref(), None, key, told));
                     self.fate.insert(key, false);
                 }
             }
@@ -142,7 +142,13 @@ impl Batch {
         if self.fate.len() > news::MOST {
             return None;
         }
-        let mut deltas: Vec<Delta> = self.fate.iter().filter_map(|(key, alive)| {
+        // What is somebody's own is nobody's news: its owner fetches it.
+        let (own, shared): (Vec<_>, Vec<_>) = self.fate.iter().partition(|(key, _)| key.table.is_personal());
+        let owners: BTreeSet<PersonId> = own.into_iter().filter_map(|(key, _)| self.owner(*key)).collect();
+        if owners.len() > 1 {
+            return None;
+        }
+        let mut deltas: Vec<Delta> = shared.into_iter().filter_map(|(key, alive)| {
             let facts = self.facts.get(key)?;
             match self.rows.get(key).filter(|_| *alive) {
                 Some(row) => Some(Delta::Row(SyncedRow { seq: facts.seq, row: row.clone() })),
@@ -151,10 +157,19 @@ impl Batch {
         }).collect();
         deltas.sort_unstable_by_key(Delta::seq);
         let begin = Begin { scope: SyncScope::Tenant, scopes: Sight::All, epoch: self.epoch, from: self.first, to: self.last, fresh: false, server_time: at };
-        news::of(begin, deltas, checksum)
+        news::of(begin, deltas, checksum, owners.into_iter().next())
     }
 
-    /// Keeps the checksums; that of all rows.
+    /// Whose own row that is, or was.
+    fn owner(&self, key: RowKey) -> Option<PersonId> {
+        let stored = || self.facts.get(&key)?.stored.map(|(home, _)| home);
+        match self.rows.get(&key).map(Row::home).or_else(stored) {
+            Some(SyncScope::Person(person)) => Some(person),
+            _ => None,
+        }
+    }
+
+    /// Keeps the checksums; that of all rows that are shared.
     async fn write_sums(&self, scope: &mut Scope) -> Result<Checksum, DbError> {
         let changed = || self.fate.iter().filter_map(|(key, alive)| Some((*key, self.facts.get(key)?, self.rows.get(key).filter(|_| *alive))));
         let homes = changed().flat_map(|(_, facts, row)| facts.stored.map(|(home, _)| home).into_iter().chain(row.map(Row::home)));

@@ -71,11 +71,16 @@ fn refused(refusal: Refusal) -> ApiError {
 /// # Errors
 /// [`ExecuteError::Refused`] leaves the transaction as it was.
 pub async fn execute<N: Needs>(caller: &mut Caller<N>, change: Change) -> Result<Executed, ExecuteError> {
-    let person = caller.person().clone();
-    let actor = Actor { tenant: caller.tenant(), who: Who::Person { id: person.id, role: person.role, sight: &person.sight }, now: caller.now() };
-    let author = Author::person(person.id, &person.name);
-    let request_id = caller.request_id().clone();
-    execute_as(caller.scope(), &actor, &author, Some(request_id.as_str()), change).await
+    let (seq, row, changed) = carry_out_for(caller, change).await?;
+    Ok(Executed { seq, row: row.ok_or_else(gone)?, changed })
+}
+
+/// Executes a `change` that takes a row away, for the person who calls; one that is not there is fine.
+///
+/// # Errors
+/// [`ExecuteError::Refused`] leaves the transaction as it was.
+pub async fn remove<N: Needs>(caller: &mut Caller<N>, change: Change) -> Result<(), ExecuteError> {
+    carry_out_for(caller, change).await.map(drop)
 }
 
 /// Executes `change` on behalf of `actor`: device authentication, seeding, jobs. `author` is who
@@ -84,6 +89,24 @@ pub async fn execute<N: Needs>(caller: &mut Caller<N>, change: Change) -> Result
 /// # Errors
 /// [`ExecuteError::Refused`] leaves the transaction as it was.
 pub async fn execute_as(scope: &mut Scope, actor: &Actor<'_>, author: &Author, request_id: Option<&str>, change: Change) -> Result<Executed, ExecuteError> {
+    let (seq, row, changed) = carry_out(scope, actor, author, request_id, change).await?;
+    Ok(Executed { seq, row: row.ok_or_else(gone)?, changed })
+}
+
+fn gone() -> Refusal {
+    Refusal::new(Code::RowDeleted, "the row is no more")
+}
+
+async fn carry_out_for<N: Needs>(caller: &mut Caller<N>, change: Change) -> Result<(Seq, Option<Row>, bool), ExecuteError> {
+    let person = caller.person().clone();
+    let actor = Actor { tenant: caller.tenant(), who: Who::Person { id: person.id, role: person.role, sight: &person.sight }, now: caller.now() };
+    let author = Author::person(person.id, &person.name);
+    let request_id = caller.request_id().clone();
+    carry_out(caller.scope(), &actor, &author, Some(request_id.as_str()), change).await
+}
+
+/// The tenant's sequence, the row that the change is about as it is now, and whether anything changed.
+async fn carry_out(scope: &mut Scope, actor: &Actor<'_>, author: &Author, request_id: Option<&str>, change: Change) -> Result<(Seq, Option<Row>, bool), ExecuteError> {
     // The tenant is the scope's, whatever an actor was made with.
     let actor = Actor { tenant: scope.tenant(), ..*actor };
     let mut batch = Batch::open(scope, [&change]).await?;
@@ -93,8 +116,7 @@ pub async fn execute_as(scope: &mut Scope, actor: &Actor<'_>, author: &Author, r
     batch.take_in(&change, changes, &edit, &Circumstances::default());
     let row = batch.rows().row(change.target(actor.tenant)).cloned();
     let seq = batch.write(scope, author, actor.now, request_id).await?;
-    let row = row.ok_or_else(|| Refusal::new(Code::RowDeleted, "the row is no more"))?;
-    Ok(Executed { seq, row, changed })
+    Ok((seq, row, changed))
 }
 
 /// Carries out a change that `actor` made earlier (`actor.now`), now that `author` decided so: over what stands,

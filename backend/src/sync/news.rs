@@ -5,10 +5,13 @@
 
 use std::sync::Arc;
 
-use omniot_shared::sync::{
-    Checksum,
-    client::Delta,
-    wire::{Begin, Checkpoint, Frame, MAX_POKE_BYTES, Poke},
+use omniot_shared::{
+    ids::PersonId,
+    sync::{
+        Checksum,
+        client::Delta,
+        wire::{Begin, Checkpoint, Frame, MAX_POKE_BYTES, Poke},
+    },
 };
 
 use crate::db::News;
@@ -16,9 +19,10 @@ use crate::db::News;
 /// So many changes are looked at; more do not fit.
 pub const MOST: usize = 64;
 
-/// A poke with these changes, in order of sequence; `None` where it would be too long.
+/// A poke with these changes, in order of sequence, and whose own rows changed beside them; `None` where it would
+/// be too long.
 #[must_use]
-pub fn of(begin: Begin, deltas: Vec<Delta>, checksum: Checksum) -> Option<Arc<News>> {
+pub fn of(begin: Begin, deltas: Vec<Delta>, checksum: Checksum, own_of: Option<PersonId>) -> Option<Arc<News>> {
     let (scope, from, seq) = (begin.scope, begin.from.0, begin.to);
     let mut frames = vec![Frame::Begin(begin)];
     for delta in deltas {
@@ -29,7 +33,7 @@ pub fn of(begin: Begin, deltas: Vec<Delta>, checksum: Checksum) -> Option<Arc<Ne
             (_, Delta::Gone(gone)) => frames.push(Frame::Gone(vec![gone])),
         }
     }
-    frames.push(Frame::Checkpoint(Checkpoint { scope, seq, checksum }));
+    frames.push(Frame::Checkpoint(Checkpoint { scope, seq, checksum, own: None }));
     let poke = serde_json::to_string(&Poke { seq, frames }).ok()?;
-    (poke.len() <= MAX_POKE_BYTES).then(|| Arc::new(News { from, poke }))
+    (poke.len() <= MAX_POKE_BYTES).then(|| Arc::new(News { from, own_of, poke }))
 }

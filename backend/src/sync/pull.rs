@@ -22,9 +22,9 @@ use omniot_shared::{
         client::Delta,
         frame::{self, MAGIC, ROWS_PER_FRAME},
         rows::Scope as SyncScope,
-        sight::Sight,
-        wire::{Begin, Checkpoint, Frame, PullRequest, SEGMENT},
+        wire::{Begin, Checkpoint, Frame, OWN_SINCE, PullRequest, SEGMENT},
     },
+    time::Millis,
 };
 use tokio::{
     sync::{broadcast::{self, error::TryRecvError}, mpsc},
@@ -33,7 +33,7 @@ use tokio::{
 use tracing::{Instrument as _, Span};
 use zstd::stream::write::Encoder;
 
-use super::{segment::{FEW, Place, Recorder}, store::{self, Stand}};
+use super::{segment::{FEW, Place, Recorder, Segment}, store::{self, Own, Stand, View}};
 use crate::{
     db::{DbError, Event, Scope},
     http::{ApiError, AppState, Caller, Ticket},
@@ -57,19 +57,31 @@ const FRAME_BYTES: usize = 512 * 1024;
 ///
 /// # Errors
 /// Whatever the store says before the first byte; later the stream is cut off.
-pub async fn body(mut caller: Caller<need::Sync>, state: AppState, request: &PullRequest) -> Result<Body, ApiError> {
+pub async fn body(caller: Caller<need::Sync>, state: AppState, request: &PullRequest) -> Result<Body, ApiError> {
     let right = Right::of(&caller, state);
-    let (begin, min_retained) = begin(&mut caller, request).await?;
+    let person = caller.person();
+    let own = if request.schema >= OWN_SINCE { Own::Of(person.id) } else { Own::Nobodys };
+    let view = View { sight: person.sight.clone(), own };
+    let (tenant, now) = (caller.tenant(), caller.now());
+    let mut scope = caller.into_scope();
+    let (mut begin, min_retained) = begin(&mut scope, &view, request, now).await?;
     let mut recorder = None;
-    if let Some(rows) = may_be_kept(&mut caller, request, &begin).await? {
-        match right.state.segments.place(caller.tenant(), &begin, min_retained, rows) {
+    if let Some(rows) = may_be_kept(&mut scope, &view, request, &begin).await? {
+        match right.state.segments.place(tenant, &begin, min_retained, rows) {
             Place::Records(here) => recorder = Some(here),
-            Place::Kept(segment) => return segment.shown(&begin).map_err(|error| ApiError::internal(&error)),
+            Place::Kept(segment) => return shown(&segment, &begin),
             Place::Recorded(waiting) => {
-                // Others have their turn meanwhile.
-                drop(caller);
-                let segment = waiting.over(&begin, min_retained).await.ok_or(DbError::Busy)?;
-                return segment.shown(&begin).map_err(|error| ApiError::internal(&error));
+                // Others have their turn meanwhile; then all is looked at again.
+                drop(scope);
+                waiting.over().await;
+                scope = right.ticket.open(&right.state).await?;
+                let min_retained;
+                (begin, min_retained) = self::begin(&mut scope, &view, request, right.state.now()).await?;
+                let may = may_be_kept(&mut scope, &view, request, &begin).await?.is_some();
+                if let Some(segment) = right.state.segments.kept(tenant, &begin, min_retained).filter(|_| may) {
+                    return shown(&segment, &begin);
+                }
+                // Whoever is recorded reads too slowly to be waited for.
             }
         }
     }
@@ -79,7 +91,7 @@ pub async fn body(mut caller: Caller<need::Sync>, state: AppState, request: &Pul
         // The magic stands before the compressed stream, not in it.
         let mut out = Out { encoder: Encoder::new(MAGIC.to_vec(), 1)?, chunks, until, recorder };
         // A failure is a cut-off stream: without a checkpoint nothing is published.
-        let fed = feed(caller.scope(), &begin, &mut out).await;
+        let fed = feed(&mut scope, &view, &begin, &mut out).await;
         if let Err(error) = &fed {
             tracing::warn!(%error, "a pull was cut off");
             let _ = out.chunks.try_send(Err(io::Error::other("cut off")));
@@ -91,13 +103,17 @@ pub async fn body(mut caller: Caller<need::Sync>, state: AppState, request: &Pul
     Ok(Body::from_stream(permitted(Box::pin(received), right)))
 }
 
-/// How many rows there are, where this pull is one that others may be shown to.
-async fn may_be_kept(caller: &mut Caller<need::Sync>, request: &PullRequest, begin: &Begin) -> Result<Option<u64>, DbError> {
-    if !begin.fresh || begin.scopes != Sight::All || !request.accepts.iter().any(|accepted| accepted == SEGMENT) {
+/// How many rows there are, where this pull is one that others may be shown to: nothing in it is its reader's own.
+async fn may_be_kept(scope: &mut Scope, view: &View, request: &PullRequest, begin: &Begin) -> Result<Option<u64>, DbError> {
+    if !begin.fresh || !request.accepts.iter().any(|accepted| accepted == SEGMENT) {
         return Ok(None);
     }
-    let rows = store::checksum(caller.scope(), &Sight::All).await?.count;
-    Ok((rows >= FEW).then_some(rows))
+    let (shared, own) = store::checksums(scope, view).await?;
+    Ok((shared.count >= FEW && own.is_none_or(|own| own.count == 0)).then_some(shared.count))
+}
+
+fn shown(segment: &Segment, begin: &Begin) -> Result<Body, ApiError> {
+    segment.shown(begin).map_err(|error| ApiError::internal(&error))
 }
 
 /// A few frames as they travel.
@@ -162,9 +178,8 @@ pub(super) fn permitted(chunks: impl Stream<Item = io::Result<Bytes>> + Unpin, r
     })
 }
 
-async fn begin(caller: &mut Caller<need::Sync>, request: &PullRequest) -> Result<(Begin, Seq), DbError> {
-    let (server_time, scopes) = (caller.now(), caller.person().sight.clone());
-    let scope = caller.scope();
+async fn begin(scope: &mut Scope, view: &View, request: &PullRequest, server_time: Millis) -> Result<(Begin, Seq), DbError> {
+    let scopes = view.sight.clone();
     let Stand { seq: to, epoch, min_retained } = store::stand(scope).await?;
     let cursor = request.cursors.iter().find(|cursor| cursor.scope == SyncScope::Tenant).map_or(Seq(0), |cursor| cursor.seq);
     let useful = request.epoch == epoch && cursor > Seq(0) && cursor <= to && cursor >= min_retained && request.scopes == scopes;
@@ -172,9 +187,9 @@ async fn begin(caller: &mut Caller<need::Sync>, request: &PullRequest) -> Result
     Ok((begin, min_retained))
 }
 
-async fn feed(scope: &mut Scope, begin: &Begin, out: &mut Out) -> Result<(), io::Error> {
+async fn feed(scope: &mut Scope, view: &View, begin: &Begin, out: &mut Out) -> Result<(), io::Error> {
     out.write(&Frame::Begin(begin.clone())).await?;
-    let mut lanes = Lanes::new(begin);
+    let mut lanes = Lanes::new(view, begin);
     let (mut frame, mut weight) = (Vec::new(), 0);
     while let Some(delta) = lanes.next(scope).await.map_err(io::Error::other)? {
         let closes = frame.last().is_some_and(|last| is_row(last) != is_row(&delta));
@@ -190,8 +205,8 @@ async fn feed(scope: &mut Scope, begin: &Begin, out: &mut Out) -> Result<(), io:
         frame.push(delta);
     }
     out.write_deltas(frame).await?;
-    let checksum = store::checksum(scope, &begin.scopes).await.map_err(io::Error::other)?;
-    out.write(&Frame::Checkpoint(Checkpoint { scope: begin.scope, seq: begin.to, checksum })).await?;
+    let (checksum, own) = store::checksums(scope, view).await.map_err(io::Error::other)?;
+    out.write(&Frame::Checkpoint(Checkpoint { scope: begin.scope, seq: begin.to, checksum, own })).await?;
     out.finish().await
 }
 
@@ -206,6 +221,7 @@ fn estimate(delta: &Delta) -> usize {
             Row::Attempt(attempt) => 4_000 + attempt.steps.len() * 1_200,
             Row::Site(site) => 600 + 4 * site.note.as_ref().map_or(0, String::len),
             Row::Device(device) => 600 + 4 * device.note.as_ref().map_or(0, String::len),
+            Row::Bookmark(bookmark) => 600 + 4 * bookmark.note.as_ref().map_or(0, String::len),
             Row::Model(_) => 600,
         },
         Delta::Gone(_) => 120,
@@ -224,22 +240,22 @@ struct Lane {
 struct Lanes {
     lanes: Vec<Lane>,
     until: Seq,
-    sight: Sight,
+    view: View,
 }
 
 impl Lanes {
-    fn new(begin: &Begin) -> Self {
+    fn new(view: &View, begin: &Begin) -> Self {
         // Who starts from nothing holds nothing that could be gone.
         let graves = (!begin.fresh).then_some(None);
         let sources = Table::ALL.into_iter().map(Some).chain(graves);
         let lanes = sources.map(|table| Lane { table, waiting: VecDeque::new(), after: begin.from, is_done: false }).collect();
-        Self { lanes, until: begin.to, sight: begin.scopes.clone() }
+        Self { lanes, until: begin.to, view: view.clone() }
     }
 
     async fn next(&mut self, scope: &mut Scope) -> Result<Option<Delta>, DbError> {
         for lane in &mut self.lanes {
             if lane.waiting.is_empty() && !lane.is_done {
-                lane.fill(scope, &self.sight, self.until).await?;
+                lane.fill(scope, &self.view, self.until).await?;
             }
         }
         let first = self.lanes.iter_mut().filter(|lane| !lane.waiting.is_empty()).min_by_key(|lane| lane.waiting.front().map(Delta::seq));
@@ -248,11 +264,11 @@ impl Lanes {
 }
 
 impl Lane {
-    async fn fill(&mut self, scope: &mut Scope, sight: &Sight, until: Seq) -> Result<(), DbError> {
+    async fn fill(&mut self, scope: &mut Scope, view: &View, until: Seq) -> Result<(), DbError> {
         let limit = if self.table == Some(Table::Attempt) { ATTEMPTS_AT_ONCE } else { ROWS_AT_ONCE };
         match self.table {
-            Some(table) => self.waiting.extend(store::since(scope, table, sight, self.after, until, limit).await?.into_iter().map(Delta::Row)),
-            None => self.waiting.extend(store::departed(scope, sight, self.after, until, limit).await?.into_iter().map(Delta::Gone)),
+            Some(table) => self.waiting.extend(store::since(scope, table, view, self.after, until, limit).await?.into_iter().map(Delta::Row)),
+            None => self.waiting.extend(store::departed(scope, view, self.after, until, limit).await?.into_iter().map(Delta::Gone)),
         }
         self.is_done = self.waiting.len() < usize::try_from(limit).unwrap_or(usize::MAX);
         if let Some(last) = self.waiting.back() {

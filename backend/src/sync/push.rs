@@ -253,6 +253,7 @@ async fn run(caller: &mut Caller<need::Sync>, body: &Body, news: &[&Raw], known:
             continue;
         }
         let is_evidence = matches!(change, Ok(Change::AttemptRecord(_)));
+        let is_own = change.as_ref().is_ok_and(|change| change.owner().is_some());
         let outcome = match held_by_parent(&raw.depends_on, |id| known.get(&id).map(|receipt| &receipt.outcome)) {
             Some(held) => held,
             None => match change {
@@ -260,8 +261,9 @@ async fn run(caller: &mut Caller<need::Sync>, body: &Body, news: &[&Raw], known:
                 Err(unreadable) => unreadable,
             },
         };
-        if is_for_escrow(&outcome, raw, is_evidence, &escrowed) {
-            escrowed.push(Kept { intent: raw.id, made_at: made_at(caller, body, raw), change: raw.change.get().to_owned() });
+        // What is its author's own is no administrator's business.
+        if !is_own && is_for_escrow(&outcome, raw, is_evidence, &escrowed) {
+            escrowed.push(Kept { intent: raw.id, made_at: made_at(caller, body, raw), schema: body.schema, change: raw.change.get().to_owned() });
         }
         let stored = StoredReceipt { intent: raw.id, seq: batch.seq(), outcome };
         made.push(NewReceipt { receipt: stored.under(raw.n), is_final: stored.outcome.is_final(), body: None });

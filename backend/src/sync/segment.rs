@@ -1,9 +1,10 @@
 //! Segments: a large first pull, kept as it went out for those who come after.
 //!
-//! The first one who pulls everything is recorded ([`Recorder`]); whoever comes next in the same epoch is shown
+//! The first one who pulls all that they see is recorded ([`Recorder`]); whoever sees the same and comes next in the same epoch is shown
 //! to the recording, fetches it in as many pieces as the network needs, and pulls what is newer from there. Those
-//! who come while it is recorded wait for it. A segment holds what those who see everything see, so nobody else
-//! is shown to it. All of it is memory of this process, bounded over all tenants: what is pushed out is made again.
+//! who come while it is recorded wait for it. A segment holds what those of one sight see who have
+//! nothing of their own, so nobody else is shown to it: everybody who sees everything shares one, and so does a team
+//! that works at the same sites. All of it is memory of this process, bounded over all tenants: what is pushed out is made again.
 //! Deliberately not here: reading rows (`pull`).
 
 use std::{collections::HashMap, sync::{Arc, Mutex, MutexGuard, PoisonError}, time::Duration};
@@ -19,7 +20,7 @@ use lru::LruCache;
 use omniot_shared::{
     ids::TenantId,
     sync::{
-        Seq,
+        Seq, Sight,
         frame::MEDIA_TYPE,
         wire::{Begin, Frame, Segment as Named},
     },
@@ -37,7 +38,7 @@ const ROOM: usize = 128 * 1024 * 1024;
 /// Bytes of one.
 const LARGEST: usize = 32 * 1024 * 1024;
 /// How long somebody waits for one that is being recorded.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(if cfg!(test) { 1 } else { 10 });
 /// Bytes that go out together.
 const CHUNK: usize = 64 * 1024;
 
@@ -70,16 +71,19 @@ impl Segment {
     }
 }
 
+/// Of which tenant a segment is, and who there may have it.
+type Whose = (TenantId, Sight);
+
 /// The segments of this process.
 #[derive(Debug, Clone)]
 pub struct Segments(Arc<Mutex<Kept>>);
 
 #[derive(Debug)]
 struct Kept {
-    whole: LruCache<TenantId, Arc<Segment>>,
+    whole: LruCache<Whose, Arc<Segment>>,
     bytes: usize,
     /// Those under way; who waits sees the sender go.
-    recorded: HashMap<TenantId, watch::Receiver<()>>,
+    recorded: HashMap<Whose, watch::Receiver<()>>,
 }
 
 impl Default for Segments {
@@ -100,53 +104,54 @@ pub enum Place {
 
 /// Somebody else's pull is being recorded.
 pub struct Waiting {
-    segments: Segments,
-    tenant: TenantId,
     recorded: watch::Receiver<()>,
 }
 
 impl Waiting {
-    /// The segment, once it is there; `None` when that takes too long or fails.
-    pub async fn over(mut self, begin: &Begin, min_retained: Seq) -> Option<Arc<Segment>> {
-        // Changed or gone: either way it is over.
-        let _ = tokio::time::timeout(PATIENCE, self.recorded.changed()).await.ok()?;
-        let kept = self.segments.kept().whole.get(&self.tenant).cloned();
-        // It may have been begun later than this pull.
-        kept.filter(|segment| segment.suits(&Begin { to: begin.to.max(segment.seq), ..begin.clone() }, min_retained))
+    /// Waits until it is there, or fails, or takes too long.
+    pub async fn over(mut self) {
+        let _ = tokio::time::timeout(PATIENCE, self.recorded.changed()).await;
     }
 }
 
 impl Segments {
-    /// Where a pull of `rows` rows stands that begins anew and sees everything.
+    /// Where a pull of `rows` rows stands that begins anew.
     #[must_use]
     pub fn place(&self, tenant: TenantId, begin: &Begin, min_retained: Seq, rows: u64) -> Place {
-        let mut kept = self.kept();
-        if let Some(segment) = kept.whole.get(&tenant).filter(|segment| segment.suits(begin, min_retained)) {
-            return Place::Kept(Arc::clone(segment));
+        if let Some(segment) = self.kept(tenant, begin, min_retained) {
+            return Place::Kept(segment);
         }
-        if let Some(recorded) = kept.recorded.get(&tenant) {
-            return Place::Recorded(Waiting { segments: self.clone(), tenant, recorded: recorded.clone() });
+        let mut kept = self.all();
+        let whose = (tenant, begin.scopes.clone());
+        if let Some(recorded) = kept.recorded.get(&whose) {
+            return Place::Recorded(Waiting { recorded: recorded.clone() });
         }
         let (over, recorded) = watch::channel(());
-        kept.recorded.insert(tenant, recorded);
-        Place::Records(Recorder { segments: self.clone(), tenant, epoch: begin.epoch, seq: begin.to, rows, bytes: Vec::new(), _over: over })
+        kept.recorded.insert(whose.clone(), recorded);
+        Place::Records(Recorder { segments: self.clone(), whose, epoch: begin.epoch, seq: begin.to, rows, bytes: Vec::new(), _over: over })
     }
 
-    /// That segment, while it is kept.
+    /// The one that is kept and of use to that pull.
     #[must_use]
-    pub fn named(&self, tenant: TenantId, epoch: u64, id: &str) -> Option<Arc<Segment>> {
-        self.kept().whole.get(&tenant).filter(|segment| segment.epoch == epoch && segment.id == id).cloned()
+    pub fn kept(&self, tenant: TenantId, begin: &Begin, min_retained: Seq) -> Option<Arc<Segment>> {
+        self.all().whole.get(&(tenant, begin.scopes.clone())).filter(|segment| segment.suits(begin, min_retained)).cloned()
     }
 
-    fn kept(&self) -> MutexGuard<'_, Kept> {
+    /// That segment, while it is kept, for somebody who sees what is in it.
+    #[must_use]
+    pub fn named(&self, tenant: TenantId, sight: &Sight, epoch: u64, id: &str) -> Option<Arc<Segment>> {
+        self.all().whole.get(&(tenant, sight.clone())).filter(|segment| segment.epoch == epoch && segment.id == id).cloned()
+    }
+
+    fn all(&self) -> MutexGuard<'_, Kept> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Kept {
-    fn keep(&mut self, tenant: TenantId, segment: Segment) {
+    fn keep(&mut self, whose: Whose, segment: Segment) {
         self.bytes += segment.bytes.len();
-        if let Some(before) = self.whole.put(tenant, Arc::new(segment)) {
+        if let Some(before) = self.whole.put(whose, Arc::new(segment)) {
             self.bytes -= before.bytes.len();
         }
         while self.bytes > ROOM {
@@ -159,7 +164,7 @@ impl Kept {
 /// A pull that is kept as it goes out. Dropped before its end, nothing is.
 pub struct Recorder {
     segments: Segments,
-    tenant: TenantId,
+    whose: Whose,
     epoch: u64,
     seq: Seq,
     rows: u64,
@@ -181,14 +186,15 @@ impl Recorder {
         if self.bytes.len() <= LARGEST {
             let bytes = Bytes::from(std::mem::take(&mut self.bytes));
             let id = format!("{}-{}-{}", self.epoch, self.seq.0, hex::encode(&Sha256::digest(&bytes)[..8]));
-            self.segments.kept().keep(self.tenant, Segment { epoch: self.epoch, seq: self.seq, rows: self.rows, bytes, id });
+            let whose = self.whose.clone();
+            self.segments.all().keep(whose, Segment { epoch: self.epoch, seq: self.seq, rows: self.rows, bytes, id });
         }
     }
 }
 
 impl Drop for Recorder {
     fn drop(&mut self) {
-        self.segments.kept().recorded.remove(&self.tenant);
+        self.segments.all().recorded.remove(&self.whose);
     }
 }
 

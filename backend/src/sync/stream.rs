@@ -10,7 +10,10 @@ use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use axum::response::sse::Event as Sent;
 use futures::{Stream, stream};
-use omniot_shared::sync::{Seq, wire::Poke};
+use omniot_shared::{
+    ids::PersonId,
+    sync::{Seq, wire::Poke},
+};
 use rand::RngExt as _;
 use tokio::{
     sync::broadcast::{self, error::RecvError, error::TryRecvError},
@@ -41,8 +44,8 @@ struct Watch {
     events: broadcast::Receiver<Event>,
     heartbeat: Interval,
     first: Option<Seq>,
-    /// Whether this person sees all that changes.
-    sees_all: bool,
+    /// Who listens, if they see all that changes.
+    sees_all: Option<PersonId>,
     /// What was poked last.
     told: Seq,
     /// When the right was looked at, unless something passed unheard since.
@@ -60,8 +63,8 @@ enum Said {
 }
 
 /// The pokes of a tenant, beginning with `now`. `events` was subscribed to before `now` was read; `sees_all`:
-/// the ticket's person sees whatever changes.
-pub fn pokes(state: AppState, ticket: Ticket, sees_all: bool, events: broadcast::Receiver<Event>, now: Seq) -> impl Stream<Item = Result<Sent, Infallible>> {
+/// the ticket's person, if they see whatever changes.
+pub fn pokes(state: AppState, ticket: Ticket, sees_all: Option<PersonId>, events: broadcast::Receiver<Event>, now: Seq) -> impl Stream<Item = Result<Sent, Infallible>> {
     let watch = Watch::of(state, ticket, sees_all, events, now);
     stream::unfold(watch, |mut watch| async move {
         if watch.over {
@@ -81,7 +84,7 @@ pub async fn above(state: AppState, ticket: Ticket, events: broadcast::Receiver<
     if now > after {
         return Ok(now);
     }
-    let mut watch = Watch::of(state, ticket, false, events, now);
+    let mut watch = Watch::of(state, ticket, None, events, now);
     watch.first = None;
     loop {
         match watch.next().await {
@@ -106,7 +109,7 @@ impl Said {
 }
 
 impl Watch {
-    fn of(state: AppState, ticket: Ticket, sees_all: bool, events: broadcast::Receiver<Event>, now: Seq) -> Self {
+    fn of(state: AppState, ticket: Ticket, sees_all: Option<PersonId>, events: broadcast::Receiver<Event>, now: Seq) -> Self {
         let mut heartbeat = interval(HEARTBEAT);
         heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
         heartbeat.reset();
@@ -168,7 +171,7 @@ impl Watch {
         if !follows {
             self.checked = None;
         }
-        let news = news.filter(|_| self.sees_all && follows);
+        let news = news.filter(|news| follows && self.sees_all.is_some_and(|person| news.own_of != Some(person)));
         if news.is_some() && self.checked.is_none_or(|checked| checked.elapsed() >= DOUBT) {
             if let Err(code) = self.checked().await {
                 return Said::Over(code);

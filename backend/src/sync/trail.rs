@@ -6,7 +6,7 @@
 use std::{collections::BTreeMap, fmt::Display};
 
 use omniot_shared::{
-    ids::{AttemptId, DeviceId, ModelId, SiteId, TenantId},
+    ids::{AttemptId, BookmarkId, DeviceId, ModelId, SiteId, TenantId},
     sync::{Change, Row, RowKey, Table, policy::Meeting},
     time::Millis,
 };
@@ -44,8 +44,11 @@ pub struct Draft {
     met: Vec<Meeting>,
 }
 
-/// The draft for one row that `change` turned from `old` into `new`.
-pub fn draft(tenant: TenantId, change: &Change, old: Option<&Row>, new: Option<&Row>, key: RowKey, told: &Circumstances) -> Draft {
+/// The draft for one row that `change` turned from `old` into `new`; none for what is its author's own.
+pub fn draft(tenant: TenantId, change: &Change, old: Option<&Row>, new: Option<&Row>, key: RowKey, told: &Circumstances) -> Option<Draft> {
+    if key.table.is_personal() {
+        return None;
+    }
     // A technician's record that takes a device over is two facts: the record, and the claim.
     let action = if change.target(tenant) == key { change.kind() } else { "device.claimed" };
     let target = wire_id(key).to_string();
@@ -62,7 +65,7 @@ pub fn draft(tenant: TenantId, change: &Change, old: Option<&Row>, new: Option<&
     // A field that was won and is what it was before: nobody lost anything.
     let is_told = |met: &&Meeting| !met.won || fields.as_ref().is_some_and(|fields| fields.contains(&met.field));
     let met = told.met.iter().filter(is_told).cloned().collect();
-    Draft { entry, detail: detail(change, fields, key, tenant, told), target, met }
+    Some(Draft { entry, detail: detail(change, fields, key, tenant, told), target, met })
 }
 
 /// The entries, with the names of those whose edits were met.
@@ -146,7 +149,7 @@ fn name(row: Option<&Row>) -> String {
         Some(Row::Model(model)) => model.name.clone(),
         Some(Row::Device(device)) => device.name.clone(),
         Some(Row::Attempt(attempt)) => attempt.serial.clone().unwrap_or_default(),
-        None => String::new(),
+        Some(Row::Bookmark(_)) | None => String::new(),
     }
 }
 
@@ -156,5 +159,6 @@ fn wire_id(key: RowKey) -> Box<dyn Display + Send> {
         Table::Model => Box::new(ModelId(key.id)),
         Table::Device => Box::new(DeviceId(key.id)),
         Table::Attempt => Box::new(AttemptId(key.id)),
+        Table::Bookmark => Box::new(BookmarkId(key.id)),
     }
 }

@@ -70,6 +70,7 @@ fn digest(key: RowKey, seq: Seq) -> u64 {
         Table::Model => 2,
         Table::Device => 3,
         Table::Attempt => 4,
+        Table::Bookmark => 5,
     };
     let (high, low) = key.id.as_u64_pair();
     [table, high, low, seq.0.cast_unsigned()].into_iter().fold(0x6f6d_6e69_6f74, |state, word| mix(state ^ word))

@@ -167,7 +167,7 @@ impl FarewellRequest {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Standing {
-    /// They only have to sign in again. Nothing was taken.
+    /// They only have to sign in again, or have done so.
     Member,
     /// They were removed.
     Ended,
@@ -182,6 +182,9 @@ pub struct FarewellResponse {
     pub accepted_until: Option<Millis>,
     /// The server's clock.
     pub server_time: Millis,
+    /// Changes when the server was restored from a backup: then it does not know any more what it took before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub epoch: Option<u64>,
     /// Boxes that are in the administrators' hands, now or since before; or whose change the server had carried out.
     pub taken: Vec<IntentId>,
     /// Boxes that will never be: too late, too many, not to be opened, or no change.

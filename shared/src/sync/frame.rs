@@ -125,7 +125,7 @@ mod tests {
         vec![
             Frame::Keepalive { token_expires_in: 5 },
             Frame::Rows(vec![]),
-            Frame::Checkpoint(Checkpoint { scope: Scope::Tenant, seq: Seq(3), checksum: Checksum::default() }),
+            Frame::Checkpoint(Checkpoint { scope: Scope::Tenant, seq: Seq(3), checksum: Checksum::default(), own: None }),
         ]
     }
 

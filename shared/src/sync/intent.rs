@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     entities::{Attempt, Security},
-    ids::{ClientId, DeviceId, IntentId, ModelId, SiteId, TenantId},
+    ids::{BookmarkId, ClientId, DeviceId, IntentId, ModelId, PersonId, SiteId, TenantId},
     time::Millis,
 };
 
@@ -72,6 +72,12 @@ pub enum Change {
     /// An attempt to commission a device, finished one way or another.
     #[serde(rename = "attempt.record")]
     AttemptRecord(Box<Attempt>),
+    /// Puts a device on one's own list, or changes what is noted there.
+    #[serde(rename = "bookmark.set")]
+    BookmarkSet(BookmarkSet),
+    /// Takes a device off one's own list.
+    #[serde(rename = "bookmark.remove")]
+    BookmarkRemove(BookmarkRemove),
 }
 
 /// A new site.
@@ -253,11 +259,36 @@ pub struct DeviceOnline {
     pub firmware: Option<String>,
 }
 
+/// Puts a device on its author's own list.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct BookmarkSet {
+    /// The author.
+    pub person_id: PersonId,
+    /// What to mark.
+    pub device_id: DeviceId,
+    /// At most 2,000 characters.
+    #[serde(default, skip_serializing_if = "Patch::is_keep")]
+    #[schema(value_type = Option<String>)]
+    pub note: Patch<String>,
+}
+
+/// Takes a device off its author's own list; one that is not there is fine.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct BookmarkRemove {
+    /// The author.
+    pub person_id: PersonId,
+    /// What is marked.
+    pub device_id: DeviceId,
+}
+
 impl Change {
     /// Every `kind` this version knows.
-    pub const KINDS: [&'static str; 10] = [
+    pub const KINDS: [&'static str; 12] = [
         "site.create", "site.update", "model.create", "model.update", "device.create",
         "device.update", "device.retire", "device.claimed", "device.online", "attempt.record",
+        "bookmark.set", "bookmark.remove",
     ];
 
     /// Its `kind` on the wire; also the action in the audit log.
@@ -274,6 +305,8 @@ impl Change {
             Self::DeviceClaimed(_) => "device.claimed",
             Self::DeviceOnline(_) => "device.online",
             Self::AttemptRecord(_) => "attempt.record",
+            Self::BookmarkSet(_) => "bookmark.set",
+            Self::BookmarkRemove(_) => "bookmark.remove",
         }
     }
 
@@ -291,6 +324,8 @@ impl Change {
             Self::DeviceClaimed(claimed) => DeviceId::for_serial(tenant, &claimed.serial).into(),
             Self::DeviceOnline(online) => online.id.into(),
             Self::AttemptRecord(attempt) => attempt.id.into(),
+            Self::BookmarkSet(set) => BookmarkId::of(set.person_id, set.device_id).into(),
+            Self::BookmarkRemove(remove) => BookmarkId::of(remove.person_id, remove.device_id).into(),
         }
     }
 
@@ -315,9 +350,20 @@ impl Change {
                 keys.extend(attempt.device_id.map(RowKey::from));
                 keys.extend(attempt.site_id.map(RowKey::from));
             }
-            Self::SiteCreate(_) | Self::SiteUpdate(_) | Self::ModelCreate(_) | Self::ModelUpdate(_) | Self::DeviceRetire(_) | Self::DeviceOnline(_) => {}
+            Self::BookmarkSet(set) => keys.push(set.device_id.into()),
+            Self::SiteCreate(_) | Self::SiteUpdate(_) | Self::ModelCreate(_) | Self::ModelUpdate(_) | Self::DeviceRetire(_) | Self::DeviceOnline(_) | Self::BookmarkRemove(_) => {}
         }
         keys
+    }
+
+    /// Whose own row it is about; nobody else sees the change, nor that it was made.
+    #[must_use]
+    pub const fn owner(&self) -> Option<PersonId> {
+        match self {
+            Self::BookmarkSet(set) => Some(set.person_id),
+            Self::BookmarkRemove(remove) => Some(remove.person_id),
+            _ => None,
+        }
     }
 
     /// Whether it makes its target row.

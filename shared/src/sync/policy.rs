@@ -39,10 +39,12 @@ pub fn policy(table: Table, field: &str) -> Option<Policy> {
     Some(match (table, field) {
         (Table::Site, "id" | "created_at")
         | (Table::Model, "id" | "created_at")
-        | (Table::Device, "id" | "serial" | "created_at") => Policy::Fixed,
+        | (Table::Device, "id" | "serial" | "created_at")
+        | (Table::Bookmark, "id" | "person_id" | "device_id" | "created_at") => Policy::Fixed,
         (Table::Site, "name" | "address" | "time_zone" | "note")
         | (Table::Model, "name" | "sku")
-        | (Table::Device, "name" | "note") => Policy::Lww,
+        | (Table::Device, "name" | "note")
+        | (Table::Bookmark, "note") => Policy::Lww,
         // A weaker floor must never slip in late, and where a device stands is an assignment.
         (Table::Model, "min_security") | (Table::Device, "model_id" | "site_id" | "firmware") => Policy::Server,
         (Table::Device, "state") => Policy::StateMachine,
@@ -147,13 +149,20 @@ fn meet(table: Table, field: &str, stamps: &Stamps, edit: &Edit) -> Option<Meeti
     }
 }
 
-/// The stamps after `old` became `new` by `edit` at `seq`.
+/// The stamps after `old` became `new` by `edit` at `seq`. A row that any edit may make has stamps of what was said
+/// when it was made; others begin without.
 #[must_use]
 pub fn stamped(mut stamps: Stamps, old: Option<&Row>, new: &Row, edit: &Edit, seq: Seq) -> Stamps {
-    let (Some(old), Some(new)) = (old.and_then(fields_of), fields_of(new)) else { return Stamps::new() };
+    let table = new.key().table;
+    let Some(new) = fields_of(new) else { return Stamps::new() };
+    let stamp = Stamp { seq, at: edit.at, by: edit.by };
+    let Some(old) = old.and_then(fields_of) else {
+        let was_said = |field: &str, value: &serde_json::Value| table == Table::Bookmark && !value.is_null() && policy(table, field) != Some(Policy::Fixed);
+        return new.into_iter().filter(|(field, value)| was_said(field, value)).map(|(field, _)| (field, stamp)).collect();
+    };
     for (field, value) in &new {
         if old.get(field) != Some(value) {
-            stamps.insert(field.clone(), Stamp { seq, at: edit.at, by: edit.by });
+            stamps.insert(field.clone(), stamp);
         }
     }
     stamps
@@ -165,6 +174,7 @@ fn fields_of(row: &Row) -> Option<serde_json::Map<String, serde_json::Value>> {
         Row::Model(row) => serde_json::to_value(row),
         Row::Device(row) => serde_json::to_value(row),
         Row::Attempt(row) => serde_json::to_value(row),
+        Row::Bookmark(row) => serde_json::to_value(row),
     };
     match value {
         Ok(serde_json::Value::Object(fields)) => Some(fields),
@@ -191,6 +201,7 @@ pub fn patched(change: &Change) -> Option<(Table, Vec<&'static str>)> {
             let p = &update.patch;
             (Table::Device, set([("name", p.name.is_keep()), ("model_id", p.model_id.is_keep()), ("site_id", p.site_id.is_keep()), ("note", p.note.is_keep())]))
         }
+        Change::BookmarkSet(bookmark) => (Table::Bookmark, set([("note", bookmark.note.is_keep())])),
         _ => return None,
     })
 }
@@ -214,6 +225,7 @@ fn forget(change: &mut Change, field: &str) {
             "site_id" => update.patch.site_id = Patch::Keep,
             _ => update.patch.note = Patch::Keep,
         },
+        Change::BookmarkSet(bookmark) => bookmark.note = Patch::Keep,
         _ => {}
     }
 }
@@ -224,8 +236,8 @@ mod tests {
 
     use super::*;
     use crate::{
-        entities::{Attempt, AttemptOutcome, Device, DeviceModel, DeviceState, Security, Site},
-        ids::{AttemptId, DeviceId, ModelId, PersonId, SiteId},
+        entities::{Attempt, AttemptOutcome, Bookmark, Device, DeviceModel, DeviceState, Security, Site},
+        ids::{AttemptId, BookmarkId, DeviceId, ModelId, PersonId, SiteId},
         sync::intent::{DevicePatch, DeviceUpdate, ModelPatch, ModelUpdate, SitePatch, SiteUpdate},
     };
 
@@ -233,7 +245,7 @@ mod tests {
         Site { id: SiteId(Uuid::nil()), name: name.into(), address: None, time_zone: "UTC".into(), note: None, created_at: Millis(0) }
     }
 
-    fn one_of_each() -> [Row; 4] {
+    fn one_of_each() -> [Row; 5] {
         let model = DeviceModel { id: ModelId(Uuid::nil()), name: "m".into(), sku: "s".into(), min_security: Security::Sec1, created_at: Millis(0) };
         let device = Device { id: DeviceId(Uuid::nil()), serial: "A".into(), name: "d".into(), model_id: model.id, site_id: None, note: None, state: DeviceState::Planned, firmware: None, epoch: 0, created_at: Millis(0) };
         let attempt = Attempt {
@@ -242,7 +254,8 @@ mod tests {
             identity_verified: false, rssi: None, mtu: None, steps: vec![], grant_id: None, receipt: None, epoch: None, network_name: None,
             outcome: AttemptOutcome::Failed, cause: None, started_at: Millis(0), ended_at: Millis(0),
         };
-        [site("s").into(), model.into(), device.into(), Box::new(attempt).into()]
+        let bookmark = Bookmark { id: BookmarkId(Uuid::nil()), person_id: PersonId(Uuid::nil()), device_id: device.id, note: None, created_at: Millis(0) };
+        [site("s").into(), model.into(), device.into(), Box::new(attempt).into(), bookmark.into()]
     }
 
     #[test]

@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::{
-    entities::{Attempt, Device, DeviceModel, Site},
-    ids::{AttemptId, DeviceId, ModelId, SiteId},
+    entities::{Attempt, Bookmark, Device, DeviceModel, Site},
+    ids::{AttemptId, BookmarkId, DeviceId, ModelId, PersonId, SiteId},
 };
 
 /// A number of the tenant's sequence: the order in which its changes were committed. Starts at 1.
@@ -23,13 +23,15 @@ pub struct Seq(pub i64);
 #[serde(rename_all = "snake_case")]
 #[schema(as = SyncScope)]
 pub enum Scope {
-    /// All rows there are, wherever they live.
+    /// All rows that are not one person's alone, wherever they live.
     #[default]
     Tenant,
     /// What stands at no site: device models, devices and attempts without one.
     Common,
     /// One site, its devices and the attempts there.
     Site(SiteId),
+    /// One person's own rows. It is never asked for nor told of: whoever pulls, holds their own.
+    Person(PersonId),
 }
 
 impl Scope {
@@ -40,6 +42,7 @@ impl Scope {
             Self::Tenant => "tenant".to_owned(),
             Self::Common => "common".to_owned(),
             Self::Site(site) => format!("site:{}", site.0.simple()),
+            Self::Person(person) => format!("person:{}", person.0.simple()),
         }
     }
 }
@@ -101,6 +104,16 @@ tables! {
     Device(Device, DeviceId) = "device";
     /// [`Attempt`].
     Attempt(Box<Attempt>, AttemptId) = "attempt";
+    /// [`Bookmark`].
+    Bookmark(Bookmark, BookmarkId) = "bookmark";
+}
+
+impl Table {
+    /// Whether each row is one person's own: only they ever see it, and it has a checksum of its own.
+    #[must_use]
+    pub const fn is_personal(self) -> bool {
+        matches!(self, Self::Bookmark)
+    }
 }
 
 impl Device {
@@ -120,6 +133,7 @@ impl Row {
             Self::Model(_) => Scope::Common,
             Self::Device(device) => device.home(),
             Self::Attempt(attempt) => attempt.site_id.map_or(Scope::Common, Scope::Site),
+            Self::Bookmark(bookmark) => Scope::Person(bookmark.person_id),
         }
     }
 }
@@ -175,6 +189,14 @@ pub trait Rows {
     fn attempt(&self, id: AttemptId) -> Option<&Attempt> {
         match self.row(id.into()) {
             Some(Row::Attempt(attempt)) => Some(attempt),
+            _ => None,
+        }
+    }
+
+    /// That bookmark.
+    fn bookmark(&self, id: BookmarkId) -> Option<&Bookmark> {
+        match self.row(id.into()) {
+            Some(Row::Bookmark(bookmark)) => Some(bookmark),
             _ => None,
         }
     }

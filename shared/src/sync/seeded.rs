@@ -44,6 +44,12 @@ pub enum Bug {
     NothingNarrows,
     /// 1: what comes with a poke is taken although something before it is missing.
     PokesFitAnywhere,
+    /// 9: what is one person's own goes to others who see everything.
+    OwnIsShown,
+    /// 1: news skip what is their reader's own.
+    OwnUnsaidInNews,
+    /// 1: who has rows of their own is shown to a segment, which has none.
+    OwnForgottenInSegments,
     /// 2: a number that has a receipt is answered with it, whichever copy of the client used it.
     CopyUnnoticed,
     /// 1: a server that was put back from a backup goes on in the epoch of before.

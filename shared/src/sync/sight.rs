@@ -12,12 +12,12 @@ use serde::{Deserialize, Serialize, de::IgnoredAny};
 use super::{
     intent::Change,
     receipt::{Code, Refusal},
-    rows::{RowKey, Rows, Scope},
+    rows::{RowKey, Rows, Scope, Table},
 };
 use crate::ids::{SiteId, TenantId};
 
 /// What a person may see. On the wire a list of [`Scope`]s.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 #[serde(from = "Vec<Told>", into = "Vec<Scope>")]
 pub enum Sight {
     /// The whole tenant.
@@ -28,11 +28,12 @@ pub enum Sight {
 }
 
 impl Sight {
-    /// Whether rows of that home are seen.
+    /// Whether rows of that home are seen, of one's own there.
     #[must_use]
     pub fn covers(&self, home: Scope) -> bool {
         match (self, home) {
-            (Self::All, _) | (Self::Sites(_), Scope::Common) => true,
+            // Whose own a row is is no matter of sight: it is nobody else's to begin with.
+            (Self::All, _) | (Self::Sites(_), Scope::Common | Scope::Person(_)) => true,
             (Self::Sites(sites), Scope::Site(site)) => sites.contains(&site),
             (Self::Sites(_), Scope::Tenant) => false,
         }
@@ -84,7 +85,10 @@ impl Sight {
         let hidden = |key: &RowKey| rows.row(*key).is_some_and(|row| !self.covers(row.home()));
         match change.touches(tenant).into_iter().filter(hidden).max_by_key(|key| *key == target) {
             Some(key) if key == target => Err(Refusal::new(Code::NoLongerPermitted, "this is at a site that you do not work at (any more)")),
-            Some(_) => Err(Refusal { code: Code::NotFound, detail: "there is no such site".to_owned(), field: Some("site_id".to_owned()) }),
+            Some(key) => {
+                let (what, field) = if key.table == Table::Device { ("device", "device_id") } else { ("site", "site_id") };
+                Err(Refusal { code: Code::NotFound, detail: format!("there is no such {what}"), field: Some(field.to_owned()) })
+            }
             None => Ok(()),
         }
     }
@@ -105,7 +109,7 @@ impl From<Vec<Told>> for Sight {
             match scope {
                 Told::Known(Scope::Tenant) => return Self::All,
                 Told::Known(Scope::Site(site)) => drop(sites.insert(site)),
-                Told::Known(Scope::Common) | Told::Unknown(_) => {}
+                Told::Known(Scope::Common | Scope::Person(_)) | Told::Unknown(_) => {}
             }
         }
         Self::Sites(sites)

@@ -25,7 +25,7 @@ use crate::{
 };
 
 /// Every shape that was shipped.
-const SHIPPED: [&str; 2] = ["schema-1-before-sites", "schema-1"];
+const SHIPPED: [&str; 3] = ["schema-1-before-sites", "schema-1", "schema-2"];
 /// That of this version.
 const TODAY: &str = SHIPPED[SHIPPED.len() - 1];
 

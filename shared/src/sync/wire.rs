@@ -19,7 +19,9 @@ use crate::{ids::ClientId, time::Millis};
 /// The version of the messages.
 pub const PROTOCOL: u32 = 1;
 /// The version of rows and intents.
-pub const SCHEMA: u32 = 1;
+pub const SCHEMA: u32 = 2;
+/// The first schema that knows rows that are one person's own: an older app is told nothing of them.
+pub const OWN_SINCE: u32 = 2;
 /// The oldest schema whose pulls are still answered; pushes are taken from any (`upcast`).
 pub const MIN_SCHEMA: u32 = 1;
 /// Most intents in one push.
@@ -260,8 +262,11 @@ pub struct Checkpoint {
     pub scope: Scope,
     /// The new cursor.
     pub seq: Seq,
-    /// Over all rows of the scopes at `seq`.
+    /// Over all rows of the scopes at `seq`, those aside that are one person's own.
     pub checksum: Checksum,
+    /// Over this person's own rows; says nothing where none of them changed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub own: Option<Checksum>,
 }
 
 /// A first pull as it went to somebody else: `GET /v1/sync/segment/{id}` has the same frames, from `begin` to

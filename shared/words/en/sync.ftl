@@ -142,6 +142,8 @@ intent-device-create = New device
 intent-device-update = Edited device
 intent-device-retire = Retired device
 intent-attempt-record = Commissioning record
+intent-bookmark-set = Your list
+intent-bookmark-remove = Your list
 intent-other = Change
 
 refused-not-allowed = Your role does not allow this any more.

@@ -110,6 +110,8 @@ impl Door {
             ("PATCH", ["v1", "models", id]) => by_id(id, async |id| writes::update_model(account, id, body).await).await,
             ("PATCH", ["v1", "devices", id]) => by_id(id, async |id| writes::update_device(account, id, body).await).await,
             ("POST", ["v1", "devices", id, "retire"]) => by_id(id, async |id| writes::retire_device(account, id, body).await).await,
+            ("PUT", ["v1", "devices", id, "bookmark"]) => by_id(id, async |id| writes::set_bookmark(account, id, body).await).await,
+            ("DELETE", ["v1", "devices", id, "bookmark"]) => by_id(id, async |id| writes::remove_bookmark(account, id).await).await,
             _ => return None,
         })
     }

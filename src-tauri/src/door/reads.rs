@@ -32,7 +32,7 @@ const READINGS: Duration = Duration::from_secs(2);
 
 /// A device as lists show it. When it was last in contact is never synced: only the server knows.
 #[derive(Serialize)]
-struct DeviceItem {
+pub struct DeviceItem {
     #[serde(flatten)]
     named: NamedDevice,
     last_seen_at: Option<i64>,
@@ -80,8 +80,8 @@ pub async fn models(account: &Account, query: &Query) -> Result<Reply, Reply> {
 
 /// `GET /v1/devices`.
 pub async fn devices(account: &Account, query: &Query) -> Result<Reply, Reply> {
-    let (limit, wanted) = by_name(query, &["site_id", "model_id", "state"])?;
-    let filter = DeviceFilter { site: query.value("site_id")?, model: query.value("model_id")?, state: query.word("state")? };
+    let (limit, wanted) = by_name(query, &["site_id", "model_id", "state", "bookmarked"])?;
+    let filter = DeviceFilter { site: query.value("site_id")?, model: query.value("model_id")?, state: query.word("state")?, marked: query.value::<bool>("bookmarked")?.unwrap_or_default() };
     let found = on_worker(&account.store, move |store| store.read(|db| lists::devices(db, &filter, &wanted))).await;
     let found: Vec<DeviceItem> = found.map_err(|error| error.reply())?.into_iter().map(DeviceItem::from).collect();
     Ok(page(found, limit, |item| (rows::device_text(&item.named.device), item.named.device.id.0)))
@@ -112,6 +112,8 @@ pub async fn one(account: &Account, key: RowKey) -> Result<Reply, Reply> {
         Row::Site(site) => Ok(Reply::ok(site)),
         Row::Model(model) => Ok(Reply::ok(model)),
         Row::Attempt(attempt) => Ok(Reply::ok(attempt)),
+        // One sees it at its device.
+        Row::Bookmark(bookmark) => Ok(Reply::ok(item(account, bookmark.device_id).await?)),
         Row::Device(device) => Ok(Reply::ok(item(account, device.id).await?)),
     }
 }
@@ -154,7 +156,8 @@ async fn contact(account: &Account, id: DeviceId) -> Option<Contact> {
     tokio::time::timeout(READINGS, asked).await.ok()?.ok()
 }
 
-async fn item(account: &Account, id: DeviceId) -> Result<DeviceItem, Reply> {
+/// The device as lists show it, or 404.
+pub async fn item(account: &Account, id: DeviceId) -> Result<DeviceItem, Reply> {
     let found = on_worker(&account.store, move |store| store.read(|db| lists::device(db, id))).await;
     Ok(found.map_err(|error| error.reply())?.ok_or_else(Reply::not_found)?.into())
 }

@@ -8,14 +8,14 @@ use omniot_shared::{
     entities::Security,
     ids::{DeviceId, ModelId, SiteId},
     sync::{
-        Change, Code, Refusal,
-        intent::{DevicePatch, DeviceRetire, DeviceUpdate, ModelPatch, ModelUpdate, NewDevice, NewModel, NewSite, SitePatch, SiteUpdate},
+        Change, Code, Patch, Refusal,
+        intent::{BookmarkRemove, BookmarkSet, DevicePatch, DeviceRetire, DeviceUpdate, ModelPatch, ModelUpdate, NewDevice, NewModel, NewSite, SitePatch, SiteUpdate},
     },
 };
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{Reply, path::body as read, reads::shown};
+use super::{Reply, path::body as read, reads::{item, shown}};
 use crate::{accounts::Account, chance, sync};
 
 /// Body of `POST /v1/sites`.
@@ -47,6 +47,14 @@ struct ModelForm {
 struct RetireForm {
     #[serde(default)]
     reason: Option<String>,
+}
+
+/// Body of `PUT /v1/devices/{id}/bookmark`.
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct BookmarkForm {
+    #[serde(default)]
+    note: Patch<String>,
 }
 
 /// `POST /v1/sites`.
@@ -87,6 +95,23 @@ pub async fn update_device(account: &Account, id: DeviceId, body: Option<&Value>
 pub async fn retire_device(account: &Account, id: DeviceId, body: Option<&Value>) -> Result<Reply, Reply> {
     let RetireForm { reason } = body.map_or_else(|| Ok(RetireForm::default()), |body| read(Some(body)))?;
     record(account, Change::DeviceRetire(DeviceRetire { id, reason })).await
+}
+
+/// `PUT /v1/devices/{id}/bookmark`.
+pub async fn set_bookmark(account: &Account, id: DeviceId, body: Option<&Value>) -> Result<Reply, Reply> {
+    let BookmarkForm { note } = body.map_or_else(|| Ok(BookmarkForm::default()), |body| read(Some(body)))?;
+    item(account, id).await?;
+    record(account, Change::BookmarkSet(BookmarkSet { person_id: account.me().person.id, device_id: id, note })).await
+}
+
+/// `DELETE /v1/devices/{id}/bookmark`.
+pub async fn remove_bookmark(account: &Account, id: DeviceId) -> Result<Reply, Reply> {
+    item(account, id).await?;
+    let change = Change::BookmarkRemove(BookmarkRemove { person_id: account.me().person.id, device_id: id });
+    match sync::record(account, change).await.map_err(|error| error.reply())? {
+        Ok(_) => Ok(Reply::done()),
+        Err(refusal) => Err(refused(&refusal)),
+    }
 }
 
 async fn created(account: &Account, change: Change) -> Result<Reply, Reply> {

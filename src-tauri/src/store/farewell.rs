@@ -9,8 +9,10 @@ use ed25519_dalek::SigningKey;
 use omniot_shared::{
     ids::{ClientId, IntentId},
     sync::{
-        client::{Meta, Replica as _, State},
+        client::{Meta, Replica as _},
+        Intent,
         escrow::{PublicKey, Sealed, seal},
+        wire::SCHEMA,
     },
 };
 use rusqlite::{Connection, params};
@@ -24,6 +26,8 @@ use crate::chance;
 const PROOF: &str = "proof";
 /// The one that is being shown to it.
 const SHOWN: &str = "proof_shown";
+/// The one that the boxes were sealed under: the replica may have another name by the time they go.
+const SEALED_UNDER: &str = "proof_of_boxes";
 /// There once the person is no member any more.
 const FAREWELL: &str = "farewell";
 
@@ -104,6 +108,18 @@ pub fn proof(db: &Connection) -> Result<Option<Proof>, StoreError> {
     Ok(meta::get::<Proof>(db, PROOF)?.filter(|proof| proof.tenant_key.is_some()))
 }
 
+/// With what boxes are handed over.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn proof_of_boxes(db: &Connection) -> Result<Option<Proof>, StoreError> {
+    match meta::get(db, SEALED_UNDER)? {
+        Some(under) => Ok(Some(under)),
+        // Those of before that was written down.
+        None => proof(db),
+    }
+}
+
 /// What became of the work of somebody who left.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Farewell {
@@ -116,6 +132,14 @@ pub struct Farewell {
     pub waiting: i64,
 }
 
+/// What is in a box.
+#[derive(Serialize)]
+struct Boxed<'a> {
+    schema: u32,
+    #[serde(flatten)]
+    intent: &'a Intent,
+}
+
 /// How it stands; `None` while the person is a member.
 ///
 /// # Errors
@@ -126,19 +150,22 @@ pub fn stands(db: &Connection) -> Result<Option<Farewell>, StoreError> {
     Ok(Some(Farewell { waiting, ..farewell }))
 }
 
-/// Seals everything that the server has not taken and removes all the rest. `None`, and nothing happened, where the
-/// tenant does not know this replica.
+/// Seals everything that the server, which stands in `epoch`, has not taken and removes all the rest. `None`, and
+/// nothing happened, where the tenant does not know this replica.
 ///
 /// # Errors
 /// [`StoreError`]; roll back.
-pub fn begin(db: &Connection) -> Result<Option<Farewell>, StoreError> {
+pub fn begin(db: &Connection, epoch: Option<u64>) -> Result<Option<Farewell>, StoreError> {
     let Some((proof, tenant_key)) = proof(db)?.and_then(|proof| proof.tenant_key.map(|key| (proof, key))) else { return Ok(None) };
     let replica = Open(db).meta()?;
     db.execute_batch("create table if not exists farewell (place integer primary key, intent_id blob not null unique, box blob not null) strict")?;
     let waiting = Open(db).outbox()?.into_iter().filter(|entry| entry.state.is_pending());
-    for entry in waiting.chain(replica::attention(db)?) {
-        debug_assert!(!matches!(entry.state, State::Done { .. }));
-        let plain = zeroize::Zeroizing::new(serde_json::to_vec(&entry.intent)?);
+    // A server that was put back from a backup does not know any more what it took.
+    let forgotten = if epoch.is_some_and(|epoch| !replica.stands_in(epoch)) { Open(db).acknowledged()? } else { vec![] };
+    let all = waiting.chain(replica::attention(db)?).chain(forgotten);
+    // What is their own is no administrator's business.
+    for entry in all.filter(|entry| entry.intent.change.owner().is_none()) {
+        let plain = zeroize::Zeroizing::new(serde_json::to_vec(&Boxed { schema: SCHEMA, intent: &entry.intent })?);
         let sealed = seal(tenant_key, replica.tenant, proof.client, entry.intent.id, &plain, &mut chance::rng());
         let sealed = sealed.ok_or_else(|| StoreError::Damaged("the organization's key is none".to_owned()))?;
         db.prepare_cached("insert or ignore into farewell (intent_id, box) values (?1, ?2)")?.execute(params![sealed.intent_id.0.as_bytes(), sealed.content])?;
@@ -147,6 +174,7 @@ pub fn begin(db: &Connection) -> Result<Option<Farewell>, StoreError> {
     db.execute_batch("delete from outbox; delete from pre_image; delete from staged; delete from claim_grant; delete from commission")?;
     let fresh = Meta::new(replica.client_id, replica.tenant, replica.person, replica.role);
     Open(db).save_meta(&Meta { next_n: replica.next_n, next_order: replica.next_order, ..fresh })?;
+    meta::set(db, SEALED_UNDER, &proof)?;
     meta::set(db, FAREWELL, &Farewell::default())?;
     scrub::wish(db)?;
     stands(db)
@@ -189,7 +217,8 @@ pub fn settled(db: &Connection, taken: &[IntentId], refused: &[IntentId]) -> Res
     let mut forget = db.prepare_cached("delete from farewell where intent_id = ?1")?;
     let mut gone = |ids: &[IntentId]| ids.iter().try_fold(0, |count, id| Ok::<_, StoreError>(count + i64::try_from(forget.execute([id.0.as_bytes()])?).unwrap_or(0)));
     let (handed, lost) = (gone(taken)?, gone(refused)?);
-    let before: Farewell = meta::get(db, FAREWELL)?.unwrap_or_default();
+    // Of a member nothing is counted: they are shown no end.
+    let Some(before) = meta::get::<Farewell>(db, FAREWELL)? else { return Ok(()) };
     meta::set(db, FAREWELL, &Farewell { handed: before.handed + handed, lost: before.lost + lost, waiting: 0 })
 }
 
@@ -216,7 +245,7 @@ mod tests {
     use omniot_shared::{
         ids::{PersonId, SiteId, TenantId},
         roles::Role,
-        sync::{Change, Intent, client, escrow::Secret, intent::NewSite},
+        sync::{Change, client, escrow::Secret, intent::NewSite},
         time::Millis,
     };
 
@@ -243,7 +272,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let store = replica(folder.path());
         let shown = store.edit(|db| make(db, id(1))).unwrap();
-        assert_eq!(store.note(|db| begin(db)).unwrap(), None, "shown, but never heard of");
+        assert_eq!(store.note(|db| begin(db, None)).unwrap(), None, "shown, but never heard of");
         assert_eq!(store.read(|db| Open(db).outbox()).unwrap().len(), 1);
         assert_eq!(store.read(|db| known(db, id(1))).unwrap().unwrap().public().unwrap(), shown.public().unwrap(), "the same is shown again");
         assert!(store.read(|db| known(db, id(9))).unwrap().is_none(), "another name has another key");
@@ -257,13 +286,13 @@ mod tests {
         let shown = store.edit(|db| make(db, id(1))).unwrap();
         store.note(|db| heard(db, &shown, tenant.public().unwrap())).unwrap();
         let died: Result<(), StoreError> = store.note(|db| {
-            begin(db)?;
+            begin(db, None)?;
             Err(StoreError::Closing)
         });
         assert!(died.is_err());
         assert_eq!(store.read(|db| Ok((stands(db)?, Open(db).outbox()?.len(), commissions::all(db)?.len()))).unwrap(), (None, 1, 1));
 
-        let begun = store.note(|db| begin(db)).unwrap();
+        let begun = store.note(|db| begin(db, None)).unwrap();
         assert_eq!(begun, Some(Farewell { handed: 0, lost: 0, waiting: 1 }));
         drop(store);
         let store = Store::open(folder.path()).unwrap();

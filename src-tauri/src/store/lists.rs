@@ -7,6 +7,7 @@ use omniot_shared::{
     entities::{Attempt, AttemptOutcome, Device, DeviceModel, DeviceState, Site},
     fold::like_pattern,
     ids::{AttemptId, DeviceId, ModelId, PersonId, SiteId},
+    time::Millis,
 };
 use rusqlite::{Connection, ToSql};
 use serde::Serialize;
@@ -34,6 +35,8 @@ pub struct DeviceFilter {
     pub model: Option<ModelId>,
     /// In this state.
     pub state: Option<DeviceState>,
+    /// On one's own list.
+    pub marked: bool,
 }
 
 /// Which attempts, newest first.
@@ -105,6 +108,17 @@ pub struct NamedDevice {
     pub site_name: Option<String>,
     /// Of its model, when that is here.
     pub model_name: Option<String>,
+    /// Its place on one's own list.
+    pub bookmark: Option<Mark>,
+}
+
+/// What a person keeps about a device on their own list.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Mark {
+    /// What they noted.
+    pub note: Option<String>,
+    /// Since when.
+    pub created_at: Millis,
 }
 
 /// An attempt and the names of what it points to.
@@ -139,11 +153,14 @@ pub fn models(db: &Connection, page: &ByName) -> Result<Vec<DeviceModel>, StoreE
     wanted.all(db, &format!("select {} from model", rows::MODEL), "order by search_text, id", page.rows, rows::model)
 }
 
-const NAMES: &str = "s.name, m.name from device d left join site s on s.id = d.site_id left join model m on m.id = d.model_id";
+const NAMES: &str = "s.name, m.name, k.note, k.created_at from device d \
+     left join site s on s.id = d.site_id left join model m on m.id = d.model_id left join bookmark k on k.device_id = d.id";
 const BY_TEXT: &str = "order by d.search_text, d.id";
 
 fn named_device(row: &rusqlite::Row<'_>) -> rusqlite::Result<NamedDevice> {
-    Ok(NamedDevice { device: rows::device(row)?, site_name: row.get(10)?, model_name: row.get(11)? })
+    let note = row.get(12)?;
+    let bookmark = row.get::<_, Option<i64>>(13)?.map(|at| Mark { note, created_at: Millis(at) });
+    Ok(NamedDevice { device: rows::device(row)?, site_name: row.get(10)?, model_name: row.get(11)?, bookmark })
 }
 
 /// Devices by name.
@@ -156,6 +173,9 @@ pub fn devices(db: &Connection, filter: &DeviceFilter, page: &ByName) -> Result<
     wanted.id("d.model_id", filter.model.map(Uuid::from));
     if let Some(state) = filter.state {
         wanted.and("d.state = ?", [boxed(AsWord(state))]);
+    }
+    if filter.marked {
+        wanted.and("k.id is not null", []);
     }
     wanted.by_name(page, "d");
     wanted.all(db, &format!("select {}, {NAMES}", rows::DEVICE), BY_TEXT, page.rows, named_device)

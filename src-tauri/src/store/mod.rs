@@ -42,8 +42,8 @@ use reserve::Reserve;
 pub use room::Room;
 use window::Window;
 
-/// The layout that this version of the app writes.
-const VERSION: i64 = 1;
+/// The layouts there were, each as what it adds to the one before. That of this version is the last.
+const LAYOUTS: [&str; 2] = [include_str!("schema.sql"), include_str!("schema-2.sql")];
 /// Readers that are kept open.
 const READERS: usize = 3;
 
@@ -277,12 +277,12 @@ fn connect(path: &Path, synchronous: &str) -> Result<Connection, StoreError> {
 fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let version: i64 = transaction.query_row("pragma user_version", [], |row| row.get(0))?;
-    match version {
-        VERSION => return Ok(()),
-        0 => transaction.execute_batch(include_str!("schema.sql"))?,
-        _ => return Err(StoreError::FromTheFuture),
+    let due = usize::try_from(version).ok().and_then(|done| LAYOUTS.get(done..)).ok_or(StoreError::FromTheFuture)?;
+    if due.is_empty() {
+        return Ok(());
     }
-    transaction.pragma_update(None, "user_version", VERSION)?;
+    due.iter().try_for_each(|sql| transaction.execute_batch(sql))?;
+    transaction.pragma_update(None, "user_version", i64::try_from(LAYOUTS.len()).unwrap_or(i64::MAX))?;
     transaction.commit()?;
     Ok(())
 }

@@ -4,9 +4,9 @@
 //! To add a table: its `create table` in schema.sql, a `write_…` and a `read_…` here.
 
 use omniot_shared::{
-    entities::{Attempt, Device, DeviceModel, Site},
+    entities::{Attempt, Bookmark, Device, DeviceModel, Site},
     fold::fold,
-    ids::{DeviceId, ModelId, SiteId},
+    ids::{BookmarkId, DeviceId, ModelId, PersonId, SiteId},
     sync::{Row, RowKey, Seq, Sight, SyncedRow, Table, rows::Scope},
     time::Millis,
 };
@@ -22,6 +22,9 @@ pub const MODEL: &str = "id, name, sku, min_security, created_at";
 /// Columns of a device (as `d`), in the order that [`device`] reads.
 pub const DEVICE: &str = "d.id, d.serial, d.name, d.model_id, d.site_id, d.note, d.state, d.firmware, d.epoch, d.created_at";
 
+/// Columns of a bookmark, in the order that [`bookmark`] reads.
+pub const BOOKMARK: &str = "id, person_id, device_id, note, created_at";
+
 /// Writes a row over whatever stands at its key.
 ///
 /// # Errors
@@ -33,6 +36,7 @@ pub fn put(db: &Connection, synced: &SyncedRow) -> Result<(), StoreError> {
         Row::Model(model) => put_model(db, seq, model),
         Row::Device(device) => put_device(db, seq, device),
         Row::Attempt(attempt) => put_attempt(db, seq, attempt),
+        Row::Bookmark(bookmark) => put_bookmark(db, seq, bookmark),
     }
 }
 
@@ -46,6 +50,7 @@ pub fn get(db: &Connection, key: RowKey) -> Result<Option<SyncedRow>, StoreError
         Table::Model => one(db, &format!("select {MODEL}, seq from model where id = ?1"), key, 5, |row| model(row).map(Row::Model)),
         Table::Device => one(db, &format!("select {DEVICE}, seq from device d where id = ?1"), key, 10, |row| device(row).map(Row::Device)),
         Table::Attempt => one(db, "select whole, seq from attempt where id = ?1", key, 1, |row| attempt(row).map(|attempt| Row::Attempt(Box::new(attempt)))),
+        Table::Bookmark => one(db, &format!("select {BOOKMARK}, seq from bookmark where id = ?1"), key, 5, |row| bookmark(row).map(Row::Bookmark)),
     }
 }
 
@@ -59,6 +64,7 @@ pub fn each(db: &Connection, table: Table, mut visit: impl FnMut(SyncedRow) -> R
         Table::Model => (format!("select {MODEL}, seq from model"), 5),
         Table::Device => (format!("select {DEVICE}, seq from device d"), 10),
         Table::Attempt => ("select whole, seq from attempt".to_owned(), 1),
+        Table::Bookmark => (format!("select {BOOKMARK}, seq from bookmark"), 5),
     };
     let mut statement = db.prepare_cached(&sql)?;
     let mut found = statement.query([])?;
@@ -68,6 +74,7 @@ pub fn each(db: &Connection, table: Table, mut visit: impl FnMut(SyncedRow) -> R
             Table::Model => Row::Model(model(row)?),
             Table::Device => Row::Device(device(row)?),
             Table::Attempt => Row::Attempt(Box::new(attempt(row)?)),
+            Table::Bookmark => Row::Bookmark(bookmark(row)?),
         };
         visit(SyncedRow { seq: Seq(row.get(seq_at)?), row: read })?;
     }
@@ -84,6 +91,7 @@ pub fn seq(db: &Connection, key: RowKey) -> Result<Option<Seq>, StoreError> {
         Table::Model => "select seq from model where id = ?1",
         Table::Device => "select seq from device where id = ?1",
         Table::Attempt => "select seq from attempt where id = ?1",
+        Table::Bookmark => "select seq from bookmark where id = ?1",
     };
     Ok(db.prepare_cached(sql)?.query_row([key.id.as_bytes()], |row| row.get(0)).optional()?.map(Seq))
 }
@@ -98,6 +106,7 @@ pub fn remove(db: &Connection, key: RowKey) -> Result<(), StoreError> {
         Table::Model => "delete from model where id = ?1",
         Table::Device => "delete from device where id = ?1",
         Table::Attempt => "delete from attempt where id = ?1",
+        Table::Bookmark => "delete from bookmark where id = ?1",
     };
     db.prepare_cached(sql)?.execute([key.id.as_bytes()])?;
     Ok(())
@@ -120,10 +129,11 @@ pub fn clear(db: &Connection) -> Result<(), StoreError> {
 /// [`StoreError`].
 pub fn clear_hidden(db: &Connection, sight: &Sight) -> Result<Vec<(RowKey, Seq)>, StoreError> {
     let mut hidden = Vec::new();
-    for table in Table::ALL {
+    // What is one's own is never out of sight.
+    for table in Table::ALL.into_iter().filter(|table| !table.is_personal()) {
         let site = match table {
             Table::Site => "id",
-            Table::Model => "null",
+            Table::Model | Table::Bookmark => "null",
             Table::Device | Table::Attempt => "site_id",
         };
         let mut statement = db.prepare_cached(&format!("select id, seq, {site} from {}", table.name()))?;
@@ -199,6 +209,19 @@ fn put_attempt(db: &Connection, seq: Seq, attempt: &Attempt) -> Result<(), Store
     Ok(())
 }
 
+fn put_bookmark(db: &Connection, seq: Seq, bookmark: &Bookmark) -> Result<(), StoreError> {
+    let sql = "insert or replace into bookmark (id, seq, person_id, device_id, note, created_at) values (?1, ?2, ?3, ?4, ?5, ?6)";
+    db.prepare_cached(sql)?.execute(params![
+        bookmark.id.0.as_bytes(),
+        seq.0,
+        bookmark.person_id.0.as_bytes(),
+        bookmark.device_id.0.as_bytes(),
+        bookmark.note,
+        bookmark.created_at.0,
+    ])?;
+    Ok(())
+}
+
 /// What a site is found and sorted by: as the server has it.
 #[must_use]
 pub fn site_text(site: &Site) -> String {
@@ -263,6 +286,20 @@ pub fn device(row: &rusqlite::Row<'_>) -> rusqlite::Result<Device> {
         firmware: row.get(7)?,
         epoch: row.get(8)?,
         created_at: Millis(row.get(9)?),
+    })
+}
+
+/// Reads [`BOOKMARK`].
+///
+/// # Errors
+/// Of rusqlite, when a column is not what it should be.
+pub fn bookmark(row: &rusqlite::Row<'_>) -> rusqlite::Result<Bookmark> {
+    Ok(Bookmark {
+        id: BookmarkId(uuid(row, 0)?),
+        person_id: PersonId(uuid(row, 1)?),
+        device_id: DeviceId(uuid(row, 2)?),
+        note: row.get(3)?,
+        created_at: Millis(row.get(4)?),
     })
 }
 

@@ -150,6 +150,36 @@ fn a_replica_of_a_newer_app_and_a_file_that_is_none_are_left_alone() {
     assert_eq!(std::fs::read(other.path().join("replica.db")).unwrap().len(), 6000);
 }
 
+#[test]
+fn a_replica_of_an_older_app_is_taken_over_and_pulled_anew_and_loses_nothing() {
+    use omniot_shared::{
+        ids::IntentId,
+        roles::Role,
+        sync::{Change, client::{self, Meta, Replica as _}, intent::NewSite, wire::SCHEMA},
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let old = Connection::open(folder.path().join("replica.db")).unwrap();
+    old.execute_batch(include_str!("schema.sql")).unwrap();
+    old.pragma_update(None, "user_version", 1).unwrap();
+    let id = Uuid::from_u128;
+    let fresh = Meta::new(ClientId(id(1)), TenantId(id(2)), PersonId(id(3)), Role::Admin);
+    // As the app of version 1 wrote it down: nothing of lists, nothing of schemas.
+    let mut written = serde_json::to_value(Meta { epoch: 1, cursor: Seq(7), ..fresh.clone() }).unwrap();
+    written.as_object_mut().unwrap().retain(|name, _| !["schema", "own"].contains(&name.as_str()));
+    meta::set(&old, "replica", &written).unwrap();
+    let new = NewSite { id: SiteId(id(4)), name: "Depot".into(), address: None, time_zone: "UTC".into(), note: None };
+    client::record(&mut replica::Open(&old), IntentId(id(5)), Millis(1), Change::SiteCreate(new)).unwrap().unwrap();
+    drop(old);
+
+    let store = Store::open(folder.path()).unwrap();
+    let meta = store.edit(|db| replica::begin(db, &fresh)).unwrap();
+    assert_eq!((meta.schema, meta.epoch, meta.next_n), (SCHEMA, 0, 2), "it pulls everything anew");
+    assert_eq!(store.read(|db| replica::Open(db).outbox()).unwrap().len(), 1, "what was recorded waits still");
+    store.apply(|db| rows::clear(db)).unwrap();
+    let again = store.edit(|db| { let mut open = replica::Open(db); open.save_meta(&Meta { epoch: 1, ..open.meta()? })?; replica::begin(db, &fresh) }).unwrap();
+    assert_eq!(again.epoch, 1, "once");
+}
+
 fn grant(n: u128, not_after: i64, sites: &[u128]) -> (Grant, omniot_shared::claim::SignedGrant) {
     let key = ed25519_dalek::SigningKey::from_bytes(&[7; 32]);
     let grant = Grant {

@@ -3,7 +3,7 @@
 //! Deliberately not here: the words for each code (the UI's), and deciding (`retry`, `discard`).
 
 use omniot_shared::{
-    ids::{AttemptId, DeviceId, IntentId, ModelId, SiteId, TenantId},
+    ids::{AttemptId, BookmarkId, DeviceId, IntentId, ModelId, SiteId, TenantId},
     sync::{
         Change, Code, Receipt, Refusal, RowKey, Table,
         client::{Entry, Replica as _, State},
@@ -106,5 +106,6 @@ fn id_text(key: RowKey) -> String {
         Table::Model => ModelId(key.id).to_string(),
         Table::Device => DeviceId(key.id).to_string(),
         Table::Attempt => AttemptId(key.id).to_string(),
+        Table::Bookmark => BookmarkId(key.id).to_string(),
     }
 }

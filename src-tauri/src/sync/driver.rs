@@ -122,21 +122,21 @@ impl Driver {
             self.leaving = None;
             return pause;
         }
-        match farewell::standing(&self.account).await {
-            Ok(Some(Standing::Ended)) => {}
+        let epoch = match farewell::standing(&self.account).await {
+            Ok(Some((Standing::Ended, epoch))) => epoch,
             Ok(_) => return pause,
             Err(Failure::Trouble(Trouble::Refused { code, .. })) if code == "bad_signature" || code == "not_found" => return pause,
             Err(failure) => {
                 tracing::info!(%failure, "how this person stands could not be asked");
                 return Pause::of(farewell::ASK_AGAIN);
             }
-        }
+        };
         // What is being commissioned becomes evidence first, as a rule within minutes or at the next start.
         let since = *self.leaving.get_or_insert_with(Instant::now);
         if since.elapsed() < COMMISSIONS && farewell::commissions_wait(&self.account).await {
             return Pause::of(Duration::from_secs(30));
         }
-        match farewell::end(&self.accounts, &self.account).await {
+        match farewell::end(&self.accounts, &self.account, epoch).await {
             Ok(()) => pause,
             Err(failure) => self.pause(&failure),
         }
@@ -147,6 +147,9 @@ impl Driver {
         let account = Arc::clone(&self.account);
         let most = self.patience();
         let fetched = async {
+            if let Err(failure) = farewell::hand_over_the_rest(&account).await {
+                tracing::info!(%failure, "work of a former membership could not be handed over now");
+            }
             loop {
                 telemetry::keep_up(&account).await;
                 tokio::time::sleep(telemetry::OFTEN).await;

@@ -32,13 +32,14 @@ const RETRY: (u64, u64) = (2_000, 3_600_000);
 /// An answer that cannot be had now is asked for again after so long.
 pub(super) const ASK_AGAIN: Duration = Duration::from_secs(600);
 
-/// How the person stands, where the tenant knows this replica.
+/// How the person stands, where the tenant knows this replica, and in which epoch the server does.
 ///
 /// # Errors
 /// [`Failure`].
-pub(super) async fn standing(account: &Account) -> Result<Option<Standing>, Failure> {
+pub(super) async fn standing(account: &Account) -> Result<Option<(Standing, Option<u64>)>, Failure> {
     let Some(proof) = on(account, |store| store.read(|db| farewell::proof(db))).await? else { return Ok(None) };
-    Ok(Some(ask(account, &proof, vec![]).await?.standing))
+    let answer = ask(account, &proof, vec![]).await?;
+    Ok(Some((answer.standing, answer.epoch)))
 }
 
 async fn ask(account: &Account, proof: &Proof, sealed: Vec<Sealed>) -> Result<FarewellResponse, Failure> {
@@ -52,14 +53,14 @@ pub(super) async fn commissions_wait(account: &Account) -> bool {
     on(account, |store| store.read(|db| Ok(!commissions::all(db)?.is_empty()))).await.unwrap_or(true)
 }
 
-/// Ends the account: edits are refused, what the server does not have is sealed, everything else is destroyed.
+/// Ends the account, in that epoch of the server: edits are refused, what the server does not have is sealed, everything else is destroyed.
 ///
 /// # Errors
 /// [`Failure::Store`]; then the account is as it was.
-pub(super) async fn end(accounts: &Weak<Accounts>, account: &Account) -> Result<(), Failure> {
-    let begun = on(account, |store| {
+pub(super) async fn end(accounts: &Weak<Accounts>, account: &Account, epoch: Option<u64>) -> Result<(), Failure> {
+    let begun = on(account, move |store| {
         store.leave();
-        store.note(|db| farewell::begin(db))
+        store.note(|db| farewell::begin(db, epoch))
     })
     .await;
     if !matches!(begun, Ok(Some(_))) {
@@ -90,6 +91,17 @@ async fn destroy(accounts: &Weak<Accounts>, account: &Account) -> Result<(), Fai
         Ok(())
     })
     .await
+}
+
+/// Hands over what is left of a former end of this membership: its person is a member, and the boxes still nobody's
+/// but the administrators'.
+pub(super) async fn hand_over_the_rest(account: &Account) -> Result<(), Failure> {
+    if on(account, |store| store.read(|db| farewell::waiting(db))).await? == 0 {
+        return Ok(());
+    }
+    let mut most = AT_ONCE;
+    while hand_over(account, &mut most).await? {}
+    Ok(())
 }
 
 /// Hands the boxes over until none is left, then rests; until somebody signs in again.
@@ -134,14 +146,13 @@ const fn asked_for(failure: &Failure) -> Duration {
 /// Some of the boxes, at most so many. Whether there may be more.
 async fn hand_over(account: &Account, most: &mut usize) -> Result<bool, Failure> {
     let limit = *most;
-    let waiting = on(account, move |store| store.read(|db| Ok((farewell::proof(db)?, farewell::boxes(db, limit, MAX_BYTES - AROUND)?)))).await?;
+    let waiting = on(account, move |store| store.read(|db| Ok((farewell::proof_of_boxes(db)?, farewell::boxes(db, limit, MAX_BYTES - AROUND)?)))).await?;
     let (Some(proof), boxes) = waiting else { return Ok(false) };
     if boxes.is_empty() {
         return Ok(false);
     }
     let (first, count) = (boxes[0].intent_id, boxes.len());
     let (taken, refused) = match ask(account, &proof, boxes).await {
-        Ok(answer) if answer.standing == Standing::Member => return Ok(false),
         Ok(answer) => (answer.taken, answer.refused),
         Err(Failure::Trouble(Trouble::Refused { status: 413, .. })) if count > 1 => {
             *most = count / 2;

@@ -224,7 +224,7 @@ mod tests {
     };
 
     fn frames() -> Vec<Frame> {
-        let checkpoint = Checkpoint { scope: Scope::Tenant, seq: Seq(3), checksum: Checksum::default() };
+        let checkpoint = Checkpoint { scope: Scope::Tenant, seq: Seq(3), checksum: Checksum::default(), own: None };
         vec![Frame::Keepalive { token_expires_in: 5 }, Frame::Rows(vec![]), Frame::Checkpoint(checkpoint)]
     }
 

@@ -146,7 +146,7 @@ impl Server {
         let checksum = Checksum::of(seen().map(|row| (row.row.key(), row.seq)));
         let begin = Frame::Begin(Begin { scope: Scope::Tenant, scopes: self.sight.clone(), epoch: 1, from, to, fresh, server_time: Millis(5) });
         let changes = deltas.range(Seq(from.0 + 1)..).map(|(_, frame)| frame.clone());
-        let checkpoint = Frame::Checkpoint(Checkpoint { scope: Scope::Tenant, seq: to, checksum });
+        let checkpoint = Frame::Checkpoint(Checkpoint { scope: Scope::Tenant, seq: to, checksum, own: None });
         [begin].into_iter().chain(changes).chain([checkpoint]).collect()
     }
 }

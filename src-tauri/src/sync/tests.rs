@@ -37,7 +37,7 @@ fn frames(sites: u128) -> (Vec<Frame>, Checkpoint) {
     let to = rows.last().unwrap().seq;
     let begin = Begin { scope: Scope::Tenant, scopes: Sight::All, epoch: 1, from: Seq(0), to, fresh: true, server_time: Millis(1) };
     let checksum = Checksum::of(rows.iter().map(|row| (row.row.key(), row.seq)));
-    (vec![Frame::Begin(begin), Frame::Rows(rows)], Checkpoint { scope: Scope::Tenant, seq: to, checksum })
+    (vec![Frame::Begin(begin), Frame::Rows(rows)], Checkpoint { scope: Scope::Tenant, seq: to, checksum, own: None })
 }
 
 fn pull(store: &Store, sites: u128) -> Result<Published, StoreError> {

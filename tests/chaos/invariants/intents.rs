@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use omniot_shared::{
-    ids::{AttemptId, ClientId, DeviceId, IntentId, ModelId, SiteId, TenantId},
+    ids::{AttemptId, BookmarkId, ClientId, DeviceId, IntentId, ModelId, SiteId, TenantId},
     sync::{
         RowKey, SyncedRow, Table,
         client::{Entry, State},
@@ -197,5 +197,6 @@ fn target(known: &Known<'_>, entry: &Entry) -> String {
         Table::Model => ModelId(key.id).to_string(),
         Table::Device => DeviceId(key.id).to_string(),
         Table::Attempt => AttemptId(key.id).to_string(),
+        Table::Bookmark => BookmarkId(key.id).to_string(),
     }
 }

@@ -74,6 +74,8 @@ pub fn sample(operation: &str, at: &Estate) -> Option<Sample> {
         "get_device" => no_body(format!("/v1/devices/{device}")),
         "update_device" => with(format!("/v1/devices/{device}"), json!({"name": "Stolen"})),
         "retire_device" => with(format!("/v1/devices/{device}/retire"), json!({"reason": "stolen"})),
+        "set_bookmark" => with(format!("/v1/devices/{device}/bookmark"), json!({"note": "stolen"})),
+        "remove_bookmark" => no_body(format!("/v1/devices/{device}/bookmark")),
         "list_device_attempts" => no_body(format!("/v1/devices/{device}/attempts")),
         "list_device_changes" => no_body(format!("/v1/devices/{device}/changes")),
         "list_device_telemetry" => no_body(format!("/v1/devices/{device}/telemetry")),

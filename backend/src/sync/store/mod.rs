@@ -6,17 +6,19 @@
 //! may do. To add a table: its file with a [`Stored`], its arms in this one.
 
 mod attempt;
+mod bookmark;
 mod device;
 mod keeping;
 mod model;
 mod site;
 mod sums;
+mod view;
 
 use std::collections::HashMap;
 
 use omniot_shared::{
     sync::{
-        Checksum, Row, RowKey, Seq, Sight, SyncedRow, Table,
+        Checksum, Row, RowKey, Seq, SyncedRow, Table,
         policy::Stamps,
         rows::Scope as SyncScope,
         wire::{Departure, Gone},
@@ -28,13 +30,16 @@ use sqlx::AssertSqlSafe;
 use uuid::Uuid;
 
 use crate::db::{DbError, Query, Scope, Value};
+use view::Homes;
 
 pub use attempt::AttemptRow;
+pub use bookmark::{BookmarkRow, forget_own};
 pub use device::DeviceRow;
 pub use keeping::{Client, NewReceipt, Stand, StoredReceipt, begin_epoch, client, insert_receipts, receipts_by_intent, receipts_by_number, save_client, stand};
 pub use model::ModelRow;
 pub use site::SiteRow;
-pub use sums::{Sums, checksum, tables_agree};
+pub use sums::{Sums, checksum, checksums, tables_agree};
+pub use view::{Own, View};
 
 /// A row as it stands, with what synchronization keeps beside it.
 #[derive(Debug, Clone)]
@@ -81,6 +86,7 @@ pub async fn load(scope: &mut Scope, keys: &[RowKey]) -> Result<HashMap<RowKey, 
             Table::Model => load_table::<ModelRow>(scope, &ids).await,
             Table::Device => load_table::<DeviceRow>(scope, &ids).await,
             Table::Attempt => load_table::<AttemptRow>(scope, &ids).await,
+            Table::Bookmark => load_table::<BookmarkRow>(scope, &ids).await,
         }?;
         found.extend(rows.into_iter().map(|loaded| (loaded.row.key(), loaded)));
     }
@@ -99,21 +105,22 @@ async fn load_table<T: Stored>(scope: &mut Scope, ids: &[Uuid]) -> Result<Vec<Lo
     Ok(rows)
 }
 
-/// Up to `limit` rows of `table` in sight that last changed in (`after`, `until`], in order of sequence.
+/// Up to `limit` rows of `table` in view that last changed in (`after`, `until`], in order of sequence.
 ///
 /// # Errors
 /// Whatever the store says.
-pub async fn since(scope: &mut Scope, table: Table, sight: &Sight, after: Seq, until: Seq, limit: u32) -> Result<Vec<SyncedRow>, DbError> {
+pub async fn since(scope: &mut Scope, table: Table, view: &View, after: Seq, until: Seq, limit: u32) -> Result<Vec<SyncedRow>, DbError> {
+    let Some(homes) = view.of(table) else { return Ok(Vec::new()) };
     match table {
-        Table::Site => since_in::<SiteRow>(scope, sight, after, until, limit).await,
-        Table::Model => since_in::<ModelRow>(scope, sight, after, until, limit).await,
-        Table::Device => since_in::<DeviceRow>(scope, sight, after, until, limit).await,
-        Table::Attempt => since_in::<AttemptRow>(scope, sight, after, until, limit).await,
+        Table::Site => since_in::<SiteRow>(scope, homes, after, until, limit).await,
+        Table::Model => since_in::<ModelRow>(scope, homes, after, until, limit).await,
+        Table::Device => since_in::<DeviceRow>(scope, homes, after, until, limit).await,
+        Table::Attempt => since_in::<AttemptRow>(scope, homes, after, until, limit).await,
+        Table::Bookmark => since_in::<BookmarkRow>(scope, homes, after, until, limit).await,
     }
 }
 
-async fn since_in<T: Stored>(scope: &mut Scope, sight: &Sight, after: Seq, until: Seq, limit: u32) -> Result<Vec<SyncedRow>, DbError> {
-    let homes = Homes::of(sight);
+async fn since_in<T: Stored>(scope: &mut Scope, homes: Homes, after: Seq, until: Seq, limit: u32) -> Result<Vec<SyncedRow>, DbError> {
     let sql = format!(
         "select {} from {} where tenant_id = $1 and seq > $2 and seq <= $3{} order by seq limit $4",
         T::columns_of_row(),
@@ -124,46 +131,19 @@ async fn since_in<T: Stored>(scope: &mut Scope, sight: &Sight, after: Seq, until
     rows.into_iter().map(|row| Ok(SyncedRow { seq: row.seq(), row: row.row()? })).collect()
 }
 
-/// The names of the homes that a sight is limited to.
-struct Homes(Option<Vec<String>>);
-
-/// How many homes a condition names: few sizes, so that statements are prepared once. What is left over
-/// repeats the last one.
-const CONDITIONS: [usize; 6] = [2, 8, 32, 128, 512, 2_048];
-
-impl Homes {
-    fn of(sight: &Sight) -> Self {
-        let Sight::Sites(_) = sight else { return Self(None) };
-        let mut names: Vec<String> = sight.scopes().into_iter().map(SyncScope::name).collect();
-        let size = CONDITIONS.into_iter().find(|size| *size >= names.len()).unwrap_or(names.len());
-        let last = names.last().cloned().unwrap_or_default();
-        names.resize(size, last);
-        Self(Some(names))
-    }
-
-    /// Nothing for whoever sees everything; `first` is the first free `$n`.
-    fn condition(&self, first: usize) -> String {
-        self.0.as_ref().map_or_else(String::new, |names| format!(" and scope in ({})", placeholders(first, names.len())))
-    }
-
-    fn bind(self, query: Query<'_>) -> Query<'_> {
-        self.0.unwrap_or_default().into_iter().fold(query, Query::bind)
-    }
-}
-
 /// How many rows are read at once to be compared.
 const COMPARED_AT_ONCE: u32 = 1_000;
 
-/// The digest of every row in sight up to `until` with everything it says.
+/// The digest of every row in view up to `until` with everything it says.
 ///
 /// # Errors
 /// Whatever the store says.
-pub async fn whole(scope: &mut Scope, sight: &Sight, until: Seq) -> Result<Checksum, DbError> {
+pub async fn whole(scope: &mut Scope, view: &View, until: Seq) -> Result<Checksum, DbError> {
     let mut whole = Checksum::default();
     for table in Table::ALL {
         let mut after = Seq(0);
         loop {
-            let rows = since(scope, table, sight, after, until, COMPARED_AT_ONCE).await?;
+            let rows = since(scope, table, view, after, until, COMPARED_AT_ONCE).await?;
             let Some(last) = rows.last() else { break };
             after = last.seq;
             rows.iter().try_for_each(|row| whole.add_whole(row)).map_err(|_| unreadable("a row has no JSON"))?;
@@ -184,6 +164,7 @@ pub async fn write(scope: &mut Scope, rows: &[(Seq, &Row, &Stamps)]) -> Result<(
             Table::Model => write_table::<ModelRow>(scope, &of_table).await,
             Table::Device => write_table::<DeviceRow>(scope, &of_table).await,
             Table::Attempt => write_table::<AttemptRow>(scope, &of_table).await,
+            Table::Bookmark => write_table::<BookmarkRow>(scope, &of_table).await,
         }?;
     }
     Ok(())
@@ -280,19 +261,19 @@ pub async fn remove(scope: &mut Scope, home: SyncScope, key: RowKey, seq: Seq, a
         Table::Model => ModelRow::TABLE,
         Table::Device => DeviceRow::TABLE,
         Table::Attempt => AttemptRow::TABLE,
+        Table::Bookmark => BookmarkRow::TABLE,
     };
     scope.query(AssertSqlSafe(format!("delete from {table} where tenant_id = $1 and id = $2"))).bind(key.id).execute().await?;
     bury(scope, home, Gone { table: key.table, id: key.id, seq, why: Departure::Deleted }, at).await
 }
 
-/// Up to `limit` departures out of sight in (`after`, `until`], in order of sequence. Whoever sees everything
-/// still sees what only moved.
+/// Up to `limit` departures out of view in (`after`, `until`], in order of sequence.
 ///
 /// # Errors
 /// Whatever the store says.
-pub async fn departed(scope: &mut Scope, sight: &Sight, after: Seq, until: Seq, limit: u32) -> Result<Vec<Gone>, DbError> {
-    let homes = Homes::of(sight);
-    let which = if *sight == Sight::All { " and why = 'deleted'".to_owned() } else { homes.condition(5) };
+pub async fn departed(scope: &mut Scope, view: &View, after: Seq, until: Seq, limit: u32) -> Result<Vec<Gone>, DbError> {
+    let (homes, which) = view.departures();
+    let which = if which.is_empty() { homes.condition(5) } else { which.to_owned() };
     let sql = format!("select table_name, id, seq, why from tombstone where tenant_id = $1 and seq > $2 and seq <= $3{which} order by seq limit $4");
     let rows: Vec<(String, Uuid, i64, String)> = homes.bind(scope.query(AssertSqlSafe(sql)).bind(after.0).bind(until.0).bind(limit)).all().await?;
     rows.into_iter()

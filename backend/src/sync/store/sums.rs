@@ -1,4 +1,4 @@
-//! The checksums that are kept beside the rows: of all of them, and of those of each home.
+//! The checksums that are kept beside the rows: of all that are shared, and of those of each home.
 //!
 //! They add up, so what one person sees is the sum of its homes. Where none are kept (a store of before
 //! there were homes) they are those of the rows, and the first change keeps them.
@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use omniot_shared::sync::{Checksum, RowKey, Seq, Sight, Table, rows::Scope as SyncScope};
 use sqlx::AssertSqlSafe;
 
-use super::{narrow, placeholders, since};
+use super::{Own, View, narrow, placeholders, since};
 use crate::db::{DbError, Scope};
 
 /// How many rows are read at once to be summed.
@@ -19,7 +19,7 @@ const SUMMED_AT_ONCE: u32 = 1_000;
 pub struct Sums(HashMap<SyncScope, Checksum>);
 
 impl Sums {
-    /// That of all rows, and those of these homes.
+    /// That of all rows that are shared, and those of these homes.
     ///
     /// # Errors
     /// Whatever the store says.
@@ -42,10 +42,11 @@ impl Sums {
     /// What they ought to be, by reading every row.
     async fn of_rows(scope: &mut Scope) -> Result<Self, DbError> {
         let mut sums = Self(HashMap::from([(SyncScope::Tenant, Checksum::default())]));
+        let view = View { sight: Sight::All, own: Own::Everybodys };
         for table in Table::ALL {
             let mut after = Seq(0);
             loop {
-                let rows = since(scope, table, &Sight::All, after, Seq(i64::MAX), SUMMED_AT_ONCE).await?;
+                let rows = since(scope, table, &view, after, Seq(i64::MAX), SUMMED_AT_ONCE).await?;
                 let Some(last) = rows.last() else { break };
                 after = last.seq;
                 rows.iter().for_each(|row| sums.add(row.row.home(), row.row.key(), row.seq));
@@ -56,14 +57,14 @@ impl Sums {
 
     /// A row is in `home` now.
     pub fn add(&mut self, home: SyncScope, key: RowKey, seq: Seq) {
-        for of in [SyncScope::Tenant, home] {
+        for of in counted_in(home) {
             self.0.entry(of).or_default().add(key, seq);
         }
     }
 
     /// A row that was in `home` under that sequence is not any more.
     pub fn remove(&mut self, home: SyncScope, key: RowKey, seq: Seq) {
-        for of in [SyncScope::Tenant, home] {
+        for of in counted_in(home) {
             self.0.entry(of).or_default().remove(key, seq);
         }
     }
@@ -90,7 +91,7 @@ impl Sums {
         Ok(())
     }
 
-    /// That of all rows.
+    /// That of all rows that are shared.
     #[must_use]
     pub fn whole(&self) -> Checksum {
         self.0.get(&SyncScope::Tenant).copied().unwrap_or_default()
@@ -103,7 +104,23 @@ impl Sums {
     }
 }
 
-/// Count and digest over the rows in sight.
+/// Under which names a row of that home is counted.
+fn counted_in(home: SyncScope) -> impl Iterator<Item = SyncScope> {
+    let shared = (!matches!(home, SyncScope::Person(_))).then_some(SyncScope::Tenant);
+    shared.into_iter().chain([home])
+}
+
+/// Count and digest over what is shown of the shared rows, and over one's own, where any may be.
+///
+/// # Errors
+/// Whatever the store says.
+pub async fn checksums(scope: &mut Scope, view: &View) -> Result<(Checksum, Option<Checksum>), DbError> {
+    let own = view.own_home();
+    let sums = Sums::load(scope, view.sight.scopes().into_iter().chain(own)).await?;
+    Ok((sums.seen(&view.sight), own.map(|own| sums.0.get(&own).copied().unwrap_or_default())))
+}
+
+/// Count and digest over the shared rows in sight.
 ///
 /// # Errors
 /// Whatever the store says.

@@ -3,6 +3,7 @@
 mod cost;
 mod fuzz;
 mod histories;
+mod own;
 mod pulls;
 mod pushes;
 mod segments;

@@ -1,10 +1,10 @@
 //! A large first pull is kept for those who come after, whole and in pieces, for those who may have it.
 
 use axum::http::{Request, header};
-use omniot_shared::sync::wire::SEGMENT;
+use omniot_shared::sync::{Seq, rows::Scope, wire::{Begin, SEGMENT}};
 use tower::ServiceExt as _;
 
-use super::*;
+use super::{super::segment::Place, *};
 
 /// As many sites as make a pull worth keeping.
 const MANY: usize = 120;
@@ -104,6 +104,16 @@ async fn nobody_who_is_limited_or_elsewhere_is_shown_to_it_or_gets_it() {
         assert_eq!(fetch(&app, &tess, &segment.id, &[]).await.0, 404);
         let came = first_pull(&app, &tess).await;
         assert!(matches!(came.as_slice(), [Frame::Begin(_), Frame::Checkpoint(_)]), "{came:?}");
+        // A team that works at the same sites shares one of its own, and nobody else has it.
+        let sites = staff.actor.get("/v1/sites?limit=200").await.expect(200)["items"].as_array().expect("sites").iter().take(110).map(|site| site["id"].clone()).collect::<Vec<_>>();
+        let (tom, tina) = (tenant.person(Role::Technician).await, tenant.person(Role::Technician).await);
+        for person in [&tom, &tina] {
+            staff.actor.put(&format!("/v1/people/{}/sites", person.id), json!({"sites": sites})).await.expect(200);
+        }
+        assert!(matches!(first_pull(&app, &tom).await.last(), Some(Frame::Checkpoint(_))));
+        let theirs = shown(&app, &tina).await;
+        assert_eq!((theirs.rows, fetch(&app, &tina, &theirs.id, &[]).await.0), (110, 200), "on {}", app.engine);
+        assert_eq!((fetch(&app, &tess, &theirs.id, &[]).await.0, fetch(&app, &staff.actor, &theirs.id, &[]).await.0), (404, 404));
         let elsewhere = app.tenant("globex").await.person(Role::Owner).await;
         assert_eq!(fetch(&app, &elsewhere, &segment.id, &[]).await.0, 404, "on {}", app.engine);
         assert_eq!(fetch(&app, &staff.actor, "1-..%2f", &[]).await.0, 404);
@@ -129,6 +139,41 @@ async fn those_who_come_at_once_wait_for_one_pull_and_share_it() {
         let (made, shown): (Vec<_>, Vec<_>) = all.iter().partition(|came| matches!(came.last(), Some(Frame::Checkpoint(_))));
         assert_eq!((made.len(), shown.len()), (1, 19), "on {}", app.engine);
         assert!(shown.iter().all(|came| matches!(came.last(), Some(Frame::Segment(_)))));
+    }
+}
+
+#[tokio::test]
+async fn somebody_who_reads_slowly_makes_nobody_wait_for_long() {
+    for app in App::both().await {
+        let tenant = app.tenant("acme").await;
+        let mut staff = Tablet::of(&tenant, Role::Admin).await;
+        for n in 0..MANY {
+            staff.new_site(&format!("site {n}"));
+        }
+        staff.push().await;
+        let to = Seq(i64::try_from(MANY).expect("few"));
+        let begin = Begin { scope: Scope::Tenant, scopes: Sight::All, epoch: 1, from: Seq(0), to, fresh: true, server_time: Millis(0) };
+        let Place::Records(never_done) = app.state.segments.place(tenant.id, &begin, Seq(0), to.0.unsigned_abs()) else { panic!("nobody is recorded yet") };
+        let came = first_pull(&app, &staff.actor).await;
+        assert!(matches!(came.last(), Some(Frame::Checkpoint(_))), "whoever waited in vain gets all of it, on {}: {came:?}", app.engine);
+        drop(never_done);
+        first_pull(&app, &staff.actor).await;
+        shown(&app, &staff.actor).await;
+    }
+}
+
+#[tokio::test]
+async fn who_keeps_something_of_their_own_is_shown_to_none_and_recorded_for_none() {
+    for app in App::both().await {
+        let (tenant, staff) = with_sites(&app).await;
+        let segment = shown(&app, &staff.actor).await;
+        let device = super::own::device(&staff.actor).await;
+        let vera = tenant.person(Role::Viewer).await;
+        vera.put(&format!("/v1/devices/{device}/bookmark"), json!({"note": super::own::CANARY})).await.expect(200);
+        let came = first_pull(&app, &vera).await;
+        assert!(matches!(came.last(), Some(Frame::Checkpoint(checkpoint)) if checkpoint.own.is_some_and(|own| own.count == 1)), "{came:?}");
+        assert!(format!("{came:?}").contains(super::own::CANARY));
+        assert_eq!(shown(&app, &staff.actor).await, segment, "hers was not kept, on {}", app.engine);
     }
 }
 

@@ -11,10 +11,10 @@ use tower::ServiceExt as _;
 use super::*;
 
 /// An open stream.
-struct Ear(BodyDataStream);
+pub(super) struct Ear(BodyDataStream);
 
 impl Ear {
-    async fn of(app: &App, actor: &Actor) -> Self {
+    pub(super) async fn of(app: &App, actor: &Actor) -> Self {
         let request = axum::http::Request::get("/v1/sync/stream").header("authorization", format!("Bearer {}", actor.token)).body(axum::body::Body::empty()).expect("a request");
         let response = crate::build(app.state.clone()).oneshot(request).await.expect("a response");
         assert_eq!(response.status(), 200);
@@ -28,7 +28,7 @@ impl Ear {
     }
 
     /// The next poke, and its text.
-    async fn poke(&mut self) -> (Poke, String) {
+    pub(super) async fn poke(&mut self) -> (Poke, String) {
         let text = self.hear().await.expect("a poke");
         let data = text.strip_prefix("event: changed\ndata: ").unwrap_or_else(|| panic!("{text}"));
         (serde_json::from_str(data.trim_end()).expect("a poke"), text)

@@ -19,6 +19,7 @@
 //! | the stream broke off | [`stage`], so that the next pull resumes there |
 //! | a push is refused as a whole | [`next_push_of`] fewer; one alone that is refused: [`set_aside`] |
 //! | what a pull brings cannot be taken | [`start_afresh`], once; then leave it for long |
+//! | the app was updated: before anything else | [`upgrade`] |
 //! | a record must be kept although the rules refuse it | [`hold`] |
 //! | a person decides about a refused intent | [`retry`], [`retry_as`] with what they corrected, or [`discard`] |
 //! | the server became another one, and now and then | [`requeue_deferred`] |
@@ -64,7 +65,7 @@ use super::{
     rows::{RowKey, Seq, SyncedRow},
     rules::{Actor, Who},
     sight::Sight,
-    wire::Gone,
+    wire::{Gone, SCHEMA},
 };
 use crate::{
     ids::{ClientId, PersonId, TenantId},
@@ -75,7 +76,7 @@ use crate::{
 pub use held::{hold, set_aside};
 pub use memory::Memory;
 pub use outbox::{Greeting, Taken, discard, fork, greet, next_push, next_push_of, requeue_deferred, restored, retry, retry_as, take_receipts};
-pub use pull::{Published, Pull, PullError, STAGE_AT, Step, narrow, publish, stage, start_afresh};
+pub use pull::{Published, Pull, PullError, STAGE_AT, Step, narrow, publish, stage, start_afresh, upgrade};
 pub use record::{Recorded, record};
 
 /// How long acknowledged intents are kept for a server that is restored from a backup; by the server's clock,
@@ -108,8 +109,14 @@ pub struct Meta {
     pub greeted: u64,
     /// The last checkpoint's sequence.
     pub cursor: Seq,
-    /// Over the server rows of that checkpoint.
+    /// Over the server rows of that checkpoint, one's own aside.
     pub checksum: Checksum,
+    /// Over one's own.
+    #[serde(default)]
+    pub own: Checksum,
+    /// In which schema the rows were pulled. See [`upgrade`].
+    #[serde(default = "first_schema")]
+    pub schema: u32,
     /// What those rows are of: all rows of these scopes, none of others.
     #[serde(default)]
     pub sight: Sight,
@@ -119,6 +126,11 @@ pub struct Meta {
     pub synced_at: Option<Millis>,
     /// This clock minus the server's, as last measured.
     pub skew_ms: i64,
+}
+
+/// Of a replica from before that was written down.
+const fn first_schema() -> u32 {
+    1
 }
 
 impl Meta {
@@ -137,6 +149,8 @@ impl Meta {
             greeted: 0,
             cursor: Seq(0),
             checksum: Checksum::default(),
+            own: Checksum::default(),
+            schema: SCHEMA,
             sight: Sight::All,
             staged: None,
             synced_at: None,
@@ -147,6 +161,12 @@ impl Meta {
     /// In which life of the server this replica stands; 0 = in none yet.
     pub(crate) const fn lives_in(&self) -> u64 {
         if self.life == 0 { self.epoch } else { self.life }
+    }
+
+    /// Whether this replica has heard nothing of another life of the server than that.
+    #[must_use]
+    pub const fn stands_in(&self, epoch: u64) -> bool {
+        self.lives_in() == 0 || self.lives_in() == epoch
     }
 
     /// Whether an answer of that epoch may be taken: one of another life says nothing about what was sent in

@@ -331,7 +331,7 @@ mod tests {
         let mut pull = Pull::begin(&replica).unwrap();
         let begin = Begin { scope: Scope::Tenant, scopes: Sight::All, epoch: 2, from: Seq(0), to: Seq(4), fresh: true, server_time: Millis(0) };
         pull.take(Frame::Begin(begin)).unwrap();
-        let checkpoint = Checkpoint { scope: Scope::Tenant, seq: Seq(4), checksum: Checksum::default() };
+        let checkpoint = Checkpoint { scope: Scope::Tenant, seq: Seq(4), checksum: Checksum::default(), own: None };
         assert_eq!(publish(&mut replica, pull, &checkpoint, Millis(0)).unwrap(), Published::Overtaken);
         // The greeting tells, and then it is taken.
         assert_eq!(greet(&mut replica, &hello(2, 4, 4)).unwrap(), Greeting::Restored);
@@ -382,7 +382,7 @@ mod tests {
             let mut pull = Pull::begin(&replica).unwrap();
             let begin = Begin { scope: Scope::Tenant, scopes: Sight::All, epoch: 1, from: Seq(seq - 1), to: Seq(seq), fresh: false, server_time };
             pull.take(Frame::Begin(begin)).unwrap();
-            let checkpoint = Checkpoint { scope: Scope::Tenant, seq: Seq(seq), checksum: Checksum::default() };
+            let checkpoint = Checkpoint { scope: Scope::Tenant, seq: Seq(seq), checksum: Checksum::default(), own: None };
             assert!(matches!(publish(&mut replica, pull, &checkpoint, years).unwrap(), Published::Now { .. }));
         }
         assert!(matches!(state(&replica, id), State::Done { receipt: Some(_), .. }), "a server that is put back gets it again");

@@ -273,15 +273,17 @@ pub fn publish<R: Replica>(replica: &mut R, pull: Pull, checkpoint: &Checkpoint,
         // What was staged before belongs to another epoch.
         replica.clear_staged()?;
     }
-    let ours = checksum_after(replica, &meta, &pull, &begin)?;
+    let (ours, own) = checksums_after(replica, &meta, &pull, &begin)?;
     meta.staged = None;
     #[cfg(test)]
     let ours = if is(Bug::ChecksumNotCompared) { checkpoint.checksum } else { ours };
-    if ours != checkpoint.checksum {
+    let theirs = (checkpoint.checksum, checkpoint.own.unwrap_or(own));
+    if (ours, own) != theirs {
         replica.clear_staged()?;
         meta.epoch = 0;
         replica.save_meta(&meta)?;
-        return Ok(Published::Mismatch { ours, theirs: checkpoint.checksum });
+        let (ours, theirs) = if ours == theirs.0 { (own, theirs.1) } else { (ours, theirs.0) };
+        return Ok(Published::Mismatch { ours, theirs });
     }
     #[cfg(test)]
     if is(Bug::CursorBeforeRows) {
@@ -309,15 +311,16 @@ pub fn publish<R: Replica>(replica: &mut R, pull: Pull, checkpoint: &Checkpoint,
     meta.life = begin.epoch;
     meta.cursor = checkpoint.seq;
     meta.checksum = ours;
+    meta.own = own;
     meta.synced_at = Some(now);
     replica.save_meta(&meta)?;
     Ok(Published::Now { seq: checkpoint.seq, changes, departed })
 }
 
-/// The checksum that the server rows would have after this pull.
-fn checksum_after<R: Replica>(replica: &R, meta: &Meta, pull: &Pull, begin: &Begin) -> Result<Checksum, R::Error> {
+/// The checksums that the server rows would have after this pull: of all that are shared, and of one's own.
+fn checksums_after<R: Replica>(replica: &R, meta: &Meta, pull: &Pull, begin: &Begin) -> Result<(Checksum, Checksum), R::Error> {
     let fresh = pull.is_fresh(begin);
-    let mut checksum = if fresh { Checksum::default() } else { meta.checksum };
+    let (mut shared, mut own) = if fresh { Default::default() } else { (meta.checksum, meta.own) };
     // Server rows under optimistic ones, and what this pull brought before.
     let mut known: HashMap<RowKey, Option<Seq>> = HashMap::new();
     if !fresh {
@@ -332,6 +335,7 @@ fn checksum_after<R: Replica>(replica: &R, meta: &Meta, pull: &Pull, begin: &Beg
             None if fresh => None,
             None => replica.seq_of(key)?.filter(|seq| *seq != Seq(0)),
         };
+        let checksum = if key.table.is_personal() { &mut own } else { &mut shared };
         if let Some(old) = old {
             checksum.remove(key, old);
         }
@@ -347,7 +351,7 @@ fn checksum_after<R: Replica>(replica: &R, meta: &Meta, pull: &Pull, begin: &Beg
         }
         Ok(())
     })?;
-    Ok(checksum)
+    Ok((shared, own))
 }
 
 fn each<R: Replica>(replica: &R, pull: &Pull, mut visit: impl FnMut(&R, &Delta) -> Result<(), R::Error>) -> Result<(), R::Error> {
@@ -405,6 +409,20 @@ pub fn start_afresh<R: Replica>(replica: &mut R) -> Result<(), R::Error> {
     meta.epoch = 0;
     meta.staged = None;
     replica.clear_staged()?;
+    replica.save_meta(&meta)
+}
+
+/// An app that knows more than the one before pulls everything anew: what came before it knew was passed over.
+///
+/// # Errors
+/// Whatever the store says; roll back.
+pub fn upgrade<R: Replica>(replica: &mut R) -> Result<(), R::Error> {
+    if replica.meta()?.schema >= SCHEMA {
+        return Ok(());
+    }
+    start_afresh(replica)?;
+    let mut meta = replica.meta()?;
+    meta.schema = SCHEMA;
     replica.save_meta(&meta)
 }
 
@@ -499,7 +517,7 @@ mod tests {
         late.take(begin(Sight::All, 3)).unwrap();
         // Meanwhile another pull was published, and then a greeting was taken for that of a restored server.
         store.save_meta(&Meta { synced_at: Some(Millis(1)), ..store.meta().unwrap() }).unwrap();
-        let checkpoint = Checkpoint { scope: Scope::Tenant, seq: Seq(3), checksum: Checksum::default() };
+        let checkpoint = Checkpoint { scope: Scope::Tenant, seq: Seq(3), checksum: Checksum::default(), own: None };
         assert_eq!(publish(&mut store, late, &checkpoint, Millis(2)), Ok(Published::Overtaken));
     }
 
@@ -507,7 +525,7 @@ mod tests {
     fn a_poke_adds_to_what_is_here_and_replaces_nothing() {
         let id = Uuid::from_u128;
         let meta = |staged| Meta { epoch: 1, cursor: Seq(1), staged, ..Meta::new(ClientId(id(1)), TenantId(id(2)), PersonId(id(3)), Role::Viewer) };
-        let checkpoint = Checkpoint { scope: Scope::Tenant, seq: Seq(2), checksum: Checksum::default() };
+        let checkpoint = Checkpoint { scope: Scope::Tenant, seq: Seq(2), checksum: Checksum::default(), own: None };
         let news = |from: i64, fresh, scopes| {
             let begin = Begin { scope: Scope::Tenant, scopes, epoch: 1, from: Seq(from), to: Seq(2), fresh, server_time: Millis(0) };
             vec![Frame::Begin(begin), Frame::Rows(vec![row(2)]), Frame::Checkpoint(checkpoint)]

@@ -6,6 +6,7 @@
 
 mod asset;
 mod attempt;
+mod bookmark;
 mod device;
 mod text;
 #[cfg(test)]
@@ -93,6 +94,8 @@ pub fn apply(change: &Change, actor: &Actor<'_>, rows: &impl Rows) -> Result<Vec
         Change::DeviceClaimed(claimed) => device::claimed(claimed, actor, rows),
         Change::DeviceOnline(online) => device::online(online, rows),
         Change::AttemptRecord(attempt) => attempt::record(attempt, actor, rows),
+        Change::BookmarkSet(set) => bookmark::set(set, actor, rows),
+        Change::BookmarkRemove(remove) => bookmark::remove(remove, rows),
     }
 }
 
@@ -105,13 +108,15 @@ pub const fn permission(change: &Change) -> Option<Permission> {
         Change::DeviceCreate(_) | Change::DeviceUpdate(_) => Permission::DeviceWrite,
         Change::DeviceRetire(_) => Permission::DeviceRetire,
         Change::AttemptRecord(_) => Permission::DeviceCommission,
+        // Who may see devices may have a list of them.
+        Change::BookmarkSet(_) | Change::BookmarkRemove(_) => Permission::DeviceRead,
         Change::DeviceClaimed(_) | Change::DeviceOnline(_) => return None,
     })
 }
 
 fn permit(change: &Change, actor: &Actor<'_>) -> Result<(), Refusal> {
     let allowed = match actor.who {
-        Who::Person { role, .. } => permission(change).is_some_and(|needed| role.may(needed)),
+        Who::Person { id, role, .. } => permission(change).is_some_and(|needed| role.may(needed)) && change.owner().is_none_or(|owner| owner == id),
         Who::Device(id) => {
             matches!(change, Change::DeviceClaimed(_) | Change::DeviceOnline(_)) && change.target(actor.tenant) == id.into()
         }

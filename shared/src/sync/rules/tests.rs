@@ -5,7 +5,7 @@ use crate::{
     entities::{Attempt, AttemptOutcome, Device, DeviceModel, DeviceState, Security, Site},
     ids::{AttemptId, ClientId, ModelId, SiteId},
     sync::{
-        intent::{DeviceClaimed, DeviceOnline, DevicePatch, DeviceRetire, DeviceUpdate, NewDevice, NewModel, NewSite, SitePatch, SiteUpdate},
+        intent::{BookmarkRemove, BookmarkSet, DeviceClaimed, DeviceOnline, DevicePatch, DeviceRetire, DeviceUpdate, NewDevice, NewModel, NewSite, SitePatch, SiteUpdate},
         patch::Patch,
         rows::RowSet,
     },
@@ -282,4 +282,34 @@ fn references_to_rows_that_are_not_there_are_refused_by_field() {
     assert_eq!(refusal(new(None, ModelId(Uuid::from_u128(404))), &tech, &rows(base())), (Code::NotFound, Some("model_id".into())));
     let crossed = Change::AttemptRecord(Box::new(Attempt { serial: Some("Z9".into()), ..attempt(AttemptOutcome::Failed, None) }));
     assert_eq!(refusal(crossed, &tech, &with(DeviceState::Planned)), field("device_id"));
+}
+
+#[test]
+fn a_list_is_its_owners_and_marks_devices_that_are_in_sight() {
+    let there = with(DeviceState::Online);
+    let device_id = device(DeviceState::Online).id;
+    let set = |person_id, note: Patch<String>| Change::BookmarkSet(BookmarkSet { person_id, device_id, note });
+    let viewer = actor(Role::Viewer);
+    let made = apply(&set(PERSON, Patch::Set(" ladder ".into())), &viewer, &there).unwrap();
+    let [RowChange::Put(row @ Row::Bookmark(bookmark))] = made.as_slice() else { panic!("{made:?}") };
+    assert_eq!((bookmark.note.as_deref(), bookmark.created_at, row.home()), (Some("ladder"), Millis(1_000), crate::sync::rows::Scope::Person(PERSON)));
+
+    let marked = rows(there.values().cloned().chain([row.clone()]));
+    assert_eq!(apply(&set(PERSON, Patch::Keep), &viewer, &marked), Ok(vec![]), "once more changes nothing");
+    let cleared = apply(&set(PERSON, Patch::Clear), &viewer, &marked).unwrap();
+    assert!(matches!(cleared.as_slice(), [RowChange::Put(Row::Bookmark(bookmark))] if bookmark.note.is_none() && bookmark.created_at == Millis(1_000)));
+    let remove = Change::BookmarkRemove(BookmarkRemove { person_id: PERSON, device_id });
+    assert_eq!(apply(&remove, &viewer, &marked), Ok(vec![RowChange::Remove(row.key())]));
+    assert_eq!(apply(&remove, &viewer, &there), Ok(vec![]), "what is not there is gone");
+
+    let other = PersonId(Uuid::from_u128(77));
+    assert_eq!(refusal(set(other, Patch::Keep), &actor(Role::Owner), &there).0, Code::NotAllowed, "nobody writes on another's list");
+    let theirs = Change::BookmarkRemove(BookmarkRemove { person_id: other, device_id });
+    assert_eq!(refusal(theirs, &actor(Role::Owner), &there).0, Code::NotAllowed);
+    assert_eq!(refusal(set(PERSON, Patch::Keep), &viewer, &rows(base())), (Code::NotFound, Some("device_id".to_owned())));
+    let elsewhere = Sight::Sites([site(10).id].into());
+    let at_a_site = rows(base().into_iter().chain([Device { site_id: Some(site(11).id), ..device(DeviceState::Online) }.into()]));
+    let limited = Actor { who: Who::Person { id: PERSON, role: Role::Viewer, sight: &elsewhere }, ..viewer };
+    assert_eq!(refusal(set(PERSON, Patch::Keep), &limited, &at_a_site), (Code::NotFound, Some("device_id".to_owned())));
+    assert_eq!(apply(&remove, &limited, &rows(at_a_site.values().cloned().chain([row.clone()]))), Ok(vec![RowChange::Remove(row.key())]), "though one may take it off");
 }

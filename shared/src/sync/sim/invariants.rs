@@ -2,14 +2,13 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::{tablet::Tablet, world::World};
+use super::{server::checksums, tablet::Tablet, world::World};
 use crate::{
-    ids::{ClientId, IntentId},
+    ids::{ClientId, IntentId, PersonId},
     sync::{
-        checksum::Checksum,
         client::{Delta, Entry, Replica as _, State},
         receipt::{Outcome, Receipt},
-        rows::{RowKey, RowSet, Seq, SyncedRow},
+        rows::{RowKey, RowSet, Scope, Seq, SyncedRow},
         rules::{self, RowChange},
     },
 };
@@ -43,8 +42,8 @@ fn clients_converge(world: &World) {
         let rows: BTreeMap<RowKey, SyncedRow> = tablet.store.rows().map(|synced| (synced.row.key(), synced.clone())).collect();
         let (meta, sight) = (tablet.meta(), world.server.sight_of(tablet.meta().client_id));
         assert_eq!(meta.sight, sight, "1: tablet {n} holds something else than its person may see");
-        assert_eq!(rows, world.server.seen(&sight), "1: tablet {n} and the server differ");
-        assert_eq!(meta.checksum, Checksum::of(rows.values().map(|row| (row.row.key(), row.seq))), "1: the checksum of tablet {n} differs");
+        assert_eq!(rows, world.server.seen(&sight, Some(tablet.person)), "1: tablet {n} and the server differ");
+        assert_eq!((meta.checksum, meta.own), checksums(rows.values()), "1: the checksums of tablet {n} differ");
         assert_eq!(tablet.mismatches, 0, "1: tablet {n} converged only by pulling everything anew");
     }
 }
@@ -156,7 +155,8 @@ fn views_are_whole(world: &World, tablet: &Tablet, n: usize) {
     let under = server_rows(tablet);
     let (epoch, cursor) = world.shown(n, meta.epoch, meta.cursor);
     let Some((_, then)) = world.life(epoch).and_then(|server| server.history.range(..=cursor).next_back()) else { panic!("6: the cursor of tablet {n} lies before time") };
-    let then: BTreeMap<_, _> = then.iter().filter(|(_, synced)| meta.sight.covers(synced.row.home())).map(|(key, synced)| (*key, synced.clone())).collect();
+    let is_seen = |home| meta.sight.covers(home) && is_own_or_shared(home, tablet.person);
+    let then: BTreeMap<_, _> = then.iter().filter(|(_, synced)| is_seen(synced.row.home())).map(|(key, synced)| (*key, synced.clone())).collect();
     assert_eq!(under, then, "6: tablet {n} shows the rows of {cursor:?} in {epoch}");
     let high = world.highest_cursor(n, epoch, cursor);
     assert!(cursor >= high, "7: the cursor of tablet {n} fell from {high:?} to {cursor:?} in {epoch}");
@@ -172,6 +172,9 @@ fn views_are_whole(world: &World, tablet: &Tablet, n: usize) {
 /// 9 Isolation and 10 revocation: since the first checkpoint after a person came to see less, nothing of the
 /// rest is on their tablet, staged or shown.
 fn nothing_is_held_out_of_sight(world: &World, tablet: &Tablet, n: usize) {
+    for synced in tablet.store.rows().filter(|synced| !is_own_or_shared(synced.row.home(), tablet.person)) {
+        panic!("9: tablet {n} holds what is somebody else's own: {:?}", synced.row);
+    }
     let meta = tablet.meta();
     let Some((since, sight)) = world.server.sights.get(&tablet.person) else { return };
     let rows = server_rows(tablet);
@@ -191,9 +194,14 @@ fn nothing_is_held_out_of_sight(world: &World, tablet: &Tablet, n: usize) {
     }
     for delta in tablet.store.staged(0, usize::MAX).unwrap_or_else(|never| match never {}) {
         if let Delta::Row(synced) = delta {
-            assert!(sight.covers(synced.row.home()), "9: tablet {n} was sent {:?}", synced.row.key());
+            let home = synced.row.home();
+            assert!(sight.covers(home) && is_own_or_shared(home, tablet.person), "9: tablet {n} was sent {:?}", synced.row.key());
         }
     }
+}
+
+fn is_own_or_shared(home: Scope, person: PersonId) -> bool {
+    !matches!(home, Scope::Person(owner) if owner != person)
 }
 
 /// The rows without the pending intents on top.

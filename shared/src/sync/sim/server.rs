@@ -64,8 +64,8 @@ pub struct Server {
     pub history: BTreeMap<Seq, BTreeMap<RowKey, SyncedRow>>,
     /// The kinds of change that this version does not know yet.
     pub unknown: Option<&'static str>,
-    /// A first pull of some time ago, for the next ones.
-    kept: Option<(u64, Seq, Vec<Frame>)>,
+    /// First pulls of some time ago, for the next ones who see the same.
+    kept: BTreeMap<Sight, (u64, Seq, Vec<Frame>)>,
 }
 
 impl Server {
@@ -89,13 +89,25 @@ impl Server {
             people: HashMap::new(),
             history: BTreeMap::from([(Seq(0), BTreeMap::new())]),
             unknown: None,
-            kept: None,
+            kept: BTreeMap::new(),
         }
     }
 
-    /// What the last so many sequences brought, as it comes with a poke.
-    pub fn news(&self, last: i64) -> Vec<Frame> {
-        self.frames(&Sight::All, Sight::All, Seq((self.seq.0 - last).max(0)), true)
+    /// What the last so many sequences brought, as it comes with a poke: nothing that is somebody's own, and not to
+    /// them; whose own is among it is told nothing.
+    pub fn news(&self, last: i64, client: ClientId) -> Option<Vec<Frame>> {
+        let (since, reader) = (self.seq.0 - last, self.person(client));
+        let theirs = |key: &RowKey, home: Scope| key.table.is_personal() && reader.is_some_and(|reader| home == Scope::Person(reader));
+        let is_concerned = self.rows.iter().any(|(key, row)| row.seq.0 > since && theirs(key, row.row.home()))
+            || self.gone.iter().any(|((home, key), gone)| gone.seq.0 > since && theirs(key, *home));
+        if is_concerned && !seeded::is(Bug::OwnUnsaidInNews) {
+            return None;
+        }
+        Some(self.news_of(last))
+    }
+
+    fn news_of(&self, last: i64) -> Vec<Frame> {
+        self.frames(&Sight::All, Sight::All, Seq((self.seq.0 - last).max(0)), true, None)
     }
 
     pub fn admit(&mut self, person: PersonId, role: Role, client: ClientId) {
@@ -157,9 +169,14 @@ impl Server {
         self.people.get(&client).and_then(of).unwrap_or_default()
     }
 
-    /// The rows that are seen.
-    pub fn seen(&self, sight: &Sight) -> BTreeMap<RowKey, SyncedRow> {
-        self.rows.iter().filter(|(_, synced)| sight.covers(synced.row.home())).map(|(key, synced)| (*key, synced.clone())).collect()
+    /// Who works with that client.
+    pub fn person(&self, client: ClientId) -> Option<PersonId> {
+        self.people.get(&client).copied()
+    }
+
+    /// The rows that are seen: those in sight, and the reader's own.
+    pub fn seen(&self, sight: &Sight, reader: Option<PersonId>) -> BTreeMap<RowKey, SyncedRow> {
+        self.rows.iter().filter(|(_, synced)| sight.covers(synced.row.home()) && is_for(synced.row.home(), reader)).map(|(key, synced)| (*key, synced.clone())).collect()
     }
 
     /// A change by somebody who is online.
@@ -299,28 +316,30 @@ impl Server {
         let useful = request.epoch == self.epoch && cursor > Seq(0) && cursor <= self.seq && cursor >= self.min_retained && same;
         let from = if useful { cursor } else { Seq(0) };
         let scopes = if useful { request.scopes.clone() } else { sight.clone() };
-        if useful || sight != Sight::All || request.accepts.is_empty() {
-            return self.frames(&sight, scopes, from, useful);
+        let reader = self.person(request.client_id);
+        let has_own = self.rows.values().any(|synced| synced.row.key().table.is_personal() && is_for(synced.row.home(), reader));
+        if useful || request.accepts.is_empty() || has_own && !seeded::is(Bug::OwnForgottenInSegments) {
+            return self.frames(&sight, scopes, from, useful, reader);
         }
         // As a segment: those who pull for the first time get what one of them got a while ago.
         let suits = |(epoch, seq, _): &&(u64, Seq, Vec<Frame>)| *epoch == self.epoch && *seq >= self.min_retained && self.seq.0 - seq.0 < STALE;
-        if let Some((_, _, frames)) = self.kept.as_ref().filter(suits) {
+        if let Some((_, _, frames)) = self.kept.get(&sight).filter(suits) {
             return frames.clone();
         }
-        let frames = self.frames(&sight, scopes, from, useful);
-        self.kept = Some((self.epoch, self.seq, frames.clone()));
+        let frames = self.frames(&sight, scopes, from, useful, None);
+        self.kept.insert(sight, (self.epoch, self.seq, frames.clone()));
         frames
     }
 
-    fn frames(&self, sight: &Sight, scopes: Sight, from: Seq, useful: bool) -> Vec<Frame> {
-        let seen = self.seen(sight);
-        let checksum = Checksum::of(seen.values().map(|synced| (synced.row.key(), synced.seq)));
+    fn frames(&self, sight: &Sight, scopes: Sight, from: Seq, useful: bool, reader: Option<PersonId>) -> Vec<Frame> {
+        let seen = self.seen(sight, reader);
+        let (checksum, own) = checksums(seen.values());
         let begin = Begin { scope: Scope::Tenant, scopes, epoch: self.epoch, from, to: self.seq, fresh: !useful, server_time: self.now };
         let mut frames = vec![Frame::Begin(begin)];
         let mut deltas: BTreeMap<Seq, Result<SyncedRow, Gone>> = seen.into_values().map(|row| (row.seq, Ok(row))).collect();
         if useful && !seeded::is(Bug::TombstonesForgotten) {
             // Whoever sees everything still sees what only moved.
-            let news = |(home, _): &(Scope, RowKey), gone: &Gone| sight.covers(*home) && (*sight != Sight::All || gone.why == Departure::Deleted);
+            let news = |(home, _): &(Scope, RowKey), gone: &Gone| sight.covers(*home) && is_for(*home, reader) && (*sight != Sight::All || gone.why == Departure::Deleted);
             deltas.extend(self.gone.iter().filter(|(from, gone)| news(from, gone)).map(|(_, gone)| (gone.seq, Err(*gone))));
         }
         for (_, delta) in deltas.range(Seq(from.0 + 1)..) {
@@ -331,7 +350,21 @@ impl Server {
                 (_, Err(one)) => frames.push(Frame::Gone(vec![*one])),
             }
         }
-        frames.push(Frame::Checkpoint(Checkpoint { scope: Scope::Tenant, seq: self.seq, checksum }));
+        frames.push(Frame::Checkpoint(Checkpoint { scope: Scope::Tenant, seq: self.seq, checksum, own: reader.map(|_| own) }));
         frames
     }
+}
+
+/// Whether a row at that home may go to that reader: what is somebody's own goes to them only.
+fn is_for(home: Scope, reader: Option<PersonId>) -> bool {
+    match home {
+        Scope::Person(owner) => reader == Some(owner) || reader.is_some() && seeded::is(Bug::OwnIsShown),
+        _ => true,
+    }
+}
+
+/// Over the rows that are shared, and over one's own.
+pub fn checksums<'a>(rows: impl Iterator<Item = &'a SyncedRow>) -> (Checksum, Checksum) {
+    let (own, shared): (Vec<_>, Vec<_>) = rows.map(|synced| (synced.row.key(), synced.seq)).partition(|(key, _)| key.table.is_personal());
+    (Checksum::of(shared), Checksum::of(own))
 }

@@ -18,7 +18,7 @@ use crate::{
     roles::Role,
     sync::{
         client::{Greeting, Replica as _},
-        intent::{Change, DevicePatch, DeviceRetire, DeviceUpdate, NewDevice, NewModel, NewSite, SitePatch, SiteUpdate},
+        intent::{BookmarkRemove, BookmarkSet, Change, DevicePatch, DeviceRetire, DeviceUpdate, NewDevice, NewModel, NewSite, SitePatch, SiteUpdate},
         patch::Patch,
         rows::{Row, RowKey, Seq},
         seeded::{self, Bug},
@@ -44,6 +44,8 @@ pub enum Edit {
     ChangeDevice { serial: u8, site: u8 },
     RetireDevice(u8),
     Attempt { serial: u8, site: u8, epoch: u8, succeeded: bool },
+    Bookmark { serial: u8, noted: bool },
+    Unmark(u8),
 }
 
 /// One step of the world.
@@ -58,7 +60,7 @@ pub enum Event {
     Show { tablet: u8, sites: Option<u8> },
     /// Departures of some time ago are forgotten.
     Compact,
-    /// That tablet is poked, with what the last so many sequences brought.
+    /// That tablet is poked, with what the last so many sequences brought; 0: all that came after its cursor.
     Poke { tablet: u8, last: u8 },
     /// The server does not know this kind for now.
     Forget(Option<u8>),
@@ -93,6 +95,8 @@ fn edit() -> impl Strategy<Value = Edit> {
         5 => (0u8..4, any::<u8>()).prop_map(|(serial, site)| Edit::ChangeDevice { serial, site }),
         1 => (0u8..4).prop_map(Edit::RetireDevice),
         3 => (0u8..4, any::<u8>(), 1u8..4, any::<bool>()).prop_map(|(serial, site, epoch, succeeded)| Edit::Attempt { serial, site, epoch, succeeded }),
+        3 => (0u8..4, any::<bool>()).prop_map(|(serial, noted)| Edit::Bookmark { serial, noted }),
+        1 => (0u8..4).prop_map(Edit::Unmark),
     ]
 }
 
@@ -107,8 +111,8 @@ pub fn event() -> impl Strategy<Value = Event> {
         1 => (tablet.clone(), any::<bool>()).prop_map(|(tablet, demoted)| Event::ChangeRole { tablet, demoted }),
         6 => (tablet.clone(), proptest::option::of(any::<u8>())).prop_map(|(tablet, sites)| Event::Show { tablet, sites }),
         2 => Just(Event::Compact),
-        2 => (tablet.clone(), 1u8..4).prop_map(|(tablet, last)| Event::Poke { tablet, last }),
-        1 => proptest::option::of(0u8..10).prop_map(Event::Forget),
+        2 => (tablet.clone(), 0u8..4).prop_map(|(tablet, last)| Event::Poke { tablet, last }),
+        1 => proptest::option::of(0u8..12).prop_map(Event::Forget),
         8 => tablet.clone().prop_map(Event::Push),
         8 => tablet.clone().prop_map(Event::Pull),
         24 => (any::<u8>(), proptest::bool::weighted(0.2)).prop_map(|(message, and_again)| Event::Deliver { message, and_again }),
@@ -222,6 +226,11 @@ impl World {
         self.sites[usize::from(n) % self.sites.len()]
     }
 
+    /// Whoever works with that tablet, or nobody who has one.
+    fn author(&self, tablet: Option<usize>) -> PersonId {
+        tablet.map_or(PersonId(Uuid::nil()), |tablet| self.tablets[tablet].person)
+    }
+
     fn change(&mut self, edit: &Edit, author: Option<usize>) -> Change {
         let serial = |n: u8| format!("SN{n}");
         let device = |n: u8| DeviceId::for_serial(TENANT, &serial(n));
@@ -244,9 +253,14 @@ impl World {
                 let patch = DevicePatch { name: Patch::Set(format!("device {label}")), site_id: Patch::Set(self.site(site)), ..DevicePatch::default() };
                 Change::DeviceUpdate(DeviceUpdate { id: device(n), patch })
             }
+            Edit::Bookmark { serial: n, noted } => {
+                let note = if noted { Patch::Set(format!("note {label}")) } else { Patch::Keep };
+                Change::BookmarkSet(BookmarkSet { person_id: self.author(author), device_id: device(n), note })
+            }
+            Edit::Unmark(n) => Change::BookmarkRemove(BookmarkRemove { person_id: self.author(author), device_id: device(n) }),
             Edit::RetireDevice(n) => Change::DeviceRetire(DeviceRetire { id: device(n), reason: None }),
             Edit::Attempt { serial: n, site, epoch, succeeded } => {
-                let person = author.map_or(PersonId(Uuid::nil()), |tablet| self.tablets[tablet].person);
+                let person = self.author(author);
                 Change::AttemptRecord(Box::new(Attempt {
                     id: AttemptId(self.id()), device_id: Some(device(n)), serial: Some(serial(n)), site_id: Some(self.site(site)), technician_id: person,
                     technician_name: "Tess".into(), client_id: ClientId(Uuid::nil()), app_version: "0".into(), os: "o".into(), radio: "virtual".into(),
@@ -285,8 +299,10 @@ impl World {
             Event::Compact => self.server.compact(),
             Event::Poke { tablet, last } => {
                 let tablet = self.tablet(tablet);
-                if self.server.sight_of(self.tablets[tablet].meta().client_id) == Sight::All {
-                    self.net.push(Message::News(tablet, self.server.news(last.into())));
+                let client = self.tablets[tablet].meta().client_id;
+                let last = if last == 0 { self.server.seq.0 - self.cursor(tablet).0 } else { last.into() };
+                if let Some(news) = self.server.news(last, client).filter(|_| self.server.sight_of(client) == Sight::All) {
+                    self.net.push(Message::News(tablet, news));
                 }
             }
             Event::Forget(kind) => self.server.unknown = kind.map(|n| Change::KINDS[usize::from(n) % Change::KINDS.len()]),

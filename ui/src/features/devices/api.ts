@@ -13,17 +13,20 @@ export interface DeviceFilter {
   state: DeviceState | '';
   site_id: string;
   model_id: string;
+  /** `true`: what is on one's own list. */
+  bookmarked: 'true' | '';
 }
 
 /** The filter that a page's address holds. */
 export function filterOf(search: URLSearchParams): DeviceFilter {
   const read = (name: string) => search.get(name) ?? '';
-  return { q: read('q'), state: DEVICE_STATES.find((state) => state === read('state')) ?? '', site_id: read('site_id'), model_id: read('model_id') };
+  return { q: read('q'), state: DEVICE_STATES.find((state) => state === read('state')) ?? '', site_id: read('site_id'), model_id: read('model_id'), bookmarked: read('bookmarked') === 'true' ? 'true' : '' };
 }
 
 /** One page of devices. */
 export function listDevices(filter: Partial<DeviceFilter>, cursor?: string, limit = 50): Promise<Page<Device>> {
-  return answer<Page<Device>>(api().GET('/v1/devices', { params: { query: filled({ ...filter, cursor, limit }) } }));
+  const { bookmarked, ...rest } = filter;
+  return answer<Page<Device>>(api().GET('/v1/devices', { params: { query: filled({ ...rest, bookmarked: bookmarked ? true : undefined, cursor, limit }) } }));
 }
 
 /** What the app says of a device while the server cannot be asked. */
@@ -47,6 +50,16 @@ export function updateDevice(id: string, body: DevicePatch): Promise<Device> {
 /** Takes a device out of service for good. */
 export function retireDevice(id: string, reason: string): Promise<Device> {
   return answer<Device>(api().POST('/v1/devices/{id}/retire', { params: { path: { id } }, body: { reason: reason.trim() || null } }));
+}
+
+/** Puts a device on one's own list; without a note, what is noted there stays. */
+export function setBookmark(id: string, note?: string | null): Promise<Device> {
+  return answer<Device>(api().PUT('/v1/devices/{id}/bookmark', { params: { path: { id } }, body: note === undefined ? {} : { note } }));
+}
+
+/** Takes a device off one's own list. */
+export async function removeBookmark(id: string): Promise<void> {
+  await answer(api().DELETE('/v1/devices/{id}/bookmark', { params: { path: { id } } }));
 }
 
 /** What was done to a device, newest first. */

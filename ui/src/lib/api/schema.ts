@@ -145,6 +145,27 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/devices/{id}/bookmark": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Put a device on your own list
+         * @description Nobody else sees that, nor what you note there. Twice is fine.
+         */
+        put: operations["set_bookmark"];
+        post?: never;
+        /** Take a device off your own list */
+        delete: operations["remove_bookmark"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/devices/{id}/changes": {
         parameters: {
             query?: never;
@@ -1232,6 +1253,45 @@ export interface components {
             /** @description … up to the snapshot. */
             to: components["schemas"]["Seq"];
         };
+        /** @description A device that a person put on their own list. Nobody else ever sees it. */
+        Bookmark: {
+            /** @description When it was put on the list. */
+            created_at: components["schemas"]["Millis"];
+            /** @description What it marks; may be out of sight by now. */
+            device_id: components["schemas"]["DeviceId"];
+            /** @description [`BookmarkId::of`] the two. */
+            id: components["schemas"]["BookmarkId"];
+            /** @description What they want to remember, at most 2,000 characters. */
+            note?: string | null;
+            /** @description Whose it is. */
+            person_id: components["schemas"]["PersonId"];
+        };
+        /** @description What to note on one's own list. */
+        BookmarkForm: {
+            /** @description At most 2,000 characters; left out, what is noted there stays. */
+            note?: string | null;
+        };
+        /**
+         * @description A device on one person's list; see [`BookmarkId::of`].
+         * @example boo_0198c0f2a7b87e0e9c1d2e3f4a5b6c7d
+         */
+        BookmarkId: string;
+        /** @description Takes a device off its author's own list; one that is not there is fine. */
+        BookmarkRemove: {
+            /** @description What is marked. */
+            device_id: components["schemas"]["DeviceId"];
+            /** @description The author. */
+            person_id: components["schemas"]["PersonId"];
+        };
+        /** @description Puts a device on its author's own list. */
+        BookmarkSet: {
+            /** @description What to mark. */
+            device_id: components["schemas"]["DeviceId"];
+            /** @description At most 2,000 characters. */
+            note?: string | null;
+            /** @description The author. */
+            person_id: components["schemas"]["PersonId"];
+        };
         /** @description Something to sign. */
         Challenge: {
             /** @description Base64; opaque; good for five minutes. */
@@ -1295,11 +1355,22 @@ export interface components {
             body: components["schemas"]["Attempt"];
             /** @enum {string} */
             kind: "attempt.record";
+        } | {
+            /** @description Puts a device on one's own list, or changes what is noted there. */
+            body: components["schemas"]["BookmarkSet"];
+            /** @enum {string} */
+            kind: "bookmark.set";
+        } | {
+            /** @description Takes a device off one's own list. */
+            body: components["schemas"]["BookmarkRemove"];
+            /** @enum {string} */
+            kind: "bookmark.remove";
         };
         /** @description The end of the stream: what the replica must now hold. */
         Checkpoint: {
-            /** @description Over all rows of the scopes at `seq`. */
+            /** @description Over all rows of the scopes at `seq`, those aside that are one person's own. */
             checksum: components["schemas"]["Checksum"];
+            own?: components["schemas"]["Checksum"] | null;
             /** @description Always `tenant`. */
             scope: components["schemas"]["SyncScope"];
             /** @description The new cursor. */
@@ -1434,6 +1505,13 @@ export interface components {
             site_id?: components["schemas"]["SiteId"] | null;
             /** @description Where it stands in its life. */
             state: components["schemas"]["DeviceState"];
+        };
+        /** @description A device's place on one's own list. */
+        DeviceBookmark: {
+            /** @description Since when. */
+            created_at: components["schemas"]["Millis"];
+            /** @description Seen by you only. */
+            note?: string | null;
         };
         /** @description What a device proved when it claimed itself. Creates the row when no technician has yet. */
         DeviceClaimed: {
@@ -1607,6 +1685,11 @@ export interface components {
         /** @description The answer. */
         FarewellResponse: {
             accepted_until?: components["schemas"]["Millis"] | null;
+            /**
+             * Format: int64
+             * @description Changes when the server was restored from a backup: then it does not know any more what it took before.
+             */
+            epoch?: number | null;
             /** @description Boxes that will never be: too late, too many, not to be opened, or no change. */
             refused: components["schemas"]["IntentId"][];
             /** @description The server's clock. */
@@ -1970,6 +2053,7 @@ export interface components {
         };
         /** @description A device with the names of its site and model. */
         NamedDevice: components["schemas"]["Device"] & {
+            bookmark?: components["schemas"]["DeviceBookmark"] | null;
             last_seen_at?: components["schemas"]["Millis"] | null;
             /** @description The name of its model. */
             model_name?: string | null;
@@ -2291,6 +2375,7 @@ export interface components {
         Page_NamedDevice: {
             /** @description In the list's order. */
             items: (components["schemas"]["Device"] & {
+                bookmark?: components["schemas"]["DeviceBookmark"] | null;
                 last_seen_at?: components["schemas"]["Millis"] | null;
                 /** @description The name of its model. */
                 model_name?: string | null;
@@ -2569,6 +2654,9 @@ export interface components {
         } | {
             /** @description [`Attempt`]. */
             attempt: components["schemas"]["Attempt"];
+        } | {
+            /** @description [`Bookmark`]. */
+            bookmark: components["schemas"]["Bookmark"];
         };
         /** @description One change, sealed. */
         SealedIntent: {
@@ -2681,6 +2769,9 @@ export interface components {
         SyncScope: "tenant" | "common" | {
             /** @description One site, its devices and the attempts there. */
             site: components["schemas"]["SiteId"];
+        } | {
+            /** @description One person's own rows. It is never asked for nor told of: whoever pulls, holds their own. */
+            person: components["schemas"]["PersonId"];
         };
         /**
          * @description A first pull as it went to somebody else: `GET /v1/sync/segment/{id}` has the same frames, from `begin` to
@@ -2713,7 +2804,7 @@ export interface components {
          * @description A table that is synced.
          * @enum {string}
          */
-        Table: "site" | "model" | "device" | "attempt";
+        Table: "site" | "model" | "device" | "attempt" | "bookmark";
         /** @description One hour of a device. */
         TelemetryChunk: {
             /**
@@ -3147,6 +3238,8 @@ export interface operations {
                 model_id?: components["schemas"]["ModelId"];
                 /** @description In this state. */
                 state?: components["schemas"]["DeviceState"];
+                /** @description `true`: on your own list. */
+                bookmarked?: boolean;
             };
             header?: never;
             path?: never;
@@ -3412,6 +3505,128 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["Page_NamedAttempt"];
                 };
+            };
+            /** @description not_signed_in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description not_allowed, tenant_suspended, csrf */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description not_ready, timeout */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    set_bookmark: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["schemas"]["DeviceId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["BookmarkForm"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NamedDevice"];
+                };
+            };
+            /** @description not_signed_in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description not_allowed, tenant_suspended, csrf */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description not_ready, timeout */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    remove_bookmark: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["schemas"]["DeviceId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description not_signed_in */
             401: {

@@ -1,0 +1,52 @@
+//! One's own list of devices, over HTTP.
+//!
+//! Deliberately not here: reading it (the devices' own list knows it as a filter), and what apps do offline (`sync`).
+
+use omniot_shared::{
+    ids::DeviceId,
+    roles::need,
+    sync::{
+        Change, Patch,
+        intent::{BookmarkRemove, BookmarkSet},
+    },
+};
+use serde::Deserialize;
+
+use super::api::{DeviceError, NamedDevice, seen, shown};
+use crate::{
+    http::{Caller, ErrorBody, Json, NoContent, Path},
+    sync,
+};
+
+/// What to note on one's own list.
+#[derive(Debug, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct BookmarkForm {
+    /// At most 2,000 characters; left out, what is noted there stays.
+    #[serde(default)]
+    #[schema(value_type = Option<String>)]
+    note: Patch<String>,
+}
+
+/// Put a device on your own list
+///
+/// Nobody else sees that, nor what you note there. Twice is fine.
+#[utoipa::path(put, path = "/v1/devices/{id}/bookmark", operation_id = "set_bookmark", tag = "devices", params(("id" = DeviceId, Path)), request_body = BookmarkForm,
+    responses((status = 200, body = NamedDevice), (status = 404, body = ErrorBody), (status = 422, body = ErrorBody)))]
+pub async fn set_bookmark(mut caller: Caller<need::DeviceRead>, Path(id): Path<DeviceId>, Json(form): Json<BookmarkForm>) -> Result<Json<NamedDevice>, DeviceError> {
+    seen(&mut caller, id).await?;
+    let set = BookmarkSet { person_id: caller.person().id, device_id: id, note: form.note };
+    sync::execute(&mut caller, Change::BookmarkSet(set)).await?;
+    shown(caller, id).await.map(Json)
+}
+
+/// Take a device off your own list
+#[utoipa::path(delete, path = "/v1/devices/{id}/bookmark", operation_id = "remove_bookmark", tag = "devices", params(("id" = DeviceId, Path)),
+    responses((status = 204), (status = 404, body = ErrorBody)))]
+pub async fn remove_bookmark(mut caller: Caller<need::DeviceRead>, Path(id): Path<DeviceId>) -> Result<NoContent, DeviceError> {
+    seen(&mut caller, id).await?;
+    let remove = BookmarkRemove { person_id: caller.person().id, device_id: id };
+    sync::remove(&mut caller, Change::BookmarkRemove(remove)).await?;
+    caller.commit().await.map_err(DeviceError::from)?;
+    Ok(NoContent)
+}
