@@ -4,7 +4,7 @@
 
 use omniot_shared::{
     fold::fold,
-    ids::SiteId,
+    ids::{SiteGroupId, SiteId},
     roles::{Permission, Role},
     time::Millis,
 };
@@ -200,20 +200,38 @@ pub fn may_change(actor: Role, target: Role, change: PersonChange, owners: u64) 
     if loses_an_owner && owners <= 1 { Err(PersonRefusal::LastOwner) } else { Ok(()) }
 }
 
-/// Most sites that can be chosen for one person.
+/// Whether somebody with that role may be limited to chosen sites.
+///
+/// # Errors
+/// Why not.
+pub fn may_be_limited(role: Role) -> Result<(), Why> {
+    if role.may(Permission::PersonManage) { Err("cannot be chosen for somebody who manages people: they see every site") } else { Ok(()) }
+}
+
+/// Most sites of one person or group.
 const SITES_MAX: usize = 2_000;
 
-/// The sites that somebody with that role may be limited to, each once.
+/// Chosen sites, each once.
 ///
 /// # Errors
 /// What is wrong with them.
-pub fn sites(mut sites: Vec<SiteId>, role: Role) -> Result<Vec<SiteId>, Why> {
-    if role.may(Permission::PersonManage) {
-        return Err("cannot be chosen for somebody who manages people: they see every site");
-    }
+pub fn sites(mut sites: Vec<SiteId>) -> Result<Vec<SiteId>, Why> {
     sites.sort_unstable();
     sites.dedup();
     if sites.len() > SITES_MAX { Err("must be at most 2000") } else { Ok(sites) }
+}
+
+/// Most groups of one person.
+const GROUPS_MAX: usize = 100;
+
+/// Chosen groups of sites, each once.
+///
+/// # Errors
+/// What is wrong with them.
+pub fn groups(mut groups: Vec<SiteGroupId>) -> Result<Vec<SiteGroupId>, Why> {
+    groups.sort_unstable();
+    groups.dedup();
+    if groups.len() > GROUPS_MAX { Err("must be at most 100") } else { Ok(groups) }
 }
 
 #[cfg(test)]
@@ -257,7 +275,7 @@ mod tests {
 
     #[test]
     fn those_who_manage_people_are_those_whom_lists_show_everything() {
-        // The conditions of `devices/store.rs` and `sites/store.rs` name them.
+        // The conditions of `devices/store.rs`, `sites/store.rs` and `store/groups.rs` name them.
         for role in Role::ALL {
             assert_eq!(role.may(Permission::PersonManage), ["owner", "admin"].contains(&role.name()), "{}", role.name());
         }
