@@ -60,7 +60,7 @@ people-withdraw-text = The link that { $email } got stops working.
 people-invitation-withdrawn = The invitation is withdrawn.
 
 group-title = Site groups
-group-lead = Sites under one name. Whoever works at a group sees the sites that are in it, whenever that changes.
+group-lead = Sites under one name. Whoever works at a group sees the sites that are in it at the moment.
 group-search = Search site groups
 group-name = Name
 group-sites = { $count ->
@@ -84,6 +84,7 @@ group-edit-text = { $people ->
     [one] One person works
    *[other] { $people } people work
 } at the sites of this group. A change takes effect at once. Apps remove what is taken out at their next contact; changes made there and not sent yet will be refused.
+group-edit-nobody = Nobody is limited to this group. People are given it under People.
 group-sites-chosen = { $count ->
     [0] No site chosen
     [one] One site chosen
