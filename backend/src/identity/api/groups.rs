@@ -103,7 +103,7 @@ pub struct CreateSiteGroup {
     id: Option<SiteGroupId>,
     /// 1–120 characters; no other group is called so, however it is spelled.
     name: String,
-    /// At most 2,000.
+    /// At most 1,000.
     #[serde(default)]
     sites: Vec<SiteId>,
 }
@@ -113,7 +113,7 @@ pub struct CreateSiteGroup {
     responses((status = 201, body = SiteGroup), (status = 409, body = crate::http::ErrorBody), (status = 422, body = crate::http::ErrorBody)))]
 pub async fn create_site_group(mut caller: Caller<need::PersonManage>, State(state): State<AppState>, Json(body): Json<CreateSiteGroup>) -> Result<Created<SiteGroup>, IdentityError> {
     let name = rules::name(&body.name).map_err(IdentityError::field("name"))?;
-    let sites = rules::sites(body.sites).map_err(IdentityError::field("sites"))?;
+    let sites = rules::group_sites(body.sites).map_err(IdentityError::field("sites"))?;
     let group = Group { id: body.id.unwrap_or_else(|| state.new_id()), name, version: 1, created_at: caller.now(), sites };
     groups::create(&mut caller, &group).await?;
     caller.commit().await?;
@@ -139,7 +139,7 @@ pub struct SiteGroupPatch {
     #[serde(default, deserialize_with = "two_state")]
     #[schema(value_type = Option<String>, nullable = false)]
     name: Option<String>,
-    /// All sites that are in it from now on; at most 2,000.
+    /// All sites that are in it from now on; at most 1,000.
     #[serde(default, deserialize_with = "two_state")]
     #[schema(value_type = Option<Vec<SiteId>>, nullable = false)]
     sites: Option<Vec<SiteId>>,
@@ -152,7 +152,7 @@ pub struct SiteGroupPatch {
     responses((status = 200, body = SiteGroup), (status = 404, body = crate::http::ErrorBody), (status = 409, body = crate::http::ErrorBody), (status = 422, body = crate::http::ErrorBody)))]
 pub async fn update_site_group(mut caller: Caller<need::PersonManage>, Path(id): Path<SiteGroupId>, Json(patch): Json<SiteGroupPatch>) -> Result<Json<SiteGroup>, IdentityError> {
     let name = patch.name.as_deref().map(rules::name).transpose().map_err(IdentityError::field("name"))?;
-    let sites = patch.sites.map(rules::sites).transpose().map_err(IdentityError::field("sites"))?;
+    let sites = patch.sites.map(rules::group_sites).transpose().map_err(IdentityError::field("sites"))?;
     let mut group = groups::target(&mut caller, id).await?;
     let is_change = groups::update(&mut caller, &mut group, GroupChange { version: patch.version, name, sites }).await?;
     let relied_on = store::reliance(caller.scope(), id).await?;

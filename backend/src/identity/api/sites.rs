@@ -25,7 +25,7 @@ pub struct PersonSites {
     #[serde(deserialize_with = "Option::deserialize")]
     #[schema(required = true)]
     sites: Option<Vec<SiteId>>,
-    /// Groups whose sites count, too, as they are at any time; none where `sites` is `null`. At most 100.
+    /// Groups whose sites count, too, as they are at any time; none where `sites` is `null`. At most 16.
     #[serde(default)]
     groups: Vec<SiteGroupId>,
 }

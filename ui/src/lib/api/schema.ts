@@ -1451,7 +1451,7 @@ export interface components {
             id?: components["schemas"]["SiteGroupId"] | null;
             /** @description 1–120 characters; no other group is called so, however it is spelled. */
             name: string;
-            /** @description At most 2,000. */
+            /** @description At most 1,000. */
             sites?: components["schemas"]["SiteId"][];
         };
         /** @description Where a page begins: after the item with this key. */
@@ -2482,7 +2482,7 @@ export interface components {
         };
         /** @description At which sites a person works: they see these, what stands there, and what is common to the tenant. */
         PersonSites: {
-            /** @description Groups whose sites count, too, as they are at any time; none where `sites` is `null`. At most 100. */
+            /** @description Groups whose sites count, too, as they are at any time; none where `sites` is `null`. At most 16. */
             groups?: components["schemas"]["SiteGroupId"][];
             /** @description `null`: everywhere. At most 2,000. */
             sites: components["schemas"]["SiteId"][] | null;
@@ -2756,7 +2756,7 @@ export interface components {
         SiteGroupPatch: {
             /** @description 1–120 characters; no other group is called so, however it is spelled. */
             name?: string;
-            /** @description All sites that are in it from now on; at most 2,000. */
+            /** @description All sites that are in it from now on; at most 1,000. */
             sites?: components["schemas"]["SiteId"][];
             /**
              * Format: int64
