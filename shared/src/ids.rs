@@ -90,6 +90,8 @@ ids! {
     MailId = "mai", "mai_0198c0f2a7b87e0e9c1d2e3f4a5b6c7d";
     /// A place where devices stand.
     SiteId = "sit", "sit_0198c0f2a7b87e0e9c1d2e3f4a5b6c7d";
+    /// Some of a tenant's sites under one name.
+    SiteGroupId = "sgr", "sgr_0198c0f2a7b87e0e9c1d2e3f4a5b6c7d";
     /// A kind of device.
     ModelId = "mod", "mod_0198c0f2a7b87e0e9c1d2e3f4a5b6c7d";
     /// One device of one tenant; see [`DeviceId::for_serial`].

@@ -69,4 +69,45 @@ async fn what_a_person_may_not_see_any_more_leaves_the_file_and_unsent_work_does
     assert_eq!(person.items("/v1/devices?q=SIGHT&limit=200").await.len(), 200, "a page of three hundred");
 }
 
+async fn a_site_that_leaves_a_group_leaves_the_files_of_those_who_work_there(world: World) {
+    let tenant = world.tenant("northlift");
+    let (admin, technician) = (tenant.admin().await, tenant.technician().await);
+    let model = admin.all("/v1/models").await[0]["id"].clone();
+    let site = async |name: &str, note: &str| {
+        let site = admin.post("/v1/sites", json!({"name": name, "time_zone": "UTC", "note": note})).await.succeeded()["id"].clone();
+        for n in 0..40 {
+            let device = json!({"serial": format!("GROUP-{name}-{n:02}"), "name": format!("Sensor {n}"), "model_id": model, "site_id": site, "note": note});
+            admin.post("/v1/devices", device).await.succeeded();
+        }
+        site
+    };
+    let (depot, yard) = (site("Depot", CANARY).await, site("Yard", "ordinary").await);
+    let group = admin.post("/v1/site-groups", json!({"name": "Coast", "sites": [depot, yard]})).await.succeeded();
+    let path = format!("/v1/site-groups/{}", group["id"].as_str().unwrap());
+    let me = technician.get("/v1/me").await.succeeded()["person"]["id"].as_str().unwrap().to_owned();
+    admin.send(Method::PUT, &format!("/v1/people/{me}/sites"), Some(json!({"sites": [], "groups": [group["id"]]}))).await.succeeded();
+
+    let data = folder(&world, "app");
+    let person = Person::signed_in(&data, &world.network.origin(), tenant, "technician").await;
+    assert_eq!(person.items("/v1/devices?q=GROUP&limit=200").await.len(), 80);
+    assert_eq!(person.get("/app/sync").await["sites"], 2, "to the app a group is its sites");
+    assert!(is_readable_in(&data), "the test sees what it looks for");
+
+    admin.patch(&path, json!({"version": 1, "sites": [yard]})).await.succeeded();
+    person.until("the person sees one site", |sync| sync["state"] == "synced" && sync["sites"] == 1).await;
+    assert_eq!(person.items("/v1/devices?q=GROUP&limit=200").await.len(), 40);
+    assert!(!is_readable_in(&data), "10: a row of a site that left the group is readable in a file");
+    let verified = succeeded(person.ask("POST", "/app/sync/verify", Value::Null).await);
+    assert_eq!(verified["result"], "same", "{verified}");
+
+    admin.patch(&path, json!({"version": 2, "sites": [depot, yard]})).await.succeeded();
+    person.until("the site is in the group again", |sync| sync["state"] == "synced" && sync["sites"] == 2).await;
+    assert_eq!(person.items("/v1/devices?q=GROUP&limit=200").await.len(), 80);
+    admin.delete(&path).await.succeeded();
+    person.until("the group is gone", |sync| sync["state"] == "synced" && sync["sites"] == 0).await;
+    assert_eq!(person.items("/v1/devices?q=GROUP&limit=200").await.len(), 0);
+    assert!(!is_readable_in(&data), "10: a row of a group that was deleted is readable in a file");
+}
+
+on_both_engines!(a_site_that_leaves_a_group_leaves_the_files_of_those_who_work_there);
 on_both_engines!(what_a_person_may_not_see_any_more_leaves_the_file_and_unsent_work_does_not);

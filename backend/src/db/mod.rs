@@ -56,7 +56,7 @@ pub(crate) use postgres::Listener;
 pub use postgres::PostgresConfig;
 #[cfg(test)]
 pub use query::STATEMENTS;
-pub use query::{Query, Row};
+pub use query::{Query, Row, placeholders};
 pub use scope::{Control, Scope};
 pub(crate) use sqlite::Mark;
 pub use sqlite::{Layout, SqliteConfig};

@@ -69,6 +69,12 @@ thread_local! {
     pub static STATEMENTS: std::cell::Cell<u32> = const { std::cell::Cell::new(0) };
 }
 
+/// Parameters for as many values, the first of them `$first`: what stands in `in ({})`.
+#[must_use]
+pub fn placeholders(first: usize, count: usize) -> String {
+    (first..first + count).map(|n| format!("${n}")).collect::<Vec<_>>().join(", ")
+}
+
 /// A statement and its values; made by `Scope::query` and `Control::query`.
 #[must_use = "a query does nothing until it is run"]
 pub struct Query<'t> {

@@ -79,6 +79,7 @@ from! {
     ids::InvitationId => Uuid, Uuid::from;
     ids::MailId => Uuid, Uuid::from;
     ids::SiteId => Uuid, Uuid::from;
+    ids::SiteGroupId => Uuid, Uuid::from;
     ids::ModelId => Uuid, Uuid::from;
     ids::DeviceId => Uuid, Uuid::from;
     ids::AttemptId => Uuid, Uuid::from;

@@ -81,7 +81,9 @@ const LIST: &str = "
       and ($10 = 0 or k.id is not null)
       and (d.search_text, d.id) > ($6, $7)
       and (d.site_id is null or exists (select 1 from person p where p.tenant_id = $1 and p.id = $9 and (p.sites = 'all' or p.role in ('owner', 'admin')))
-           or exists (select 1 from person_site v where v.tenant_id = $1 and v.person_id = $9 and v.site_id = d.site_id))
+           or exists (select 1 from person_site v where v.tenant_id = $1 and v.person_id = $9 and v.site_id = d.site_id)
+           or exists (select 1 from person_site_group w join site_group_site v on v.tenant_id = w.tenant_id and v.group_id = w.group_id
+                      where w.tenant_id = $1 and w.person_id = $9 and v.site_id = d.site_id))
     order by d.search_text, d.id
     limit $8";
 
@@ -164,7 +166,9 @@ const ATTEMPTS: &str = "
     from attempt a
     left join device d on d.tenant_id = a.tenant_id and d.id = a.device_id
       and (d.site_id is null or exists (select 1 from person p where p.tenant_id = $1 and p.id = $9 and (p.sites = 'all' or p.role in ('owner', 'admin')))
-           or exists (select 1 from person_site v where v.tenant_id = $1 and v.person_id = $9 and v.site_id = d.site_id))
+           or exists (select 1 from person_site v where v.tenant_id = $1 and v.person_id = $9 and v.site_id = d.site_id)
+           or exists (select 1 from person_site_group w join site_group_site v on v.tenant_id = w.tenant_id and v.group_id = w.group_id
+                      where w.tenant_id = $1 and w.person_id = $9 and v.site_id = d.site_id))
     left join site s on s.tenant_id = a.tenant_id and s.id = a.site_id
     where a.tenant_id = $1
       and (cast($2 as text) is null or a.device_id = $2)
@@ -173,7 +177,9 @@ const ATTEMPTS: &str = "
       and (cast($5 as text) is null or a.outcome = $5)
       and (a.started_at, a.id) < ($6, $7)
       and (a.site_id is null or exists (select 1 from person p where p.tenant_id = $1 and p.id = $9 and (p.sites = 'all' or p.role in ('owner', 'admin')))
-           or exists (select 1 from person_site v where v.tenant_id = $1 and v.person_id = $9 and v.site_id = a.site_id))
+           or exists (select 1 from person_site v where v.tenant_id = $1 and v.person_id = $9 and v.site_id = a.site_id)
+           or exists (select 1 from person_site_group w join site_group_site v on v.tenant_id = w.tenant_id and v.group_id = w.group_id
+                      where w.tenant_id = $1 and w.person_id = $9 and v.site_id = a.site_id))
     order by a.started_at desc, a.id desc
     limit $8";
 

@@ -288,7 +288,11 @@ pub(super) async fn recognise(scope: &mut Scope, hash: &TokenHash, now: Millis) 
     scope.query(SESSION).bind(hash.bytes()).bind(now).optional().await?.ok_or_else(ApiError::not_signed_in)
 }
 
-const SITES: &str = "select site_id from person_site where tenant_id = $1 and person_id = $2";
+const SITES: &str = "
+    select v.site_id from person_site v where v.tenant_id = $1 and v.person_id = $2
+    union
+    select v.site_id from person_site_group w join site_group_site v on v.tenant_id = w.tenant_id and v.group_id = w.group_id
+    where w.tenant_id = $1 and w.person_id = $2";
 
 /// What that person sees.
 async fn sight(scope: &mut Scope, row: &SessionRow) -> Result<Sight, ApiError> {

@@ -35,6 +35,15 @@ pub enum IdentityError {
     /// An invitation to this address is open.
     #[error("an invitation to this address is open; withdraw it to send another")]
     InvitationOpen,
+    /// There is a group of this id.
+    #[error("this group is here already")]
+    GroupExists,
+    /// Another group has this name.
+    #[error("another group has this name")]
+    NameTaken,
+    /// Somebody changed it since it was read.
+    #[error("this was changed in the meantime")]
+    Stale,
     /// The link was used, withdrawn or replaced.
     #[error("this link was used or withdrawn")]
     LinkUsed,
@@ -104,6 +113,9 @@ impl From<IdentityError> for ApiError {
             E::LastOwner => Self::conflict("last_owner", "An organization has at least one owner: make somebody else an owner first."),
             E::PersonExists => Self::conflict("already_exists", "Somebody with this address is here already.").field("email"),
             E::InvitationOpen => Self::conflict("already_exists", "An invitation to this address is open; withdraw it to send another.").field("email"),
+            E::GroupExists => Self::conflict("already_exists", "This group is here already."),
+            E::NameTaken => Self::conflict("name_taken", "Another group has this name.").field("name"),
+            E::Stale => Self::conflict("stale", "This was changed in the meantime: read it again."),
             E::LinkUsed => Self::new(StatusCode::GONE, "link_used", "This link was used or withdrawn."),
             E::LinkExpired => Self::new(StatusCode::GONE, "link_expired", "This link is too old; ask for another."),
             E::Field { field, why } => Self::invalid_field(field, format!("{field} {why}")),

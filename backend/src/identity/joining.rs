@@ -1,7 +1,7 @@
 //! How somebody joins: an invitation is made, looked at, accepted.
 
 use omniot_shared::{
-    ids::{InvitationId, PersonId, SiteId, TenantId},
+    ids::{InvitationId, PersonId, TenantId},
     roles::{Role, need},
 };
 use serde_json::json;
@@ -9,10 +9,12 @@ use serde_json::json;
 use super::{
     IdentityError,
     mails::{self, Letter},
+    places::Places,
     rules::{self, LinkState},
     store::{
         invitations::{self, Closed, Invitation},
         people::{self, Person},
+        places,
     },
     throttle::LINKS,
     tokens::{Kind, Token},
@@ -39,11 +41,11 @@ pub struct By<'a> {
 ///
 /// # Errors
 /// As [`invite`].
-pub async fn invite_as(caller: &mut Caller<need::InvitationManage>, state: &AppState, email: String, role: Role, sites: Option<Vec<SiteId>>) -> Result<Invitation, IdentityError> {
+pub async fn invite_as(caller: &mut Caller<need::InvitationManage>, state: &AppState, email: String, role: Role, places: Places) -> Result<Invitation, IdentityError> {
     let author = Author::person(caller.person().id, &caller.person().name);
     let request_id = caller.request_id().clone();
     let inviter = Some(caller.person().id);
-    open(caller.scope(), state, By { author: &author, request_id: Some(request_id.as_str()) }, inviter, (email, role, sites)).await
+    open(caller.scope(), state, By { author: &author, request_id: Some(request_id.as_str()) }, inviter, (email, role, places)).await
 }
 
 /// Opens an invitation on behalf of somebody who is not of the tenant: the platform's operator, the command line.
@@ -53,10 +55,10 @@ pub async fn invite_as(caller: &mut Caller<need::InvitationManage>, state: &AppS
 /// `invalid_field`, or `already_exists` when the address belongs to somebody or is invited already.
 pub async fn invite(scope: &mut Scope, state: &AppState, by: By<'_>, email: &str, role: Role) -> Result<InvitationId, IdentityError> {
     let email = rules::email(email).map_err(IdentityError::field("email"))?;
-    Ok(open(scope, state, by, None, (email, role, None)).await?.id)
+    Ok(open(scope, state, by, None, (email, role, Places::Everywhere)).await?.id)
 }
 
-async fn open(scope: &mut Scope, state: &AppState, by: By<'_>, inviter: Option<PersonId>, (email, role, sites): (String, Role, Option<Vec<SiteId>>)) -> Result<Invitation, IdentityError> {
+async fn open(scope: &mut Scope, state: &AppState, by: By<'_>, inviter: Option<PersonId>, (email, role, places): (String, Role, Places)) -> Result<Invitation, IdentityError> {
     if people::secret(scope, &email).await?.is_some() {
         return Err(IdentityError::PersonExists);
     }
@@ -64,14 +66,15 @@ async fn open(scope: &mut Scope, state: &AppState, by: By<'_>, inviter: Option<P
     let token = state.chance.with(|rng| Token::mint(Kind::Invitation(tenant), rng));
     let expires_at = now.plus(rules::INVITATION_MS);
     let inviter_name = by.author.name.clone();
-    let invitation = Invitation { id: state.new_id(), email, role, sites, invited_by: inviter, inviter_name, created_at: now, expires_at, closed_at: None };
+    let invitation = Invitation { id: state.new_id(), email, role, places, invited_by: inviter, inviter_name, created_at: now, expires_at, closed_at: None };
     if !invitations::insert(scope, &invitation, token.hash()).await? {
         return Err(IdentityError::InvitationOpen);
     }
     let letter = Letter::Invitation { inviter: &by.author.name, role, token: &token };
     let letter = mails::write(&letter, &visitor::origin(state, &tenancy::own(scope).await?), "en")?;
     mail::post(scope, &letter.to(&invitation.email, state.new_id(), Some(invitation.id.0), now)).await?;
-    let entry = Entry::new("invitation.create").target("invitation", invitation.id, &invitation.email).detail(json!({ "role": role, "sites": invitation.sites.as_ref().map(Vec::len) }));
+    let groups = Some(invitation.places.groups().len()).filter(|groups| *groups > 0);
+    let entry = Entry::new("invitation.create").target("invitation", invitation.id, &invitation.email).detail(json!({ "role": role, "sites": invitation.places.sites().map(<[_]>::len), "groups": groups }));
     audit::append(scope, by.author, now, by.request_id, entry).await?;
     Ok(invitation)
 }
@@ -163,9 +166,9 @@ pub async fn accept(visitor: &Visitor, token: &str, name: &str, password: &str) 
     if !people::insert(&mut scope, &person, &hash).await? {
         return Err(IdentityError::PersonExists);
     }
-    if let Some(sites) = &invitation.sites {
-        // Nobody has anything of this person's yet, so it takes no sequence. A site that is gone meanwhile is none of theirs.
-        people::set_sites(&mut scope, person.id, Some(sites), 0).await?;
+    if invitation.places != Places::Everywhere {
+        // Nobody has anything of this person's yet, so it takes no sequence.
+        places::set(&mut scope, person.id, &invitation.places, 0).await?;
     }
     invitations::close(&mut scope, invitation.id, visitor.now, Closed::Accepted).await?;
     let entry = Entry::new("invitation.accept").target("person", person.id, &person.name).detail(json!({ "invitation": invitation.id, "role": person.role }));

@@ -1,4 +1,4 @@
-//! People of a tenant: who they are, how they sign in, and what they may do.
+//! People of a tenant: who they are, how they sign in, what they may do, and at which sites.
 //!
 //! Deliberately not here: platform operators (`console`), devices' credentials (`commissioning`),
 //! the matrix of roles (`omniot_shared::roles`), reading a session at the start of a request (`http`).
@@ -7,10 +7,12 @@
 
 mod api;
 mod error;
+mod groups;
 mod joining;
 pub mod mails;
 mod own;
 pub mod passwords;
+mod places;
 mod reset;
 pub mod rules;
 mod sign_in;

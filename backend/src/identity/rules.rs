@@ -4,7 +4,7 @@
 
 use omniot_shared::{
     fold::fold,
-    ids::SiteId,
+    ids::{SiteGroupId, SiteId},
     roles::{Permission, Role},
     time::Millis,
 };
@@ -200,25 +200,57 @@ pub fn may_change(actor: Role, target: Role, change: PersonChange, owners: u64) 
     if loses_an_owner && owners <= 1 { Err(PersonRefusal::LastOwner) } else { Ok(()) }
 }
 
-/// Most sites that can be chosen for one person.
-const SITES_MAX: usize = 2_000;
+/// Whether somebody with that role may be limited to chosen sites.
+///
+/// # Errors
+/// Why not.
+pub fn may_be_limited(role: Role) -> Result<(), Why> {
+    if role.may(Permission::PersonManage) { Err("cannot be chosen for somebody who manages people: they see every site") } else { Ok(()) }
+}
 
-/// The sites that somebody with that role may be limited to, each once.
+/// Most single sites of one person.
+const SITES_MAX: usize = 2_000;
+/// Most sites of one group.
+const GROUP_SITES_MAX: usize = 1_000;
+/// Most groups of one person: all that they can see has to fit into what their app says with each pull.
+const GROUPS_MAX: usize = 16;
+
+/// Chosen sites, each once.
 ///
 /// # Errors
 /// What is wrong with them.
-pub fn sites(mut sites: Vec<SiteId>, role: Role) -> Result<Vec<SiteId>, Why> {
-    if role.may(Permission::PersonManage) {
-        return Err("cannot be chosen for somebody who manages people: they see every site");
-    }
+pub fn sites(mut sites: Vec<SiteId>) -> Result<Vec<SiteId>, Why> {
     sites.sort_unstable();
     sites.dedup();
     if sites.len() > SITES_MAX { Err("must be at most 2000") } else { Ok(sites) }
 }
 
+/// The sites of a group, each once.
+///
+/// # Errors
+/// What is wrong with them.
+pub fn group_sites(sites: Vec<SiteId>) -> Result<Vec<SiteId>, Why> {
+    let sites = self::sites(sites)?;
+    if sites.len() > GROUP_SITES_MAX { Err("must be at most 1000") } else { Ok(sites) }
+}
+
+/// Chosen groups of sites, each once.
+///
+/// # Errors
+/// What is wrong with them.
+pub fn groups(mut groups: Vec<SiteGroupId>) -> Result<Vec<SiteGroupId>, Why> {
+    groups.sort_unstable();
+    groups.dedup();
+    if groups.len() > GROUPS_MAX { Err("must be at most 16") } else { Ok(groups) }
+}
+
 #[cfg(test)]
 mod tests {
+    use omniot_shared::sync::Sight;
+    use uuid::Uuid;
+
     use super::*;
+    use crate::http::BODY_BYTES;
 
     #[test]
     fn a_name_is_trimmed_and_bounded() {
@@ -257,10 +289,17 @@ mod tests {
 
     #[test]
     fn those_who_manage_people_are_those_whom_lists_show_everything() {
-        // The conditions of `devices/store.rs` and `sites/store.rs` name them.
+        // The conditions of `devices/store.rs`, `sites/store.rs` and `store/groups.rs` name them.
         for role in Role::ALL {
             assert_eq!(role.may(Permission::PersonManage), ["owner", "admin"].contains(&role.name()), "{}", role.name());
         }
+    }
+
+    #[test]
+    fn all_that_somebody_limited_can_see_fits_into_a_request() {
+        let widest = u128::try_from(SITES_MAX + GROUPS_MAX * GROUP_SITES_MAX).expect("a number");
+        let sight = Sight::Sites((0..widest).map(|n| SiteId(Uuid::from_u128(n))).collect());
+        assert!(serde_json::to_string(&sight).expect("JSON").len() < BODY_BYTES * 9 / 10);
     }
 
     #[test]

@@ -1,22 +1,24 @@
 //! Changes of people that touch more than their own row.
 
 use omniot_shared::{
-    ids::{PersonId, SiteId},
+    ids::PersonId,
     roles::{Permission, Role, need},
 };
 use serde_json::json;
 
 use super::{
     IdentityError,
+    places::Places,
     store::{
         invitations::{self, Closed},
         people::{self, Person},
-        sessions,
+        places, sessions,
     },
 };
 use crate::{audit::Entry, commissioning, db::Event, escrow, http::Caller, mail, sync};
 
-type Managing = Caller<need::PersonManage>;
+/// Somebody who manages people.
+pub type Managing = Caller<need::PersonManage>;
 
 /// What an audit entry remembers of a person, as a hash.
 pub fn facts(person: &Person) -> serde_json::Value {
@@ -59,26 +61,30 @@ pub async fn update(caller: &mut Managing, before: &Person, after: &Person) -> R
     Ok(caller.audit(entry.before(&facts(before)).after(&facts(after))).await?)
 }
 
-/// Lets a person work at these sites only, or everywhere again; whether that is a change.
+/// Lets a person work at chosen sites only, or everywhere again; whether that is a change.
 ///
 /// It takes a sequence: their apps then have something to pull, and what they hold says from when it is.
 ///
 /// # Errors
-/// A site that is not there; whatever the store says.
-pub async fn set_sites(caller: &mut Managing, person: &Person, sites: Option<&[SiteId]>) -> Result<bool, IdentityError> {
-    let before = people::sites(caller.scope(), person.id).await?;
-    if before.as_deref() == sites {
+/// A site or group that is not there; whatever the store says.
+pub async fn set_places(caller: &mut Managing, person: &Person, after: &Places) -> Result<bool, IdentityError> {
+    let before = places::of(caller.scope(), person.id).await?;
+    if before == *after {
         return Ok(false);
     }
+    after.check(caller.scope()).await?;
     let seq = *caller.scope().next_seq(1).await?.end();
-    if people::set_sites(caller.scope(), person.id, sites, seq).await? != sites.map_or(0, <[SiteId]>::len) {
-        return Err(IdentityError::field("sites")("must be sites of this organization"));
-    }
+    places::set(caller.scope(), person.id, after, seq).await?;
     caller.scope().notify(Event::AccessChanged);
     caller.scope().notify(Event::changed(seq));
-    let count = |sites: Option<&[SiteId]>| sites.map_or_else(|| json!("all"), |sites| json!(sites.len()));
-    let entry = Entry::new("person.sites").target("person", person.id, &person.name).detail(json!({ "from": count(before.as_deref()), "to": count(sites) }));
-    caller.audit(entry.before(&json!({ "sites": before })).after(&json!({ "sites": sites }))).await?;
+    let facts = |places: &Places| json!({ "sites": places.sites(), "groups": places.groups() });
+    let count = |places: &Places| places.sites().map_or_else(|| json!("all"), |sites| json!(sites.len()));
+    let mut detail = serde_json::Map::from_iter([("from".to_owned(), count(&before)), ("to".to_owned(), count(after))]);
+    if before.groups() != after.groups() {
+        detail.insert("groups".to_owned(), json!({ "from": before.groups().len(), "to": after.groups().len() }));
+    }
+    let entry = Entry::new("person.sites").target("person", person.id, &person.name).detail(detail);
+    caller.audit(entry.before(&facts(&before)).after(&facts(after))).await?;
     Ok(true)
 }
 

@@ -35,7 +35,9 @@ const LIST: &str = "
       and (cast($2 as text) is null or search_text like $2 escape '\\')
       and (search_text, id) > ($3, $4)
       and (exists (select 1 from person p where p.tenant_id = $1 and p.id = $6 and (p.sites = 'all' or p.role in ('owner', 'admin')))
-           or exists (select 1 from person_site v where v.tenant_id = $1 and v.person_id = $6 and v.site_id = site.id))
+           or exists (select 1 from person_site v where v.tenant_id = $1 and v.person_id = $6 and v.site_id = site.id)
+           or exists (select 1 from person_site_group w join site_group_site v on v.tenant_id = w.tenant_id and v.group_id = w.group_id
+                      where w.tenant_id = $1 and w.person_id = $6 and v.site_id = site.id))
     order by search_text, id
     limit $5";
 

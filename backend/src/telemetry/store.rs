@@ -6,7 +6,7 @@ use omniot_shared::{ids::{DeviceId, SiteId}, time::Millis};
 use sqlx::AssertSqlSafe;
 use uuid::Uuid;
 
-use crate::db::{DbError, Scope};
+use crate::db::{DbError, Scope, placeholders};
 
 /// So many chunks that are too old go at once: more than one write begins, so that they do not pile up.
 const FORGET_AT_ONCE: i64 = 8;
@@ -42,13 +42,9 @@ pub async fn places(scope: &mut Scope, devices: &[DeviceId]) -> Result<HashMap<D
     if devices.is_empty() {
         return Ok(HashMap::new());
     }
-    let sql = format!("select id, site_id from device where tenant_id = $1 and id in ({})", placeholders(devices));
+    let sql = format!("select id, site_id from device where tenant_id = $1 and id in ({})", placeholders(2, devices.len()));
     let rows: Vec<(Uuid, Option<Uuid>)> = devices.iter().fold(scope.query(AssertSqlSafe(sql)), |query, device| query.bind(*device)).all().await?;
     Ok(rows.into_iter().map(|(device, site)| (DeviceId(device), site.map(SiteId))).collect())
-}
-
-fn placeholders(devices: &[DeviceId]) -> String {
-    (2..2 + devices.len()).map(|n| format!("${n}")).collect::<Vec<_>>().join(", ")
 }
 
 /// The bytes of one hour.
@@ -82,7 +78,7 @@ pub async fn newest(scope: &mut Scope, devices: &[DeviceId]) -> Result<HashMap<D
     if devices.is_empty() {
         return Ok(HashMap::new());
     }
-    let sql = format!("select device_id, max(rev) from telemetry_chunk where tenant_id = $1 and device_id in ({}) group by device_id", placeholders(devices));
+    let sql = format!("select device_id, max(rev) from telemetry_chunk where tenant_id = $1 and device_id in ({}) group by device_id", placeholders(2, devices.len()));
     let query = devices.iter().fold(scope.query(AssertSqlSafe(sql)), |query, device| query.bind(*device));
     let rows: Vec<(Uuid, i64)> = query.all().await?;
     Ok(rows.into_iter().map(|(device, rev)| (DeviceId(device), rev)).collect())

@@ -37,6 +37,7 @@ party-tenant = The organization
 party-session = A session
 party-invitation = An invitation
 party-site = A site
+party-site-group = A site group
 party-model = A model
 party-attempt = A commissioning
 party-grant = A claim grant
@@ -46,6 +47,9 @@ action-of-other = { $action }
 
 action-of-site-create = Site added
 action-of-site-update = Site edited
+action-of-site-group-create = Site group made
+action-of-site-group-update = Site group changed
+action-of-site-group-delete = Site group deleted
 action-of-model-create = Model added
 action-of-model-update = Model edited
 action-of-device-create = Device added

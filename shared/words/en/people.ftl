@@ -17,7 +17,7 @@ people-lower-title = Lower your own role?
 people-lower-text = From { $from } to { $to }, at once. You cannot take it back yourself; somebody else has to raise you again.
 people-sites = Sites…
 people-sites-title = Where { $name } works
-people-sites-text = At chosen sites a person sees only these, what stands there, and what belongs to no site. It takes effect at once. Apps remove the rest at their next contact; changes made there and not sent yet will be refused.
+people-sites-text = At chosen sites a person sees only these and those of chosen groups, what stands there, and what belongs to no site. It takes effect at once. Apps remove the rest at their next contact; changes made there and not sent yet will be refused.
 people-sites-where = Works
 people-sites-all = Everywhere
 people-sites-some = At chosen sites only
@@ -26,6 +26,12 @@ people-sites-count = { $count ->
     [0] No site chosen: only what belongs to no site is seen.
     [one] One site chosen
    *[other] { $count } sites chosen
+}
+people-sites-by-groups = No single site chosen: the sites of the groups are seen.
+people-groups-count = { $count ->
+    [0] No site group chosen
+    [one] One site group chosen
+   *[other] { $count } site groups chosen
 }
 people-chosen-sites = at chosen sites
 people-sites-none-title = No site at all for { $name }?
@@ -52,6 +58,51 @@ people-withdraw-from = Withdraw the invitation of { $email }
 people-withdraw-title = Withdraw this invitation?
 people-withdraw-text = The link that { $email } got stops working.
 people-invitation-withdrawn = The invitation is withdrawn.
+
+group-title = Site groups
+group-lead = Sites under one name. Whoever works at a group sees the sites that are in it at the moment.
+group-search = Search site groups
+group-name = Name
+group-sites = { $count ->
+    [0] No site
+    [one] One site
+   *[other] { $count } sites
+}
+group-people = { $count ->
+    [0] Nobody
+    [one] One person
+   *[other] { $count } people
+}
+group-none = No site groups yet
+group-none-text = Put sites under one name, such as a region or a customer, and let people work there.
+group-add = Add site group
+group-add-text = Nobody sees more or less by a new group; people are given it under People.
+group-added = { $name } is added.
+group-edit = Edit site group
+group-edit-one = Edit { $name }
+group-edit-text = { $people ->
+    [one] One person works
+   *[other] { $people } people work
+} at the sites of this group. A change takes effect at once. Apps remove what is taken out at their next contact; changes made there and not sent yet will be refused.
+group-edit-nobody = Nobody is limited to this group. People are given it under People.
+group-sites-chosen = { $count ->
+    [0] No site chosen
+    [one] One site chosen
+   *[other] { $count } sites chosen
+}
+group-delete = Delete group
+group-delete-one = Delete { $name }
+group-delete-title = Delete { $name }?
+group-delete-nobody = Nobody loses sight of anything. The sites stay.
+group-delete-takes = { $people ->
+    [one] One person loses
+   *[other] { $people } people lose
+} sight of { $sites ->
+    [one] one site
+   *[other] { $sites } sites
+}, at once. Apps remove them at their next contact; changes made there and not sent yet will be refused. The sites stay.
+group-delete-failed = What this would change is not known
+group-deleted = { $name } is deleted.
 
 roles-lead = What each role may do. Server and app decide by this same table.
 roles-permission = Permission

@@ -159,7 +159,7 @@ async fn shared_address(app: &App, victim: &Estate, thief: &Estate, operator: &C
 
 /// What no status code shows: lists, counts, pulls and references.
 async fn probe(victim: &Estate, thief: &Estate, operator: &Client, findings: &mut Vec<Finding>) {
-    for path in ["/v1/devices", "/v1/sites", "/v1/models", "/v1/attempts", "/v1/people", "/v1/invitations", "/v1/grants", "/v1/audit"] {
+    for path in ["/v1/devices", "/v1/sites", "/v1/models", "/v1/attempts", "/v1/people", "/v1/invitations", "/v1/site-groups", "/v1/grants", "/v1/audit"] {
         look_for_canary(path, "other tenant", &thief.owner.get(path).await, findings);
     }
     let body = json!({"schema": 1, "client_id": thief.client, "epoch": 0, "cursors": []});
@@ -176,6 +176,10 @@ async fn probe(victim: &Estate, thief: &Estate, operator: &Client, findings: &mu
     let reply = thief.owner.post("/v1/devices", stolen).await;
     if !matches!(reply.status, 404 | 422) {
         findings.push(Finding(format!("a device was placed at another tenant's site: {}", cell(Some(&reply)))));
+    }
+    let reply = thief.owner.post("/v1/site-groups", json!({"name": "Stolen", "sites": [victim.site]})).await;
+    if reply.status != 422 {
+        findings.push(Finding(format!("another tenant's site was put into a group: {}", cell(Some(&reply)))));
     }
 }
 

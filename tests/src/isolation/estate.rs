@@ -25,6 +25,8 @@ pub struct Estate {
     pub owner: Actor,
     /// Ids of its things.
     pub site: String,
+    /// A group of sites.
+    pub group: String,
     /// A device model.
     pub model: String,
     /// A planned device.
@@ -57,6 +59,7 @@ impl Estate {
         let tenant = app.tenant(name).await;
         let owner = tenant.person(Role::Owner).await;
         let site = id(&owner.post("/v1/sites", json!({"name": format!("Hall {word}"), "time_zone": "UTC", "note": word})).await.expect(201));
+        let group = id(&owner.post("/v1/site-groups", json!({"name": format!("Group {word}"), "sites": [site]})).await.expect(201));
         let model = id(&owner.post("/v1/models", json!({"name": format!("Sensor {word}"), "sku": "OM-SENSE-1", "min_security": "sec2_patch1"})).await.expect(201));
         let device = id(&owner.post("/v1/devices", json!({"serial": "OM-X0001", "name": format!("Door {word}"), "model_id": model, "site_id": site, "note": word})).await.expect(201));
         let admin = tenant.person(Role::Admin).await;
@@ -73,7 +76,7 @@ impl Estate {
         device_caller.post("/v1/device/heartbeat", json!({"readings": {word: 4.5}})).await.expect(200);
         let person = admin.id.to_string();
         let escrowed = db_escrow(&tenant, &owner, &client, &site, word).await;
-        Self { escrowed, tenant, owner, site, model, device, person, session, invitation, grant, client, device_caller, word }
+        Self { escrowed, tenant, owner, site, group, model, device, person, session, invitation, grant, client, device_caller, word }
     }
 
     /// The id that the device of the same serial has in another tenant.

@@ -27,7 +27,7 @@ fn with(path: impl Into<String>, body: Value) -> Sample {
 /// The request for an operation; `None` when nobody has written one yet, which fails the matrix.
 #[must_use]
 pub fn sample(operation: &str, at: &Estate) -> Option<Sample> {
-    let Estate { site, model, device, person, session, invitation, grant, client, escrowed, word, tenant, owner, .. } = at;
+    let Estate { site, group, model, device, person, session, invitation, grant, client, escrowed, word, tenant, owner, .. } = at;
     let replica = ClientId(Uuid::now_v7()).to_string();
     let push = json!({"schema": 1, "client_id": replica, "now": 0, "intents": [
         {"client_id": replica, "n": 1, "id": "int_00000000000000000000000000000001", "at": 0, "base": null,
@@ -54,7 +54,11 @@ pub fn sample(operation: &str, at: &Estate) -> Option<Sample> {
         "remove_person" => no_body(format!("/v1/people/{person}")),
         "list_person_sessions" | "revoke_person_sessions" => no_body(format!("/v1/people/{person}/sessions")),
         "get_person_sites" => no_body(format!("/v1/people/{person}/sites")),
-        "set_person_sites" => with(format!("/v1/people/{person}/sites"), json!({"sites": [site]})),
+        "set_person_sites" => with(format!("/v1/people/{person}/sites"), json!({"sites": [site], "groups": [group]})),
+        "list_site_groups" => no_body(format!("/v1/site-groups?q={word}")),
+        "create_site_group" => with("/v1/site-groups", json!({"name": "Attack"})),
+        "get_site_group" | "delete_site_group" => no_body(format!("/v1/site-groups/{group}")),
+        "update_site_group" => with(format!("/v1/site-groups/{group}"), json!({"version": 1, "name": "Stolen"})),
         "list_invitations" => no_body("/v1/invitations"),
         "create_invitation" => with("/v1/invitations", json!({"email": "new@example.org", "role": "viewer"})),
         "withdraw_invitation" => no_body(format!("/v1/invitations/{invitation}")),

@@ -134,6 +134,17 @@ fn every_statement_names_its_tenant_or_belongs_to_the_control_store() {
     }
 }
 
+#[test]
+fn who_asks_at_which_sites_somebody_works_asks_for_their_groups_too() {
+    let mut asked = 0;
+    for Statement { place, sql } in statements().into_iter().filter(|it| !it.place.starts_with("identity/")) {
+        let (single, grouped) = (sql.matches("from person_site v").count(), sql.matches("from person_site_group w join site_group_site v").count());
+        assert_eq!((sql.matches("person_site ").count(), single), (grouped, grouped), "{place} sees something else than the others:\n{sql}");
+        asked += single;
+    }
+    assert_eq!(asked, 5, "with each request, in the lists of sites and devices, twice in that of attempts");
+}
+
 #[tokio::test]
 async fn every_statement_prepares_on_both_engines() {
     let folder = tempfile::tempdir().expect("a folder");

@@ -2,7 +2,7 @@
 
 use omniot_shared::{
     fold::like_pattern,
-    ids::{InvitationId, PersonId, SiteId},
+    ids::{InvitationId, PersonId, SiteGroupId, SiteId},
     roles::{Role, need},
     time::Millis,
 };
@@ -15,8 +15,10 @@ use crate::{
     audit::Entry,
     http::{AppState, Caller, Created, Cursor, Json, Limit, NoContent, Page, Path, Query},
     identity::{
-        IdentityError, joining, rules,
-        store::{invitations::{self, Closed, Invitation}, people},
+        IdentityError, joining,
+        places::Places,
+        rules,
+        store::invitations::{self, Closed, Invitation},
         visitor::Visitor,
     },
     tenancy::TenantCard,
@@ -48,7 +50,7 @@ pub struct Inviter {
 impl From<Invitation> for InvitationRow {
     fn from(row: Invitation) -> Self {
         let invited_by = Inviter { id: row.invited_by, name: row.inviter_name };
-        Self { id: row.id, email: row.email, role: row.role, all_sites: row.sites.is_none(), invited_by, created_at: row.created_at, expires_at: row.expires_at }
+        Self { id: row.id, email: row.email, role: row.role, all_sites: row.places == Places::Everywhere, invited_by, created_at: row.created_at, expires_at: row.expires_at }
     }
 }
 
@@ -83,6 +85,9 @@ pub struct NewInvitation {
     role: Role,
     /// Where they will work; everywhere when absent or `null`.
     sites: Option<Vec<SiteId>>,
+    /// And at the sites of these groups, where `sites` says that it is not everywhere.
+    #[serde(default)]
+    groups: Vec<SiteGroupId>,
 }
 
 /// Invite somebody
@@ -93,13 +98,9 @@ pub async fn create_invitation(mut caller: Caller<need::InvitationManage>, State
     if !caller.person().role.may_assign(body.role) {
         return Err(IdentityError::NotAllowed);
     }
-    let sites = body.sites.map(|sites| rules::sites(sites, body.role)).transpose().map_err(IdentityError::field("sites"))?;
-    if let Some(sites) = &sites
-        && !people::are_sites(caller.scope(), sites).await?
-    {
-        return Err(IdentityError::field("sites")("must be sites of this organization"));
-    }
-    let invitation = joining::invite_as(&mut caller, &state, email, body.role, sites).await?;
+    let places = Places::new(body.sites, body.groups, body.role)?;
+    places.check(caller.scope()).await?;
+    let invitation = joining::invite_as(&mut caller, &state, email, body.role, places).await?;
     caller.commit().await?;
     Ok(Created(invitation.into()))
 }

@@ -1,5 +1,6 @@
 //! The operations about people.
 
+mod groups;
 mod invitations;
 mod me;
 mod people;
@@ -23,6 +24,8 @@ pub fn router() -> OpenApiRouter<AppState> {
         .routes(routes!(people::list_people))
         .routes(routes!(people::update_person, people::remove_person))
         .routes(routes!(sites::get_person_sites, sites::set_person_sites))
+        .routes(routes!(groups::list_site_groups, groups::create_site_group))
+        .routes(routes!(groups::get_site_group, groups::update_site_group, groups::delete_site_group))
         .routes(routes!(people::list_person_sessions, people::revoke_person_sessions))
         .routes(routes!(invitations::list_invitations, invitations::create_invitation))
         .routes(routes!(invitations::withdraw_invitation))

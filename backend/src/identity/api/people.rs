@@ -2,7 +2,7 @@
 
 use omniot_shared::{
     fold::like_pattern,
-    ids::PersonId,
+    ids::{PersonId, SiteGroupId},
     roles::{Permission, Role, need},
     time::Millis,
 };
@@ -13,11 +13,11 @@ use super::sessions::{ListSessions, SessionRow};
 use crate::{
     audit::Entry,
     db::Event,
-    http::{Caller, Cursor, Json, Limit, NoContent, Page, Path, Query, two_state},
+    http::{Caller, Cursor, Json, Limit, Needs, NoContent, Page, Path, Query, two_state},
     identity::{
         IdentityError,
         rules::{self, PersonChange},
-        store::{people, sessions},
+        store::{groups, people, sessions},
         team,
     },
 };
@@ -31,16 +31,36 @@ pub struct PersonRow {
     role: Role,
     /// Whether they work everywhere; else at chosen sites only.
     all_sites: bool,
+    /// The groups of sites at which they work; `null` for whoever does not manage people.
+    groups: Option<Vec<SiteGroupName>>,
     created_at: Millis,
     /// `null` when they never came.
     last_seen_at: Option<Millis>,
 }
 
-impl From<people::Person> for PersonRow {
-    fn from(person: people::Person) -> Self {
+/// A group of sites, by name.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub struct SiteGroupName {
+    id: SiteGroupId,
+    name: String,
+}
+
+impl PersonRow {
+    fn of(person: people::Person, groups: Option<Vec<SiteGroupName>>) -> Self {
         let people::Person { id, email, name, role, all_sites, chosen_sites: _, created_at, last_seen_at, search_text: _ } = person;
-        Self { id, name, email, role, all_sites, created_at, last_seen_at }
+        Self { id, name, email, role, all_sites, groups, created_at, last_seen_at }
     }
+}
+
+/// These people, with their groups for whoever manages people. (What they are called says more than who works where.)
+async fn rows<N: Needs>(caller: &mut Caller<N>, people: Vec<people::Person>) -> Result<Vec<PersonRow>, IdentityError> {
+    if !caller.may(Permission::PersonManage) {
+        return Ok(people.into_iter().map(|person| PersonRow::of(person, None)).collect());
+    }
+    let limited: Vec<PersonId> = people.iter().filter(|person| !person.all_sites).map(|person| person.id).collect();
+    let mut groups = groups::of_people(caller.scope(), &limited).await?;
+    let mut named = |id| groups.remove(&id).unwrap_or_default().into_iter().map(|(id, name)| SiteGroupName { id, name }).collect();
+    Ok(people.into_iter().map(|person| { let groups = named(person.id); PersonRow::of(person, Some(groups)) }).collect())
 }
 
 /// Which people.
@@ -60,8 +80,9 @@ pub struct ListPeople {
 pub async fn list_people(mut caller: Caller<need::PersonRead>, Query(list): Query<ListPeople>) -> Result<Page<PersonRow>, IdentityError> {
     let after = list.cursor.map(|cursor| cursor.key::<(String, Uuid)>()).transpose()?;
     let pattern = list.q.as_deref().and_then(like_pattern);
-    let rows = people::list(caller.scope(), pattern, after, list.limit.rows()).await?;
-    Ok(Page::of(rows, list.limit, |last| (last.search_text.clone(), last.id.0)).map(PersonRow::from))
+    let found = people::list(caller.scope(), pattern, after, list.limit.rows()).await?;
+    let page = Page::of(found, list.limit, |last| (last.search_text.clone(), last.id.0));
+    Ok(Page { items: rows(&mut caller, page.items).await?, next: page.next })
 }
 
 /// A change of a person: what is absent stays.
@@ -91,11 +112,15 @@ pub async fn update_person(mut caller: Caller<need::PersonManage>, Path(id): Pat
     }
     let after = people::Person { name: name.unwrap_or_else(|| before.name.clone()), role: patch.role.unwrap_or(before.role), ..before.clone() };
     let after = people::Person { all_sites: !after.chosen_sites || after.role.may(Permission::PersonManage), ..after };
-    if after != before {
+    let is_change = after != before;
+    if is_change {
         team::update(&mut caller, &before, &after).await?;
+    }
+    let row = rows(&mut caller, vec![after]).await?.pop().ok_or(IdentityError::NotFound)?;
+    if is_change {
         caller.commit().await?;
     }
-    Ok(Json(after.into()))
+    Ok(Json(row))
 }
 
 /// Remove a person

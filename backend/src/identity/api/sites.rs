@@ -1,7 +1,7 @@
-//! At which sites a person works.
+//! Where a person works.
 
 use omniot_shared::{
-    ids::{PersonId, SiteId},
+    ids::{PersonId, SiteGroupId, SiteId},
     roles::need,
 };
 use serde::{Deserialize, Serialize};
@@ -10,8 +10,9 @@ use crate::{
     http::{Caller, Json, Path},
     identity::{
         IdentityError,
+        places::Places,
         rules::{self, PersonChange},
-        store::people,
+        store::places,
         team,
     },
 };
@@ -24,6 +25,18 @@ pub struct PersonSites {
     #[serde(deserialize_with = "Option::deserialize")]
     #[schema(required = true)]
     sites: Option<Vec<SiteId>>,
+    /// Groups whose sites count, too, as they are at any time; none where `sites` is `null`. At most 16.
+    #[serde(default)]
+    groups: Vec<SiteGroupId>,
+}
+
+impl From<Places> for PersonSites {
+    fn from(places: Places) -> Self {
+        match places {
+            Places::Everywhere => Self { sites: None, groups: vec![] },
+            Places::Chosen { sites, groups } => Self { sites: Some(sites), groups },
+        }
+    }
 }
 
 /// Show at which sites a person works
@@ -31,8 +44,8 @@ pub struct PersonSites {
     responses((status = 200, body = PersonSites), (status = 404, body = crate::http::ErrorBody)))]
 pub async fn get_person_sites(mut caller: Caller<need::PersonManage>, Path(id): Path<PersonId>) -> Result<Json<PersonSites>, IdentityError> {
     let person = team::target(&mut caller, id).await?;
-    let sites = if person.all_sites { None } else { people::sites(caller.scope(), person.id).await? };
-    Ok(Json(PersonSites { sites }))
+    let places = if person.all_sites { Places::Everywhere } else { places::of(caller.scope(), person.id).await? };
+    Ok(Json(places.into()))
 }
 
 /// Choose the sites at which a person works
@@ -43,9 +56,9 @@ pub async fn get_person_sites(mut caller: Caller<need::PersonManage>, Path(id): 
 pub async fn set_person_sites(mut caller: Caller<need::PersonManage>, Path(id): Path<PersonId>, Json(body): Json<PersonSites>) -> Result<Json<PersonSites>, IdentityError> {
     let person = team::target(&mut caller, id).await?;
     rules::may_change(caller.person().role, person.role, PersonChange::Sites, 0)?;
-    let sites = body.sites.map(|sites| rules::sites(sites, person.role)).transpose().map_err(IdentityError::field("sites"))?;
-    if team::set_sites(&mut caller, &person, sites.as_deref()).await? {
+    let places = Places::new(body.sites, body.groups, person.role)?;
+    if team::set_places(&mut caller, &person, &places).await? {
         caller.commit().await?;
     }
-    Ok(Json(PersonSites { sites }))
+    Ok(Json(places.into()))
 }

@@ -2,15 +2,16 @@
 
 use omniot_shared::{
     fold::fold,
-    ids::{InvitationId, PersonId, SiteId},
+    ids::{InvitationId, PersonId},
     roles::Role,
     time::Millis,
 };
+use serde::{Serialize, de::DeserializeOwned};
 use uuid::Uuid;
 
 use crate::{
     db::{DbError, Scope},
-    identity::tokens::TokenHash,
+    identity::{places::Places, tokens::TokenHash},
     mail,
 };
 
@@ -25,8 +26,8 @@ pub struct Invitation {
     pub email: String,
     /// As what.
     pub role: Role,
-    /// At which sites; `None`: everywhere.
-    pub sites: Option<Vec<SiteId>>,
+    /// Where they will work.
+    pub places: Places,
     /// Who invites; nobody of the tenant when the platform does.
     pub invited_by: Option<PersonId>,
     /// Their name then.
@@ -45,6 +46,7 @@ struct Row {
     email: String,
     role: String,
     sites: Option<String>,
+    site_groups: Option<String>,
     invited_by: Option<Uuid>,
     inviter_name: String,
     created_at: i64,
@@ -58,7 +60,10 @@ impl Row {
             id: InvitationId(self.id),
             email: self.email,
             role: role(&self.role)?,
-            sites: self.sites.map(|sites| serde_json::from_str(&sites)).transpose().map_err(|error| sqlx::Error::Decode(error.into()))?,
+            places: match ids(self.sites)? {
+                None => Places::Everywhere,
+                Some(sites) => Places::Chosen { sites, groups: ids(self.site_groups)?.unwrap_or_default() },
+            },
             invited_by: self.invited_by.map(PersonId),
             inviter_name: self.inviter_name,
             created_at: Millis(self.created_at),
@@ -66,6 +71,15 @@ impl Row {
             closed_at: self.closed_at.map(Millis),
         })
     }
+}
+
+/// The ids of a JSON list.
+fn ids<I: DeserializeOwned>(list: Option<String>) -> Result<Option<Vec<I>>, DbError> {
+    Ok(list.map(|list| serde_json::from_str(&list)).transpose().map_err(|error| sqlx::Error::Decode(error.into()))?)
+}
+
+fn written<I: Serialize>(ids: &[I]) -> Result<String, DbError> {
+    Ok(serde_json::to_string(ids).map_err(|error| sqlx::Error::Encode(error.into()))?)
 }
 
 /// How an invitation ends.
@@ -93,8 +107,8 @@ const LAPSE: &str = "
     update invitation set closed_at = $3, closed_as = $4
     where tenant_id = $1 and email = $2 and closed_at is null and expires_at <= $3";
 const INSERT: &str = "
-    insert into invitation (tenant_id, id, token_hash, email, role, invited_by, inviter_name, created_at, expires_at, search_text, sites)
-    values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+    insert into invitation (tenant_id, id, token_hash, email, role, invited_by, inviter_name, created_at, expires_at, search_text, sites, site_groups)
+    values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
     on conflict do nothing";
 
 /// Opens an invitation; whether none was open for that address.
@@ -102,12 +116,14 @@ pub async fn insert(scope: &mut Scope, invitation: &Invitation, hash: TokenHash)
     scope.query(LAPSE).bind(&invitation.email).bind(invitation.created_at).bind(Closed::Expired.name()).execute().await?;
     let insert = scope.query(INSERT).bind(invitation.id).bind(hash.0).bind(&invitation.email).bind(invitation.role.name());
     let insert = insert.bind(invitation.invited_by).bind(&invitation.inviter_name);
-    let sites = invitation.sites.as_ref().map(serde_json::to_string).transpose().map_err(|error| sqlx::Error::Encode(error.into()))?;
-    Ok(insert.bind(invitation.created_at).bind(invitation.expires_at).bind(fold(&invitation.email)).bind(sites).execute().await? == 1)
+    let sites = invitation.places.sites().map(written).transpose()?;
+    let groups = Some(invitation.places.groups()).filter(|groups| !groups.is_empty()).map(written).transpose()?;
+    let insert = insert.bind(invitation.created_at).bind(invitation.expires_at).bind(fold(&invitation.email));
+    Ok(insert.bind(sites).bind(groups).execute().await? == 1)
 }
 
 const BY_TOKEN: &str = "
-    select id, email, role, sites, invited_by, inviter_name, created_at, expires_at, closed_at
+    select id, email, role, sites, site_groups, invited_by, inviter_name, created_at, expires_at, closed_at
     from invitation where tenant_id = $1 and token_hash = $2";
 
 /// The invitation of that link, whatever its state.
@@ -116,7 +132,7 @@ pub async fn by_token(scope: &mut Scope, hash: TokenHash) -> Result<Option<Invit
 }
 
 const OPEN: &str = "
-    select id, email, role, sites, invited_by, inviter_name, created_at, expires_at, closed_at
+    select id, email, role, sites, site_groups, invited_by, inviter_name, created_at, expires_at, closed_at
     from invitation where tenant_id = $1 and id = $2 and closed_at is null";
 
 /// The open invitation of that id.
@@ -125,7 +141,7 @@ pub async fn open(scope: &mut Scope, id: InvitationId) -> Result<Option<Invitati
 }
 
 const LIST: &str = "
-    select id, email, role, sites, invited_by, inviter_name, created_at, expires_at, closed_at
+    select id, email, role, sites, site_groups, invited_by, inviter_name, created_at, expires_at, closed_at
     from invitation
     where tenant_id = $1 and closed_at is null
       and (cast($2 as text) is null or coalesce(search_text, email) like $2 escape '\\')
@@ -149,7 +165,7 @@ pub async fn close(scope: &mut Scope, id: InvitationId, now: Millis, closed: Clo
 }
 
 const OPEN_BY: &str = "
-    select id, email, role, sites, invited_by, inviter_name, created_at, expires_at, closed_at
+    select id, email, role, sites, site_groups, invited_by, inviter_name, created_at, expires_at, closed_at
     from invitation where tenant_id = $1 and invited_by = $2 and closed_at is null";
 
 /// The open invitations that a person made.

@@ -2,8 +2,10 @@
 //!
 //! Deliberately not here: decisions (`rules`) and when to commit (`api`).
 
+pub mod groups;
 pub mod invitations;
 pub mod people;
+pub mod places;
 pub mod resets;
 pub mod sessions;
 pub mod throttle;

@@ -2,7 +2,7 @@
 
 use omniot_shared::{
     fold::fold,
-    ids::{PersonId, SiteId},
+    ids::PersonId,
     roles::{Permission, Role},
     time::Millis,
 };
@@ -124,48 +124,6 @@ const SET_PASSWORD: &str = "update person set password_hash = $3 where tenant_id
 /// Writes the password's hash.
 pub async fn set_password(scope: &mut Scope, id: PersonId, hash: &str) -> Result<(), DbError> {
     scope.query(SET_PASSWORD).bind(id).bind(hash).execute().await.map(drop)
-}
-
-const SITES: &str = "
-    select p.sites, v.site_id from person p
-    left join person_site v on v.tenant_id = p.tenant_id and v.person_id = p.id
-    where p.tenant_id = $1 and p.id = $2 order by v.site_id";
-
-/// At which sites a person works; `None`: everywhere.
-pub async fn sites(scope: &mut Scope, id: PersonId) -> Result<Option<Vec<SiteId>>, DbError> {
-    let rows = scope.query(SITES).bind(id).all::<(String, Option<Uuid>)>().await?;
-    let all = rows.iter().any(|(sites, _)| sites == "all");
-    Ok((!all).then(|| rows.into_iter().filter_map(|(_, site)| site.map(SiteId)).collect()))
-}
-
-const IS_SITE: &str = "select id from site where tenant_id = $1 and id = $2";
-
-/// Whether each of these is a site of the tenant.
-pub async fn are_sites(scope: &mut Scope, sites: &[SiteId]) -> Result<bool, DbError> {
-    for site in sites {
-        if scope.query(IS_SITE).bind(*site).optional::<(Uuid,)>().await?.is_none() {
-            return Ok(false);
-        }
-    }
-    Ok(true)
-}
-
-const SET_SITES: &str = "update person set sites = $3, sites_seq = $4 where tenant_id = $1 and id = $2";
-const LEAVE_SITES: &str = "delete from person_site where tenant_id = $1 and person_id = $2";
-const JOIN_SITE: &str = "
-    insert into person_site (tenant_id, person_id, site_id)
-    select tenant_id, $2, id from site where tenant_id = $1 and id = $3";
-
-/// Writes at which sites a person works, as of that sequence; how many of them there are.
-pub async fn set_sites(scope: &mut Scope, id: PersonId, sites: Option<&[SiteId]>, seq: i64) -> Result<usize, DbError> {
-    let word = if sites.is_some() { "some" } else { "all" };
-    scope.query(SET_SITES).bind(id).bind(word).bind(seq).execute().await?;
-    scope.query(LEAVE_SITES).bind(id).execute().await?;
-    let mut joined = 0;
-    for site in sites.unwrap_or_default() {
-        joined += usize::from(scope.query(JOIN_SITE).bind(id).bind(*site).execute().await? == 1);
-    }
-    Ok(joined)
 }
 
 const REMOVE: &str = "delete from person where tenant_id = $1 and id = $2";

@@ -1,5 +1,6 @@
 //! Facts about people, through the API, on both engines.
 
+mod groups;
 mod invitations;
 mod people;
 mod resets;

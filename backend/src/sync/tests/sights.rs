@@ -303,12 +303,12 @@ async fn the_sites_of_a_person_are_chosen_by_those_who_manage_people() {
         let path = |id| format!("/v1/people/{id}/sites");
         let (tess, admin) = (place.tess.actor.id, place.staff.actor.id);
         let staff = &place.staff.actor;
-        assert_eq!(staff.get(&path(tess)).await.expect(200), json!({"sites": [place.east]}));
+        assert_eq!(staff.get(&path(tess)).await.expect(200), json!({"sites": [place.east], "groups": []}));
         assert_eq!(staff.put(&path(admin), json!({"sites": [place.east]})).await.refusal(), (422, "invalid_field".to_owned()), "who manages people sees all");
         assert_eq!(staff.put(&path(tess), json!({})).await.status, 422, "nothing said is not everything");
         let stranger: SiteId = app.state.new_id();
         assert_eq!(staff.put(&path(tess), json!({"sites": [stranger]})).await.refusal(), (422, "invalid_field".to_owned()));
-        assert_eq!(staff.get(&path(tess)).await.expect(200), json!({"sites": [place.east]}), "and nothing happened");
+        assert_eq!(staff.get(&path(tess)).await.expect(200), json!({"sites": [place.east], "groups": []}), "and nothing happened");
         assert_eq!(place.tess.actor.put(&path(tess), json!({"sites": null})).await.refusal(), (403, "not_allowed".to_owned()));
         let listed = staff.get("/v1/people?limit=100").await.expect(200);
         let flags: Vec<_> = listed["items"].as_array().expect("people").iter().map(|person| (person["id"] == json!(tess), person["all_sites"].as_bool())).collect();
@@ -317,7 +317,7 @@ async fn the_sites_of_a_person_are_chosen_by_those_who_manage_people() {
         let hers = format!("/v1/people/{tess}");
         let role = |role: &str| staff.patch(&hers, json!({"role": role}));
         assert_eq!(role("admin").await.expect(200)["all_sites"], json!(true));
-        assert_eq!(staff.get(&path(tess)).await.expect(200), json!({"sites": null}));
+        assert_eq!(staff.get(&path(tess)).await.expect(200), json!({"sites": null, "groups": []}));
         assert_eq!(place.tess.actor.get(&format!("/v1/sites/{}", place.west)).await.status, 200);
         assert_eq!(role("technician").await.expect(200)["all_sites"], json!(false), "a day as an admin lifts nothing");
         assert_eq!(place.tess.actor.get(&format!("/v1/sites/{}", place.west)).await.status, 404);
@@ -344,7 +344,40 @@ async fn who_is_invited_to_chosen_sites_never_sees_the_others() {
         let people = staff.get("/v1/people?q=a@acme.example").await.expect(200);
         assert_eq!(people["items"][0]["all_sites"], json!(false), "{people}");
         let id = people["items"][0]["id"].as_str().expect("an id");
-        assert_eq!(staff.get(&format!("/v1/people/{id}/sites")).await.expect(200), json!({"sites": [place.east]}), "{}", app.engine);
+        assert_eq!(staff.get(&format!("/v1/people/{id}/sites")).await.expect(200), json!({"sites": [place.east], "groups": []}), "{}", app.engine);
+    }
+}
+
+#[tokio::test]
+async fn a_site_that_leaves_a_group_leaves_the_replicas_of_those_who_work_there() {
+    for app in App::both().await {
+        let mut place = Place::of(&app).await;
+        let (east, west, tess) = (place.east, place.west, place.tess.actor.id);
+        let staff = place.staff.actor.clone();
+        let group = staff.post("/v1/site-groups", json!({"name": "Both", "sites": [east, west]})).await.expect(201);
+        let path = format!("/v1/site-groups/{}", group["id"].as_str().expect("an id"));
+        staff.put(&format!("/v1/people/{tess}/sites"), json!({"sites": [], "groups": [group["id"]]})).await.expect(200);
+        place.tess_pulls().await;
+        assert_eq!(place.tess_serials(), serials(["E-1", CANARY, "N-1"]), "{}", app.engine);
+        let pack = async |tablet: &Tablet| tablet.actor.post("/v1/grants/pack", json!({"client_id": tablet.meta().client_id, "count": 1})).await.expect(200);
+        let granted = |pack: &Value| -> BTreeSet<SiteId> {
+            let bytes = base64::engine::general_purpose::STANDARD.decode(pack["grants"][0].as_str().expect("a grant")).expect("base64");
+            omniot_shared::claim::SignedGrant(bytes).read().expect("a grant").sites.into_iter().collect()
+        };
+        assert_eq!(granted(&pack(&place.tess).await), BTreeSet::from([east, west]), "grants are for the sites of the group");
+        let before = place.tess.meta().cursor;
+        staff.patch(&path, json!({"version": 1, "sites": [east]})).await.expect(200);
+        assert_eq!(granted(&pack(&place.tess).await), BTreeSet::from([east]));
+        place.tess_pulls().await;
+        assert_eq!(place.tess_serials(), serials(["E-1", "N-1"]), "its rows are gone");
+        assert!(place.tess.meta().cursor > before, "it took a sequence");
+        staff.patch(&path, json!({"version": 2, "sites": [west]})).await.expect(200);
+        place.tess_pulls().await;
+        assert_eq!(place.tess_serials(), serials([CANARY, "N-1"]));
+        staff.delete(&path).await.expect(204);
+        place.tess_pulls().await;
+        assert_eq!(place.tess_serials(), serials(["N-1"]), "what is common stays");
+        db_checksum_holds(&place.tenant).await;
     }
 }
 

@@ -81,6 +81,28 @@ async fn a_stream_ends_within_a_second_when_its_person_is_removed_or_signs_out()
 }
 
 #[tokio::test]
+async fn a_stream_ends_when_a_group_of_its_person_is_filled_otherwise_and_the_others_go_on() {
+    for app in App::both().await {
+        let tenant = app.tenant("acme").await;
+        let admin = tenant.person(Role::Admin).await;
+        let (limited, elsewhere) = (tenant.person(Role::Viewer).await, tenant.person(Role::Viewer).await);
+        let site = admin.post("/v1/sites", json!({"name": "East", "time_zone": "UTC"})).await.expect(201)["id"].clone();
+        let group = admin.post("/v1/site-groups", json!({"name": "Coast"})).await.expect(201)["id"].clone();
+        admin.put(&format!("/v1/people/{}/sites", limited.id), json!({"sites": [], "groups": [group]})).await.expect(200);
+        admin.put(&format!("/v1/people/{}/sites", elsewhere.id), json!({"sites": []})).await.expect(200);
+        let (mut one, mut two) = (Ear::of(&app, &limited).await, Ear::of(&app, &elsewhere).await);
+        for ear in [&mut one, &mut two] {
+            ear.hear().await.expect("the first poke");
+        }
+        admin.patch(&format!("/v1/site-groups/{}", group.as_str().expect("an id")), json!({"version": 1, "sites": [site]})).await.expect(200);
+        assert_eq!(one.hear().await.as_deref(), Some("event: closed\ndata: {\"code\":\"not_allowed\"}\n\n"), "on {}", app.engine);
+        assert_eq!(one.hear().await, None);
+        two.poke().await;
+        assert!(two.is_silent().await, "whose sites are the same goes on");
+    }
+}
+
+#[tokio::test]
 async fn a_stream_that_may_have_missed_something_looks_again_at_both() {
     for app in App::both().await {
         let tenant = app.tenant("acme").await;

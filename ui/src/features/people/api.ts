@@ -1,4 +1,4 @@
-import { answer, api, filled, type Invitation, type Page, type Person, type RoleName, type RoleRow, type Session, type Site } from '$lib/api';
+import { answer, api, filled, type Invitation, type Page, type Person, type PersonSites, type RoleName, type RoleRow, type Session, type Site } from '$lib/api';
 
 export { PEOPLE } from './names';
 export const INVITATIONS = ['invitations'] as const;
@@ -24,21 +24,26 @@ export function revokePersonSessions(id: string): Promise<unknown> {
   return answer(api().DELETE('/v1/people/{id}/sessions', { params: { path: { id } } }));
 }
 
-/** At which sites a person works; null: everywhere. */
-export function getPersonSites(id: string): Promise<{ sites: string[] | null }> {
-  return answer(api().GET('/v1/people/{id}/sites', { params: { path: { id } } }));
+/** Where a person works; `sites` is null for everywhere. */
+export function getPersonSites(id: string): Promise<PersonSites> {
+  return answer<PersonSites>(api().GET('/v1/people/{id}/sites', { params: { path: { id } } }));
 }
 
-export function setPersonSites(id: string, sites: string[] | null): Promise<unknown> {
-  return answer(api().PUT('/v1/people/{id}/sites', { params: { path: { id } }, body: { sites } }));
+export function setPersonSites(id: string, places: PersonSites): Promise<unknown> {
+  return answer(api().PUT('/v1/people/{id}/sites', { params: { path: { id } }, body: places }));
 }
 
 /** Every site of the tenant, page by page. */
-export async function allSites(): Promise<Site[]> {
-  const all: Site[] = [];
+export function allSites(): Promise<Site[]> {
+  return everyPage((cursor) => answer<Page<Site>>(api().GET('/v1/sites', { params: { query: filled({ limit: 200, cursor }) } })));
+}
+
+/** All that a list has, one page after the other. */
+export async function everyPage<T>(load: (cursor?: string) => Promise<Page<T>>): Promise<T[]> {
+  const all: T[] = [];
   let cursor: string | undefined;
   do {
-    const page = await answer<Page<Site>>(api().GET('/v1/sites', { params: { query: filled({ limit: 200, cursor }) } }));
+    const page = await load(cursor);
     all.push(...page.items);
     cursor = page.next ?? undefined;
   } while (cursor);
@@ -49,8 +54,8 @@ export function listInvitations(cursor?: string): Promise<Page<Invitation>> {
   return answer<Page<Invitation>>(api().GET('/v1/invitations', { params: { query: filled({ cursor }) } }));
 }
 
-export function invite(email: string, role: RoleName, sites: string[] | null): Promise<Invitation> {
-  return answer<Invitation>(api().POST('/v1/invitations', { body: { email, role, sites } }));
+export function invite(email: string, role: RoleName, places: PersonSites): Promise<Invitation> {
+  return answer<Invitation>(api().POST('/v1/invitations', { body: { email, role, ...places } }));
 }
 
 export function withdrawInvitation(id: string): Promise<unknown> {

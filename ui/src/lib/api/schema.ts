@@ -842,6 +842,49 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/site-groups": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List the groups of sites */
+        get: operations["list_site_groups"];
+        put?: never;
+        /** Make a group of sites */
+        post: operations["create_site_group"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/site-groups/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Show a group of sites */
+        get: operations["get_site_group"];
+        put?: never;
+        post?: never;
+        /**
+         * Delete a group of sites
+         * @description The sites stay. Those who work at them by this group alone see them no more, from their next request on.
+         */
+        delete: operations["delete_site_group"];
+        options?: never;
+        head?: never;
+        /**
+         * Rename a group of sites, or choose its sites anew
+         * @description Other sites count with the next request of those who work there; their apps remove what they no longer see at the next contact.
+         */
+        patch: operations["update_site_group"];
+        trace?: never;
+    };
     "/v1/sites": {
         parameters: {
             query?: never;
@@ -1474,6 +1517,14 @@ export interface components {
             /** @description IANA name, e.g. `Europe/Vienna`. */
             time_zone: string;
         };
+        /** @description A new group of sites. */
+        CreateSiteGroup: {
+            id?: components["schemas"]["SiteGroupId"] | null;
+            /** @description 1–120 characters; no other group is called so, however it is spelled. */
+            name: string;
+            /** @description At most 1,000. */
+            sites?: components["schemas"]["SiteId"][];
+        };
         /** @description Where a page begins: after the item with this key. */
         Cursor: string;
         /**
@@ -2076,6 +2127,8 @@ export interface components {
         NewInvitation: {
             /** @description Where the link goes. */
             email: string;
+            /** @description And at the sites of these groups, where `sites` says that it is not everywhere. */
+            groups?: components["schemas"]["SiteGroupId"][];
             /** @description What they will be. */
             role: components["schemas"]["Role"];
             /** @description Where they will work; everywhere when absent or `null`. */
@@ -2393,6 +2446,8 @@ export interface components {
                 all_sites: boolean;
                 created_at: components["schemas"]["Millis"];
                 email: string;
+                /** @description The groups of sites at which they work; `null` for whoever does not manage people. */
+                groups?: components["schemas"]["SiteGroupName"][] | null;
                 id: components["schemas"]["PersonId"];
                 last_seen_at?: components["schemas"]["Millis"] | null;
                 name: string;
@@ -2436,6 +2491,23 @@ export interface components {
                 note?: string | null;
                 /** @description IANA name, e.g. `Europe/Vienna`. */
                 time_zone: string;
+            }[];
+            /** @description Pass it as `cursor` for what follows; `null` at the end. */
+            next?: string | null;
+        };
+        /** @description One page of a list. */
+        Page_SiteGroupItem: {
+            /** @description In the list's order. */
+            items: {
+                counts: components["schemas"]["SiteGroupCounts"];
+                created_at: components["schemas"]["Millis"];
+                id: components["schemas"]["SiteGroupId"];
+                name: string;
+                /**
+                 * Format: int64
+                 * @description To be said with a change.
+                 */
+                version: number;
             }[];
             /** @description Pass it as `cursor` for what follows; `null` at the end. */
             next?: string | null;
@@ -2486,6 +2558,8 @@ export interface components {
             all_sites: boolean;
             created_at: components["schemas"]["Millis"];
             email: string;
+            /** @description The groups of sites at which they work; `null` for whoever does not manage people. */
+            groups?: components["schemas"]["SiteGroupName"][] | null;
             id: components["schemas"]["PersonId"];
             last_seen_at?: components["schemas"]["Millis"] | null;
             name: string;
@@ -2493,6 +2567,8 @@ export interface components {
         };
         /** @description At which sites a person works: they see these, what stands there, and what is common to the tenant. */
         PersonSites: {
+            /** @description Groups whose sites count, too, as they are at any time; none where `sites` is `null`. At most 16. */
+            groups?: components["schemas"]["SiteGroupId"][];
             /** @description `null`: everywhere. At most 2,000. */
             sites: components["schemas"]["SiteId"][] | null;
         };
@@ -2714,6 +2790,80 @@ export interface components {
             note?: string | null;
             /** @description IANA name, e.g. `Europe/Vienna`. */
             time_zone: string;
+        };
+        /** @description A group of sites. */
+        SiteGroup: {
+            created_at: components["schemas"]["Millis"];
+            id: components["schemas"]["SiteGroupId"];
+            name: string;
+            relied_on: components["schemas"]["SiteGroupReliance"];
+            /** @description The sites in it, by id. */
+            sites: components["schemas"]["SiteId"][];
+            /**
+             * Format: int64
+             * @description To be said with a change.
+             */
+            version: number;
+        };
+        /** @description How much there is of a group. */
+        SiteGroupCounts: {
+            /**
+             * Format: int64
+             * @description People who work at these, and not everywhere.
+             */
+            people: number;
+            /**
+             * Format: int64
+             * @description Sites in it.
+             */
+            sites: number;
+        };
+        /**
+         * @description Some of a tenant's sites under one name.
+         * @example sgr_0198c0f2a7b87e0e9c1d2e3f4a5b6c7d
+         */
+        SiteGroupId: string;
+        /** @description A group of sites, in a list. */
+        SiteGroupItem: {
+            counts: components["schemas"]["SiteGroupCounts"];
+            created_at: components["schemas"]["Millis"];
+            id: components["schemas"]["SiteGroupId"];
+            name: string;
+            /**
+             * Format: int64
+             * @description To be said with a change.
+             */
+            version: number;
+        };
+        /** @description A group of sites, by name. */
+        SiteGroupName: {
+            id: components["schemas"]["SiteGroupId"];
+            name: string;
+        };
+        /** @description A change of a group of sites: what is absent stays. */
+        SiteGroupPatch: {
+            /** @description 1–120 characters; no other group is called so, however it is spelled. */
+            name?: string;
+            /** @description All sites that are in it from now on; at most 1,000. */
+            sites?: components["schemas"]["SiteId"][];
+            /**
+             * Format: int64
+             * @description The version that was seen: with an older one than stands, nothing is changed (`stale`), unless all is as wanted already.
+             */
+            version: number;
+        };
+        /** @description What would be out of sight without a group: what is seen by it alone. */
+        SiteGroupReliance: {
+            /**
+             * Format: int64
+             * @description How many people would see less.
+             */
+            people: number;
+            /**
+             * Format: int64
+             * @description How many sites one of them or more would not see.
+             */
+            sites: number;
         };
         /**
          * @description A place where devices stand.
@@ -6153,6 +6303,309 @@ export interface operations {
             };
             /** @description not_allowed, tenant_suspended, csrf */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description not_ready, timeout */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    list_site_groups: {
+        parameters: {
+            query?: {
+                limit?: components["schemas"]["Limit"];
+                cursor?: components["schemas"]["Cursor"];
+                /** @description In the name, folded. */
+                q?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_SiteGroupItem"];
+                };
+            };
+            /** @description not_signed_in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description not_allowed, tenant_suspended, csrf */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description not_ready, timeout */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    create_site_group: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CreateSiteGroup"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SiteGroup"];
+                };
+            };
+            /** @description not_signed_in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description not_allowed, tenant_suspended, csrf */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description not_ready, timeout */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    get_site_group: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["schemas"]["SiteGroupId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SiteGroup"];
+                };
+            };
+            /** @description not_signed_in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description not_allowed, tenant_suspended, csrf */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description not_ready, timeout */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    delete_site_group: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["schemas"]["SiteGroupId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description not_signed_in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description not_allowed, tenant_suspended, csrf */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description not_ready, timeout */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    update_site_group: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["schemas"]["SiteGroupId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SiteGroupPatch"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SiteGroup"];
+                };
+            };
+            /** @description not_signed_in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description not_allowed, tenant_suspended, csrf */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
