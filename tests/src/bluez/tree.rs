@@ -189,9 +189,12 @@ impl State {
 
     /// A device that is in the cache alone.
     pub fn remember(&mut self, slot: &Arc<Slot>) {
-        let address = slot.device().factory().address();
+        let (address, name) = {
+            let device = slot.device();
+            (device.factory().address(), device.spec().name().to_owned())
+        };
         for adapter in self.adapters.keys() {
-            let remote = Remote::new(slot, adapter, address.clone());
+            let remote = Remote { name: Some(name.clone()), ..Remote::new(slot, adapter, address.clone()) };
             self.remotes.entry(remote.path()).or_insert(remote);
         }
     }

@@ -151,8 +151,9 @@ impl Radio for Bluetooth {
             Err(error) => Err(error),
         };
         match state {
-            Ok(CentralState::PoweredOn) => RadioState::Ready,
-            Ok(_) | Err(RadioError::AdapterOff) => RadioState::Off,
+            // Android never says, Apple's systems not at once: a scan shows what it is.
+            Ok(CentralState::PoweredOn | CentralState::Unknown) => RadioState::Ready,
+            Ok(CentralState::PoweredOff) | Err(RadioError::AdapterOff) => RadioState::Off,
             Err(RadioError::NoPermission) => RadioState::NoPermission,
             Err(_) => RadioState::Absent,
         }
@@ -210,7 +211,8 @@ async fn listen(adapter: Adapter, mut events: impl futures::Stream<Item = Centra
         let event = tokio::select! {
             event = events.next() => event,
             _ = looks.tick() => match answer(adapter.adapter_state()).await {
-                Ok(CentralState::PoweredOn | CentralState::Unknown) => continue,
+                // A system that is slow to answer is not gone.
+                Ok(CentralState::PoweredOn | CentralState::Unknown) | Err(RadioError::Timeout) => continue,
                 _ => None,
             },
         };
