@@ -1,4 +1,5 @@
-//! What would rot unseen: the measurements of `make bench`, the links of the documents, and the tests that they name.
+//! What would rot unseen: the measurements of `make bench`, the links of the documents, the tests that they name, and
+//! what phones are told about Bluetooth.
 
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "in a test, a step that fails is a test that fails")]
 
@@ -92,4 +93,26 @@ fn every_test_that_is_named_for_a_case_is_there() {
         missing.extend(named.into_iter().filter(|name| !there.contains(*name)).map(|name| format!("{name} of: {row}")));
     }
     assert!(missing.is_empty(), "these tests are not there: {missing:#?}");
+}
+
+/// What a manifest declares for a level of Android's API.
+fn declared(manifest: &str, level: u32) -> Vec<&str> {
+    let permissions = manifest.split("<uses-permission ").skip(1).filter_map(|rest| rest.split("/>").next());
+    let most = |element: &str| Some(element.split("android:maxSdkVersion=\"").nth(1)?.split('"').next()?.parse().expect("a level of the API"));
+    let allowed = permissions.filter(|element| most(element).is_none_or(|most: u32| level <= most));
+    allowed.filter_map(|element| element.split("android.permission.").nth(1)?.split('"').next()).collect()
+}
+
+#[test]
+fn every_version_of_android_is_told_what_bluetooth_needs_and_no_more() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let manifest = fs::read_to_string(root.join("mobile/android/bluetooth.xml")).expect("the manifest");
+    assert!(manifest.contains("BLUETOOTH_SCAN\" android:usesPermissionFlags=\"neverForLocation\""), "else a scan needs location on new phones too");
+    for level in 24..=40 {
+        let declared = declared(&manifest, level);
+        let has = |name: &str| declared.contains(&name);
+        assert!(has("BLUETOOTH_SCAN") && has("BLUETOOTH_CONNECT"), "{level}: {declared:?}");
+        let old = ["BLUETOOTH", "BLUETOOTH_ADMIN", "ACCESS_COARSE_LOCATION", "ACCESS_FINE_LOCATION"];
+        assert!(old.iter().all(|name| has(name) == (level <= 30)), "{level}: {declared:?}");
+    }
 }

@@ -1,10 +1,10 @@
-//! A bench: virtual devices behind the real socket, the app's real engine, and a desk that
-//! remembers over the engine's death.
+//! A bench: virtual devices behind the real socket or another carrier, the app's real engine, and
+//! a desk that remembers over the engine's death.
 
 use std::{sync::Arc, time::Duration};
 
 use omniot_app::{
-    Reply,
+    RadioChoice, Reply,
     commissioning::{Commissioning, Settings, api, esp::level::Mode, flow::pace::Pace, radio},
     events::Events,
 };
@@ -33,9 +33,17 @@ pub struct Bench {
     pub office: Arc<Office>,
     pub app: Arc<Commissioning>,
     pub pace: Pace,
-    address: String,
+    radio: RadioChoice,
     mode: Mode,
     _state: TempDir,
+}
+
+/// These devices, and the folder in which they keep what they keep.
+pub fn fleet(devices: Vec<Spec>) -> (Arc<Fleet>, TempDir) {
+    let state = tempfile::tempdir().unwrap();
+    let file = FleetFile { networks: Vec::new(), devices };
+    let plan = Plan { file, seed: 1, state_dir: state.path().to_owned(), timing: Timing::FAST, fault_rate: 0 };
+    (Arc::new(Fleet::build(plan).unwrap()), state)
 }
 
 /// Deadlines for tests; the order of their lengths is the real one.
@@ -73,24 +81,26 @@ impl Bench {
     }
 
     pub async fn at_pace(devices: Vec<Spec>, pace: Pace, mode: Mode) -> Self {
-        let state = tempfile::tempdir().unwrap();
-        let file = FleetFile { networks: Vec::new(), devices };
-        let plan = Plan { file, seed: 1, state_dir: state.path().to_owned(), timing: Timing::FAST, fault_rate: 0 };
-        let fleet = Arc::new(Fleet::build(plan).unwrap());
+        let (fleet, state) = fleet(devices);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap().to_string();
         tokio::spawn(carrier::serve(listener, Arc::clone(&fleet), Control::Allowed));
+        Self::over(RadioChoice::Virtual(address), (fleet, state), pace, mode).await
+    }
+
+    /// A fleet that is carried already, by that radio.
+    pub async fn over(radio: RadioChoice, (fleet, state): (Arc<Fleet>, TempDir), pace: Pace, mode: Mode) -> Self {
         let ledger = Arc::new(Ledger::new(SITE));
         let office = Office::with(&ledger);
-        let app = open(&address, &office, &pace, mode);
+        let app = open(&radio, &office, &pace, mode);
         app.start().await;
-        Self { fleet, ledger, office, app, pace, address, mode, _state: state }
+        Self { fleet, ledger, office, app, pace, radio, mode, _state: state }
     }
 
     /// The app dies, and starts again: only what the desk stored is left.
     pub async fn kill_and_start(&mut self) {
         self.app.close().await;
-        self.app = open(&self.address, &self.office, &self.pace, self.mode);
+        self.app = open(&self.radio, &self.office, &self.pace, self.mode);
         self.app.start().await;
     }
 
@@ -125,7 +135,8 @@ impl Bench {
         assert_eq!(done.status, 200, "{}", done.body);
     }
 
-    /// Waits for a state; any other state that waits for somebody is an error.
+    /// Waits for a state, at most as long as the longest step may take; any other state that waits
+    /// for somebody is an error.
     pub async fn until(&self, state: &str) -> Value {
         let wanted = async {
             loop {
@@ -137,7 +148,7 @@ impl Bench {
                 }
             }
         };
-        tokio::time::timeout(Duration::from_secs(30), wanted).await.unwrap_or_else(|_| panic!("never {state}"))
+        tokio::time::timeout(Duration::from_secs(30).max(self.pace.join), wanted).await.unwrap_or_else(|_| panic!("never {state}"))
     }
 
     /// Waits for a failure with that cause.
@@ -161,8 +172,8 @@ impl Bench {
     }
 }
 
-fn open(address: &str, office: &Arc<Office>, pace: &Pace, mode: Mode) -> Arc<Commissioning> {
-    let radio = radio::open(&omniot_app::RadioChoice::Virtual(address.to_owned()));
+fn open(radio: &RadioChoice, office: &Arc<Office>, pace: &Pace, mode: Mode) -> Arc<Commissioning> {
+    let radio = radio::open(radio);
     let settings = Settings { mode, pace: pace.clone(), ..Settings::new("0.1.0-test") };
     Commissioning::new(radio, Arc::<Office>::clone(office), Events::default(), Arc::new(SystemClock), settings)
 }

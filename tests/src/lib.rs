@@ -4,6 +4,7 @@
 
 #[cfg(feature = "attack")]
 pub mod bench;
+pub mod bluez;
 #[cfg(feature = "attack")]
 pub mod isolation;
 pub mod virtual_device;

@@ -22,7 +22,7 @@ use uuid::Uuid;
 
 use super::{
     esp::endpoints,
-    radio::{Advert, Radio, RadioError},
+    radio::{Advert, Radio, RadioError, RadioState},
 };
 use crate::events::{Event, Events};
 
@@ -203,6 +203,7 @@ impl Nearby {
             Seeking(self)
         };
         self.tune().await?;
+        self.can_listen().await?;
         let waiting = async {
             loop {
                 if let Some(heard) = matching() {
@@ -217,8 +218,19 @@ impl Nearby {
         drop(seeking);
         if found.is_none() {
             self.tune().await?;
+            self.can_listen().await?;
         }
         Ok(found)
+    }
+
+    /// Why nothing can be heard, when the radio went away under a scan that was running already.
+    async fn can_listen(&self) -> Result<(), RadioError> {
+        match self.radio.state().await {
+            RadioState::Ready => Ok(()),
+            RadioState::Off => Err(RadioError::AdapterOff),
+            RadioState::NoPermission => Err(RadioError::NoPermission),
+            RadioState::Absent => Err(RadioError::AdapterAbsent),
+        }
     }
 
     /// Everything fresh, strongest first.

@@ -43,21 +43,26 @@ pub enum Control {
 /// # Errors
 /// When the listener fails.
 pub async fn serve(listener: TcpListener, fleet: Arc<Fleet>, control: Control) -> io::Result<()> {
+    animate(&fleet);
+    loop {
+        let (stream, _) = listener.accept().await?;
+        let _ = stream.set_nodelay(true);
+        tokio::spawn(Connection::run(stream, Arc::clone(&fleet), control));
+    }
+}
+
+/// Lets time pass for the devices of a fleet, and each run its errands, whatever carries it.
+pub fn animate(fleet: &Arc<Fleet>) {
     for slot in &fleet.slots {
         tokio::spawn(super::cloud::live(Arc::clone(slot)));
     }
-    let ticking = Arc::clone(&fleet);
+    let ticking = Arc::clone(fleet);
     tokio::spawn(async move {
         loop {
             tokio::time::sleep(TICK).await;
             ticking.slots.iter().for_each(|slot| slot.tick());
         }
     });
-    loop {
-        let (stream, _) = listener.accept().await?;
-        let _ = stream.set_nodelay(true);
-        tokio::spawn(Connection::run(stream, Arc::clone(&fleet), control));
-    }
 }
 
 /// One client.
@@ -250,7 +255,8 @@ fn hang_up(slot: &Slot, link: u64, out: &mpsc::UnboundedSender<Value>) {
     }
 }
 
-fn advert(slot: &Slot) -> Option<Value> {
+/// What a device sends into the air, if it does.
+pub(crate) fn advert(slot: &Slot) -> Option<Value> {
     let mut device = slot.device();
     if !device.advertises(slot.now()) {
         return None;
@@ -269,7 +275,13 @@ fn advert(slot: &Slot) -> Option<Value> {
     }))
 }
 
-fn discover(slot: &Slot) -> Value {
+/// The bytes of a base64 text.
+pub(crate) fn bytes(text: &str) -> Option<Vec<u8>> {
+    STANDARD.decode(text).ok()
+}
+
+/// The characteristics of a device.
+pub(crate) fn discover(slot: &Slot) -> Value {
     let (names, kind) = {
         let device = slot.device();
         (!device.faults.no_names, device.spec().kind)

@@ -166,6 +166,12 @@ impl Device {
         self.link.is_some()
     }
 
+    /// How many reads and writes came on the present link.
+    #[must_use]
+    pub fn operations(&self) -> u32 {
+        self.link.as_ref().map_or(0, |link| link.operations)
+    }
+
     fn announced(&self) -> Security {
         self.faults.downgrade.unwrap_or(self.spec.security)
     }

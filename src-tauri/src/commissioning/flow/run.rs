@@ -169,9 +169,10 @@ impl Run {
                     self.apply_sent = false;
                     step = to;
                 }
-                Err(Trouble::Broken(_)) if step != Step::Connect && self.reconnects < RECONNECTS => {
+                Err(Trouble::Broken(cause)) if step != Step::Connect && self.reconnects < RECONNECTS => {
                     self.reconnects += 1;
                     self.hang_up().await;
+                    self.heal(step, cause).await;
                     step = Step::Connect;
                 }
                 // Apply was sent and the device is silent now: it has most probably joined.
@@ -212,6 +213,17 @@ impl Run {
 
     pub(super) fn can_talk(&self) -> bool {
         self.has_link() && self.talk.as_ref().is_some_and(Talk::is_open)
+    }
+
+    /// A device that cannot be read before anything secret was said has perhaps got a new firmware,
+    /// and the system still goes by the layout of the old one.
+    async fn heal(&self, step: Step, cause: Cause) {
+        if step < Step::Handshake
+            && matches!(cause, Cause::NotProvisionable | Cause::InvalidReply)
+            && let Some(address) = &self.target.address
+        {
+            self.means.radio.forget(address).await;
+        }
     }
 
     /// Closes the link, if there is one.

@@ -169,6 +169,10 @@ pub trait Radio: Send + Sync {
     /// # Errors
     /// `Gone` when it is not in reach, `Busy` when it has another link.
     async fn connect(&self, address: &str) -> Result<Arc<dyn Link>, RadioError>;
+
+    /// Drops what the system remembers of a device, so that it looks at its services anew. Where
+    /// the system remembers nothing, or lets nobody in, nothing happens. No link to it is open.
+    async fn forget(&self, _address: &str) {}
 }
 
 /// One connection. Dropping it without [`Link::disconnect`] may leave it open.

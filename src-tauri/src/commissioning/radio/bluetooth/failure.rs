@@ -14,25 +14,37 @@ pub(super) fn read(error: &btleplug::Error) -> RadioError {
         btleplug::Error::NoSuchCharacteristic | btleplug::Error::UnexpectedCharacteristic => RadioError::NoSuchEndpoint,
         btleplug::Error::NoAdapterAvailable => RadioError::AdapterAbsent,
         btleplug::Error::TimedOut(_) => RadioError::Timeout,
-        other => of_text(&other.to_string()),
+        // A D-Bus error shows its text alone; its name stands only in the debug form.
+        other => of_text(&other.to_string(), &format!("{other} {other:?}")),
     }
 }
 
-/// Reads the text of an error.
-fn of_text(text: &str) -> RadioError {
-    let lower = text.to_ascii_lowercase();
+/// What BlueZ says instead of the number of an ATT error.
+const SPELT_OUT: [(&str, u8); 7] = [
+    ("read not permitted", 0x02),
+    ("write not permitted", 0x03),
+    ("not paired", 0x05),
+    ("org.bluez.error.notsupported", 0x06),
+    ("invalid offset", 0x07),
+    ("org.bluez.error.notauthorized", 0x08),
+    ("invalid length", 0x0d),
+];
+
+/// Reads `all` that the system said, name and text; `text` is what is kept of what nobody knows.
+fn of_text(text: &str, all: &str) -> RadioError {
+    let lower = all.to_ascii_lowercase();
     let says = |words: &[&str]| words.iter().any(|word| lower.contains(word));
     if let Some(code) = att_code(&lower) {
         RadioError::Att(code)
-    } else if says(&["notauthorized", "not authorized", "accessdenied", "access denied", "permission"]) {
+    } else if says(&["not authorized", "accessdenied", "access denied", "permission"]) {
         RadioError::NoPermission
-    } else if says(&["notready", "not ready", "powered off", "not powered", "turned off", "resource not ready"]) {
+    } else if says(&["notready", "not ready", "powered off", "not powered", "turned off"]) {
         RadioError::AdapterOff
     } else if says(&["inprogress", "in progress", "already connected", "busy"]) {
         RadioError::Busy
     } else if says(&["timed out", "timeout", "noreply", "no reply"]) {
         RadioError::Timeout
-    } else if says(&["not connected", "notconnected", "disconnected", "abort-by-", "le-connection-", "unknownobject", "doesnotexist", "unreachable", "status 133", "0x3e"]) {
+    } else if says(&["not connected", "notconnected", "disconnected", "abort", "le-connection-", "unknownobject", "doesnotexist", "unreachable", "host is down", "status 133", "0x3e"]) {
         RadioError::Gone
     } else if says(&["serviceunknown", "no such file", "no bluetooth"]) {
         RadioError::AdapterAbsent
@@ -48,8 +60,10 @@ fn att_code(lower: &str) -> Option<u8> {
         return u8::from_str_radix(&digits, 16).ok();
     }
     let marks = ["cbatterrordomain code=", "protocol error ", "protocol error: "];
-    let (_, rest) = marks.iter().find_map(|mark| lower.split_once(mark))?;
-    rest.chars().take_while(char::is_ascii_digit).collect::<String>().parse().ok()
+    if let Some((_, rest)) = marks.iter().find_map(|mark| lower.split_once(mark)) {
+        return rest.chars().take_while(char::is_ascii_digit).collect::<String>().parse().ok();
+    }
+    SPELT_OUT.iter().find(|(words, _)| lower.contains(words)).map(|(_, code)| *code)
 }
 
 #[cfg(test)]
@@ -61,20 +75,23 @@ mod tests {
         let cases = [
             ("org.bluez.Error.Failed: Operation failed with ATT error: 0x04", RadioError::Att(4)),
             ("Operation failed with ATT error: 0x85 (Unlikely)", RadioError::Att(0x85)),
+            ("org.bluez.Error.NotPermitted: Write not permitted", RadioError::Att(3)),
+            ("org.bluez.Error.NotAuthorized: Operation Not Authorized", RadioError::Att(8)),
             ("Error Domain=CBATTErrorDomain Code=14 \"Unlikely error.\"", RadioError::Att(14)),
             ("GATT protocol error 4", RadioError::Att(4)),
             ("org.bluez.Error.NotReady: Resource Not Ready", RadioError::AdapterOff),
-            ("org.bluez.Error.NotAuthorized", RadioError::NoPermission),
+            ("the app is not authorized to use Bluetooth", RadioError::NoPermission),
             ("org.freedesktop.DBus.Error.AccessDenied: rejected", RadioError::NoPermission),
             ("org.bluez.Error.InProgress: In Progress", RadioError::Busy),
             ("org.bluez.Error.Failed: le-connection-abort-by-local", RadioError::Gone),
+            ("org.bluez.Error.Failed: Software caused connection abort", RadioError::Gone),
             ("org.freedesktop.DBus.Error.UnknownObject: Method \"Connect\"", RadioError::Gone),
             ("org.freedesktop.DBus.Error.NoReply: Did not receive a reply", RadioError::Timeout),
             ("org.freedesktop.DBus.Error.ServiceUnknown: org.bluez", RadioError::AdapterAbsent),
         ];
         for (text, expected) in cases {
-            assert_eq!(of_text(text), expected, "{text}");
+            assert_eq!(of_text(text, text), expected, "{text}");
         }
-        assert_eq!(of_text("something\nnew"), RadioError::Other("somethingnew".into()));
+        assert_eq!(of_text("something\nnew", "something\nnew (its name)"), RadioError::Other("somethingnew".into()));
     }
 }

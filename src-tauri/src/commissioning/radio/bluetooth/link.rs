@@ -1,6 +1,20 @@
 //! One connection through the operating system.
+//!
+//! A link is closed whatever ends it: a connect that failed or that nobody waits for any more, a
+//! link that is dropped. An operation that was given up may still be on its way, so no other one
+//! follows it: the link is spent.
+//!
+//! Deliberately not here: what the bytes mean, and trying again.
 
-use std::{collections::BTreeSet, fmt, time::Duration};
+use std::{
+    collections::BTreeSet,
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use btleplug::{
@@ -11,11 +25,13 @@ use futures::StreamExt as _;
 use tokio::{
     sync::{Mutex, mpsc, watch},
     task::AbortHandle,
+    time::timeout,
 };
 use uuid::Uuid;
 
 use super::{
     super::{Endpoint, Link, Properties, RadioError},
+    answer,
     failure::read,
 };
 
@@ -23,6 +39,12 @@ use super::{
 const USER_DESCRIPTION: Uuid = Uuid::from_u128(0x0000_2901_0000_1000_8000_0080_5f9b_34fb);
 /// The longest that ATT allows an answer to take.
 const ATT_LIMIT: Duration = Duration::from_secs(30);
+/// The longest that closing may take before nobody waits for it any more.
+const CLOSE_LIMIT: Duration = Duration::from_secs(4);
+/// So long after an error the system may need to say that it was the link that broke.
+const BREAK_LIMIT: Duration = Duration::from_millis(300);
+/// "Unlikely error": what BlueZ makes of an operation whose link broke.
+const UNLIKELY: u8 = 0x0e;
 const BACKLOG: usize = 64;
 
 /// One connection. Dropping it closes it as soon as the runtime allows.
@@ -31,30 +53,74 @@ pub(super) struct BluetoothLink {
     known: Mutex<BTreeSet<Characteristic>>,
     /// Held for each operation: one in flight.
     turn: Mutex<()>,
-    over: watch::Receiver<bool>,
-    watching: AbortHandle,
+    /// True while an operation is under way, and for ever once one was given up.
+    spent: AtomicBool,
+    over: Arc<watch::Sender<bool>>,
+    _watching: Watching,
+}
+
+/// Waits for the end of the link, as long as this lives.
+struct Watching(AbortHandle);
+
+impl Drop for Watching {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+/// Comes back when the link is over.
+async fn until(over: &watch::Sender<bool>) {
+    let _ = over.subscribe().wait_for(|over| *over).await;
+}
+
+/// Closes a connection that does not become a link.
+struct Closing(Option<Peripheral>);
+
+impl Closing {
+    async fn now(mut self) {
+        if let Some(peripheral) = &self.0 {
+            let _ = timeout(CLOSE_LIMIT, peripheral.disconnect()).await;
+        }
+        self.0 = None;
+    }
+}
+
+impl Drop for Closing {
+    fn drop(&mut self) {
+        if let (Some(peripheral), Ok(runtime)) = (self.0.take(), tokio::runtime::Handle::try_current()) {
+            runtime.spawn(async move { timeout(CLOSE_LIMIT, peripheral.disconnect()).await });
+        }
+    }
 }
 
 impl BluetoothLink {
     /// Connects; always closes after a failure, so that the next try begins clean.
     pub(super) async fn open(adapter: &Adapter, peripheral: Peripheral) -> Result<Self, RadioError> {
-        let mut events = adapter.events().await.map_err(|error| read(&error))?;
-        if let Err(error) = peripheral.connect().await {
-            let _ = peripheral.disconnect().await;
-            return Err(read(&error));
-        }
-        let (sender, over) = watch::channel(false);
+        let mut events = answer(adapter.events()).await?;
         let id = peripheral.id();
-        let watching = tokio::spawn(async move {
+        let over = Arc::new(watch::Sender::new(false));
+        let lost = Arc::clone(&over);
+        let watching = Watching(tokio::spawn(async move {
             while let Some(event) = events.next().await {
-                if matches!(event, CentralEvent::DeviceDisconnected(of) if of == id) {
+                if matches!(&event, CentralEvent::DeviceDisconnected(of) if *of == id) {
                     break;
                 }
             }
-            sender.send_replace(true);
-        })
-        .abort_handle();
-        Ok(Self { peripheral, known: Mutex::default(), turn: Mutex::new(()), over, watching })
+            lost.send_replace(true);
+        }).abort_handle());
+        let mut closing = Closing(Some(peripheral.clone()));
+        let connected = tokio::select! {
+            biased;
+            connected = peripheral.connect() => connected.map_err(|error| read(&error)),
+            // btleplug would wait for its services until its own limit.
+            () = until(&over) => Err(RadioError::Gone),
+        };
+        if let Err(error) = connected {
+            closing.now().await;
+            return Err(error);
+        }
+        closing.0 = None;
+        Ok(Self { peripheral, known: Mutex::default(), turn: Mutex::new(()), spent: AtomicBool::new(false), over, _watching: watching })
     }
 
     async fn characteristic(&self, endpoint: Uuid) -> Result<Characteristic, RadioError> {
@@ -65,22 +131,31 @@ impl BluetoothLink {
     /// One operation at a time, ended by ATT's own limit or by the loss of the link.
     async fn operate<T>(&self, operation: impl Future<Output = btleplug::Result<T>> + Send) -> Result<T, RadioError> {
         let _turn = self.turn.lock().await;
-        if *self.over.borrow() {
+        if *self.over.borrow() || self.spent.swap(true, Ordering::SeqCst) {
             return Err(RadioError::Gone);
         }
-        tokio::select! {
+        let done = tokio::select! {
             biased;
             done = operation => done.map_err(|error| read(&error)),
             () = self.closed() => Err(RadioError::Gone),
-            () = tokio::time::sleep(ATT_LIMIT) => Err(RadioError::Timeout),
+            () = tokio::time::sleep(ATT_LIMIT) => return Err(RadioError::Timeout),
+        };
+        self.spent.store(false, Ordering::SeqCst);
+        match done {
+            // Not the device's word, when the link broke under the operation.
+            Err(RadioError::Att(UNLIKELY) | RadioError::Other(_)) if timeout(BREAK_LIMIT, self.closed()).await.is_ok() => Err(RadioError::Gone),
+            done => done,
         }
     }
 
     /// The text of descriptor 0x2901; systems that do not let us read it leave us without.
-    async fn name(&self, characteristic: &Characteristic) -> Option<String> {
-        let descriptor = characteristic.descriptors.iter().find(|descriptor| descriptor.uuid == USER_DESCRIPTION)?;
-        let text = self.operate(self.peripheral.read_descriptor(descriptor)).await.ok()?;
-        String::from_utf8(text).ok()
+    async fn name(&self, characteristic: &Characteristic) -> Result<Option<String>, RadioError> {
+        let Some(descriptor) = characteristic.descriptors.iter().find(|descriptor| descriptor.uuid == USER_DESCRIPTION) else { return Ok(None) };
+        match self.operate(self.peripheral.read_descriptor(descriptor)).await {
+            Ok(text) => Ok(String::from_utf8(text).ok()),
+            Err(error @ (RadioError::Gone | RadioError::Timeout)) => Err(error),
+            Err(_) => Ok(None),
+        }
     }
 }
 
@@ -97,7 +172,7 @@ impl Link for BluetoothLink {
         for characteristic in &found {
             let has = |flag| characteristic.properties.contains(flag);
             let properties = Properties { read: has(CharPropFlags::READ), write: has(CharPropFlags::WRITE), notify: has(CharPropFlags::NOTIFY) };
-            endpoints.push(Endpoint { uuid: characteristic.uuid, name: self.name(characteristic).await, properties });
+            endpoints.push(Endpoint { uuid: characteristic.uuid, name: self.name(characteristic).await?, properties });
         }
         *self.known.lock().await = found;
         if *self.over.borrow() { Err(RadioError::Gone) } else { Ok(endpoints) }
@@ -118,9 +193,8 @@ impl Link for BluetoothLink {
         let mut notifications = self.operate(self.peripheral.notifications()).await?;
         self.operate(self.peripheral.subscribe(&characteristic)).await?;
         let (sender, receiver) = mpsc::channel(BACKLOG);
-        let closed = self.over.clone();
+        let mut closed = self.over.subscribe();
         tokio::spawn(async move {
-            let mut closed = closed;
             loop {
                 let heard = tokio::select! {
                     heard = notifications.next() => heard,
@@ -136,20 +210,22 @@ impl Link for BluetoothLink {
     }
 
     async fn disconnect(&self) {
-        let _ = tokio::time::timeout(ATT_LIMIT, self.peripheral.disconnect()).await;
+        if !*self.over.borrow() {
+            let _ = timeout(CLOSE_LIMIT, self.peripheral.disconnect()).await;
+        }
+        // Also when the system is slow to say so: a second goodbye could hit the next link.
+        self.over.send_replace(true);
     }
 
     async fn closed(&self) {
-        let _ = self.over.clone().wait_for(|over| *over).await;
+        until(&self.over).await;
     }
 }
 
 impl Drop for BluetoothLink {
     fn drop(&mut self) {
-        self.watching.abort();
-        if let (false, Ok(runtime)) = (*self.over.borrow(), tokio::runtime::Handle::try_current()) {
-            let peripheral = self.peripheral.clone();
-            runtime.spawn(async move { peripheral.disconnect().await });
+        if !*self.over.borrow() {
+            drop(Closing(Some(self.peripheral.clone())));
         }
     }
 }
