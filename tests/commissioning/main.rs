@@ -11,6 +11,7 @@ mod canary;
 mod claims;
 mod faults;
 mod happy;
+mod improv;
 mod kills;
 mod ledger;
 mod leaving;

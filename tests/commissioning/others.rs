@@ -4,7 +4,7 @@ use omniot_shared::entities::{AttemptOutcome, Security};
 use omniot_tests::virtual_device::spec::{Kind, Spec};
 use serde_json::{Value, json};
 
-use crate::bench::{Bench, PASSPHRASE, SITE, SSID, device};
+use crate::bench::{Bench, PASSPHRASE, SSID, device};
 
 fn of_kind(kind: Kind) -> Spec {
     Spec { kind, ..device("OM-0001", Security::Sec2Patch1) }
@@ -26,15 +26,12 @@ async fn a_device_that_cannot_be_claimed_says_so_before_it_is_given_a_network() 
 }
 
 #[tokio::test]
-async fn improv_and_thread_are_refused_by_name() {
-    for (kind, cause, protocol) in [(Kind::Improv, "improv_unsupported", Some("improv")), (Kind::Thread, "thread_unsupported", None)] {
-        let bench = Bench::with(vec![of_kind(kind)]).await;
-        let body = if kind == Kind::Improv { json!({"address": bench.fleet.slots[0].device().factory().address(), "site_id": SITE}) } else { json!({"label": bench.label("OM-0001"), "site_id": SITE}) };
-        assert_eq!(bench.ask("POST", "/app/commissions", body).await.status, 201);
-        let now = bench.until_failed(cause).await;
-        assert_eq!(now["failure"]["retriable"], false);
-        let attempt = bench.ledger.attempt();
-        assert_eq!((attempt.outcome, attempt.protocol.as_deref()), (AttemptOutcome::Failed, protocol));
-        assert!(!bench.fleet.slots[0].device().linked(), "nothing was said to it");
-    }
+async fn thread_is_refused_by_name() {
+    let bench = Bench::with(vec![of_kind(Kind::Thread)]).await;
+    bench.begin("OM-0001").await;
+    let now = bench.until_failed("thread_unsupported").await;
+    assert_eq!(now["failure"]["retriable"], false);
+    let attempt = bench.ledger.attempt();
+    assert_eq!((attempt.outcome, attempt.protocol.as_deref()), (AttemptOutcome::Failed, None));
+    assert!(!bench.fleet.slots[0].device().linked(), "nothing was said to it");
 }

@@ -28,7 +28,7 @@ commission-nearby-count = { $count ->
 commission-looking = Looking for devices…
 commission-silence = No device can be heard yet
 commission-silence-text = Does it have power? Is it in setup mode? Most devices enter it when they are switched off and on. Go within a few metres of it.
-commission-unsupported = Not supported yet
+commission-unprotected = Not protected
 commission-not-ready = Not in setup mode
 commission-start = Commission
 commission-start-one = Commission { $name }
@@ -51,6 +51,7 @@ commission-state-running = Working
 commission-state-needs-pop = Needs its secret
 commission-state-needs-network = Needs a network
 commission-state-needs-confirm = Needs you to look
+commission-state-needs-button = Needs its button
 commission-state-failed = Failed
 commission-state-succeeded = Done
 commission-state-cancelled = Stopped
@@ -63,6 +64,7 @@ commission-succeeded-text = { $claimed ->
     [probably] It has probably joined its network.
    *[yes] It has joined its network.
 } The record is kept and syncs by itself.
+commission-own-page = Its own page:
 commission-joined = Joined; not seen by the platform yet
 commission-joined-text = { $joined ->
     [probably] It has probably joined its network.
@@ -73,6 +75,8 @@ commission-broken-leave = Stop it and pick a device
 commission-cancelled = Stopped
 commission-cancelled-text = The attempt is recorded. What the device has taken so far stays on it.
 commission-interrupted = Interrupted
+commission-button = Press the button on the device.
+commission-button-hint = It takes a network only after that, for about a minute. This page goes on by itself.
 commission-blink = The device blinks now. Is it the one in front of you?
 commission-blink-yes = Yes, it blinks
 commission-blink-no = No
@@ -147,6 +151,8 @@ warning-security-repeated-nonce = This device has an older firmware with a weakn
 warning-security-weak-pop = The secret of this device is short. It could be guessed by somebody nearby.
 warning-security-no-pop = This device asks for no secret. Anybody nearby could have set it up.
 warning-security-none = This device speaks without encryption.
+warning-improv-open = This device is set up without protection: nothing is encrypted, and nothing proves that it is the one in front of you. Anybody nearby can read the network password.
+warning-name-refused = The device did not take the name that you gave it.
 warning-not-claimed = This device cannot be claimed: it will not belong to your organization. Give it a network only if you trust it.
 warning-network-unseen = The device does not see the network that you used before.
 warning-join-unconfirmed = The connection closed while it joined. It has probably worked; it shows as online once the platform has seen it.

@@ -4,7 +4,11 @@
 //!
 //! Deliberately not here: sockets, and the way to the backend.
 
-use std::{collections::BTreeMap, io, path::Path};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    io,
+    path::Path,
+};
 
 use omniot_shared::claim::{
     Domain, Identity, PublicKey,
@@ -22,10 +26,11 @@ use super::{
     chunked::Chunked,
     cipher::Counting,
     faults::{Faults, PowerLoss},
+    improv::{self, Improv},
     keeping::{Keeper, Kept},
     pre_owned,
     session::{Draws, Scheme, Session},
-    spec::{Factory, Spec, Stack, USERNAME},
+    spec::{Factory, Kind, Spec, Stack, USERNAME},
     srp::Verifier,
     timing::Timing,
     wifi::{Network, Wifi},
@@ -53,6 +58,7 @@ struct Link {
     session: Session,
     replies: BTreeMap<Endpoint, Vec<u8>>,
     chunked: BTreeMap<Endpoint, Chunked>,
+    listened: BTreeSet<Uuid>,
     operations: u32,
 }
 
@@ -63,6 +69,8 @@ pub struct Device {
     keeper: Keeper,
     pub(super) kept: Kept,
     pub(super) wifi: Wifi,
+    /// Its other service, when it is of that kind.
+    pub improv: Improv,
     link: Option<Link>,
     /// What goes wrong with it.
     pub faults: Faults,
@@ -92,8 +100,10 @@ impl Device {
         let faults = spec.faults.clone();
         let wifi = Wifi::new(networks, timing, spec.attempts);
         let contact = super::contact::Contact::default();
+        let about = improv::About { firmware: spec.model.clone(), version: spec.firmware.clone(), chip: "virtual/esp32".to_owned() };
+        let improv = Improv::new(spec.improv, about, spec.name(), timing);
         let mut device =
-            Self { spec, factory, keeper, kept, wifi, link: None, faults, rng, timing, ready_at: 0, powered: true, provisioning: true, blinks_until: 0, contact };
+            Self { spec, factory, keeper, kept, wifi, improv, link: None, faults, rng, timing, ready_at: 0, powered: true, provisioning: true, blinks_until: 0, contact };
         device.boot(0);
         Ok(device)
     }
@@ -151,7 +161,8 @@ impl Device {
         if !self.advertises(now) {
             return false;
         }
-        self.link = Some(Link { session: Session::new(self.scheme()), replies: BTreeMap::new(), chunked: BTreeMap::new(), operations: 0 });
+        self.link = Some(Link { session: Session::new(self.scheme()), replies: BTreeMap::new(), chunked: BTreeMap::new(), listened: BTreeSet::new(), operations: 0 });
+        self.improv.connected();
         true
     }
 
@@ -216,6 +227,9 @@ impl Device {
         if let Some(outcome) = self.struck() {
             return outcome;
         }
+        if self.spec.kind == Kind::Improv {
+            return self.write_improv(characteristic, value, now);
+        }
         let Some(endpoint) = Endpoint::of(characteristic) else { return Outcome::Att(0x0a) };
         if value.len() > VALUE_LIMIT {
             return Outcome::Att(0x0d);
@@ -250,8 +264,37 @@ impl Device {
         if let Some(outcome) = self.struck() {
             return outcome;
         }
+        if self.spec.kind == Kind::Improv {
+            return self.improv.read(characteristic).map_or(Outcome::Att(0x0a), Outcome::Value);
+        }
         let Some(endpoint) = Endpoint::of(characteristic) else { return Outcome::Att(0x0a) };
         Outcome::Value(self.link.as_ref().and_then(|link| link.replies.get(&endpoint).cloned()).unwrap_or_default())
+    }
+
+    fn write_improv(&mut self, characteristic: Uuid, value: &[u8], now: u64) -> Outcome {
+        self.wifi.trouble = self.faults.trouble();
+        match self.improv.write(characteristic, value, &mut self.wifi, now) {
+            Some(improv::Deed::Blink) => self.blinks_until = now + improv::BLINK_MS,
+            Some(improv::Deed::None) => {}
+            None => return Outcome::Att(0x03),
+        }
+        Outcome::Value(Vec::new())
+    }
+
+    /// The client wants to be notified of this characteristic.
+    pub fn subscribe(&mut self, characteristic: Uuid) {
+        if let Some(link) = &mut self.link {
+            link.listened.insert(characteristic);
+        }
+    }
+
+    /// What is to be notified now; a notification carries no more than the link's MTU leaves.
+    pub fn notices(&mut self) -> Vec<(Uuid, Vec<u8>)> {
+        let (most, lost) = (usize::from(self.mtu()) - 3, self.faults.lose_notifications);
+        let wanted = self.improv.notices();
+        let Some(link) = self.link.as_ref().filter(|_| !lost) else { return Vec::new() };
+        let listened = wanted.into_iter().filter(|(characteristic, _)| link.listened.contains(characteristic));
+        listened.map(|(characteristic, value)| (characteristic, value.get(..most).unwrap_or(&value).to_vec())).collect()
     }
 
     fn answer(&mut self, link: &mut Link, endpoint: Endpoint, value: &[u8], now: u64) -> Option<Vec<u8>> {
@@ -343,6 +386,9 @@ impl Device {
             return false;
         }
         self.wifi.trouble = self.faults.trouble();
+        if self.spec.kind == Kind::Improv {
+            self.improv.tick(&mut self.wifi, now);
+        }
         let joined = self.wifi.joined(now).map(|(credentials, _)| credentials.clone());
         if joined.is_some() && joined != self.kept.wifi {
             let kept = Kept { wifi: joined, ..self.kept.clone() };
@@ -385,9 +431,14 @@ impl Device {
         Ok(())
     }
 
-    /// The button, pressed shortly: to be provisioned again, owner and epoch stay.
+    /// The button, pressed shortly: to be provisioned again, owner and epoch stay. An Improv device
+    /// that is to be provisioned takes a network for a while.
     pub fn press_button(&mut self, now: u64) {
+        if self.spec.kind == Kind::Improv && self.provisioning {
+            return self.improv.press(now);
+        }
         self.wifi.restore(None, now);
+        self.improv.restart();
         self.provisioning = true;
     }
 
@@ -400,6 +451,7 @@ impl Device {
         }
         self.contact = super::contact::Contact::default();
         self.provisioning = self.kept.wifi.is_none();
+        self.improv.restart();
         self.wifi.restore(self.kept.wifi.clone(), self.ready_at);
     }
 }

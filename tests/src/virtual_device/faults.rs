@@ -47,6 +47,8 @@ pub struct Faults {
     pub endless_scan: bool,
     /// Says that its serial number is one that nobody can store.
     pub odd_serial: bool,
+    /// What it notifies gets lost.
+    pub lose_notifications: bool,
     /// It is in its network, but nothing leads from there to the backend.
     pub offline: bool,
 }

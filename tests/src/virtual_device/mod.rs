@@ -2,7 +2,7 @@
 //! (COMMISSIONING.md 6). The binary `omniot-device` runs a fleet of them.
 //!
 //! From the inside out: [`srp`], [`cipher`], [`session`] (protocomm) · [`wifi`] (scan, config,
-//! control) · [`chunked`] and [`keeping`] (the OmnIoT endpoints and what survives power loss) ·
+//! control) · [`improv`] (the other protocol) · [`chunked`] and [`keeping`] (the OmnIoT endpoints and what survives power loss) ·
 //! [`device`] · [`contact`] and `cloud` (the way to the backend) · [`fleet`] and [`carrier`].
 //!
 //! Deliberately not here: anything of the app's; only the protobuf messages of ESP
@@ -19,6 +19,7 @@ mod control;
 pub mod device;
 pub mod faults;
 pub mod fleet;
+pub mod improv;
 pub mod keeping;
 mod pre_owned;
 pub mod session;

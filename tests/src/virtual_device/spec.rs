@@ -12,7 +12,7 @@ use omniot_shared::{
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use super::faults::Faults;
+use super::{faults::Faults, improv};
 
 /// The user name of security 2, as in the IDF examples.
 pub const USERNAME: &str = "wifiprov";
@@ -37,7 +37,7 @@ pub enum Kind {
     Omniot,
     /// Espressif's endpoints only, and such a label.
     Espressif,
-    /// Improv: it can only be heard.
+    /// Improv: nothing protected, nothing claimed, and no label.
     Improv,
     /// As Espressif's, for Thread, as its label says.
     Thread,
@@ -70,6 +70,9 @@ pub struct Spec {
     /// Which endpoints it has, and what its label pins.
     #[serde(default)]
     pub kind: Kind,
+    /// How its Improv service is made, when it is of that kind.
+    #[serde(default)]
+    pub improv: improv::Make,
     /// Belongs already to the tenant whose claim key has this seed (64 hex digits).
     #[serde(default)]
     pub owned_by: Option<String>,
@@ -103,6 +106,7 @@ impl Spec {
             stack: Stack::Nimble,
             attempts: 0,
             kind: Kind::Omniot,
+            improv: improv::Make::default(),
             owned_by: None,
             faults: Faults::default(),
         }

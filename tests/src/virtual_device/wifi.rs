@@ -106,6 +106,19 @@ pub struct Wifi {
     pub trouble: Trouble,
 }
 
+/// How joining stands, in a word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// It does not try.
+    Idle,
+    /// It tries.
+    Trying,
+    /// It is in.
+    Joined,
+    /// It gave up.
+    Failed,
+}
+
 /// How a try stands at some moment.
 enum Progress<'a> {
     Trying { attempts_left: Option<u32> },
@@ -135,6 +148,34 @@ impl Wifi {
             (Joining::Trying { credentials, .. }, Some(Progress::Joined(_, at))) => Some((credentials, at)),
             _ => None,
         }
+    }
+
+    /// Joins a network at once; the way of protocols that have no Apply.
+    pub fn join(&mut self, credentials: Credentials, now: u64) {
+        self.joining = Joining::Trying { since: now, credentials };
+    }
+
+    /// How joining stands.
+    #[must_use]
+    pub fn verdict(&self, now: u64) -> Verdict {
+        match (&self.joining, self.progress(now)) {
+            (Joining::Failed(_), _) | (_, Some(Progress::Failed(_))) => Verdict::Failed,
+            (_, Some(Progress::Joined(..))) => Verdict::Joined,
+            (_, Some(Progress::Trying { .. })) => Verdict::Trying,
+            (Joining::Started | Joining::Trying { .. }, None) => Verdict::Idle,
+        }
+    }
+
+    /// The client was told that it has joined: the service ends a moment later.
+    pub fn client_knows(&mut self, now: u64) {
+        self.polled_connected.get_or_insert(now);
+    }
+
+    /// Name, signal, and whether it is open, of the networks that it sees, strongest first.
+    #[must_use]
+    pub fn seen(&self) -> Vec<(String, i32, bool)> {
+        let open = i32::from(WifiAuth::Open);
+        self.heard().into_iter().map(|network| (String::from_utf8_lossy(&network.ssid).into_owned(), network.rssi, network.auth == open)).collect()
     }
 
     /// When the device ends its BLE service: a moment after *Connected* was polled, or long after joining.

@@ -29,6 +29,8 @@ pub enum State {
     NeedsNetwork,
     /// It waits for the technician to see the device blink.
     NeedsConfirm,
+    /// It waits for somebody to press the device's button.
+    NeedsButton,
     /// A step failed; `failure` says whether a retry helps.
     Failed,
     /// It is done.
@@ -72,6 +74,13 @@ pub struct SeenNetwork {
     /// Its name, as bytes.
     #[serde(skip)]
     pub raw: Vec<u8>,
+}
+
+impl SeenNetwork {
+    /// A network with that name, as bytes, and the API's name of its protection.
+    pub fn new(ssid: Vec<u8>, rssi: i32, auth: &str) -> Self {
+        Self { id: network_id(&ssid), ssid: shown_network(&ssid), rssi, auth: auth.to_owned(), raw: ssid }
+    }
 }
 
 /// The id of a network with that name.
@@ -143,7 +152,7 @@ pub struct Draft {
     pub is_known: bool,
     /// SKU.
     pub model: Option<String>,
-    /// `esp`.
+    /// `esp` or `improv`.
     pub protocol: Option<String>,
     /// The level of the session.
     pub security: Option<Security>,
@@ -171,6 +180,9 @@ pub struct Draft {
     pub epoch: Option<u32>,
     /// Name of the network.
     pub network_name: Option<String>,
+    /// The device's own page, as an Improv device names it.
+    #[serde(default)]
+    pub url: Option<String>,
     /// What it does now.
     pub state: State,
     /// What the page shows.
@@ -239,6 +251,7 @@ impl Draft {
             receipt: None,
             epoch: None,
             network_name: None,
+            url: None,
             state: State::Running,
             failure: None,
             warnings: Vec::new(),

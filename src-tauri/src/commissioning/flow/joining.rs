@@ -7,7 +7,7 @@ use tokio::time::sleep;
 
 use super::{
     causes::Cause,
-    draft::{self, SeenNetwork},
+    draft::SeenNetwork,
     run::{Next, Run},
     step::Step,
     trouble::Trouble,
@@ -17,7 +17,7 @@ use crate::commissioning::esp::{
     config::{self, Joining},
     control,
     endpoints::{CONFIG, CONTROL, SCAN},
-    messages::{Status, WifiNetwork},
+    messages::Status,
     scan,
 };
 
@@ -48,7 +48,8 @@ impl Run {
         while let Some(request) = scan::page(u32::try_from(found.len()).unwrap_or(u32::MAX), total) {
             found.extend(scan::read_page(&talk.ask(SCAN, &request).await?).map_err(failed)?);
         }
-        self.board.change(|draft| draft.networks = strongest(found));
+        let seen = found.into_iter().map(|network| SeenNetwork::new(network.ssid, network.rssi, scan::auth_name(network.auth)));
+        self.board.change(|draft| draft.networks = strongest(seen));
         Ok(Next::Done)
     }
 
@@ -146,7 +147,7 @@ impl Run {
         ssid.is_empty() || self.network.as_ref().is_none_or(|network| network.ssid == ssid)
     }
 
-    fn joined(&mut self) -> Next {
+    pub(super) fn joined(&mut self) -> Next {
         self.remember();
         Next::Done
     }
@@ -159,7 +160,7 @@ impl Run {
         }
     }
 
-    fn probably_joined(&mut self) -> Next {
+    pub(super) fn probably_joined(&mut self) -> Next {
         let cause = Cause::JoinUnconfirmed;
         self.remember();
         self.board.change(|draft| draft.warn(cause.code()));
@@ -167,7 +168,7 @@ impl Run {
     }
 
     /// Another network or passphrase on the same link.
-    fn back(&mut self, step: Step, cause: Cause) -> Next {
+    pub(super) fn back(&mut self, step: Step, cause: Cause) -> Next {
         self.forget_remembered();
         self.needs_reset = true;
         Next::Back(step, cause)
@@ -193,26 +194,17 @@ impl Run {
 }
 
 /// One entry for each name, the strongest; hidden ones left out; strongest first.
-fn strongest(found: Vec<WifiNetwork>) -> Vec<SeenNetwork> {
-    let mut by_name: HashMap<Vec<u8>, WifiNetwork> = HashMap::new();
-    for network in found.into_iter().filter(|network| !network.ssid.is_empty()) {
-        match by_name.get(&network.ssid) {
+pub(super) fn strongest(found: impl IntoIterator<Item = SeenNetwork>) -> Vec<SeenNetwork> {
+    let mut by_name: HashMap<Vec<u8>, SeenNetwork> = HashMap::new();
+    for network in found.into_iter().filter(|network| !network.raw.is_empty()) {
+        match by_name.get(&network.raw) {
             Some(known) if known.rssi >= network.rssi => {}
             _ => {
-                by_name.insert(network.ssid.clone(), network);
+                by_name.insert(network.raw.clone(), network);
             }
         }
     }
-    let mut networks: Vec<SeenNetwork> = by_name
-        .into_values()
-        .map(|network| SeenNetwork {
-            id: draft::network_id(&network.ssid),
-            ssid: draft::shown_network(&network.ssid),
-            rssi: network.rssi,
-            auth: scan::auth_name(network.auth).to_owned(),
-            raw: network.ssid,
-        })
-        .collect();
+    let mut networks: Vec<SeenNetwork> = by_name.into_values().collect();
     networks.sort_by(|a, b| b.rssi.cmp(&a.rssi).then_with(|| a.ssid.cmp(&b.ssid)));
     networks
 }
@@ -223,8 +215,8 @@ mod tests {
 
     #[test]
     fn a_network_with_several_access_points_is_listed_once_with_the_strongest() {
-        let network = |ssid: &str, rssi| WifiNetwork { ssid: ssid.into(), rssi, ..WifiNetwork::default() };
-        let listed = strongest(vec![network("A", -70), network("B", -60), network("", -10), network("A", -50), network("A", -80)]);
+        let network = |ssid: &str, rssi| SeenNetwork::new(ssid.into(), rssi, "wpa2");
+        let listed = strongest([network("A", -70), network("B", -60), network("", -10), network("A", -50), network("A", -80)]);
         let short: Vec<_> = listed.iter().map(|network| (network.ssid.as_str(), network.rssi)).collect();
         assert_eq!(short, [("A", -50), ("B", -60)]);
     }

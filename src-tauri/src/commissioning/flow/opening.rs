@@ -36,16 +36,14 @@ impl Run {
         let sought = known.map(Sought::Address).or(name.map(Sought::Name)).ok_or(Trouble::Failed(Cause::NotAdvertising))?;
         let heard = self.means.nearby.find(self.means.pace.find, sought).await?.ok_or(Trouble::Failed(Cause::NotAdvertising))?;
         let address = heard.advert.address.clone();
-        let is_improv = heard.protocol() == Protocol::Improv;
+        self.speaks = heard.protocol();
+        let name = if self.speaks == Protocol::Improv { "improv" } else { "esp" };
         self.board.change(|draft| {
             draft.address = Some(address.clone());
             draft.rssi = heard.advert.rssi;
-            draft.protocol = Some(if is_improv { "improv" } else { "esp" }.to_owned());
+            draft.protocol = Some(name.to_owned());
             draft.advertised = heard.advert.name.clone().or_else(|| draft.advertised.take());
         });
-        if is_improv {
-            return Err(Trouble::Failed(Cause::ImprovUnsupported));
-        }
         self.target.address = Some(address.clone());
         self.means.nearby.pause().await;
         let link = self.open_link(&address).await?;

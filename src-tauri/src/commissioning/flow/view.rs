@@ -19,7 +19,7 @@ pub fn view(draft: &Draft) -> Value {
         "id": draft.id, "attempt_id": draft.id, "site_id": draft.site_id,
         "device": device, "address": draft.address, "advertised": draft.advertised,
         "state": draft.state, "step": draft.step, "steps": steps,
-        "networks": draft.networks, "network_name": draft.network_name,
+        "networks": draft.networks, "network_name": draft.network_name, "url": draft.url, "protocol": draft.protocol,
         "failure": draft.failure, "warnings": draft.warnings,
         "security": draft.security, "identity_verified": draft.identity_verified, "claimed": draft.receipt.is_some(),
         "rssi": draft.rssi, "started_at": draft.started_at,
