@@ -284,18 +284,14 @@ fn uuid(request: &Value) -> Uuid {
 }
 
 fn discover(slot: &Slot) -> Value {
-    let (names, kind) = {
-        let device = slot.device();
-        (!device.faults.no_names, device.spec().kind)
-    };
-    if kind == Kind::Improv {
-        let make = slot.device().improv.make();
-        return improv::characteristics(make).into_iter().map(|(uuid, may)| json!({ "uuid": uuid, "name": null, "properties": may })).collect();
+    let device = slot.device();
+    let names = !device.faults.no_names;
+    if device.spec().kind == Kind::Improv {
+        return improv::characteristics(device.improv.make()).into_iter().map(|(uuid, may)| json!({ "uuid": uuid, "name": null, "properties": may })).collect();
     }
-    let has = |endpoint: &Endpoint| kind == Kind::Omniot || !matches!(endpoint, Endpoint::Identity | Endpoint::Identify | Endpoint::Claim);
     Endpoint::ALL
         .into_iter()
-        .filter(has)
+        .filter(|endpoint| device.has(*endpoint))
         .map(|endpoint| json!({ "uuid": endpoint.uuid().to_string(), "name": names.then(|| endpoint.name()), "properties": ["read", "write"] }))
         .collect()
 }

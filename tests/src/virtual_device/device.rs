@@ -33,7 +33,7 @@ use super::{
     spec::{Factory, Kind, Spec, Stack, USERNAME},
     srp::Verifier,
     timing::Timing,
-    wifi::{Network, Wifi},
+    wifi::{self, Network, Wifi},
 };
 
 /// The longest value of a characteristic.
@@ -163,7 +163,24 @@ impl Device {
         }
         self.link = Some(Link { session: Session::new(self.scheme()), replies: BTreeMap::new(), chunked: BTreeMap::new(), listened: BTreeSet::new(), operations: 0 });
         self.improv.connected();
+        self.wifi.page = wifi::PAGE;
         true
+    }
+
+    /// A client connects over HTTP, which carries longer replies than an attribute does.
+    pub fn connect_over_http(&mut self, now: u64) -> bool {
+        let connected = self.connect(now);
+        self.wifi.page = u32::MAX;
+        connected
+    }
+
+    /// Whether it has this endpoint.
+    #[must_use]
+    pub fn has(&self, endpoint: Endpoint) -> bool {
+        match endpoint {
+            Endpoint::Identity | Endpoint::Identify | Endpoint::Claim => self.spec.kind == Kind::Omniot,
+            Endpoint::Control | Endpoint::Scan | Endpoint::Session | Endpoint::Config | Endpoint::Version => true,
+        }
     }
 
     /// The link is gone, and the session with it.

@@ -3,7 +3,7 @@
 //!
 //! From the inside out: [`srp`], [`cipher`], [`session`] (protocomm) · [`wifi`] (scan, config,
 //! control) · [`improv`] (the other protocol) · [`chunked`] and [`keeping`] (the OmnIoT endpoints and what survives power loss) ·
-//! [`device`] · [`contact`] and `cloud` (the way to the backend) · [`fleet`] and [`carrier`].
+//! [`device`] · [`contact`] and `cloud` (the way to the backend) · [`fleet`], [`carrier`] (the virtual radio) and [`http`] (for foreign clients).
 //!
 //! Deliberately not here: anything of the app's; only the protobuf messages of ESP
 //! provisioning are shared with it, so that each side checks the other.
@@ -19,9 +19,11 @@ mod control;
 pub mod device;
 pub mod faults;
 pub mod fleet;
+pub mod http;
 pub mod improv;
 pub mod keeping;
 mod pre_owned;
+pub mod script;
 pub mod session;
 pub mod spec;
 pub mod srp;

@@ -18,7 +18,7 @@ use super::timing::Timing;
 /// The most results a device keeps.
 const KEPT: usize = 16;
 /// The most results in one reply over BLE.
-const PAGE: u32 = 4;
+pub const PAGE: u32 = 4;
 
 /// One network in reach of the devices.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -102,6 +102,8 @@ pub struct Wifi {
     given: Option<Credentials>,
     scan_began: Option<u64>,
     polled_connected: Option<u64>,
+    /// The most results in one reply; how many depends on the carrier.
+    pub page: u32,
     /// What goes wrong on purpose.
     pub trouble: Trouble,
 }
@@ -130,7 +132,7 @@ impl Wifi {
     /// A station without credentials.
     #[must_use]
     pub fn new(networks: Vec<Network>, timing: Timing, attempts: u32) -> Self {
-        Self { networks, timing, attempts, joining: Joining::Started, given: None, scan_began: None, polled_connected: None, trouble: Trouble::default() }
+        Self { networks, timing, attempts, joining: Joining::Started, given: None, scan_began: None, polled_connected: None, page: PAGE, trouble: Trouble::default() }
     }
 
     /// A station that starts with stored credentials and joins by itself.
@@ -315,7 +317,7 @@ impl Wifi {
     fn scan_page(&self, page: ScanPage, now: u64) -> Option<Vec<WifiNetwork>> {
         let progress = self.scan_progress(now);
         let end = page.start_index.checked_add(page.count)?;
-        if page.count > PAGE || end > progress.result_count {
+        if page.count > self.page || end > progress.result_count {
             return None;
         }
         let (start, end) = (usize::try_from(page.start_index).ok()?, usize::try_from(end).ok()?);
