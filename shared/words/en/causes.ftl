@@ -34,8 +34,8 @@ next-not-advertising = Check that it has power and is in setup mode. Switching i
 cause-improv-unsupported = This device is set up with Improv, which that version of the app could not do
 next-improv-unsupported = Update the app, then try again.
 
-cause-thread-unsupported = This device joins a Thread network, not Wi-Fi
-next-thread-unsupported = This app sets up Wi-Fi devices. Set it up with its maker's app.
+cause-thread-unsupported = This device joins a Thread network, which that version of the app could not set up
+next-thread-unsupported = Update the app, then try again.
 
 cause-connect-failed = The connection did not come about
 next-connect-failed = Go closer and try again. The first try often fails; the next one mostly works.
@@ -129,6 +129,12 @@ next-unable-to-connect = It does not say why. Check the password, capitals inclu
 
 cause-network-not-found = The device does not see this network
 next-network-not-found = Is it a 5 GHz network? Most devices know 2.4 GHz only. Check the name and the reception where the device stands.
+
+cause-dataset-invalid = The device cannot use this dataset
+next-dataset-invalid = Copy it again from the border router, whole: the active dataset in hexadecimal digits.
+
+cause-thread-not-found = The device does not find this Thread network
+next-thread-not-found = Check that the border router is on and its dataset is the present one, and how far the device is from the nearest one.
 
 cause-join-timeout = The device tries to join and does not get through
 next-join-timeout = The network may allow known devices only, demand WPA3, or give out no addresses. Ask whoever runs it, or choose another one.

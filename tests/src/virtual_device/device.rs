@@ -32,6 +32,7 @@ use super::{
     session::{Draws, Scheme, Session},
     spec::{Factory, Kind, Spec, Stack, USERNAME},
     srp::Verifier,
+    thread::Thread,
     timing::Timing,
     wifi::{self, Network, Wifi},
 };
@@ -69,6 +70,7 @@ pub struct Device {
     keeper: Keeper,
     pub(super) kept: Kept,
     pub(super) wifi: Wifi,
+    pub(super) thread: Thread,
     /// Its other service, when it is of that kind.
     pub improv: Improv,
     link: Option<Link>,
@@ -103,7 +105,7 @@ impl Device {
         let about = improv::About { firmware: spec.model.clone(), version: spec.firmware.clone(), chip: "virtual/esp32".to_owned() };
         let improv = Improv::new(spec.improv, about, spec.name(), timing);
         let mut device =
-            Self { spec, factory, keeper, kept, wifi, improv, link: None, faults, rng, timing, ready_at: 0, powered: true, provisioning: true, blinks_until: 0, contact };
+            Self { spec, factory, keeper, kept, wifi, thread: Thread::new(timing), improv, link: None, faults, rng, timing, ready_at: 0, powered: true, provisioning: true, blinks_until: 0, contact };
         device.boot(0);
         Ok(device)
     }
@@ -179,7 +181,8 @@ impl Device {
     pub fn has(&self, endpoint: Endpoint) -> bool {
         match endpoint {
             Endpoint::Identity | Endpoint::Identify | Endpoint::Claim => self.spec.kind == Kind::Omniot,
-            Endpoint::Control | Endpoint::Scan | Endpoint::Session | Endpoint::Config | Endpoint::Version => true,
+            Endpoint::Scan => self.spec.kind != Kind::Thread,
+            Endpoint::Control | Endpoint::Session | Endpoint::Config | Endpoint::Version => true,
         }
     }
 
@@ -216,7 +219,8 @@ impl Device {
             Security::Sec2Patch0 => (2, "", ""),
             Security::Sec2Patch1 => (2, "\n\t\t\"sec_patch_ver\":\t1,", ""),
         };
-        format!("{{\n\t\"prov\":\t{{\n\t\t\"ver\":\t\"netprov-v1.2\",\n\t\t\"sec_ver\":\t{level},{patch}\n\t\t\"cap\":\t[{cap}\"wifi_prov\", \"wifi_scan\"]\n\t}}\n}}").into_bytes()
+        let networks = if self.spec.kind == Kind::Thread { "\"thread_prov\"" } else { "\"wifi_prov\", \"wifi_scan\"" };
+        format!("{{\n\t\"prov\":\t{{\n\t\t\"ver\":\t\"netprov-v1.2\",\n\t\t\"sec_ver\":\t{level},{patch}\n\t\t\"cap\":\t[{cap}{networks}]\n\t}}\n}}").into_bytes()
     }
 
     /// A fault that strikes at this read or write, before the device sees it.
@@ -321,8 +325,11 @@ impl Device {
             _ => {}
         }
         self.wifi.trouble = self.faults.trouble();
+        self.thread.trouble = self.faults.trouble();
         let chunked = link.chunked.entry(endpoint).or_default();
         link.session.exchange(value, |plain| match endpoint {
+            Endpoint::Config if self.spec.kind == Kind::Thread => self.thread.config(plain, now),
+            Endpoint::Control if self.spec.kind == Kind::Thread => self.thread.control(plain, now),
             Endpoint::Config => match (self.wifi.config(plain, now), self.faults.false_success) {
                 (Some(reply), Some(lie)) if reply.first_chunk() == Some(&[0x08, 0x01]) => Some([lie.reply(), &[]].concat()),
                 (reply, _) => reply,
@@ -413,7 +420,16 @@ impl Device {
                 return false;
             }
         }
-        if self.provisioning && self.wifi.ends_service_at(now).is_some_and(|end| now >= end) {
+        self.thread.trouble = self.faults.trouble();
+        let attached = self.thread.attached(now).map(|(dataset, _)| hex::encode(dataset));
+        if attached.is_some() && attached != self.kept.thread {
+            let kept = Kept { thread: attached, ..self.kept.clone() };
+            if self.keep(kept, None).is_err() {
+                return false;
+            }
+        }
+        let ends = self.wifi.ends_service_at(now).or_else(|| self.thread.ends_service_at(now));
+        if self.provisioning && ends.is_some_and(|end| now >= end) {
             self.provisioning = false;
             return self.link.take().is_some();
         }
@@ -423,7 +439,7 @@ impl Device {
     /// Whether it is in its network.
     #[must_use]
     pub fn joined(&self, now: u64) -> bool {
-        self.is_up(now) && self.wifi.joined(now).is_some()
+        self.is_up(now) && (self.wifi.joined(now).is_some() || self.thread.attached(now).is_some())
     }
 
     /// Power goes and comes back; what was not stored is lost.
@@ -443,7 +459,7 @@ impl Device {
     /// When that cannot be stored.
     pub fn factory_reset(&mut self, now: u64) -> io::Result<()> {
         let state = self.kept.state().factory_reset();
-        self.keep(Kept { wifi: None, ..self.kept.with(&state) }, None)?;
+        self.keep(Kept { wifi: None, thread: None, ..self.kept.with(&state) }, None)?;
         self.boot(now);
         Ok(())
     }
@@ -455,6 +471,7 @@ impl Device {
             return self.improv.press(now);
         }
         self.wifi.restore(None, now);
+        self.thread.restore(None, now);
         self.improv.restart();
         self.provisioning = true;
     }
@@ -467,9 +484,10 @@ impl Device {
             self.kept = kept;
         }
         self.contact = super::contact::Contact::default();
-        self.provisioning = self.kept.wifi.is_none();
+        self.provisioning = self.kept.wifi.is_none() && self.kept.thread.is_none();
         self.improv.restart();
         self.wifi.restore(self.kept.wifi.clone(), self.ready_at);
+        self.thread.restore(self.kept.thread.as_deref().and_then(|text| hex::decode(text).ok()), self.ready_at);
     }
 }
 

@@ -2,7 +2,7 @@
 //! (COMMISSIONING.md 6). The binary `omniot-device` runs a fleet of them.
 //!
 //! From the inside out: [`srp`], [`cipher`], [`session`] (protocomm) · [`wifi`] (scan, config,
-//! control) · [`improv`] (the other protocol) · [`chunked`] and [`keeping`] (the OmnIoT endpoints and what survives power loss) ·
+//! control) and [`thread`] · [`improv`] (the other protocol) · [`chunked`] and [`keeping`] (the OmnIoT endpoints and what survives power loss) ·
 //! [`device`] · [`contact`] and `cloud` (the way to the backend) · [`fleet`], [`carrier`] (the virtual radio) and [`http`] (for foreign clients).
 //!
 //! Deliberately not here: anything of the app's; only the protobuf messages of ESP
@@ -29,6 +29,7 @@ pub mod spec;
 pub mod srp;
 #[cfg(test)]
 mod tests;
+pub mod thread;
 pub mod timing;
 #[cfg(test)]
 mod vectors;

@@ -75,8 +75,6 @@ causes! {
     NoAccount = "no_account", Stop, [];
     /// The device was not heard.
     NotAdvertising = "not_advertising", Retry, [Connect];
-    /// It joins a Thread network; this app sets up Wi-Fi only.
-    ThreadUnsupported = "thread_unsupported", Stop, [Connect Version];
     /// It was heard, but the link did not come about.
     ConnectFailed = "connect_failed", Retry, [Connect];
     /// Another phone holds its link.
@@ -139,6 +137,10 @@ causes! {
     UnableToConnect = "unable_to_connect", Retry, [Join];
     /// It does not see that network.
     NetworkNotFound = "network_not_found", Retry, [Join];
+    /// The dataset is of no use to the device.
+    DatasetInvalid = "dataset_invalid", Retry, [Join];
+    /// No mesh with that dataset is in its range.
+    ThreadNotFound = "thread_not_found", Retry, [Join];
     /// It tries and tries.
     JoinTimeout = "join_timeout", Retry, [Join];
     /// It says it is connected and does not show to what.

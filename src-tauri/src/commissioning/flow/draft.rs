@@ -48,6 +48,17 @@ impl State {
     }
 }
 
+/// What sort of network a device joins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NetworkKind {
+    /// Wi-Fi.
+    #[default]
+    Wifi,
+    /// A Thread mesh.
+    Thread,
+}
+
 /// The failure that the page shows.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Shown {
@@ -180,6 +191,9 @@ pub struct Draft {
     pub epoch: Option<u32>,
     /// Name of the network.
     pub network_name: Option<String>,
+    /// What sort of network it joins.
+    #[serde(default)]
+    pub network_kind: NetworkKind,
     /// The device's own page, as an Improv device names it.
     #[serde(default)]
     pub url: Option<String>,
@@ -251,6 +265,7 @@ impl Draft {
             receipt: None,
             epoch: None,
             network_name: None,
+            network_kind: NetworkKind::Wifi,
             url: None,
             state: State::Running,
             failure: None,

@@ -16,6 +16,7 @@ use super::{
     joining::strongest,
     peer::Peer,
     run::{Next, Run},
+    secrets::Access,
     step::Step,
     trouble::Trouble,
 };
@@ -135,8 +136,8 @@ impl Run {
     }
 
     async fn send_network(&mut self) -> Result<Next, Trouble> {
-        let Some(network) = self.network.as_ref() else { return Err(Trouble::Failed(Cause::NetworkRefused)) };
-        let request = command::wifi(&network.ssid, network.passphrase.as_bytes()).map_err(|_| Trouble::Failed(Cause::NetworkRefused))?;
+        let Some(Access::Wifi { ssid, passphrase }) = self.network.as_ref().map(|network| &network.access) else { return Err(Trouble::Failed(Cause::NetworkRefused)) };
+        let request = command::wifi(ssid, passphrase.as_bytes()).map_err(|_| Trouble::Failed(Cause::NetworkRefused))?;
         for _ in 0..AUTHORIZATIONS {
             self.authorize().await?;
             let peer = self.peer()?;

@@ -16,6 +16,7 @@ mod improv;
 mod joining;
 pub mod late;
 pub mod left;
+mod meshing;
 mod opening;
 pub mod pace;
 mod peer;

@@ -5,6 +5,7 @@ use tokio::time::{sleep, timeout};
 
 use super::{
     causes::Cause,
+    draft::NetworkKind,
     run::{Next, Run},
     talk::Talk,
     trouble::Trouble,
@@ -29,9 +30,6 @@ impl Run {
     /// Finds the device, stops the scan, and connects; a few tries, as radios need them.
     pub(super) async fn connect(&mut self) -> Result<Next, Trouble> {
         self.hang_up().await;
-        if self.target.label.as_ref().is_some_and(|label| label.network == Network::Thread) {
-            return Err(Trouble::Failed(Cause::ThreadUnsupported));
-        }
         let (known, name) = (self.target.address.clone(), self.target.label.as_ref().map(|label| label.name.clone()));
         let sought = known.map(Sought::Address).or(name.map(Sought::Name)).ok_or(Trouble::Failed(Cause::NotAdvertising))?;
         let heard = self.means.nearby.find(self.means.pace.find, sought).await?.ok_or(Trouble::Failed(Cause::NotAdvertising))?;
@@ -94,9 +92,9 @@ impl Run {
         talk.write_plain(VERSION, version::REQUEST).await?;
         let reply = talk.read_plain(VERSION).await?;
         let offered = Version::read(&reply).ok_or(Trouble::Broken(Cause::InvalidReply))?;
-        if offered.is_thread_only() {
-            return Err(Trouble::Failed(Cause::ThreadUnsupported));
-        }
+        let labelled_thread = self.target.label.as_ref().is_some_and(|label| label.network == Network::Thread);
+        let wants = if offered.is_thread_only() || (labelled_thread && offered.joins_thread()) { NetworkKind::Thread } else { NetworkKind::Wifi };
+        self.wants = wants;
         let labelled = self.target.label.as_ref().and_then(|label| label.security).map(level::of_label);
         let pinned = labelled.max(self.target.floor);
         let source = match &self.pop {
@@ -114,6 +112,7 @@ impl Run {
         self.no_pop = offered.no_pop && level == Security::Sec1;
         self.board.change(|draft| {
             draft.security = Some(level);
+            draft.network_kind = wants;
             warnings.iter().for_each(|warning| draft.warn(warning.code()));
         });
         Ok(Next::Done)

@@ -2,7 +2,7 @@
 //!
 //! [`Run::drive`] is the state machine: which step comes next, what waits for a person, what
 //! a broken link means. `performing` runs one step, `people` waits for decisions, `recording`
-//! ends it; the steps themselves are in `opening`, `claiming` and `joining`, those with an Improv
+//! ends it; the steps themselves are in `opening`, `claiming`, `joining` and `meshing`, those with an Improv
 //! device in `improv`.
 //!
 //! After a broken link the commission connects again, shakes hands, lets the device prove
@@ -23,6 +23,7 @@ use super::{
     board::{Board, Command},
     causes::Cause,
     desk::Desk,
+    draft::NetworkKind,
     late::Late,
     left::LeftBehind,
     pace::Pace,
@@ -116,6 +117,8 @@ pub struct Run {
     pub(super) no_pop: bool,
     pub(super) identity: Option<Identity>,
     pub(super) network: Option<Network>,
+    /// What sort of network the device joins.
+    pub(super) wants: NetworkKind,
     pub(super) needs_reset: bool,
     /// Whether the device may already be joining `network`.
     pub(super) apply_sent: bool,
@@ -144,6 +147,7 @@ impl Run {
             no_pop: false,
             identity: None,
             network: None,
+            wants: NetworkKind::Wifi,
             needs_reset: false,
             apply_sent: false,
             reached: Step::Connect,

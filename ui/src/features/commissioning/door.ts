@@ -48,6 +48,8 @@ export interface Commission {
   /** What it calls itself, or its label says. */
   advertised?: string | null;
   protocol?: string | null;
+  /** Whether it joins Wi-Fi or a Thread mesh. */
+  network_kind?: 'wifi' | 'thread';
   /** The device's own page, once it has joined. */
   url?: string | null;
   state: CommissionState;
@@ -132,6 +134,8 @@ const act = (id: string, action: string, body?: unknown) => door<Commission>('PO
 export type GivenNetwork = ({ network_id: string } | { ssid: string }) & { passphrase: string; remember: boolean };
 
 export const giveNetwork = (id: string, body: GivenNetwork) => act(id, 'network', body);
+/** The dataset of a mesh, as its border router prints it. */
+export const giveDataset = (id: string, body: { dataset: string; remember: boolean }) => act(id, 'network', body);
 export const givePop = (id: string, pop: string) => act(id, 'pop', { pop });
 export const confirmIdentity = (id: string, confirmed: boolean) => act(id, 'identify', { confirmed });
 export const retryCommission = (id: string) => act(id, 'retry');
