@@ -10,6 +10,7 @@ mod bench;
 mod canary;
 mod claims;
 mod faults;
+mod firmwares;
 mod happy;
 mod improv;
 mod kills;

@@ -30,7 +30,7 @@ use super::{
     keeping::{Keeper, Kept},
     pre_owned,
     session::{Draws, Scheme, Session},
-    spec::{Factory, Kind, Spec, Stack, USERNAME},
+    spec::{Era, Factory, Kind, Spec, Stack, USERNAME},
     srp::Verifier,
     thread::Thread,
     timing::Timing,
@@ -91,7 +91,10 @@ impl Device {
     /// # Errors
     /// When its state folder cannot be used.
     pub fn new(spec: Spec, seed: u64, networks: Vec<Network>, timing: Timing, dir: &Path) -> io::Result<Self> {
-        let factory = Factory::make(seed, &spec.serial);
+        let mut factory = Factory::make(seed, &spec.serial);
+        if let Some(pop) = &spec.pop {
+            factory.pop.clone_from(pop);
+        }
         let keeper = Keeper::new(dir, &spec.serial)?;
         let kept = match keeper.load()? {
             Some(kept) => kept,
@@ -181,8 +184,9 @@ impl Device {
     pub fn has(&self, endpoint: Endpoint) -> bool {
         match endpoint {
             Endpoint::Identity | Endpoint::Identify | Endpoint::Claim => self.spec.kind == Kind::Omniot,
-            Endpoint::Scan => self.spec.kind != Kind::Thread,
-            Endpoint::Control | Endpoint::Session | Endpoint::Config | Endpoint::Version => true,
+            Endpoint::Scan => self.spec.kind != Kind::Thread && self.spec.era != Era::Bare,
+            Endpoint::Control => !matches!(self.spec.era, Era::Idf4 | Era::Bare),
+            Endpoint::Session | Endpoint::Config | Endpoint::Version => true,
         }
     }
 
@@ -202,8 +206,11 @@ impl Device {
     }
 
     fn scheme(&self) -> Scheme {
-        let pop = if self.faults.wrong_pop { format!("{}x", self.factory.pop) } else { self.factory.pop.clone() };
-        let verifier = || Verifier::make(USERNAME, pop.as_bytes(), &self.factory.salt);
+        let pop = if self.faults.no_pop {
+            String::new()
+        } else if self.faults.wrong_pop { format!("{}x", self.factory.pop) } else { self.factory.pop.clone() };
+        let make = if self.spec.stripped_verifier { Verifier::make_stripped } else { Verifier::make };
+        let verifier = || make(USERNAME, pop.as_bytes(), &self.factory.salt);
         match self.announced() {
             Security::Sec0 => Scheme::Sec0,
             Security::Sec1 => Scheme::Sec1(pop.into_bytes()),
@@ -213,14 +220,28 @@ impl Device {
     }
 
     fn version(&self) -> Vec<u8> {
-        let (level, patch, cap) = match self.announced() {
-            Security::Sec0 => (0, "", "\"no_sec\", "),
-            Security::Sec1 => (1, "", ""),
-            Security::Sec2Patch0 => (2, "", ""),
-            Security::Sec2Patch1 => (2, "\n\t\t\"sec_patch_ver\":\t1,", ""),
+        let level = self.announced();
+        let no_pop = level == Security::Sec1 && (self.faults.no_pop || self.factory.pop.is_empty());
+        let mut can: Vec<&str> = [(level == Security::Sec0, "no_sec"), (no_pop, "no_pop")].into_iter().filter_map(|(is, name)| is.then_some(name)).collect();
+        can.extend(match (self.spec.kind, self.spec.era) {
+            (Kind::Thread, _) => &["thread_prov"][..],
+            (_, Era::Network) => &["wifi_prov", "wifi_scan"],
+            _ => &["wifi_scan"],
+        });
+        let number = match level {
+            Security::Sec0 => 0,
+            Security::Sec1 => 1,
+            Security::Sec2Patch0 | Security::Sec2Patch1 => 2,
         };
-        let networks = if self.spec.kind == Kind::Thread { "\"thread_prov\"" } else { "\"wifi_prov\", \"wifi_scan\"" };
-        format!("{{\n\t\"prov\":\t{{\n\t\t\"ver\":\t\"netprov-v1.2\",\n\t\t\"sec_ver\":\t{level},{patch}\n\t\t\"cap\":\t[{cap}{networks}]\n\t}}\n}}").into_bytes()
+        let name = match self.spec.era {
+            Era::Network => "netprov-v1.2",
+            Era::Wifi | Era::Idf4 => "v1.1",
+            Era::Bare => return b"v1.0".to_vec(),
+        };
+        let scheme = if self.spec.era == Era::Idf4 { String::new() } else { format!("\n\t\t\"sec_ver\":\t{number},") };
+        let patch = if level == Security::Sec2Patch1 { "\n\t\t\"sec_patch_ver\":\t1," } else { "" };
+        let can = can.iter().map(|name| format!("\"{name}\"")).collect::<Vec<_>>().join(", ");
+        format!("{{\n\t\"prov\":\t{{\n\t\t\"ver\":\t\"{name}\",{scheme}{patch}\n\t\t\"cap\":\t[{can}]\n\t}}\n}}").into_bytes()
     }
 
     /// A fault that strikes at this read or write, before the device sees it.
@@ -251,7 +272,7 @@ impl Device {
         if self.spec.kind == Kind::Improv {
             return self.write_improv(characteristic, value, now);
         }
-        let Some(endpoint) = Endpoint::of(characteristic) else { return Outcome::Att(0x0a) };
+        let Some(endpoint) = Endpoint::of(characteristic).filter(|endpoint| self.has(*endpoint)) else { return Outcome::Att(0x0a) };
         if value.len() > VALUE_LIMIT {
             return Outcome::Att(0x0d);
         }
@@ -288,7 +309,7 @@ impl Device {
         if self.spec.kind == Kind::Improv {
             return self.improv.read(characteristic).map_or(Outcome::Att(0x0a), Outcome::Value);
         }
-        let Some(endpoint) = Endpoint::of(characteristic) else { return Outcome::Att(0x0a) };
+        let Some(endpoint) = Endpoint::of(characteristic).filter(|endpoint| self.has(*endpoint)) else { return Outcome::Att(0x0a) };
         Outcome::Value(self.link.as_ref().and_then(|link| link.replies.get(&endpoint).cloned()).unwrap_or_default())
     }
 

@@ -37,6 +37,8 @@ pub struct Faults {
     pub wrong_key: bool,
     /// Has another PoP than its label says.
     pub wrong_pop: bool,
+    /// Says that it needs no PoP, and uses none, whatever its label says.
+    pub no_pop: bool,
     /// Every passphrase is wrong.
     pub wrong_password: bool,
     /// No network is in reach when joining.

@@ -124,8 +124,12 @@ impl Run {
         if self.means.wrong_proofs.exhausted(&device, self.means.clock.now()) {
             return Err(Trouble::Failed(Cause::TooManyWrongPops));
         }
-        let agreed = match self.agree(sec2::Inner::Whole).await {
-            Err(Trouble::Failed(Cause::WrongPop)) if self.may_be_stripped() => self.agree(sec2::Inner::Stripped).await,
+        let agreed = match self.agree(self.inner).await {
+            Err(Trouble::Failed(Cause::WrongPop)) if self.may_be_stripped() => {
+                // A stack that hangs up after an error gets it on the next link.
+                self.inner = sec2::Inner::Stripped;
+                if self.has_link() { self.agree(self.inner).await } else { Err(Trouble::Broken(Cause::LinkLost)) }
+            }
             other => other,
         };
         if agreed.as_ref().err() == Some(&Trouble::Failed(Cause::WrongPop)) {
@@ -141,7 +145,7 @@ impl Run {
 
     fn may_be_stripped(&self) -> bool {
         let level = self.level.is_some_and(|level| level >= Security::Sec2Patch0);
-        level && self.has_link() && sec2::may_be_stripped(self.user(), self.pop_bytes())
+        level && self.inner == sec2::Inner::Whole && sec2::may_be_stripped(self.user(), self.pop_bytes())
     }
 
     fn user(&self) -> &[u8] {

@@ -13,6 +13,7 @@ use super::{
     secrets::{Access, Keep, Network},
     step::Step,
 };
+use crate::commissioning::esp::sec2::Inner;
 
 impl Run {
     /// Asks for what a step needs from a person.
@@ -41,6 +42,7 @@ impl Run {
     fn take_pop(&mut self, pop: Pop) {
         self.pop = Some(pop);
         self.pop_typed = true;
+        self.inner = Inner::Whole;
     }
 
     /// The network to try next; its name stays on the board also when it fails.

@@ -34,7 +34,7 @@ use super::{
     trouble::Trouble,
 };
 use crate::commissioning::{
-    esp::level::Mode,
+    esp::{level::Mode, sec2::Inner},
     nearby::{Nearby, Protocol},
     radio::Radio,
 };
@@ -115,6 +115,8 @@ pub struct Run {
     pub(super) peer: Option<Peer>,
     pub(super) level: Option<Security>,
     pub(super) no_pop: bool,
+    /// How the digest of the secret goes into security 2; some verifiers want it in another form.
+    pub(super) inner: Inner,
     pub(super) identity: Option<Identity>,
     pub(super) network: Option<Network>,
     /// What sort of network the device joins.
@@ -145,6 +147,7 @@ impl Run {
             peer: None,
             level: None,
             no_pop: false,
+            inner: Inner::Whole,
             identity: None,
             network: None,
             wants: NetworkKind::Wifi,
