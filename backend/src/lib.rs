@@ -13,6 +13,7 @@ pub mod devices;
 pub mod escrow;
 pub mod http;
 pub mod identity;
+pub mod labels;
 #[cfg(feature = "seeded-leaks")]
 pub mod leaks;
 pub mod mail;

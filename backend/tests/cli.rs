@@ -26,6 +26,31 @@ fn refused(arguments: &[&str], data: &Path) -> String {
     String::from_utf8_lossy(&output.stderr).trim().to_owned()
 }
 
+#[cfg(unix)]
+#[test]
+fn labels_of_a_batch_are_written_for_this_user_only() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let data = tempfile::tempdir().expect("a folder");
+    let (batch, out) = (data.path().join("batch.csv"), data.path().join("labels.svg"));
+    let rows: String = (1..=15).map(|n| format!("S-{n},k7Qm2xW9pLr4Zt{n}\n")).collect();
+    std::fs::write(&batch, format!("serial,pop\n{rows}")).expect("a batch");
+    let (batch, out) = (batch.to_string_lossy().into_owned(), out.to_string_lossy().into_owned());
+    for _ in 0..2 {
+        let output = run(&["label", &batch, "--out", &out, "--title", "Northlift"], data.path());
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let written = String::from_utf8_lossy(&output.stdout).into_owned();
+        let pages: Vec<_> = written.lines().collect();
+        assert_eq!(pages.len(), 2, "{written}");
+        for page in pages {
+            assert!(std::fs::read_to_string(page).is_ok_and(|svg| svg.contains(">Northlift</text>")));
+            let mode = std::fs::metadata(page).expect("a page").permissions().mode();
+            assert_eq!(mode & 0o777, 0o600, "a label holds a secret");
+        }
+    }
+    let why = refused(&["label", &batch, "--columns", "9", "--out", &out], data.path());
+    assert!(why.contains("too small to be read"), "{why}");
+}
+
 /// A server that is killed when the test ends.
 struct Server {
     child: Child,

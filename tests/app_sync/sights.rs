@@ -91,12 +91,12 @@ async fn a_site_that_leaves_a_group_leaves_the_files_of_those_who_work_there(wor
     let person = Person::signed_in(&data, &world.network.origin(), tenant, "technician").await;
     assert_eq!(person.items("/v1/devices?q=GROUP&limit=200").await.len(), 80);
     assert_eq!(person.get("/app/sync").await["sites"], 2, "to the app a group is its sites");
-    assert!(is_readable_in(&data), "the test sees what it looks for");
+    assert!(is_readable_in(&data, CANARY), "the test sees what it looks for");
 
     admin.patch(&path, json!({"version": 1, "sites": [yard]})).await.succeeded();
     person.until("the person sees one site", |sync| sync["state"] == "synced" && sync["sites"] == 1).await;
     assert_eq!(person.items("/v1/devices?q=GROUP&limit=200").await.len(), 40);
-    assert!(!is_readable_in(&data), "10: a row of a site that left the group is readable in a file");
+    assert!(!is_readable_in(&data, CANARY), "10: a row of a site that left the group is readable in a file");
     let verified = succeeded(person.ask("POST", "/app/sync/verify", Value::Null).await);
     assert_eq!(verified["result"], "same", "{verified}");
 
@@ -106,7 +106,7 @@ async fn a_site_that_leaves_a_group_leaves_the_files_of_those_who_work_there(wor
     admin.delete(&path).await.succeeded();
     person.until("the group is gone", |sync| sync["state"] == "synced" && sync["sites"] == 0).await;
     assert_eq!(person.items("/v1/devices?q=GROUP&limit=200").await.len(), 0);
-    assert!(!is_readable_in(&data), "10: a row of a group that was deleted is readable in a file");
+    assert!(!is_readable_in(&data, CANARY), "10: a row of a group that was deleted is readable in a file");
 }
 
 on_both_engines!(a_site_that_leaves_a_group_leaves_the_files_of_those_who_work_there);

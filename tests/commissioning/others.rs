@@ -1,10 +1,13 @@
 //! Devices that are not OmnIoT's own.
 
 use omniot_shared::entities::{AttemptOutcome, Security};
-use omniot_tests::virtual_device::spec::{Kind, Spec};
+use omniot_tests::virtual_device::{
+    spec::{Kind, Spec},
+    thread::MESH,
+};
 use serde_json::{Value, json};
 
-use crate::bench::{Bench, PASSPHRASE, SITE, SSID, device};
+use crate::bench::{Bench, PASSPHRASE, SSID, device};
 
 fn of_kind(kind: Kind) -> Spec {
     Spec { kind, ..device("OM-0001", Security::Sec2Patch1) }
@@ -26,15 +29,48 @@ async fn a_device_that_cannot_be_claimed_says_so_before_it_is_given_a_network() 
 }
 
 #[tokio::test]
-async fn improv_and_thread_are_refused_by_name() {
-    for (kind, cause, protocol) in [(Kind::Improv, "improv_unsupported", Some("improv")), (Kind::Thread, "thread_unsupported", None)] {
-        let bench = Bench::with(vec![of_kind(kind)]).await;
-        let body = if kind == Kind::Improv { json!({"address": bench.fleet.slots[0].device().factory().address(), "site_id": SITE}) } else { json!({"label": bench.label("OM-0001"), "site_id": SITE}) };
-        assert_eq!(bench.ask("POST", "/app/commissions", body).await.status, 201);
-        let now = bench.until_failed(cause).await;
-        assert_eq!(now["failure"]["retriable"], false);
-        let attempt = bench.ledger.attempt();
-        assert_eq!((attempt.outcome, attempt.protocol.as_deref()), (AttemptOutcome::Failed, protocol));
-        assert!(!bench.fleet.slots[0].device().linked(), "nothing was said to it");
+async fn a_device_for_thread_is_given_a_dataset_and_attaches() {
+    let bench = Bench::with(vec![of_kind(Kind::Thread)]).await;
+    bench.begin("OM-0001").await;
+    let asked = bench.until("needs_network").await;
+    assert_eq!((&asked["network_kind"], &asked["networks"]), (&json!("thread"), &json!([])));
+    for (body, field) in [
+        (json!({"dataset": "0e08"}), "dataset"),
+        (json!({"dataset": "not hexadecimal"}), "dataset"),
+        (json!({"ssid": SSID}), "ssid"),
+        (json!({}), "dataset"),
+    ] {
+        let answer = bench.act("network", body.clone()).await;
+        assert_eq!((answer.status, &answer.body["error"]["field"]), (422, &json!(field)), "{body}");
     }
+    let wrong = MESH.replace("00112233", "ffffffff");
+    assert_eq!(bench.act("network", json!({"dataset": wrong})).await.status, 200);
+    let again = bench.until("needs_network").await;
+    assert_eq!(again["failure"], json!({"cause": "thread_not_found", "step": "join", "retriable": true}));
+    assert_eq!(bench.act("network", json!({"dataset": MESH})).await.status, 200);
+    let done = bench.until("succeeded").await;
+    assert_eq!((&done["network_name"], &done["failure"]), (&json!("OmniMesh"), &Value::Null));
+    let attempt = bench.ledger.attempt();
+    assert_eq!((attempt.outcome, attempt.network_name.as_deref()), (AttemptOutcome::Succeeded, Some("OmniMesh")));
+    assert_eq!(attempt.steps.iter().filter(|row| row.step == "connect").count(), 1, "mended on the same link");
+    let slot = &bench.fleet.slots[0];
+    assert!(slot.device().joined(slot.now()));
+    let stored = bench.ledger.books().written.join("\n");
+    assert!(!stored.contains("00112233445566778899aabbccddeeff"), "the mesh's key is in no record");
+}
+
+#[tokio::test]
+async fn a_device_that_refuses_a_dataset_or_does_not_attach_says_which() {
+    let bench = Bench::with(vec![of_kind(Kind::Thread)]).await;
+    bench.faults("OM-0001", |faults| faults.refuse_network = true);
+    bench.begin("OM-0001").await;
+    bench.until("needs_network").await;
+    bench.act("network", json!({"dataset": MESH})).await;
+    assert_eq!(bench.until("needs_network").await["failure"]["cause"], "network_refused");
+    bench.faults("OM-0001", |faults| {
+        faults.refuse_network = false;
+        faults.no_network = true;
+    });
+    bench.act("network", json!({"dataset": MESH})).await;
+    assert_eq!(bench.until("needs_network").await["failure"]["cause"], "thread_not_found");
 }

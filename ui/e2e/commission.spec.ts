@@ -216,13 +216,46 @@ test('a site that cannot be read, or none at all, leads on', async () => {
 
 test('a device of another kind is shown and cannot be started', async () => {
   const { page } = phone;
-  const lamp = { address: 'C0:FF:EE:00:00:01', name: 'Lamp', rssi: -20, seen_at: 0, protocol: 'improv', planned: null };
+  const lamp = { address: 'C0:FF:EE:00:00:01', name: 'Lamp', rssi: -20, seen_at: 0, protocol: 'other', planned: null };
   phone.twist = ({ body }, _, path) => {
     if (path === '/app/radio/nearby') (body as { items: unknown[] }).items.push(lamp);
   };
-  await expect(page.getByTestId('nearby-Lamp')).toContainText('Not supported yet');
+  await expect(page.getByTestId('nearby-Lamp')).toContainText('Not in setup mode');
   await expect(page.getByTestId('nearby-Lamp').getByRole('button')).toHaveCount(0);
   phone.twist = undefined;
+});
+
+test('an unprotected device is set up with a warning, its button, and a second password', async () => {
+  const { page } = phone;
+  const lamp = page.getByTestId('nearby-Hall-Lamp');
+  await expect(lamp).toContainText('Not protected');
+  await lamp.getByRole('button', { name: /^Commission/ }).click();
+  await reached(page, 'needs_button');
+  await expect(page.getByText('Press the button on the device.')).toBeVisible();
+  await expect(page.getByText('nothing is encrypted')).toBeVisible();
+  await accessible(page);
+  await toDevices('Hall-Lamp', 'button');
+  await reached(page, 'needs_confirm');
+  await page.getByRole('button', { name: 'Yes, it blinks' }).click();
+  await reached(page, 'needs_network');
+  await page.getByRole('radio', { name: /Plant-Floor/ }).check();
+  await page.getByLabel('Network password').fill('not the password');
+  await page.getByLabel('Use for the next devices too').uncheck();
+  await page.getByRole('button', { name: 'Join network' }).click();
+  // With the quick devices of this lane the authorization lapses while somebody types.
+  await expect(card(page)).not.toHaveAttribute('data-state', 'needs_network');
+  await toDevices('Hall-Lamp', 'button');
+  await expect(page.getByTestId('failure')).toContainText('could not join this network', { timeout: 60_000 });
+  await page.getByLabel('Network password').fill('press-on-2026');
+  await page.getByRole('button', { name: 'Join network' }).click();
+  await expect(card(page)).not.toHaveAttribute('data-state', 'needs_network');
+  await toDevices('Hall-Lamp', 'button');
+  await reached(page, 'succeeded');
+  await expect(page.getByText('It does not belong to your organization')).toBeVisible();
+  await expect(page.getByText('http://192.168.1.42/')).toBeVisible();
+  await accessible(page);
+  await page.getByRole('button', { name: 'Next device' }).click();
+  await toDevices('Hall-Lamp', 'factory_reset');
 });
 
 test('when nothing can be heard for long, the page says what to look at', async () => {

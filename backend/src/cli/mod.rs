@@ -4,6 +4,7 @@
 
 mod commands;
 mod demo;
+mod label;
 mod serve;
 mod store;
 
@@ -54,6 +55,8 @@ enum Command {
     Operator(commands::Operator),
     /// Fill an empty deployment with two demo tenants and an operator.
     Demo(demo::DemoArgs),
+    /// Print labels for a batch of devices, as sheets of SVG.
+    Label(label::LabelArgs),
     /// Print the description of the API.
     Openapi,
 }
@@ -130,6 +133,7 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Audit(command) => return commands::audit(command).await,
         Command::Operator(command) => commands::operator(command).await?,
         Command::Demo(args) => demo::demo(args).await?,
+        Command::Label(args) => label::label(&args)?,
         Command::Openapi => say(&crate::description().to_pretty_json()?)?,
     }
     Ok(ExitCode::SUCCESS)

@@ -30,11 +30,12 @@ next-no-account = Sign in again and start the device anew.
 cause-not-advertising = The device cannot be heard
 next-not-advertising = Check that it has power and is in setup mode. Switching it off and on often helps.
 
-cause-improv-unsupported = This device is set up with Improv, which this app does not do
-next-improv-unsupported = Set it up with its maker's app, or ask for a device with current OmnIoT firmware.
+# Of records that older versions made.
+cause-improv-unsupported = This device is set up with Improv, which that version of the app could not do
+next-improv-unsupported = Update the app, then try again.
 
-cause-thread-unsupported = This device joins a Thread network, not Wi-Fi
-next-thread-unsupported = This app sets up Wi-Fi devices. Set it up with its maker's app.
+cause-thread-unsupported = This device joins a Thread network, which that version of the app could not set up
+next-thread-unsupported = Update the app, then try again.
 
 cause-connect-failed = The connection did not come about
 next-connect-failed = Go closer and try again. The first try often fails; the next one mostly works.
@@ -62,6 +63,9 @@ next-too-many-wrong-pops = Wait ten minutes. Check that label and device belong 
 
 cause-handshake-refused = The device refused the secure session
 next-handshake-refused = Switch the device off and on, scan its label again, and try again.
+
+cause-button-not-pressed = Nobody pressed the button on the device in time
+next-button-not-pressed = Try again, and press its button when this page asks for it. The device's manual says which one.
 
 cause-device-unproven = The device could not prove that it knows its own secret
 next-device-unproven = Do not install it: it may be a fake. Report it with its serial number.
@@ -120,8 +124,17 @@ next-reset-unsupported = Switch the device off and on, then try again.
 cause-wrong-password = The network password is wrong
 next-wrong-password = Type it again, capitals included. The device waits; nothing has to be reset.
 
+cause-unable-to-connect = The device could not join this network
+next-unable-to-connect = It does not say why. Check the password, capitals included, and the reception where the device stands. The device waits; nothing has to be reset.
+
 cause-network-not-found = The device does not see this network
 next-network-not-found = Is it a 5 GHz network? Most devices know 2.4 GHz only. Check the name and the reception where the device stands.
+
+cause-dataset-invalid = The device cannot use this dataset
+next-dataset-invalid = Copy it again from the border router, whole: the active dataset in hexadecimal digits.
+
+cause-thread-not-found = The device does not find this Thread network
+next-thread-not-found = Check that the border router is on and its dataset is the present one, and how far the device is from the nearest one.
 
 cause-join-timeout = The device tries to join and does not get through
 next-join-timeout = The network may allow known devices only, demand WPA3, or give out no addresses. Ask whoever runs it, or choose another one.

@@ -17,7 +17,7 @@ use super::{
     flow::{
         board::Confirmation,
         causes::Remedy,
-        draft::Shown,
+        draft::{NetworkKind, Shown},
         secrets::Secret,
     },
     nearby::{Heard, Protocol},
@@ -193,8 +193,12 @@ async fn act(commissioning: &Commissioning, action: &str, body: Option<Value>) -
     let (state, step, failure) = shown(commissioning).await.ok_or_else(Reply::not_found)?;
     let command = match action {
         "network" if state == State::NeedsNetwork || (state == State::Failed && step.takes_network()) => {
-            let networks = commissioning.mine(|current| current.board.read(|draft| draft.networks.clone())).await;
-            Command::Network(network::read(body, &networks.unwrap_or_default())?)
+            let wants = commissioning.mine(|current| current.board.read(|draft| (draft.network_kind, draft.networks.clone()))).await;
+            let (kind, networks) = wants.unwrap_or_default();
+            Command::Network(match kind {
+                NetworkKind::Wifi => network::read(body, &networks)?,
+                NetworkKind::Thread => network::read_mesh(body)?,
+            })
         }
         "pop" if state == State::NeedsPop => Command::Pop(pop(body)?),
         "identify" if state == State::NeedsConfirm => Command::Confirm(confirmation(body)?),

@@ -1,12 +1,12 @@
 //! Commissioning: from a label in a technician's hand to a claimed device on its network,
 //! over Bluetooth LE and without the server (docs/COMMISSIONING.md).
 //!
-//! Rooms: [`radio`] carries bytes · [`esp`] speaks Espressif's provisioning protocol as pure
-//! state machines · [`nearby`] knows what is in the air · [`flow`] is the engine and its seam
+//! Rooms: [`radio`] carries bytes · [`esp`] and [`improv`] speak the protocols as pure state
+//! machines · [`nearby`] knows what is in the air · [`flow`] is the engine and its seam
 //! to the store · [`api`] answers the page.
 //!
 //! Deliberately not here: the store, accounts and synchronization.
-//! To add a protocol: a sibling of [`esp`] that works over [`radio::Link`].
+//! To add a protocol: a sibling of [`esp`], bytes in and bytes out, and its steps in [`flow`].
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -26,6 +26,7 @@ pub mod api;
 mod current;
 pub mod esp;
 pub mod flow;
+pub mod improv;
 pub mod nearby;
 pub mod radio;
 mod recovery;

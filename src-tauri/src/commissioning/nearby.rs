@@ -18,10 +18,10 @@ use tokio::{
     task::AbortHandle,
     time::{Instant, interval, timeout},
 };
-use uuid::Uuid;
 
 use super::{
     esp::endpoints,
+    improv::gatt,
     radio::{Advert, Radio, RadioError, RadioState},
 };
 use crate::events::{Event, Events};
@@ -35,8 +35,6 @@ const AGAIN: Duration = Duration::from_secs(2);
 /// The most devices that are kept; the air of a hostile place is endless. A flood of them does not
 /// keep out what can be commissioned.
 const MOST: usize = 500;
-/// Improv's service, and its service data.
-const IMPROV: [Uuid; 2] = [Uuid::from_u128(0x0046_7768_6228_2272_4663_2774_7826_8000), Uuid::from_u128(0x0000_4677_0000_1000_8000_0080_5f9b_34fb)];
 
 /// How a device wants to be commissioned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -64,7 +62,7 @@ impl Heard {
     /// How it wants to be commissioned.
     pub fn protocol(&self) -> Protocol {
         let services = &self.advert.services;
-        let improv = services.contains(&IMPROV[0]) || self.advert.service_data.iter().any(|(service, _)| *service == IMPROV[1]);
+        let improv = services.contains(&gatt::SERVICE) || self.advert.service_data.iter().any(|(service, _)| *service == gatt::SERVICE_DATA);
         let prefixed = self.advert.name.as_deref().is_some_and(|name| name.starts_with("PROV_"));
         if services.iter().any(|service| endpoints::SERVICES.contains(service)) || prefixed {
             Protocol::Esp
@@ -330,6 +328,7 @@ impl Nearby {
 #[cfg(test)]
 mod tests {
     use omniot_shared::time::SystemClock;
+    use uuid::Uuid;
 
     use super::*;
     use crate::commissioning::radio::NoRadio;
@@ -355,7 +354,7 @@ mod tests {
     fn a_flood_hides_no_device_that_can_be_commissioned() {
         let nearby = flooded();
         nearby.note(advert("esp", None, -90, vec![endpoints::SERVICES[0]]));
-        nearby.note(advert("improv", None, -95, vec![IMPROV[0]]));
+        nearby.note(advert("improv", None, -95, vec![gatt::SERVICE]));
         nearby.note(advert("weak", None, -30, Vec::new()));
         assert!(has(&nearby, "esp") && has(&nearby, "improv"), "they matter more than the nearest stranger");
         assert!(!has(&nearby, "weak"), "a stranger replaces only a weaker one");

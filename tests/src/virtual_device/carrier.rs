@@ -21,6 +21,7 @@ use super::{
     control,
     device::Outcome,
     fleet::{Fleet, Holder, Slot},
+    improv,
     spec::Kind,
 };
 
@@ -124,7 +125,7 @@ impl Connection {
             "stop_scan" => self.stop_scan(),
             "connect" => self.connect(request["address"].as_str().unwrap_or_default()),
             "discover" => self.slot(request).map(|slot| discover(&slot)),
-            "subscribe" => self.slot(request).map(|_| json!({})),
+            "subscribe" => self.slot(request).map(|slot| subscribe(&slot, request)),
             "disconnect" => self.disconnect(request),
             "write" | "read" => return self.attribute(id, request),
             "control" if self.control == Control::Allowed => control::obey(&self.fleet, request),
@@ -205,7 +206,7 @@ impl Connection {
             Ok(slot) => slot,
             Err(gone) => return reply(&out, &id, Err(gone)),
         };
-        let uuid = request["uuid"].as_str().and_then(|text| Uuid::parse_str(text).ok()).unwrap_or_default();
+        let uuid = uuid(request);
         let value = (request["op"] == "write").then(|| request["value"].as_str().and_then(|text| STANDARD.decode(text).ok()));
         tokio::spawn(async move {
             let delay = slot.device().faults.delay_ms;
@@ -218,6 +219,7 @@ impl Connection {
                 None => slot.device().read(uuid),
             };
             settle(&slot, &out, &id, outcome);
+            slot.notify();
         });
     }
 }
@@ -261,7 +263,10 @@ pub(crate) fn advert(slot: &Slot) -> Option<Value> {
     if !device.advertises(slot.now()) {
         return None;
     }
-    let service = if device.spec().kind == Kind::Improv { IMPROV } else { SERVICE };
+    let (service, data) = match device.spec().kind {
+        Kind::Improv => (IMPROV, json!([[improv::SERVICE_DATA, STANDARD.encode(device.improv.service_data())]])),
+        _ => (SERVICE, json!([])),
+    };
     let near = -40 - i32::from(device.factory().mac[5] % 40);
     let rssi = near + device.rng.random_range(-3..=3);
     Some(json!({
@@ -271,7 +276,7 @@ pub(crate) fn advert(slot: &Slot) -> Option<Value> {
         "rssi": rssi,
         "services": [service.to_string()],
         "manufacturer": [],
-        "service_data": [],
+        "service_data": data,
     }))
 }
 
@@ -280,16 +285,25 @@ pub(crate) fn bytes(text: &str) -> Option<Vec<u8>> {
     STANDARD.decode(text).ok()
 }
 
+fn subscribe(slot: &Slot, request: &Value) -> Value {
+    slot.device().subscribe(uuid(request));
+    json!({})
+}
+
+fn uuid(request: &Value) -> Uuid {
+    request["uuid"].as_str().and_then(|text| Uuid::parse_str(text).ok()).unwrap_or_default()
+}
+
 /// The characteristics of a device.
 pub(crate) fn discover(slot: &Slot) -> Value {
-    let (names, kind) = {
-        let device = slot.device();
-        (!device.faults.no_names, device.spec().kind)
-    };
-    let has = |endpoint: &Endpoint| kind == Kind::Omniot || !matches!(endpoint, Endpoint::Identity | Endpoint::Identify | Endpoint::Claim);
+    let device = slot.device();
+    let names = !device.faults.no_names;
+    if device.spec().kind == Kind::Improv {
+        return improv::characteristics(device.improv.make()).into_iter().map(|(uuid, may)| json!({ "uuid": uuid, "name": null, "properties": may })).collect();
+    }
     Endpoint::ALL
         .into_iter()
-        .filter(has)
+        .filter(|endpoint| device.has(*endpoint))
         .map(|endpoint| json!({ "uuid": endpoint.uuid().to_string(), "name": names.then(|| endpoint.name()), "properties": ["read", "write"] }))
         .collect()
 }

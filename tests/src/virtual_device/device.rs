@@ -4,7 +4,11 @@
 //!
 //! Deliberately not here: sockets, and the way to the backend.
 
-use std::{collections::BTreeMap, io, path::Path};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    io,
+    path::Path,
+};
 
 use omniot_shared::claim::{
     Domain, Identity, PublicKey,
@@ -22,13 +26,15 @@ use super::{
     chunked::Chunked,
     cipher::Counting,
     faults::{Faults, PowerLoss},
+    improv::{self, Improv},
     keeping::{Keeper, Kept},
     pre_owned,
     session::{Draws, Scheme, Session},
-    spec::{Factory, Spec, Stack, USERNAME},
+    spec::{Era, Factory, Kind, Spec, Stack, USERNAME},
     srp::Verifier,
+    thread::Thread,
     timing::Timing,
-    wifi::{Network, Wifi},
+    wifi::{self, Network, Wifi},
 };
 
 /// The longest value of a characteristic.
@@ -53,6 +59,7 @@ struct Link {
     session: Session,
     replies: BTreeMap<Endpoint, Vec<u8>>,
     chunked: BTreeMap<Endpoint, Chunked>,
+    listened: BTreeSet<Uuid>,
     operations: u32,
 }
 
@@ -63,6 +70,9 @@ pub struct Device {
     keeper: Keeper,
     pub(super) kept: Kept,
     pub(super) wifi: Wifi,
+    pub(super) thread: Thread,
+    /// Its other service, when it is of that kind.
+    pub improv: Improv,
     link: Option<Link>,
     /// What goes wrong with it.
     pub faults: Faults,
@@ -81,7 +91,10 @@ impl Device {
     /// # Errors
     /// When its state folder cannot be used.
     pub fn new(spec: Spec, seed: u64, networks: Vec<Network>, timing: Timing, dir: &Path) -> io::Result<Self> {
-        let factory = Factory::make(seed, &spec.serial);
+        let mut factory = Factory::make(seed, &spec.serial);
+        if let Some(pop) = &spec.pop {
+            factory.pop.clone_from(pop);
+        }
         let keeper = Keeper::new(dir, &spec.serial)?;
         let kept = match keeper.load()? {
             Some(kept) => kept,
@@ -92,8 +105,10 @@ impl Device {
         let faults = spec.faults.clone();
         let wifi = Wifi::new(networks, timing, spec.attempts);
         let contact = super::contact::Contact::default();
+        let about = improv::About { firmware: spec.model.clone(), version: spec.firmware.clone(), chip: "virtual/esp32".to_owned() };
+        let improv = Improv::new(spec.improv, about, spec.name(), timing);
         let mut device =
-            Self { spec, factory, keeper, kept, wifi, link: None, faults, rng, timing, ready_at: 0, powered: true, provisioning: true, blinks_until: 0, contact };
+            Self { spec, factory, keeper, kept, wifi, thread: Thread::new(timing), improv, link: None, faults, rng, timing, ready_at: 0, powered: true, provisioning: true, blinks_until: 0, contact };
         device.boot(0);
         Ok(device)
     }
@@ -151,8 +166,28 @@ impl Device {
         if !self.advertises(now) {
             return false;
         }
-        self.link = Some(Link { session: Session::new(self.scheme()), replies: BTreeMap::new(), chunked: BTreeMap::new(), operations: 0 });
+        self.link = Some(Link { session: Session::new(self.scheme()), replies: BTreeMap::new(), chunked: BTreeMap::new(), listened: BTreeSet::new(), operations: 0 });
+        self.improv.connected();
+        self.wifi.page = wifi::PAGE;
         true
+    }
+
+    /// A client connects over HTTP, which carries longer replies than an attribute does.
+    pub fn connect_over_http(&mut self, now: u64) -> bool {
+        let connected = self.connect(now);
+        self.wifi.page = u32::MAX;
+        connected
+    }
+
+    /// Whether it has this endpoint.
+    #[must_use]
+    pub fn has(&self, endpoint: Endpoint) -> bool {
+        match endpoint {
+            Endpoint::Identity | Endpoint::Identify | Endpoint::Claim => self.spec.kind == Kind::Omniot,
+            Endpoint::Scan => self.spec.kind != Kind::Thread && self.spec.era != Era::Bare,
+            Endpoint::Control => !matches!(self.spec.era, Era::Idf4 | Era::Bare),
+            Endpoint::Session | Endpoint::Config | Endpoint::Version => true,
+        }
     }
 
     /// The link is gone, and the session with it.
@@ -177,8 +212,11 @@ impl Device {
     }
 
     fn scheme(&self) -> Scheme {
-        let pop = if self.faults.wrong_pop { format!("{}x", self.factory.pop) } else { self.factory.pop.clone() };
-        let verifier = || Verifier::make(USERNAME, pop.as_bytes(), &self.factory.salt);
+        let pop = if self.faults.no_pop {
+            String::new()
+        } else if self.faults.wrong_pop { format!("{}x", self.factory.pop) } else { self.factory.pop.clone() };
+        let make = if self.spec.stripped_verifier { Verifier::make_stripped } else { Verifier::make };
+        let verifier = || make(USERNAME, pop.as_bytes(), &self.factory.salt);
         match self.announced() {
             Security::Sec0 => Scheme::Sec0,
             Security::Sec1 => Scheme::Sec1(pop.into_bytes()),
@@ -188,13 +226,28 @@ impl Device {
     }
 
     fn version(&self) -> Vec<u8> {
-        let (level, patch, cap) = match self.announced() {
-            Security::Sec0 => (0, "", "\"no_sec\", "),
-            Security::Sec1 => (1, "", ""),
-            Security::Sec2Patch0 => (2, "", ""),
-            Security::Sec2Patch1 => (2, "\n\t\t\"sec_patch_ver\":\t1,", ""),
+        let level = self.announced();
+        let no_pop = level == Security::Sec1 && (self.faults.no_pop || self.factory.pop.is_empty());
+        let mut can: Vec<&str> = [(level == Security::Sec0, "no_sec"), (no_pop, "no_pop")].into_iter().filter_map(|(is, name)| is.then_some(name)).collect();
+        can.extend(match (self.spec.kind, self.spec.era) {
+            (Kind::Thread, _) => &["thread_prov"][..],
+            (_, Era::Network) => &["wifi_prov", "wifi_scan"],
+            _ => &["wifi_scan"],
+        });
+        let number = match level {
+            Security::Sec0 => 0,
+            Security::Sec1 => 1,
+            Security::Sec2Patch0 | Security::Sec2Patch1 => 2,
         };
-        format!("{{\n\t\"prov\":\t{{\n\t\t\"ver\":\t\"netprov-v1.2\",\n\t\t\"sec_ver\":\t{level},{patch}\n\t\t\"cap\":\t[{cap}\"wifi_prov\", \"wifi_scan\"]\n\t}}\n}}").into_bytes()
+        let name = match self.spec.era {
+            Era::Network => "netprov-v1.2",
+            Era::Wifi | Era::Idf4 => "v1.1",
+            Era::Bare => return b"v1.0".to_vec(),
+        };
+        let scheme = if self.spec.era == Era::Idf4 { String::new() } else { format!("\n\t\t\"sec_ver\":\t{number},") };
+        let patch = if level == Security::Sec2Patch1 { "\n\t\t\"sec_patch_ver\":\t1," } else { "" };
+        let can = can.iter().map(|name| format!("\"{name}\"")).collect::<Vec<_>>().join(", ");
+        format!("{{\n\t\"prov\":\t{{\n\t\t\"ver\":\t\"{name}\",{scheme}{patch}\n\t\t\"cap\":\t[{can}]\n\t}}\n}}").into_bytes()
     }
 
     /// A fault that strikes at this read or write, before the device sees it.
@@ -222,7 +275,10 @@ impl Device {
         if let Some(outcome) = self.struck() {
             return outcome;
         }
-        let Some(endpoint) = Endpoint::of(characteristic) else { return Outcome::Att(0x0a) };
+        if self.spec.kind == Kind::Improv {
+            return self.write_improv(characteristic, value, now);
+        }
+        let Some(endpoint) = Endpoint::of(characteristic).filter(|endpoint| self.has(*endpoint)) else { return Outcome::Att(0x0a) };
         if value.len() > VALUE_LIMIT {
             return Outcome::Att(0x0d);
         }
@@ -256,8 +312,37 @@ impl Device {
         if let Some(outcome) = self.struck() {
             return outcome;
         }
-        let Some(endpoint) = Endpoint::of(characteristic) else { return Outcome::Att(0x0a) };
+        if self.spec.kind == Kind::Improv {
+            return self.improv.read(characteristic).map_or(Outcome::Att(0x0a), Outcome::Value);
+        }
+        let Some(endpoint) = Endpoint::of(characteristic).filter(|endpoint| self.has(*endpoint)) else { return Outcome::Att(0x0a) };
         Outcome::Value(self.link.as_ref().and_then(|link| link.replies.get(&endpoint).cloned()).unwrap_or_default())
+    }
+
+    fn write_improv(&mut self, characteristic: Uuid, value: &[u8], now: u64) -> Outcome {
+        self.wifi.trouble = self.faults.trouble();
+        match self.improv.write(characteristic, value, &mut self.wifi, now) {
+            Some(improv::Deed::Blink) => self.blinks_until = now + improv::BLINK_MS,
+            Some(improv::Deed::None) => {}
+            None => return Outcome::Att(0x03),
+        }
+        Outcome::Value(Vec::new())
+    }
+
+    /// The client wants to be notified of this characteristic.
+    pub fn subscribe(&mut self, characteristic: Uuid) {
+        if let Some(link) = &mut self.link {
+            link.listened.insert(characteristic);
+        }
+    }
+
+    /// What is to be notified now; a notification carries no more than the link's MTU leaves.
+    pub fn notices(&mut self) -> Vec<(Uuid, Vec<u8>)> {
+        let (most, lost) = (usize::from(self.mtu()) - 3, self.faults.lose_notifications);
+        let wanted = self.improv.notices();
+        let Some(link) = self.link.as_ref().filter(|_| !lost) else { return Vec::new() };
+        let listened = wanted.into_iter().filter(|(characteristic, _)| link.listened.contains(characteristic));
+        listened.map(|(characteristic, value)| (characteristic, value.get(..most).unwrap_or(&value).to_vec())).collect()
     }
 
     fn answer(&mut self, link: &mut Link, endpoint: Endpoint, value: &[u8], now: u64) -> Option<Vec<u8>> {
@@ -267,8 +352,11 @@ impl Device {
             _ => {}
         }
         self.wifi.trouble = self.faults.trouble();
+        self.thread.trouble = self.faults.trouble();
         let chunked = link.chunked.entry(endpoint).or_default();
         link.session.exchange(value, |plain| match endpoint {
+            Endpoint::Config if self.spec.kind == Kind::Thread => self.thread.config(plain, now),
+            Endpoint::Control if self.spec.kind == Kind::Thread => self.thread.control(plain, now),
             Endpoint::Config => match (self.wifi.config(plain, now), self.faults.false_success) {
                 (Some(reply), Some(lie)) if reply.first_chunk() == Some(&[0x08, 0x01]) => Some([lie.reply(), &[]].concat()),
                 (reply, _) => reply,
@@ -349,6 +437,9 @@ impl Device {
             return false;
         }
         self.wifi.trouble = self.faults.trouble();
+        if self.spec.kind == Kind::Improv {
+            self.improv.tick(&mut self.wifi, now);
+        }
         let joined = self.wifi.joined(now).map(|(credentials, _)| credentials.clone());
         if joined.is_some() && joined != self.kept.wifi {
             let kept = Kept { wifi: joined, ..self.kept.clone() };
@@ -356,7 +447,16 @@ impl Device {
                 return false;
             }
         }
-        if self.provisioning && self.wifi.ends_service_at(now).is_some_and(|end| now >= end) {
+        self.thread.trouble = self.faults.trouble();
+        let attached = self.thread.attached(now).map(|(dataset, _)| hex::encode(dataset));
+        if attached.is_some() && attached != self.kept.thread {
+            let kept = Kept { thread: attached, ..self.kept.clone() };
+            if self.keep(kept, None).is_err() {
+                return false;
+            }
+        }
+        let ends = self.wifi.ends_service_at(now).or_else(|| self.thread.ends_service_at(now));
+        if self.provisioning && ends.is_some_and(|end| now >= end) {
             self.provisioning = false;
             return self.link.take().is_some();
         }
@@ -366,7 +466,7 @@ impl Device {
     /// Whether it is in its network.
     #[must_use]
     pub fn joined(&self, now: u64) -> bool {
-        self.is_up(now) && self.wifi.joined(now).is_some()
+        self.is_up(now) && (self.wifi.joined(now).is_some() || self.thread.attached(now).is_some())
     }
 
     /// Power goes and comes back; what was not stored is lost.
@@ -386,14 +486,20 @@ impl Device {
     /// When that cannot be stored.
     pub fn factory_reset(&mut self, now: u64) -> io::Result<()> {
         let state = self.kept.state().factory_reset();
-        self.keep(Kept { wifi: None, ..self.kept.with(&state) }, None)?;
+        self.keep(Kept { wifi: None, thread: None, ..self.kept.with(&state) }, None)?;
         self.boot(now);
         Ok(())
     }
 
-    /// The button, pressed shortly: to be provisioned again, owner and epoch stay.
+    /// The button, pressed shortly: to be provisioned again, owner and epoch stay. An Improv device
+    /// that is to be provisioned takes a network for a while.
     pub fn press_button(&mut self, now: u64) {
+        if self.spec.kind == Kind::Improv && self.provisioning {
+            return self.improv.press(now);
+        }
         self.wifi.restore(None, now);
+        self.thread.restore(None, now);
+        self.improv.restart();
         self.provisioning = true;
     }
 
@@ -405,8 +511,10 @@ impl Device {
             self.kept = kept;
         }
         self.contact = super::contact::Contact::default();
-        self.provisioning = self.kept.wifi.is_none();
+        self.provisioning = self.kept.wifi.is_none() && self.kept.thread.is_none();
+        self.improv.restart();
         self.wifi.restore(self.kept.wifi.clone(), self.ready_at);
+        self.thread.restore(self.kept.thread.as_deref().and_then(|text| hex::decode(text).ok()), self.ready_at);
     }
 }
 

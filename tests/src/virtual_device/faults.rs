@@ -37,6 +37,8 @@ pub struct Faults {
     pub wrong_key: bool,
     /// Has another PoP than its label says.
     pub wrong_pop: bool,
+    /// Says that it needs no PoP, and uses none, whatever its label says.
+    pub no_pop: bool,
     /// Every passphrase is wrong.
     pub wrong_password: bool,
     /// No network is in reach when joining.
@@ -47,6 +49,8 @@ pub struct Faults {
     pub endless_scan: bool,
     /// Says that its serial number is one that nobody can store.
     pub odd_serial: bool,
+    /// What it notifies gets lost.
+    pub lose_notifications: bool,
     /// It is in its network, but nothing leads from there to the backend.
     pub offline: bool,
 }

@@ -9,6 +9,7 @@ use std::{
     time::Instant,
 };
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use omniot_shared::time::{Clock as _, SystemClock};
 use rand::SeedableRng as _;
 use rand_chacha::ChaCha20Rng;
@@ -20,7 +21,7 @@ use super::{
     contact,
     device::Device,
     faults::Faults,
-    spec::Spec,
+    spec::{Kind, Spec},
     timing::Timing,
     wifi::Network,
 };
@@ -129,8 +130,19 @@ impl Slot {
 
     /// Time passes.
     pub fn tick(&self) {
-        if self.device().tick(self.now()) {
+        let over = self.device().tick(self.now());
+        self.notify();
+        if over {
             self.link_ended();
+        }
+    }
+
+    /// Sends the holder what the device notifies.
+    pub fn notify(&self) {
+        let Some(holder) = self.holder().clone() else { return };
+        for (characteristic, value) in self.device().notices() {
+            let value = STANDARD.encode(value);
+            let _ = holder.events.send(serde_json::json!({ "event": "notify", "link": holder.link, "uuid": characteristic, "value": value }));
         }
     }
 
@@ -188,11 +200,12 @@ impl Fleet {
         self.slots.iter().filter(|slot| serial == "*" || slot.device().spec().serial == serial).collect()
     }
 
-    /// Serial and label text of each device.
+    /// Serial and label text of each device that has a label.
     #[must_use]
     pub fn labels(&self) -> Vec<(String, String)> {
         self.slots
             .iter()
+            .filter(|slot| slot.device().spec().kind != Kind::Improv)
             .map(|slot| {
                 let device = slot.device();
                 (device.spec().serial.clone(), device.factory().label(device.spec()).to_json())

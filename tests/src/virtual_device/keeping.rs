@@ -33,6 +33,9 @@ pub struct Kept {
     pub owner: Option<KeptOwner>,
     /// The network it joins by itself.
     pub wifi: Option<Credentials>,
+    /// The Thread dataset with which it attaches by itself, in hex.
+    #[serde(default)]
+    pub thread: Option<String>,
     /// What the backend gave it, and for which epoch.
     pub credential: Option<(u32, String)>,
 }
@@ -61,6 +64,7 @@ impl Kept {
             resets: state.resets,
             owner: state.owner.as_ref().map(KeptOwner::of),
             wifi: self.wifi.clone(),
+            thread: self.thread.clone(),
             credential: self.credential.clone().filter(|(epoch, _)| *epoch == state.epoch && state.owner.is_some()),
         }
     }

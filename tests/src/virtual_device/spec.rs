@@ -12,7 +12,7 @@ use omniot_shared::{
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use super::faults::Faults;
+use super::{faults::Faults, improv};
 
 /// The user name of security 2, as in the IDF examples.
 pub const USERNAME: &str = "wifiprov";
@@ -37,10 +37,25 @@ pub enum Kind {
     Omniot,
     /// Espressif's endpoints only, and such a label.
     Espressif,
-    /// Improv: it can only be heard.
+    /// Improv: nothing protected, nothing claimed, and no label.
     Improv,
     /// As Espressif's, for Thread, as its label says.
     Thread,
+}
+
+/// How old its provisioning is (COMMISSIONING.md 2.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Era {
+    /// The component `network_provisioning`.
+    #[default]
+    Network,
+    /// `wifi_provisioning` of IDF 5.
+    Wifi,
+    /// That of IDF 4: it names no scheme, and cannot begin again.
+    Idf4,
+    /// Before there were capabilities: a bare text, no scan either.
+    Bare,
 }
 
 /// One device of a fleet file.
@@ -67,9 +82,21 @@ pub struct Spec {
     /// How often it tries a network again before it gives up.
     #[serde(default)]
     pub attempts: u32,
+    /// How old its provisioning is.
+    #[serde(default)]
+    pub era: Era,
+    /// Its proof of possession, in the place of the factory's; empty: none, as security 1 allows it.
+    #[serde(default)]
+    pub pop: Option<String>,
+    /// Its verifier was made by Espressif's tool, which strips a zero of the inner digest.
+    #[serde(default)]
+    pub stripped_verifier: bool,
     /// Which endpoints it has, and what its label pins.
     #[serde(default)]
     pub kind: Kind,
+    /// How its Improv service is made, when it is of that kind.
+    #[serde(default)]
+    pub improv: improv::Make,
     /// Belongs already to the tenant whose claim key has this seed (64 hex digits).
     #[serde(default)]
     pub owned_by: Option<String>,
@@ -102,7 +129,11 @@ impl Spec {
             security: strongest(),
             stack: Stack::Nimble,
             attempts: 0,
+            era: Era::Network,
+            pop: None,
+            stripped_verifier: false,
             kind: Kind::Omniot,
+            improv: improv::Make::default(),
             owned_by: None,
             faults: Faults::default(),
         }
@@ -166,7 +197,7 @@ impl Factory {
         };
         Label {
             name: spec.name().to_owned(),
-            pop: (security > 0).then(|| Pop::new(self.pop.clone())),
+            pop: (security > 0 && !self.pop.is_empty()).then(|| Pop::new(self.pop.clone())),
             username: (security == 2).then(|| USERNAME.to_owned()),
             security: Some(security),
             network: if spec.kind == Kind::Thread { LabelNetwork::Thread } else { LabelNetwork::Wifi },

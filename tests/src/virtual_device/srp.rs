@@ -59,8 +59,19 @@ impl Verifier {
     /// For user name and password (the PoP), with that salt.
     #[must_use]
     pub fn make(username: &str, password: &[u8], salt: &[u8]) -> Self {
+        Self::of(&hash(&[username.as_bytes(), b":", password]), salt)
+    }
+
+    /// As Espressif's tool makes it: the inner digest is a number there, and loses its leading zeros.
+    #[must_use]
+    pub fn make_stripped(username: &str, password: &[u8], salt: &[u8]) -> Self {
         let inner = hash(&[username.as_bytes(), b":", password]);
-        let x = BigUint::from_bytes_be(&hash(&[salt, &inner]));
+        let zeros = inner.iter().take_while(|byte| **byte == 0).count();
+        Self::of(&inner[zeros..], salt)
+    }
+
+    fn of(inner: &[u8], salt: &[u8]) -> Self {
+        let x = BigUint::from_bytes_be(&hash(&[salt, inner]));
         Self { salt: salt.to_vec(), verifier: generator().modpow(&x, &modulus()) }
     }
 
@@ -153,6 +164,8 @@ mod tests {
         let known = &vectors()["x_inner_leading_zero"];
         let verifier = Verifier::make("wifiprov", b"pw69", &hex_at(&vectors()["idf_example"], "salt"));
         assert_eq!(sha2::Sha256::digest(verifier.bytes()).to_vec(), hex_at(known, "verifier_full_sha256"));
+        let stripped = Verifier::make_stripped("wifiprov", b"pw69", &hex_at(&vectors()["idf_example"], "salt"));
+        assert_eq!(sha2::Sha256::digest(stripped.bytes()).to_vec(), hex_at(known, "verifier_stripped_sha256"));
     }
 
     #[test]
@@ -165,6 +178,19 @@ mod tests {
             let (proof, key) = exchange.prove(&hex_at(known, "M1")).unwrap_or_else(|| panic!("{name}: M1"));
             assert_eq!((proof, key), (hex_at(known, "M2"), hex_at(known, "K")), "{name}");
         }
+    }
+
+    #[test]
+    fn a_short_client_key_counts_with_the_zeros_with_which_it_came() {
+        let known = &vectors()["sec2_Ashort_padded"];
+        let secret: [u8; 32] = hex_at(known, "b").try_into().unwrap();
+        let a = BigUint::from_bytes_be(&hex_at(known, "a"));
+        let padded_key = padded(&minimal(&generator().modpow(&a, &modulus())));
+        assert!(hex::encode(&padded_key).starts_with(known["A_padded_head"].as_str().unwrap()));
+        let exchange = Exchange::begin(&idf_example(), b"wifiprov", &padded_key, &secret).unwrap();
+        assert!(exchange.prove(&hex_at(known, "M1_wrong_if_stripped")).is_none());
+        let (_, key) = exchange.prove(&hex_at(known, "M1")).expect("the proof over 384 bytes");
+        assert_eq!(key, hex_at(known, "K"));
     }
 
     #[test]

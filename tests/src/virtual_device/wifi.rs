@@ -18,7 +18,7 @@ use super::timing::Timing;
 /// The most results a device keeps.
 const KEPT: usize = 16;
 /// The most results in one reply over BLE.
-const PAGE: u32 = 4;
+pub const PAGE: u32 = 4;
 
 /// One network in reach of the devices.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -102,8 +102,23 @@ pub struct Wifi {
     given: Option<Credentials>,
     scan_began: Option<u64>,
     polled_connected: Option<u64>,
+    /// The most results in one reply; how many depends on the carrier.
+    pub page: u32,
     /// What goes wrong on purpose.
     pub trouble: Trouble,
+}
+
+/// How joining stands, in a word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// It does not try.
+    Idle,
+    /// It tries.
+    Trying,
+    /// It is in.
+    Joined,
+    /// It gave up.
+    Failed,
 }
 
 /// How a try stands at some moment.
@@ -117,7 +132,7 @@ impl Wifi {
     /// A station without credentials.
     #[must_use]
     pub fn new(networks: Vec<Network>, timing: Timing, attempts: u32) -> Self {
-        Self { networks, timing, attempts, joining: Joining::Started, given: None, scan_began: None, polled_connected: None, trouble: Trouble::default() }
+        Self { networks, timing, attempts, joining: Joining::Started, given: None, scan_began: None, polled_connected: None, page: PAGE, trouble: Trouble::default() }
     }
 
     /// A station that starts with stored credentials and joins by itself.
@@ -135,6 +150,34 @@ impl Wifi {
             (Joining::Trying { credentials, .. }, Some(Progress::Joined(_, at))) => Some((credentials, at)),
             _ => None,
         }
+    }
+
+    /// Joins a network at once; the way of protocols that have no Apply.
+    pub fn join(&mut self, credentials: Credentials, now: u64) {
+        self.joining = Joining::Trying { since: now, credentials };
+    }
+
+    /// How joining stands.
+    #[must_use]
+    pub fn verdict(&self, now: u64) -> Verdict {
+        match (&self.joining, self.progress(now)) {
+            (Joining::Failed(_), _) | (_, Some(Progress::Failed(_))) => Verdict::Failed,
+            (_, Some(Progress::Joined(..))) => Verdict::Joined,
+            (_, Some(Progress::Trying { .. })) => Verdict::Trying,
+            (Joining::Started | Joining::Trying { .. }, None) => Verdict::Idle,
+        }
+    }
+
+    /// The client was told that it has joined: the service ends a moment later.
+    pub fn client_knows(&mut self, now: u64) {
+        self.polled_connected.get_or_insert(now);
+    }
+
+    /// Name, signal, and whether it is open, of the networks that it sees, strongest first.
+    #[must_use]
+    pub fn seen(&self) -> Vec<(String, i32, bool)> {
+        let open = i32::from(WifiAuth::Open);
+        self.heard().into_iter().map(|network| (String::from_utf8_lossy(&network.ssid).into_owned(), network.rssi, network.auth == open)).collect()
     }
 
     /// When the device ends its BLE service: a moment after *Connected* was polled, or long after joining.
@@ -274,7 +317,7 @@ impl Wifi {
     fn scan_page(&self, page: ScanPage, now: u64) -> Option<Vec<WifiNetwork>> {
         let progress = self.scan_progress(now);
         let end = page.start_index.checked_add(page.count)?;
-        if page.count > PAGE || end > progress.result_count {
+        if page.count > self.page || end > progress.result_count {
             return None;
         }
         let (start, end) = (usize::try_from(page.start_index).ok()?, usize::try_from(end).ok()?);

@@ -29,7 +29,7 @@ use serde::{Deserialize, Serialize, de::IntoDeserializer as _, de::value::StrDes
 use sqlx::AssertSqlSafe;
 use uuid::Uuid;
 
-use crate::db::{DbError, Query, Scope, Value};
+use crate::db::{DbError, Query, Scope, Value, placeholders};
 use view::Homes;
 
 pub use attempt::AttemptRow;
@@ -211,10 +211,6 @@ trait Texts: Stored {
 }
 
 impl<T: Stored> Texts for T {}
-
-fn placeholders(first: usize, count: usize) -> String {
-    (first..first + count).map(|n| format!("${n}")).collect::<Vec<_>>().join(", ")
-}
 
 const BURY: &str = "
     insert into tombstone (tenant_id, scope, table_name, id, seq, why, at) values ($1, $2, $3, $4, $5, $6, $7)

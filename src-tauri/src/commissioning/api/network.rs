@@ -8,10 +8,13 @@ use serde_json::Value;
 
 use crate::{
     commissioning::{
-        esp::config::{PASSPHRASE_LIMIT, SSID_LIMIT},
+        esp::{
+            config::{PASSPHRASE_LIMIT, SSID_LIMIT},
+            thread::Dataset,
+        },
         flow::{
             draft::{SeenNetwork, shown_network},
-            secrets::{Keep, Network, Secret},
+            secrets::{Access, Keep, Network, Secret},
         },
     },
     door::Reply,
@@ -56,7 +59,26 @@ pub fn read(body: Option<Value>, seen: &[SeenNetwork]) -> Result<Network, Reply>
     }
     fits(seen.map(|network| network.auth.as_str()), &wanted.passphrase.0)?;
     let keep = if wanted.remember { Keep::ForSite } else { Keep::Once };
-    Ok(Network { shown: shown_network(&ssid), ssid, passphrase: wanted.passphrase.0, keep })
+    Ok(Network { shown: shown_network(&ssid), access: Access::Wifi { ssid, passphrase: wanted.passphrase.0 }, keep })
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WantedMesh {
+    dataset: Secret,
+    #[serde(default)]
+    remember: bool,
+}
+
+/// Reads the body of `POST …/network` for a device that joins a Thread mesh.
+///
+/// # Errors
+/// As a reply that names the field and never repeats it.
+pub fn read_mesh(body: Option<Value>) -> Result<Network, Reply> {
+    let wanted: WantedMesh = super::read(body)?;
+    let dataset = Dataset::from_hex(&wanted.dataset.0).map_err(|why| Reply::invalid("invalid_field", "dataset", &why.to_string()))?;
+    let keep = if wanted.remember { Keep::ForSite } else { Keep::Once };
+    Ok(Network { shown: dataset.shown(), access: Access::Thread(dataset), keep })
 }
 
 /// Whether a network with this protection can have this passphrase; `None` is a hidden network.
@@ -85,10 +107,15 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::commissioning::flow::draft::network_id;
-
     fn seen(ssid: &[u8], auth: &str) -> SeenNetwork {
-        SeenNetwork { id: network_id(ssid), ssid: shown_network(ssid), rssi: -50, auth: auth.into(), raw: ssid.to_vec() }
+        SeenNetwork::new(ssid.to_vec(), -50, auth)
+    }
+
+    fn ssid(network: &Network) -> Vec<u8> {
+        match &network.access {
+            Access::Wifi { ssid, .. } => ssid.clone(),
+            Access::Thread(_) => panic!("a mesh has no such name"),
+        }
     }
 
     fn field(body: Value, networks: &[SeenNetwork]) -> (String, String) {
@@ -103,12 +130,12 @@ mod tests {
         assert_eq!((&networks[0].ssid, &networks[2].ssid), (&networks[1].ssid, &"B\u{fffd}".to_owned()), "a record could not hold a zero");
         for network in &networks {
             let chosen = read(Some(json!({"network_id": network.id, "passphrase": "long enough"})), &networks).ok().unwrap();
-            assert_eq!((chosen.ssid, chosen.shown), (network.raw.clone(), network.ssid.clone()));
+            assert_eq!((ssid(&chosen), chosen.shown), (network.raw.clone(), network.ssid.clone()));
         }
         let alone = read(Some(json!({"ssid": networks[0].ssid, "passphrase": "long enough"})), &networks[..1]).ok().unwrap();
-        assert_eq!(alone.ssid, networks[0].raw, "the only one that reads like this");
+        assert_eq!(ssid(&alone), networks[0].raw, "the only one that reads like this");
         let typed = read(Some(json!({"ssid": "Hidden", "passphrase": ""})), &networks).ok().unwrap();
-        assert_eq!(typed.ssid, b"Hidden");
+        assert_eq!(ssid(&typed), b"Hidden");
         for body in [json!({"passphrase": "long enough"}), json!({"ssid": "A", "network_id": "QQ"})] {
             assert_eq!(field(body, &networks), ("invalid_field".into(), "ssid".into()));
         }

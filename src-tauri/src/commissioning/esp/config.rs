@@ -1,4 +1,4 @@
-//! `prov-config`: set, apply and watch a Wi-Fi network.
+//! `prov-config`: set, apply and watch a Wi-Fi network ([`super::thread`] does it for a mesh).
 //!
 //! Deliberately not here: polling and what to do after a failure (the flow).
 

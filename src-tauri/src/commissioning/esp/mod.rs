@@ -3,8 +3,8 @@
 //!
 //! A walk: [`endpoints`] finds the characteristics · [`version`] reads what the device says
 //! it can · [`level`] decides whether that is enough · [`sec1`] or [`sec2`] shakes hands and
-//! yields a [`session::Cipher`] · [`config`], [`scan`] and [`control`] make requests and
-//! judge their replies.
+//! yields a [`session::Cipher`] · [`config`], [`thread`], [`scan`] and [`control`] make requests
+//! and judge their replies.
 //!
 //! Deliberately not here: the radio, waiting, deadlines, and what a technician sees.
 //! To add an endpoint: its messages in [`messages`], then a room beside the others.
@@ -24,6 +24,7 @@ pub mod session;
 mod srp;
 #[cfg(test)]
 mod tests;
+pub mod thread;
 pub mod version;
 
 /// The most bytes of one request on the wire, so that every Bluetooth stack of a device takes it.

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 use serde_json::Value;
 
-use super::{config::Joining, sec2::Counting, *};
+use super::{config::Joining, control::Forget, sec2::Counting, *};
 
 fn vectors() -> Value {
     serde_json::from_str(include_str!("../../../../tests/vectors/esp-provisioning.json")).unwrap()
@@ -190,9 +190,10 @@ fn a_reply_to_another_request_is_refused() {
     assert_eq!(scan::read_page(&bytes(&plain["RespScanWifiStatus(finished,2)"])), Err(EspError::WrongReply));
     for step in 0..12 {
         assert!(config::read_set(&reply_of(step)).is_err(), "a bare number {step} is no success");
-        assert!(control::read_reset(&reply_of(step)).is_err(), "a bare number {step} is no reset");
+        assert!(control::read_reset(&reply_of(step), Forget::Wifi).is_err(), "a bare number {step} is no reset");
     }
-    assert_eq!(control::read_reset(&bytes(&plain["RespCtrlWifiReset(Success)"])), Ok(()));
+    assert_eq!(control::read_reset(&bytes(&plain["RespCtrlWifiReset(Success)"]), Forget::Wifi), Ok(()));
+    assert_eq!(control::read_reset(&bytes(&plain["RespCtrlWifiReset(Success)"]), Forget::Thread), Err(EspError::WrongReply));
     let networks = scan::read_page(&bytes(&plain["RespScanWifiResult(2)"])).unwrap();
     assert_eq!((networks[0].rssi, networks[1].ssid.as_slice()), (-47, &b"Guest"[..]));
 }
@@ -223,7 +224,8 @@ proptest! {
         let _ = scan::read_start(&reply);
         let _ = scan::read_status(&reply);
         let _ = scan::read_page(&reply);
-        let _ = control::read_reset(&reply);
+        let _ = control::read_reset(&reply, Forget::Wifi);
+        let _ = control::read_reset(&reply, Forget::Thread);
         let _ = sec0::finish(&reply);
         let _ = sec1::open([7; 32], b"pop").0.prove(&reply);
         let _ = session::Cipher::gcm([1; 32].into(), [2; 12], Counting::Each).decrypt(&reply);

@@ -41,8 +41,17 @@ impl Version {
     /// Whether it says that it joins Thread networks, and not that it joins Wi-Fi.
     #[must_use]
     pub fn is_thread_only(&self) -> bool {
-        let can = |name: &str| self.capabilities.iter().any(|known| known == name);
-        can("thread_prov") && !can("wifi_prov") && !can("wifi_scan")
+        self.joins_thread() && !self.can("wifi_prov") && !self.can("wifi_scan")
+    }
+
+    /// Whether it says that it joins Thread networks.
+    #[must_use]
+    pub fn joins_thread(&self) -> bool {
+        self.can("thread_prov")
+    }
+
+    fn can(&self, name: &str) -> bool {
+        self.capabilities.iter().any(|known| known == name)
     }
 
     fn from_json(json: &Value) -> Option<Self> {

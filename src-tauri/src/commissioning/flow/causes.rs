@@ -75,10 +75,6 @@ causes! {
     NoAccount = "no_account", Stop, [];
     /// The device was not heard.
     NotAdvertising = "not_advertising", Retry, [Connect];
-    /// It is an Improv device; this app does not set those up.
-    ImprovUnsupported = "improv_unsupported", Stop, [Connect];
-    /// It joins a Thread network; this app sets up Wi-Fi only.
-    ThreadUnsupported = "thread_unsupported", Stop, [Connect Version];
     /// It was heard, but the link did not come about.
     ConnectFailed = "connect_failed", Retry, [Connect];
     /// Another phone holds its link.
@@ -97,6 +93,8 @@ causes! {
     TooManyWrongPops = "too_many_wrong_pops", Stop, [Handshake];
     /// It does not accept the handshake, e.g. an unknown user name.
     HandshakeRefused = "handshake_refused", Retry, [Handshake];
+    /// Nobody pressed the device's button in time.
+    ButtonNotPressed = "button_not_pressed", Retry, [Handshake ScanNetworks SetNetwork Join];
     /// It accepted our proof and could not give its own: an impostor.
     DeviceUnproven = "device_unproven", Stop, [Handshake];
     /// It is another device than the label says.
@@ -135,8 +133,14 @@ causes! {
     ResetUnsupported = "reset_unsupported", Retry, [SetNetwork Apply ScanNetworks];
     /// Wrong Wi-Fi passphrase.
     WrongPassword = "wrong_password", Retry, [Join];
+    /// It could not get in, and does not say why.
+    UnableToConnect = "unable_to_connect", Retry, [Join];
     /// It does not see that network.
     NetworkNotFound = "network_not_found", Retry, [Join];
+    /// The dataset is of no use to the device.
+    DatasetInvalid = "dataset_invalid", Retry, [Join];
+    /// No mesh with that dataset is in its range.
+    ThreadNotFound = "thread_not_found", Retry, [Join];
     /// It tries and tries.
     JoinTimeout = "join_timeout", Retry, [Join];
     /// It says it is connected and does not show to what.

@@ -29,6 +29,8 @@ pub enum State {
     NeedsNetwork,
     /// It waits for the technician to see the device blink.
     NeedsConfirm,
+    /// It waits for somebody to press the device's button.
+    NeedsButton,
     /// A step failed; `failure` says whether a retry helps.
     Failed,
     /// It is done.
@@ -44,6 +46,17 @@ impl State {
     pub const fn is_over(self) -> bool {
         matches!(self, Self::Succeeded | Self::Cancelled | Self::Interrupted)
     }
+}
+
+/// What sort of network a device joins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NetworkKind {
+    /// Wi-Fi.
+    #[default]
+    Wifi,
+    /// A Thread mesh.
+    Thread,
 }
 
 /// The failure that the page shows.
@@ -72,6 +85,13 @@ pub struct SeenNetwork {
     /// Its name, as bytes.
     #[serde(skip)]
     pub raw: Vec<u8>,
+}
+
+impl SeenNetwork {
+    /// A network with that name, as bytes, and the API's name of its protection.
+    pub fn new(ssid: Vec<u8>, rssi: i32, auth: &str) -> Self {
+        Self { id: network_id(&ssid), ssid: shown_network(&ssid), rssi, auth: auth.to_owned(), raw: ssid }
+    }
 }
 
 /// The id of a network with that name.
@@ -143,7 +163,7 @@ pub struct Draft {
     pub is_known: bool,
     /// SKU.
     pub model: Option<String>,
-    /// `esp`.
+    /// `esp` or `improv`.
     pub protocol: Option<String>,
     /// The level of the session.
     pub security: Option<Security>,
@@ -171,6 +191,12 @@ pub struct Draft {
     pub epoch: Option<u32>,
     /// Name of the network.
     pub network_name: Option<String>,
+    /// What sort of network it joins.
+    #[serde(default)]
+    pub network_kind: NetworkKind,
+    /// The device's own page, as an Improv device names it.
+    #[serde(default)]
+    pub url: Option<String>,
     /// What it does now.
     pub state: State,
     /// What the page shows.
@@ -239,6 +265,8 @@ impl Draft {
             receipt: None,
             epoch: None,
             network_name: None,
+            network_kind: NetworkKind::Wifi,
+            url: None,
             state: State::Running,
             failure: None,
             warnings: Vec::new(),

@@ -1,4 +1,5 @@
-//! Onto its network: scan, set, apply, join, and seen by the server.
+//! Onto its network: scan, set, apply, join, and seen by the server. What differs for a mesh is in
+//! `meshing`.
 
 use std::collections::HashMap;
 
@@ -7,26 +8,43 @@ use tokio::time::sleep;
 
 use super::{
     causes::Cause,
-    draft::{self, SeenNetwork},
+    draft::{NetworkKind, SeenNetwork},
     run::{Next, Run},
+    secrets::Access,
     step::Step,
     trouble::Trouble,
 };
 use crate::commissioning::esp::{
     EspError,
     config::{self, Joining},
-    control,
+    control::{self, Forget},
     endpoints::{CONFIG, CONTROL, SCAN},
-    messages::{Status, WifiNetwork},
-    scan,
+    messages::Status,
+    scan, thread,
 };
 
 /// So many lies in a row are no accident.
 const FALSE_SUCCESSES: u8 = 3;
 
+/// What one look at joining shows.
+pub(super) enum Look {
+    /// It is in the network that it was given.
+    Joined,
+    /// It tries, or has not begun.
+    Trying,
+    /// It gave up: go back to this step.
+    Refused(Step, Cause),
+    /// An answer that cannot be right.
+    Nonsense(Cause),
+}
+
 impl Run {
     /// Asks which networks the device itself sees.
     pub(super) async fn scan_networks(&mut self) -> Result<Next, Trouble> {
+        if self.wants == NetworkKind::Thread {
+            // The dataset says which mesh; what else is in range does not matter.
+            return Ok(Next::Skipped(None));
+        }
         if !self.talking()?.has(SCAN) {
             return Ok(Next::Skipped(Some(Cause::NotOffered)));
         }
@@ -48,16 +66,26 @@ impl Run {
         while let Some(request) = scan::page(u32::try_from(found.len()).unwrap_or(u32::MAX), total) {
             found.extend(scan::read_page(&talk.ask(SCAN, &request).await?).map_err(failed)?);
         }
-        self.board.change(|draft| draft.networks = strongest(found));
+        let seen = found.into_iter().map(|network| SeenNetwork::new(network.ssid, network.rssi, scan::auth_name(network.auth)));
+        self.board.change(|draft| draft.networks = strongest(seen));
         Ok(Next::Done)
     }
 
     /// Hands the network over. Nothing happens before Apply.
     pub(super) async fn set_network(&mut self) -> Result<Next, Trouble> {
         self.begin_again().await?;
-        let Some(network) = self.network.clone() else { return Err(Trouble::Failed(Cause::NetworkRefused)) };
-        let request = config::set(&network.ssid, network.passphrase.as_bytes()).map_err(|_| Trouble::Failed(Cause::NetworkRefused))?;
-        match config::read_set(&self.talking()?.ask(CONFIG, &request).await?) {
+        let request = match self.network.as_ref().map(|network| &network.access) {
+            Some(Access::Wifi { ssid, passphrase }) if self.wants == NetworkKind::Wifi => config::set(ssid, passphrase.as_bytes()),
+            Some(Access::Thread(dataset)) if self.wants == NetworkKind::Thread => Ok(thread::set(dataset)),
+            _ => Err(EspError::Field("network")),
+        };
+        let request = request.map_err(|_| Trouble::Failed(Cause::NetworkRefused))?;
+        let reply = self.talking()?.ask(CONFIG, &request).await?;
+        let taken = match self.wants {
+            NetworkKind::Wifi => config::read_set(&reply),
+            NetworkKind::Thread => thread::read_set(&reply),
+        };
+        match taken {
             Err(EspError::Status(_)) => Err(Trouble::Failed(Cause::NetworkRefused)),
             other => Ok(other.map(|()| Next::Done)?),
         }
@@ -70,7 +98,7 @@ impl Run {
         if std::mem::replace(&mut self.apply_sent, true) && self.is_joining().await? {
             return Ok(Next::Done);
         }
-        match config::read_apply(&self.talking()?.ask(CONFIG, &config::apply()).await?) {
+        match self.try_apply().await? {
             Ok(()) => return Ok(Next::Done),
             Err(EspError::Status(Status::InternalError)) => {}
             Err(EspError::Status(_)) => return Err(Trouble::Failed(Cause::ApplyRefused)),
@@ -78,14 +106,26 @@ impl Run {
         }
         self.needs_reset = true;
         self.set_network().await?;
-        match config::read_apply(&self.talking()?.ask(CONFIG, &config::apply()).await?) {
+        match self.try_apply().await? {
             Err(EspError::Status(_)) => Err(Trouble::Failed(Cause::ApplyRefused)),
             other => Ok(other.map(|()| Next::Done)?),
         }
     }
 
+    async fn try_apply(&mut self) -> Result<Result<(), EspError>, Trouble> {
+        let wants = self.wants;
+        let talk = self.talking()?;
+        Ok(match wants {
+            NetworkKind::Wifi => config::read_apply(&talk.ask(CONFIG, &config::apply()).await?),
+            NetworkKind::Thread => thread::read_apply(&talk.ask(CONFIG, &thread::apply()).await?),
+        })
+    }
+
     /// Whether the device does something about the network it has.
     async fn is_joining(&mut self) -> Result<bool, Trouble> {
+        if self.wants == NetworkKind::Thread {
+            return self.is_attaching().await;
+        }
         match config::read_status(&self.talking()?.ask(CONFIG, &config::status()).await?) {
             Ok(Joining::Idle) => Ok(false),
             Ok(_) | Err(EspError::FalseSuccess) => Ok(true),
@@ -98,11 +138,12 @@ impl Run {
         if !self.needs_reset {
             return Ok(());
         }
+        let what = if self.wants == NetworkKind::Wifi { Forget::Wifi } else { Forget::Thread };
         let talk = self.talking()?;
         if !talk.has(CONTROL) {
             return Err(Trouble::Failed(Cause::ResetUnsupported));
         }
-        match control::read_reset(&talk.ask(CONTROL, &control::reset()).await?) {
+        match control::read_reset(&talk.ask(CONTROL, &control::reset(what)).await?, what) {
             // In no state to be reset: then Set and Apply will say whether they work.
             Ok(()) | Err(EspError::Status(_)) => {
                 self.needs_reset = false;
@@ -118,35 +159,47 @@ impl Run {
         let mut lies = 0;
         loop {
             let Some(talk) = self.talk.as_mut() else { return Ok(self.probably_joined()) };
-            let reply = match talk.ask(CONFIG, &config::status()).await {
+            let question = if self.wants == NetworkKind::Wifi { config::status() } else { thread::status() };
+            let reply = match talk.ask(CONFIG, &question).await {
                 Ok(reply) => reply,
                 Err(Trouble::Broken(Cause::LinkLost)) if lies > 0 => return Err(Trouble::Failed(Cause::FalseSuccess)),
                 // Apply was acknowledged: a device that leaves now has most probably joined.
                 Err(Trouble::Broken(Cause::LinkLost)) => return Ok(self.probably_joined()),
                 Err(other) => return Err(other),
             };
-            match config::read_status(&reply) {
-                Ok(Joining::Connected { ssid, .. }) if self.is_wanted(&ssid) => return Ok(self.joined()),
-                Ok(Joining::WrongPassphrase) => return Ok(self.back(Step::SetNetwork, Cause::WrongPassword)),
-                Ok(Joining::NotFound) => return Ok(self.back(Step::ScanNetworks, Cause::NetworkNotFound)),
-                Ok(Joining::Connecting(_) | Joining::Idle) => lies = 0,
+            let look = if self.wants == NetworkKind::Wifi { self.look_at_wifi(&reply) } else { self.look_at_mesh(&reply) };
+            match look {
+                Look::Joined => return Ok(self.joined()),
+                Look::Refused(step, cause) => return Ok(self.back(step, cause)),
+                Look::Trying => lies = 0,
                 // It decrypted, so both sides are in step: the device itself says nonsense.
-                Ok(Joining::Connected { .. }) | Err(EspError::FalseSuccess | EspError::Unreadable) if lies + 1 == FALSE_SUCCESSES => {
-                    return Err(Trouble::Failed(Cause::FalseSuccess));
-                }
-                Err(_) if lies + 1 == FALSE_SUCCESSES => return Err(Trouble::Failed(Cause::InvalidReply)),
-                Ok(Joining::Connected { .. }) | Err(_) => lies += 1,
+                Look::Nonsense(cause) if lies + 1 == FALSE_SUCCESSES => return Err(Trouble::Failed(cause)),
+                Look::Nonsense(_) => lies += 1,
             }
             sleep(self.means.pace.join_poll).await;
         }
     }
 
-    /// Whether the device is in the network that it was given; some do not say which it is.
-    fn is_wanted(&self, ssid: &[u8]) -> bool {
-        ssid.is_empty() || self.network.as_ref().is_none_or(|network| network.ssid == ssid)
+    fn look_at_wifi(&self, reply: &[u8]) -> Look {
+        match config::read_status(reply) {
+            Ok(Joining::Connected { ssid, .. }) if self.is_wanted(&ssid) => Look::Joined,
+            Ok(Joining::WrongPassphrase) => Look::Refused(Step::SetNetwork, Cause::WrongPassword),
+            Ok(Joining::NotFound) => Look::Refused(Step::ScanNetworks, Cause::NetworkNotFound),
+            Ok(Joining::Connecting(_) | Joining::Idle) => Look::Trying,
+            Ok(Joining::Connected { .. }) | Err(EspError::FalseSuccess | EspError::Unreadable) => Look::Nonsense(Cause::FalseSuccess),
+            Err(_) => Look::Nonsense(Cause::InvalidReply),
+        }
     }
 
-    fn joined(&mut self) -> Next {
+    /// Whether the device is in the network that it was given; some do not say which it is.
+    fn is_wanted(&self, ssid: &[u8]) -> bool {
+        match self.network.as_ref().map(|network| &network.access) {
+            Some(Access::Wifi { ssid: wanted, .. }) => ssid.is_empty() || wanted == ssid,
+            _ => true,
+        }
+    }
+
+    pub(super) fn joined(&mut self) -> Next {
         self.remember();
         Next::Done
     }
@@ -159,7 +212,7 @@ impl Run {
         }
     }
 
-    fn probably_joined(&mut self) -> Next {
+    pub(super) fn probably_joined(&mut self) -> Next {
         let cause = Cause::JoinUnconfirmed;
         self.remember();
         self.board.change(|draft| draft.warn(cause.code()));
@@ -167,7 +220,7 @@ impl Run {
     }
 
     /// Another network or passphrase on the same link.
-    fn back(&mut self, step: Step, cause: Cause) -> Next {
+    pub(super) fn back(&mut self, step: Step, cause: Cause) -> Next {
         self.forget_remembered();
         self.needs_reset = true;
         Next::Back(step, cause)
@@ -193,26 +246,17 @@ impl Run {
 }
 
 /// One entry for each name, the strongest; hidden ones left out; strongest first.
-fn strongest(found: Vec<WifiNetwork>) -> Vec<SeenNetwork> {
-    let mut by_name: HashMap<Vec<u8>, WifiNetwork> = HashMap::new();
-    for network in found.into_iter().filter(|network| !network.ssid.is_empty()) {
-        match by_name.get(&network.ssid) {
+pub(super) fn strongest(found: impl IntoIterator<Item = SeenNetwork>) -> Vec<SeenNetwork> {
+    let mut by_name: HashMap<Vec<u8>, SeenNetwork> = HashMap::new();
+    for network in found.into_iter().filter(|network| !network.raw.is_empty()) {
+        match by_name.get(&network.raw) {
             Some(known) if known.rssi >= network.rssi => {}
             _ => {
-                by_name.insert(network.ssid.clone(), network);
+                by_name.insert(network.raw.clone(), network);
             }
         }
     }
-    let mut networks: Vec<SeenNetwork> = by_name
-        .into_values()
-        .map(|network| SeenNetwork {
-            id: draft::network_id(&network.ssid),
-            ssid: draft::shown_network(&network.ssid),
-            rssi: network.rssi,
-            auth: scan::auth_name(network.auth).to_owned(),
-            raw: network.ssid,
-        })
-        .collect();
+    let mut networks: Vec<SeenNetwork> = by_name.into_values().collect();
     networks.sort_by(|a, b| b.rssi.cmp(&a.rssi).then_with(|| a.ssid.cmp(&b.ssid)));
     networks
 }
@@ -223,8 +267,8 @@ mod tests {
 
     #[test]
     fn a_network_with_several_access_points_is_listed_once_with_the_strongest() {
-        let network = |ssid: &str, rssi| WifiNetwork { ssid: ssid.into(), rssi, ..WifiNetwork::default() };
-        let listed = strongest(vec![network("A", -70), network("B", -60), network("", -10), network("A", -50), network("A", -80)]);
+        let network = |ssid: &str, rssi| SeenNetwork::new(ssid.into(), rssi, "wpa2");
+        let listed = strongest([network("A", -70), network("B", -60), network("", -10), network("A", -50), network("A", -80)]);
         let short: Vec<_> = listed.iter().map(|network| (network.ssid.as_str(), network.rssi)).collect();
         assert_eq!(short, [("A", -50), ("B", -60)]);
     }

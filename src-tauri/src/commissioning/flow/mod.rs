@@ -4,7 +4,7 @@
 //! stands on a [`board::Board`] for the page and is kept by the [`desk::Desk`] · every failure
 //! has a [`causes::Cause`].
 //!
-//! Deliberately not here: bytes of protocols (`esp`), carriers (`radio`), the store.
+//! Deliberately not here: bytes of protocols (`esp`, `improv`), carriers (`radio`), the store.
 //! To add a step: its name, its deadline, its causes, its work beside the others.
 
 pub mod board;
@@ -12,11 +12,14 @@ pub mod causes;
 mod claiming;
 pub mod desk;
 pub mod draft;
+mod improv;
 mod joining;
 pub mod late;
 pub mod left;
+mod meshing;
 mod opening;
 pub mod pace;
+mod peer;
 mod people;
 mod performing;
 mod recording;

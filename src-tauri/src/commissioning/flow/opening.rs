@@ -5,6 +5,7 @@ use tokio::time::{sleep, timeout};
 
 use super::{
     causes::Cause,
+    draft::NetworkKind,
     run::{Next, Run},
     talk::Talk,
     trouble::Trouble,
@@ -29,23 +30,18 @@ impl Run {
     /// Finds the device, stops the scan, and connects; a few tries, as radios need them.
     pub(super) async fn connect(&mut self) -> Result<Next, Trouble> {
         self.hang_up().await;
-        if self.target.label.as_ref().is_some_and(|label| label.network == Network::Thread) {
-            return Err(Trouble::Failed(Cause::ThreadUnsupported));
-        }
         let (known, name) = (self.target.address.clone(), self.target.label.as_ref().map(|label| label.name.clone()));
         let sought = known.map(Sought::Address).or(name.map(Sought::Name)).ok_or(Trouble::Failed(Cause::NotAdvertising))?;
         let heard = self.means.nearby.find(self.means.pace.find, sought).await?.ok_or(Trouble::Failed(Cause::NotAdvertising))?;
         let address = heard.advert.address.clone();
-        let is_improv = heard.protocol() == Protocol::Improv;
+        self.speaks = heard.protocol();
+        let name = if self.speaks == Protocol::Improv { "improv" } else { "esp" };
         self.board.change(|draft| {
             draft.address = Some(address.clone());
             draft.rssi = heard.advert.rssi;
-            draft.protocol = Some(if is_improv { "improv" } else { "esp" }.to_owned());
+            draft.protocol = Some(name.to_owned());
             draft.advertised = heard.advert.name.clone().or_else(|| draft.advertised.take());
         });
-        if is_improv {
-            return Err(Trouble::Failed(Cause::ImprovUnsupported));
-        }
         self.target.address = Some(address.clone());
         self.means.nearby.pause().await;
         let link = self.open_link(&address).await?;
@@ -96,9 +92,9 @@ impl Run {
         talk.write_plain(VERSION, version::REQUEST).await?;
         let reply = talk.read_plain(VERSION).await?;
         let offered = Version::read(&reply).ok_or(Trouble::Broken(Cause::InvalidReply))?;
-        if offered.is_thread_only() {
-            return Err(Trouble::Failed(Cause::ThreadUnsupported));
-        }
+        let labelled_thread = self.target.label.as_ref().is_some_and(|label| label.network == Network::Thread);
+        let wants = if offered.is_thread_only() || (labelled_thread && offered.joins_thread()) { NetworkKind::Thread } else { NetworkKind::Wifi };
+        self.wants = wants;
         let labelled = self.target.label.as_ref().and_then(|label| label.security).map(level::of_label);
         let pinned = labelled.max(self.target.floor);
         let source = match &self.pop {
@@ -116,6 +112,7 @@ impl Run {
         self.no_pop = offered.no_pop && level == Security::Sec1;
         self.board.change(|draft| {
             draft.security = Some(level);
+            draft.network_kind = wants;
             warnings.iter().for_each(|warning| draft.warn(warning.code()));
         });
         Ok(Next::Done)
@@ -127,8 +124,12 @@ impl Run {
         if self.means.wrong_proofs.exhausted(&device, self.means.clock.now()) {
             return Err(Trouble::Failed(Cause::TooManyWrongPops));
         }
-        let agreed = match self.agree(sec2::Inner::Whole).await {
-            Err(Trouble::Failed(Cause::WrongPop)) if self.may_be_stripped() => self.agree(sec2::Inner::Stripped).await,
+        let agreed = match self.agree(self.inner).await {
+            Err(Trouble::Failed(Cause::WrongPop)) if self.may_be_stripped() => {
+                // A stack that hangs up after an error gets it on the next link.
+                self.inner = sec2::Inner::Stripped;
+                if self.has_link() { self.agree(self.inner).await } else { Err(Trouble::Broken(Cause::LinkLost)) }
+            }
             other => other,
         };
         if agreed.as_ref().err() == Some(&Trouble::Failed(Cause::WrongPop)) {
@@ -144,7 +145,7 @@ impl Run {
 
     fn may_be_stripped(&self) -> bool {
         let level = self.level.is_some_and(|level| level >= Security::Sec2Patch0);
-        level && self.has_link() && sec2::may_be_stripped(self.user(), self.pop_bytes())
+        level && self.inner == sec2::Inner::Whole && sec2::may_be_stripped(self.user(), self.pop_bytes())
     }
 
     fn user(&self) -> &[u8] {

@@ -20,6 +20,8 @@ pub struct Pace {
     pub discover: Duration,
     /// `proto-ver`, each of the OmnIoT endpoints, set and apply.
     pub exchange: Duration,
+    /// Until somebody has pressed the button of a device that wants it; beside the step's own deadline.
+    pub authorize: Duration,
     /// The handshake, with the device's own big numbers.
     pub handshake: Duration,
     /// A Wi-Fi scan with its results.
@@ -53,6 +55,7 @@ impl Default for Pace {
             connect_again: vec![Duration::from_millis(350), seconds(1), seconds(2)],
             discover: seconds(15),
             exchange: seconds(10),
+            authorize: seconds(120),
             handshake: seconds(30),
             scan: seconds(20),
             scan_poll: Duration::from_millis(500),

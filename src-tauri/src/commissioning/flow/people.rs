@@ -10,9 +10,10 @@ use super::{
     causes::{Cause, Remedy},
     draft::State,
     run::{End, Run},
-    secrets::{Keep, Network},
+    secrets::{Access, Keep, Network},
     step::Step,
 };
+use crate::commissioning::esp::sec2::Inner;
 
 impl Run {
     /// Asks for what a step needs from a person.
@@ -41,6 +42,7 @@ impl Run {
     fn take_pop(&mut self, pop: Pop) {
         self.pop = Some(pop);
         self.pop_typed = true;
+        self.inner = Inner::Whole;
     }
 
     /// The network to try next; its name stays on the board also when it fails.
@@ -53,8 +55,13 @@ impl Run {
     /// organization's does not get it without a word: the technician decides, and sees the warning.
     fn remembered(&self) -> Option<Network> {
         let (site, networks, is_claimed) = self.board.read(|draft| (draft.site_id, draft.networks.clone(), draft.receipt.is_some()));
-        let network = self.means.networks.of(self.desk.account(), site).filter(|_| is_claimed)?;
-        if networks.iter().any(|seen| seen.raw == network.ssid) {
+        let network = self.means.networks.of(self.desk.account(), site, self.wants).filter(|_| is_claimed)?;
+        let is_seen = match &network.access {
+            Access::Wifi { ssid, .. } => networks.iter().any(|seen| seen.raw == *ssid),
+            // A mesh is not looked for before.
+            Access::Thread(_) => true,
+        };
+        if is_seen {
             return Some(network);
         }
         self.board.change(|draft| draft.warn("network_unseen"));
@@ -65,7 +72,7 @@ impl Run {
     pub(super) fn forget_remembered(&self) {
         if self.network.as_ref().is_some_and(|network| network.keep == Keep::Remembered) {
             let site = self.board.read(|draft| draft.site_id);
-            self.means.networks.forget(self.desk.account(), site);
+            self.means.networks.forget(self.desk.account(), site, self.wants);
         }
     }
 

@@ -3,6 +3,8 @@
 //!
 //! Deliberately not here: which step comes next, and the work of the steps.
 
+use std::time::Duration;
+
 use omniot_shared::entities::StepOutcome;
 use tokio::time::{Instant, timeout};
 
@@ -14,6 +16,7 @@ use super::{
     step::Step,
     trouble::Trouble,
 };
+use crate::commissioning::nearby::Protocol;
 
 impl Run {
     /// One step: kept before it begins, recorded when it ends.
@@ -50,8 +53,10 @@ impl Run {
     }
 
     async fn work(&mut self, step: Step) -> Result<Next, Trouble> {
-        let limit = self.means.pace.deadline(step);
-        let done = timeout(limit, async {
+        let done = timeout(self.limit(step), async {
+            if self.speaks == Protocol::Improv && step != Step::Connect {
+                return self.work_with_peer(step).await;
+            }
             match step {
                 Step::Connect => self.connect().await,
                 Step::Discover => self.discover().await,
@@ -79,13 +84,38 @@ impl Run {
         Ok(done)
     }
 
+    async fn work_with_peer(&mut self, step: Step) -> Result<Next, Trouble> {
+        match step {
+            Step::Connect => self.connect().await,
+            Step::Discover => self.meet_peer().await,
+            Step::Version => self.judge_peer().await,
+            Step::Handshake => self.authorize().await,
+            Step::Identity => self.miss_identity(),
+            Step::Identify => self.show_peer().await,
+            Step::Claim => self.claim().await,
+            Step::ScanNetworks => self.scan_by_peer().await,
+            Step::SetNetwork => self.give_peer_network().await,
+            // It began when it was given the network.
+            Step::Apply => Ok(Next::Skipped(None)),
+            Step::Join => self.watch_peer().await,
+            Step::Cloud => self.cloud().await,
+        }
+    }
+
+    /// How long a step may take; where a button may have to be pressed, somebody has time for that.
+    fn limit(&self, step: Step) -> Duration {
+        let own = self.means.pace.deadline(step);
+        let may_wait = self.speaks == Protocol::Improv && matches!(step, Step::Handshake | Step::ScanNetworks | Step::SetNetwork);
+        if may_wait { own + self.means.pace.authorize } else { own }
+    }
+
     /// Waits for the technician to see the device.
     async fn confirmed(&mut self) -> Result<Next, Trouble> {
         loop {
             match self.pause(State::NeedsConfirm, Step::Identify).await {
                 Some(Command::Confirm(Confirmation::Right)) => return Ok(Next::Done),
                 Some(Command::Retry) => {
-                    let _ = self.identify().await?;
+                    let _ = if self.peer.is_some() { self.show_peer().await? } else { self.identify().await? };
                 }
                 _ => return Err(Trouble::Failed(Cause::WrongDevice)),
             }

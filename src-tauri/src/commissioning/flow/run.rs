@@ -2,7 +2,8 @@
 //!
 //! [`Run::drive`] is the state machine: which step comes next, what waits for a person, what
 //! a broken link means. `performing` runs one step, `people` waits for decisions, `recording`
-//! ends it; the steps themselves are in `opening`, `claiming` and `joining`.
+//! ends it; the steps themselves are in `opening`, `claiming`, `joining` and `meshing`, those with an Improv
+//! device in `improv`.
 //!
 //! After a broken link the commission connects again, shakes hands, lets the device prove
 //! once more that it is the same one, and goes on at the first step that was not done.
@@ -22,15 +23,21 @@ use super::{
     board::{Board, Command},
     causes::Cause,
     desk::Desk,
+    draft::NetworkKind,
     late::Late,
     left::LeftBehind,
     pace::Pace,
+    peer::Peer,
     secrets::{Network, Networks, WrongProofs},
     step::Step,
     talk::Talk,
     trouble::Trouble,
 };
-use crate::commissioning::{esp::level::Mode, nearby::Nearby, radio::Radio};
+use crate::commissioning::{
+    esp::{level::Mode, sec2::Inner},
+    nearby::{Nearby, Protocol},
+    radio::Radio,
+};
 
 /// How often a link may break at one step before the technician is asked.
 const RECONNECTS: u8 = 2;
@@ -102,10 +109,18 @@ pub struct Run {
     pub(super) pop: Option<Pop>,
     pub(super) pop_typed: bool,
     pub(super) talk: Option<Talk>,
+    /// What the device speaks, as it was heard last.
+    pub(super) speaks: Protocol,
+    /// An Improv device at the other end of the link.
+    pub(super) peer: Option<Peer>,
     pub(super) level: Option<Security>,
     pub(super) no_pop: bool,
+    /// How the digest of the secret goes into security 2; some verifiers want it in another form.
+    pub(super) inner: Inner,
     pub(super) identity: Option<Identity>,
     pub(super) network: Option<Network>,
+    /// What sort of network the device joins.
+    pub(super) wants: NetworkKind,
     pub(super) needs_reset: bool,
     /// Whether the device may already be joining `network`.
     pub(super) apply_sent: bool,
@@ -128,10 +143,14 @@ impl Run {
             pop: typed.or(scanned),
             pop_typed,
             talk: None,
+            speaks: Protocol::Esp,
+            peer: None,
             level: None,
             no_pop: false,
+            inner: Inner::Whole,
             identity: None,
             network: None,
+            wants: NetworkKind::Wifi,
             needs_reset: false,
             apply_sent: false,
             reached: Step::Connect,
@@ -212,7 +231,7 @@ impl Run {
     }
 
     pub(super) fn can_talk(&self) -> bool {
-        self.has_link() && self.talk.as_ref().is_some_and(Talk::is_open)
+        self.has_link() && (self.peer.is_some() || self.talk.as_ref().is_some_and(Talk::is_open))
     }
 
     /// A device that cannot be read before anything secret was said has perhaps got a new firmware,
@@ -228,6 +247,7 @@ impl Run {
 
     /// Closes the link, if there is one.
     pub(super) async fn hang_up(&mut self) {
+        self.peer = None;
         if let Some(talk) = self.talk.take() {
             let _ = timeout(self.means.pace.exchange, talk.link().disconnect()).await;
         }

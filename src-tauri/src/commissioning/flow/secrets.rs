@@ -10,6 +10,9 @@ use std::{
 use omniot_shared::{ids::SiteId, time::Millis};
 use zeroize::Zeroizing;
 
+use super::draft::NetworkKind;
+use crate::commissioning::esp::thread::Dataset;
+
 /// A text of a request that is wiped when dropped.
 #[derive(Default)]
 pub struct Secret(pub Zeroizing<String>);
@@ -25,12 +28,34 @@ impl<'de> serde::Deserialize<'de> for Secret {
 pub struct Network {
     /// Its name, as text.
     pub shown: String,
-    /// Its name, as bytes.
-    pub ssid: Vec<u8>,
-    /// Empty for an open one.
-    pub passphrase: Zeroizing<String>,
+    /// What opens it.
+    pub access: Access,
     /// Whether the next device at this site gets it too.
     pub keep: Keep,
+}
+
+/// What opens a network.
+#[derive(Clone)]
+pub enum Access {
+    /// Wi-Fi.
+    Wifi {
+        /// Its name, as bytes.
+        ssid: Vec<u8>,
+        /// Empty for an open one.
+        passphrase: Zeroizing<String>,
+    },
+    /// A mesh.
+    Thread(Dataset),
+}
+
+impl Network {
+    /// What sort of network it is.
+    pub const fn kind(&self) -> NetworkKind {
+        match self.access {
+            Access::Wifi { .. } => NetworkKind::Wifi,
+            Access::Thread(_) => NetworkKind::Thread,
+        }
+    }
 }
 
 /// Whether a network is remembered.
@@ -44,26 +69,26 @@ pub enum Keep {
     Remembered,
 }
 
-/// The remembered networks, one for each account and site.
+/// The remembered networks, one of each sort for each account and site.
 #[derive(Default)]
-pub struct Networks(Mutex<HashMap<(String, SiteId), Network>>);
+pub struct Networks(Mutex<HashMap<(String, SiteId, NetworkKind), Network>>);
 
 impl Networks {
     /// The one of this site.
-    pub fn of(&self, account: &str, site: SiteId) -> Option<Network> {
-        self.held().get(&(account.to_owned(), site)).cloned().map(|network| Network { keep: Keep::Remembered, ..network })
+    pub fn of(&self, account: &str, site: SiteId, kind: NetworkKind) -> Option<Network> {
+        self.held().get(&(account.to_owned(), site, kind)).cloned().map(|network| Network { keep: Keep::Remembered, ..network })
     }
 
     /// A network worked: remember it when that was wanted.
     pub fn worked(&self, account: &str, site: SiteId, network: Network) {
         if network.keep != Keep::Once {
-            self.held().insert((account.to_owned(), site), network);
+            self.held().insert((account.to_owned(), site, network.kind()), network);
         }
     }
 
     /// A network did not work, or is not wanted any more.
-    pub fn forget(&self, account: &str, site: SiteId) {
-        self.held().remove(&(account.to_owned(), site));
+    pub fn forget(&self, account: &str, site: SiteId, kind: NetworkKind) {
+        self.held().remove(&(account.to_owned(), site, kind));
     }
 
     /// Forgets all, e.g. because another person uses the app.
@@ -71,7 +96,7 @@ impl Networks {
         self.held().clear();
     }
 
-    fn held(&self) -> MutexGuard<'_, HashMap<(String, SiteId), Network>> {
+    fn held(&self) -> MutexGuard<'_, HashMap<(String, SiteId, NetworkKind), Network>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -20,6 +20,7 @@ pub fn view(draft: &Draft) -> Value {
         "device": device, "address": draft.address, "advertised": draft.advertised,
         "state": draft.state, "step": draft.step, "steps": steps,
         "networks": draft.networks, "network_name": draft.network_name,
+        "network_kind": draft.network_kind, "url": draft.url, "protocol": draft.protocol,
         "failure": draft.failure, "warnings": draft.warnings,
         "security": draft.security, "identity_verified": draft.identity_verified, "claimed": draft.receipt.is_some(),
         "rssi": draft.rssi, "started_at": draft.started_at,

@@ -1,6 +1,6 @@
 //! A client that drives a device with the app's own protocol rooms, without a socket.
 
-use omniot_app::commissioning::esp::{config, control, scan, sec1, sec2, session::Cipher, version};
+use omniot_app::commissioning::esp::{config, control::{self, Forget}, scan, sec1, sec2, session::Cipher, version};
 use omniot_shared::{
     claim::{
         ENDPOINTS, Identity, SignedGrant,
@@ -139,6 +139,6 @@ impl<'d> Client<'d> {
     }
 
     pub fn reset(&mut self) {
-        control::read_reset(&self.ask(Endpoint::Control, &control::reset()).unwrap()).unwrap();
+        control::read_reset(&self.ask(Endpoint::Control, &control::reset(Forget::Wifi)).unwrap(), Forget::Wifi).unwrap();
     }
 }

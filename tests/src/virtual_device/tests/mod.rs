@@ -2,6 +2,7 @@ mod claiming;
 mod client;
 mod dialogs;
 mod failing;
+mod http;
 mod reaching;
 mod socket;
 

@@ -29,7 +29,7 @@ export interface Label {
 }
 
 export type StepState = 'todo' | 'running' | 'done' | 'failed' | 'skipped';
-export type CommissionState = 'running' | 'needs_pop' | 'needs_network' | 'needs_confirm' | 'failed' | 'succeeded' | 'cancelled' | 'interrupted';
+export type CommissionState = 'running' | 'needs_pop' | 'needs_network' | 'needs_confirm' | 'needs_button' | 'failed' | 'succeeded' | 'cancelled' | 'interrupted';
 
 /** One network that the device sees. */
 export interface Network {
@@ -45,6 +45,13 @@ export interface Commission {
   id: string;
   device: { id: string | null; name: string | null; serial: string | null; model: string | null } | null;
   address: string | null;
+  /** What it calls itself, or its label says. */
+  advertised?: string | null;
+  protocol?: string | null;
+  /** Whether it joins Wi-Fi or a Thread mesh. */
+  network_kind?: 'wifi' | 'thread';
+  /** The device's own page, once it has joined. */
+  url?: string | null;
   state: CommissionState;
   step: string | null;
   steps: { step: string; state: StepState; started_at: number | null; duration_ms: number | null; cause: string | null }[];
@@ -71,10 +78,15 @@ export const isJoined = ({ state, step }: Commission): boolean => state === 'run
 
 const position = ({ steps }: Commission, name: string) => steps.findIndex(({ step }) => step === name);
 
+/** What to call its device. */
+export const nameOf = ({ device, advertised, address }: Commission): string | null => device?.name ?? device?.serial ?? advertised ?? address;
+
 /** What a device may keep of an attempt that is stopped now: nothing, its owner, or its network too. */
 export function stopKind(commission: Commission): 'nothing' | 'owner' | 'network' {
   const at = position(commission, commission.step ?? '');
   if (at >= position(commission, 'apply')) return 'network';
+  // Name and password begin to work at once.
+  if (commission.protocol === 'improv' && commission.step === 'set_network' && commission.state === 'running') return 'network';
   return commission.claimed === true || at >= position(commission, 'claim') ? 'owner' : 'nothing';
 }
 
@@ -122,6 +134,8 @@ const act = (id: string, action: string, body?: unknown) => door<Commission>('PO
 export type GivenNetwork = ({ network_id: string } | { ssid: string }) & { passphrase: string; remember: boolean };
 
 export const giveNetwork = (id: string, body: GivenNetwork) => act(id, 'network', body);
+/** The dataset of a mesh, as its border router prints it. */
+export const giveDataset = (id: string, body: { dataset: string; remember: boolean }) => act(id, 'network', body);
 export const givePop = (id: string, pop: string) => act(id, 'pop', { pop });
 export const confirmIdentity = (id: string, confirmed: boolean) => act(id, 'identify', { confirmed });
 export const retryCommission = (id: string) => act(id, 'retry');

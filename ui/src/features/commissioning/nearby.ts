@@ -1,8 +1,9 @@
 import type { Label, Nearby } from './door';
 
-const ready = (item: Nearby) => (item.protocol === 'esp' ? 0 : 1);
+const ORDER: Record<Nearby['protocol'], number> = { esp: 0, improv: 1, other: 2 };
+const ready = (item: Nearby) => ORDER[item.protocol];
 
-/** Devices that can be commissioned first, then the nearest first; names settle what is equal. */
+/** Devices that can be commissioned first, protected ones before the others, then the nearest first; names settle what is equal. */
 export function sorted(items: Nearby[]): Nearby[] {
   return [...items].sort((a, b) => ready(a) - ready(b) || (b.rssi ?? -127) - (a.rssi ?? -127) || (a.name ?? a.address).localeCompare(b.name ?? b.address));
 }
