@@ -89,7 +89,6 @@ test('a device is put on one\'s own list, noted, and taken off; nobody else sees
   await page.goto('/devices?bookmarked=true');
   const row = page.getByRole('table', { name: 'Devices' }).getByRole('row', { name: new RegExp(name) });
   await expect(row.getByRole('img', { name: 'On my list' })).toBeVisible();
-  await page.screenshot({ path: 'test-results/my-list.png' });
 
   const other = await (await browser.newContext()).newPage();
   await signIn(other, 'viewer');
@@ -101,7 +100,6 @@ test('a device is put on one\'s own list, noted, and taken off; nobody else sees
   await other.context().close();
 
   await row.getByRole('link').click();
-  await page.screenshot({ path: 'test-results/my-list-card.png', fullPage: true });
   await card.getByRole('button', { name: 'Remove from my list' }).click();
   await page.getByRole('dialog').getByRole('button', { name: 'Remove from my list' }).click();
   await expect(card.getByRole('button', { name: 'Add to my list' })).toBeVisible();

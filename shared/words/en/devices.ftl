@@ -46,7 +46,7 @@ device-retire-reason = Reason
 device-retired-done = The device is retired.
 
 device-my-list = My list
-device-my-list-private = Only you see your list and what you note there, on all your devices.
+device-my-list-private = Only you see your list and what you note there, wherever you sign in.
 device-my-list-add = Add to my list
 device-my-list-added = It is on your list.
 device-my-list-note = Add a note
