@@ -280,6 +280,22 @@ async fn what_the_rules_refuse_says_why_and_stays() {
 }
 
 #[tokio::test]
+async fn what_was_a_leavers_own_is_taken_from_them_and_shown_to_nobody() {
+    for app in App::both().await {
+        let tenant = app.tenant("acme").await;
+        let admin = tenant.person(Role::Admin).await;
+        let tess = Tablet::of(&tenant, Role::Technician).await;
+        let own = json!({"kind": "bookmark.set", "body": {"person_id": tess.actor.id, "device_id": app.state.new_id::<DeviceId>(), "note": "mine"}});
+        let id: IntentId = app.state.new_id();
+        let sealed = tess.sealed_text(id, json!({"schema": 2, "id": id, "at": 1, "change": own}).to_string().as_bytes());
+        remove(&admin, tess.actor.id).await;
+        let answer = tess.hand_over(vec![sealed]).await;
+        assert_eq!((&answer["taken"], &answer["refused"], &answer["epoch"]), (&json!([id]), &json!([]), &json!(1)), "{}", app.engine);
+        assert!(listed(&admin).await.is_empty());
+    }
+}
+
+#[tokio::test]
 async fn a_flood_is_turned_away() {
     let app = App::sqlite().await;
     let tenant = app.tenant("acme").await;

@@ -303,4 +303,29 @@ mod tests {
         store.note(|db| settled(db, &[id(5), id(77)], &[])).unwrap();
         assert_eq!(store.read(|db| stands(db)).unwrap(), Some(Farewell { handed: 1, lost: 0, waiting: 0 }), "counted is what was here");
     }
+
+    #[test]
+    fn what_a_server_that_was_put_back_forgot_is_sealed_and_what_is_ones_own_is_not() {
+        use omniot_shared::{ids::DeviceId, sync::{Outcome, Patch, Receipt, Seq, client::{Entry, State}, intent::BookmarkSet}};
+        for (epoch, sealed) in [(Some(1), vec![5]), (None, vec![5]), (Some(2), vec![5, 8])] {
+            let folder = tempfile::tempdir().unwrap();
+            let store = replica(folder.path());
+            let shown = store.edit(|db| make(db, id(1))).unwrap();
+            store.note(|db| heard(db, &shown, Secret::new([7; 32]).public().unwrap())).unwrap();
+            store.edit(|db| {
+                let mut open = Open(db);
+                let meta = open.meta()?;
+                open.save_meta(&Meta { epoch: 1, life: 1, ..meta })?;
+                let entry = |order: u64, n: u128, change, state| Entry { order, intent: Intent { client_id: id(1), n: order, id: id(n), at: Millis(1), base: None, depends_on: vec![], change }, state };
+                let done = State::Done { receipt: Some(Receipt { n: 1, intent_id: id(8), seq: Seq(1), outcome: Outcome::Applied }), at: Millis(1) };
+                let site = NewSite { id: id::<SiteId>(9), name: "Hall".into(), address: None, time_zone: "UTC".into(), note: None };
+                open.save_entry(&entry(70, 8, Change::SiteCreate(site), done))?;
+                let mine = BookmarkSet { person_id: id::<PersonId>(3), device_id: id::<DeviceId>(6), note: Patch::Set("mine".into()) };
+                open.save_entry(&entry(71, 77, Change::BookmarkSet(mine), State::Waiting))
+            }).unwrap();
+            store.note(|db| begin(db, epoch)).unwrap().unwrap();
+            let boxes = store.read(|db| boxes(db, 10, 100_000)).unwrap();
+            assert_eq!(boxes.iter().map(|sealed| sealed.intent_id.0.as_u128()).collect::<Vec<_>>(), sealed, "{epoch:?}");
+        }
+    }
 }

@@ -151,6 +151,18 @@ fn a_replica_of_a_newer_app_and_a_file_that_is_none_are_left_alone() {
 }
 
 #[test]
+fn rows_and_edits_that_come_after_the_end_find_it_closed() {
+    let (_folder, store) = store();
+    store.leave();
+    assert!(matches!(store.apply(|db| rows::put(db, &site(1, "late"))), Err(StoreError::Leaving)));
+    assert!(matches!(store.edit(|db| rows::put(db, &site(1, "late"))), Err(StoreError::Leaving)));
+    assert_eq!(store.read(|db| rows::get(db, site(1, "late").row.key())).unwrap(), None);
+    store.note(|db| meta::set(db, "farewell", &1)).unwrap();
+    store.stay();
+    store.apply(|db| rows::put(db, &site(1, "in time"))).unwrap();
+}
+
+#[test]
 fn a_replica_of_an_older_app_is_taken_over_and_pulled_anew_and_loses_nothing() {
     use omniot_shared::{
         ids::IntentId,
