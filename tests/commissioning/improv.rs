@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use omniot_app::commissioning::{esp::level::Mode, flow::pace::Pace};
 use omniot_shared::{
     entities::{AttemptOutcome, Device, DeviceModel, DeviceState, Security},
     ids::{DeviceId, ModelId},
@@ -16,7 +17,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::{
-    bench::{Bench, PASSPHRASE, SITE, SSID, device},
+    bench::{Bench, PASSPHRASE, SITE, SSID, device, quick},
     ledger::{Place, TENANT},
 };
 
@@ -88,6 +89,16 @@ async fn a_device_joins_and_nobody_believes_that_it_is_ours() {
     assert_eq!(bench.ledger.count(|place| *place == Place::Free), 10, "no grant leaves for it");
     let slot = &bench.fleet.slots[0];
     assert!(slot.device().joined(slot.now()));
+}
+
+#[tokio::test]
+async fn its_page_is_heard_although_it_leaves_as_soon_as_it_has_joined() {
+    let pace = Pace { join_first: Duration::from_secs(1), ..quick() };
+    let bench = Bench::at_pace(vec![lamp(Make { can: 0x0e, ..Make::default() })], pace, Mode::Field).await;
+    begin(&bench, json!({})).await;
+    bench.until("needs_network").await;
+    bench.join(SSID, PASSPHRASE).await;
+    assert_eq!(bench.until("succeeded").await["url"], "http://192.168.1.42/", "its service ends after 150 ms");
 }
 
 #[tokio::test]

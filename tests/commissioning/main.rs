@@ -12,6 +12,7 @@ mod claims;
 mod faults;
 mod firmwares;
 mod happy;
+mod hostile;
 mod improv;
 mod kills;
 mod ledger;

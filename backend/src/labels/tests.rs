@@ -127,3 +127,12 @@ fn a_code_that_no_phone_could_read_is_not_printed() {
     assert!(matches!(refused(6, 20), SheetError::TooSmall { columns: 6, rows: 20, .. }));
     assert!(matches!(refused(0, 3), SheetError::NoCells));
 }
+
+proptest::proptest! {
+    #[test]
+    fn any_batch_is_read_or_refused_with_its_line(text in "(serial|name|pop|security|network|public_key|,|\"|\n|\t|\\{|\\}|[ -~]){0,80}") {
+        if let Ok(items) = batch::read(&text) {
+            proptest::prop_assert!(!items.is_empty());
+        }
+    }
+}

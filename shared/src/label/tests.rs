@@ -118,4 +118,38 @@ proptest! {
         let label = Label { name: name.trim().to_owned(), pop: pop.map(Pop::new), username: None, security, network: Network::Wifi, pinned: None };
         prop_assert!(Label::from_json(&label.to_json()).is_ok_and(|read| read == label));
     }
+
+    #[test]
+    fn a_label_that_was_changed_anywhere_is_a_label_or_a_reason_and_what_is_read_reads_back(
+        changes in proptest::collection::vec((any::<proptest::sample::Index>(), any::<u8>(), 0_u8..3), 1..6),
+        in_url in any::<proptest::sample::Index>(),
+    ) {
+        let public = PublicKey([5; 32]);
+        let ours = format!(r#"{{"ver":"v1","name":"OM-N0001","username":"omniot","pop":"k7Qm2xW9","transport":"ble","security":2,"network":"wifi","o":{{"s":"OM-N0001","k":"{}","c":"{}"}}}}"#, public.fingerprint(), ClaimCode::of(public));
+        let mut bytes = ours.into_bytes();
+        for (at, byte, how) in changes {
+            let at = at.index(bytes.len().max(1)).min(bytes.len());
+            match how {
+                0 if at < bytes.len() => bytes[at] = byte,
+                1 if at < bytes.len() => {
+                    bytes.remove(at);
+                }
+                _ => bytes.insert(at, byte),
+            }
+        }
+        let text = String::from_utf8_lossy(&bytes).into_owned();
+        let text = if in_url.index(2) == 0 { text } else { format!("https://x/?data={text}") };
+        if let Ok(Scanned::Label(label)) = read(&text) {
+            let again = Label::from_json(&label.to_json());
+            prop_assert!(again.is_ok_and(|again| again == *label), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_typed_code_is_right_or_refused(text in "[0-9A-HJKMNP-TV-Za-z -]{0,20}") {
+        if let Ok(Scanned::Code(code)) = read(&text) {
+            let plain = |text: &str| text.chars().filter(char::is_ascii_alphanumeric).map(|c| match c.to_ascii_uppercase() { 'O' => '0', 'I' | 'L' => '1', other => other }).collect::<String>();
+            prop_assert_eq!(plain(&text), plain(&code.to_string()), "nothing is guessed");
+        }
+    }
 }

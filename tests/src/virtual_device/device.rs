@@ -26,6 +26,7 @@ use super::{
     chunked::Chunked,
     cipher::Counting,
     faults::{Faults, PowerLoss},
+    hostile::Hostile,
     improv::{self, Improv},
     keeping::{Keeper, Kept},
     pre_owned,
@@ -82,6 +83,7 @@ pub struct Device {
     powered: bool,
     provisioning: bool,
     blinks_until: u64,
+    has_shown_itself: bool,
     pub(super) contact: super::contact::Contact,
 }
 
@@ -108,7 +110,7 @@ impl Device {
         let about = improv::About { firmware: spec.model.clone(), version: spec.firmware.clone(), chip: "virtual/esp32".to_owned() };
         let improv = Improv::new(spec.improv, about, spec.name(), timing);
         let mut device =
-            Self { spec, factory, keeper, kept, wifi, thread: Thread::new(timing), improv, link: None, faults, rng, timing, ready_at: 0, powered: true, provisioning: true, blinks_until: 0, contact };
+            Self { spec, factory, keeper, kept, wifi, thread: Thread::new(timing), improv, link: None, faults, rng, timing, ready_at: 0, powered: true, provisioning: true, blinks_until: 0, has_shown_itself: false, contact };
         device.boot(0);
         Ok(device)
     }
@@ -313,7 +315,9 @@ impl Device {
             return outcome;
         }
         if self.spec.kind == Kind::Improv {
-            return self.improv.read(characteristic).map_or(Outcome::Att(0x0a), Outcome::Value);
+            let value = self.improv.read(characteristic);
+            let value = if self.faults.hostile == Some(Hostile::OddValues) { value.map(|value| [value, vec![0; 3]].concat()) } else { value };
+            return value.map_or(Outcome::Att(0x0a), Outcome::Value);
         }
         let Some(endpoint) = Endpoint::of(characteristic).filter(|endpoint| self.has(*endpoint)) else { return Outcome::Att(0x0a) };
         Outcome::Value(self.link.as_ref().and_then(|link| link.replies.get(&endpoint).cloned()).unwrap_or_default())
@@ -348,13 +352,34 @@ impl Device {
     fn answer(&mut self, link: &mut Link, endpoint: Endpoint, value: &[u8], now: u64) -> Option<Vec<u8>> {
         match endpoint {
             Endpoint::Version => return Some(self.version()),
-            Endpoint::Session => return link.session.handshake(value, &Draws::from(&mut self.rng)),
+            Endpoint::Session => {
+                let honest = link.session.handshake(value, &Draws::from(&mut self.rng));
+                return match self.faults.hostile {
+                    Some(hostile) => hostile.handshake(value, honest, &mut self.rng),
+                    None => honest,
+                };
+            }
             _ => {}
         }
         self.wifi.trouble = self.faults.trouble();
         self.thread.trouble = self.faults.trouble();
         let chunked = link.chunked.entry(endpoint).or_default();
-        link.session.exchange(value, |plain| match endpoint {
+        let hostile = self.faults.hostile;
+        let reply = link.session.exchange(value, |plain| {
+            let honest = self.handle(endpoint, chunked, plain, now);
+            match hostile {
+                Some(hostile) => Some(hostile.reply(endpoint, plain, honest.unwrap_or_default())),
+                None => honest,
+            }
+        })?;
+        Some(match hostile {
+            Some(hostile) => hostile.sealed(reply, &mut self.rng),
+            None => reply,
+        })
+    }
+
+    fn handle(&mut self, endpoint: Endpoint, chunked: &mut Chunked, plain: &[u8], now: u64) -> Option<Vec<u8>> {
+        match endpoint {
             Endpoint::Config if self.spec.kind == Kind::Thread => self.thread.config(plain, now),
             Endpoint::Control if self.spec.kind == Kind::Thread => self.thread.control(plain, now),
             Endpoint::Config => match (self.wifi.config(plain, now), self.faults.false_success) {
@@ -367,7 +392,13 @@ impl Device {
             Endpoint::Identify => chunked.write(plain, |request| self.show(request, now)),
             Endpoint::Claim => chunked.write(plain, |request| self.claim(request)),
             Endpoint::Version | Endpoint::Session => None,
-        })
+        }
+    }
+
+    /// Whether anybody ever handed it a network.
+    #[must_use]
+    pub const fn was_given_a_network(&self) -> bool {
+        self.wifi.was_given
     }
 
     /// Who it is, with its present owner.
@@ -385,13 +416,14 @@ impl Device {
         })
     }
 
-    fn identify_to(&self, request: &[u8]) -> Vec<u8> {
+    fn identify_to(&mut self, request: &[u8]) -> Vec<u8> {
         let challenge = IdentityRequest::decode(request).ok().map(|request| request.challenge).filter(|challenge| challenge.len() == 32);
         let Some(challenge) = challenge else {
             return IdentityReply { status: Status::Malformed.into(), identity: None }.encode_to_vec();
         };
         let other = ed25519_dalek::SigningKey::from_bytes(&[0xBA; 32]);
-        let key = if self.faults.wrong_key { &other } else { &self.factory.key };
+        let swaps = self.faults.hostile == Some(Hostile::KeySwap) && std::mem::replace(&mut self.has_shown_itself, true);
+        let key = if self.faults.wrong_key || swaps { &other } else { &self.factory.key };
         let identity = self.identity().sign(key, Domain::Identity, &challenge);
         IdentityReply { status: Status::Ok.into(), identity: Some(identity) }.encode_to_vec()
     }
@@ -421,7 +453,12 @@ impl Device {
                 return ClaimReply { status: Status::StorageFailed.into(), receipt: None, owner: Vec::new() }.encode_to_vec();
             }
         }
-        owner::reply(&outcome).encode_to_vec()
+        let reply = owner::reply(&outcome);
+        match self.faults.hostile {
+            Some(hostile) => hostile.claimed(&self.factory, reply),
+            None => reply,
+        }
+        .encode_to_vec()
     }
 
     /// Keeps a new state; it counts only once it is stored.
@@ -438,7 +475,10 @@ impl Device {
         }
         self.wifi.trouble = self.faults.trouble();
         if self.spec.kind == Kind::Improv {
-            self.improv.tick(&mut self.wifi, now);
+            match self.faults.hostile {
+                Some(Hostile::Babbles) => self.improv.babble(),
+                _ => self.improv.tick(&mut self.wifi, now),
+            }
         }
         let joined = self.wifi.joined(now).map(|(credentials, _)| credentials.clone());
         if joined.is_some() && joined != self.kept.wifi {

@@ -7,7 +7,7 @@ use omniot_shared::entities::Security;
 use rand::{Rng, RngExt as _};
 use serde::{Deserialize, Serialize};
 
-use super::wifi::Trouble;
+use super::{hostile::Hostile, wifi::Trouble};
 
 /// The faults of one device. All off by default.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -49,6 +49,8 @@ pub struct Faults {
     pub endless_scan: bool,
     /// Says that its serial number is one that nobody can store.
     pub odd_serial: bool,
+    /// It means harm.
+    pub hostile: Option<Hostile>,
     /// What it notifies gets lost.
     pub lose_notifications: bool,
     /// It is in its network, but nothing leads from there to the backend.

@@ -278,6 +278,12 @@ impl Improv {
         self.notices.push((uuid(RESULT), packet));
     }
 
+    /// Says again and again where it stands, and does nothing else.
+    pub fn babble(&mut self) {
+        let notice = (uuid(STATE), vec![self.state.min(AUTHORIZED)]);
+        self.notices.extend(std::iter::repeat_n(notice, 50));
+    }
+
     /// Time passes: the authorization lapses, joining goes on.
     pub fn tick(&mut self, wifi: &mut Wifi, now: u64) {
         if self.state == PROVISIONING {

@@ -19,6 +19,7 @@ mod control;
 pub mod device;
 pub mod faults;
 pub mod fleet;
+pub mod hostile;
 pub mod http;
 pub mod improv;
 pub mod keeping;

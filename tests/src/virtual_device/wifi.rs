@@ -104,6 +104,8 @@ pub struct Wifi {
     polled_connected: Option<u64>,
     /// The most results in one reply; how many depends on the carrier.
     pub page: u32,
+    /// Whether anybody ever handed it a network.
+    pub was_given: bool,
     /// What goes wrong on purpose.
     pub trouble: Trouble,
 }
@@ -132,7 +134,7 @@ impl Wifi {
     /// A station without credentials.
     #[must_use]
     pub fn new(networks: Vec<Network>, timing: Timing, attempts: u32) -> Self {
-        Self { networks, timing, attempts, joining: Joining::Started, given: None, scan_began: None, polled_connected: None, page: PAGE, trouble: Trouble::default() }
+        Self { networks, timing, attempts, joining: Joining::Started, given: None, scan_began: None, polled_connected: None, page: PAGE, was_given: false, trouble: Trouble::default() }
     }
 
     /// A station that starts with stored credentials and joins by itself.
@@ -154,6 +156,7 @@ impl Wifi {
 
     /// Joins a network at once; the way of protocols that have no Apply.
     pub fn join(&mut self, credentials: Credentials, now: u64) {
+        self.was_given = true;
         self.joining = Joining::Trying { since: now, credentials };
     }
 
@@ -231,6 +234,7 @@ impl Wifi {
     }
 
     fn set(&mut self, set: &SetWifi) -> StatusReply {
+        self.was_given = true;
         let fits = set.ssid.len() <= 32 && set.passphrase.len() <= 63 && matches!(set.bssid.len(), 0 | 6);
         if !fits || self.trouble.refuse {
             return reply(Status::InvalidArgument);

@@ -258,3 +258,109 @@ proptest! {
         }
     }
 }
+
+/// What happens to a reply on its way.
+#[derive(Debug, Clone)]
+enum Twist {
+    Flip(proptest::sample::Index, u8),
+    Cut(proptest::sample::Index),
+    Insert(proptest::sample::Index, u8),
+    Append(Vec<u8>),
+}
+
+fn twist() -> impl Strategy<Value = Twist> {
+    let at = any::<proptest::sample::Index>;
+    prop_oneof![
+        (at(), 1_u8..=255).prop_map(|(at, by)| Twist::Flip(at, by)),
+        at().prop_map(Twist::Cut),
+        (at(), any::<u8>()).prop_map(|(at, byte)| Twist::Insert(at, byte)),
+        proptest::collection::vec(any::<u8>(), 1..20).prop_map(Twist::Append),
+    ]
+}
+
+fn twisted(bytes: &[u8], twists: &[Twist]) -> Vec<u8> {
+    twists.iter().fold(bytes.to_vec(), |mut bytes, twist| {
+        match twist {
+            Twist::Flip(at, by) if !bytes.is_empty() => {
+                let at = at.index(bytes.len());
+                bytes[at] ^= by;
+            }
+            Twist::Cut(at) => bytes.truncate(at.index(bytes.len() + 1)),
+            Twist::Insert(at, byte) => bytes.insert(at.index(bytes.len() + 1), *byte),
+            Twist::Append(more) => bytes.extend_from_slice(more),
+            Twist::Flip(..) => {}
+        }
+        bytes
+    })
+}
+
+/// Device key and salt of the first reply of security 2.
+fn key_and_salt(reply: &[u8]) -> Option<(Vec<u8>, Vec<u8>)> {
+    use messages::{Handshake, Sec2Body, SessionData};
+    use prost::Message as _;
+    match SessionData::decode(reply).ok()?.proto? {
+        Handshake::Sec2(payload) => match payload.payload? {
+            Sec2Body::Response0(body) => Some((body.device_pubkey, body.device_salt)),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+proptest! {
+    #[test]
+    fn a_reply_that_was_twisted_is_judged_and_never_a_panic(name in 0_usize..64, twists in proptest::collection::vec(twist(), 1..4)) {
+        let plain = vectors()["plain"].clone();
+        let replies: Vec<_> = plain.as_object().unwrap().iter().filter(|(name, _)| name.starts_with("Resp")).collect();
+        let reply = twisted(&bytes(replies[name % replies.len()].1), &twists);
+        let _ = (config::read_set(&reply), config::read_apply(&reply), config::read_status(&reply), thread::read_status(&reply));
+        let _ = (scan::read_start(&reply), scan::read_status(&reply), control::read_reset(&reply, Forget::Wifi));
+        if let Ok(page) = scan::read_page(&reply) {
+            prop_assert!(page.len() <= 4 && page.iter().all(|network| network.ssid.len() <= config::SSID_LIMIT));
+        }
+    }
+
+    #[test]
+    fn a_handshake_of_security_1_that_was_twisted_is_refused_or_the_same(first in proptest::collection::vec(twist(), 0..3), second in proptest::collection::vec(twist(), 0..3)) {
+        let all = vectors();
+        let vector = &all["sec1_pop"];
+        let (reply0, reply1) = (twisted(&bytes(&vector["resp0"]), &first), twisted(&bytes(&vector["resp1"]), &second));
+        let Ok((proving, _)) = sec1::open(array(&vector["client_priv"]), b"abcd1234").0.prove(&reply0) else { return Ok(()) };
+        if proving.finish(&reply1).is_ok() {
+            let at = |reply: &[u8], part: &str| hex::encode(reply).contains(vector[part].as_str().unwrap());
+            // X25519 ignores the highest bit of a key.
+            let half = &vector["device_pub"].as_str().unwrap()[..62];
+            prop_assert!(hex::encode(&reply0).contains(half) && at(&reply0, "device_random"), "agreed on another key");
+        }
+    }
+}
+
+proptest! {
+    // Each case is two exponentiations of 3072 bits.
+    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_handshake_of_security_2_that_was_twisted_is_refused_or_the_same(first in proptest::collection::vec(twist(), 0..2), second in proptest::collection::vec(twist(), 0..3)) {
+        let all = vectors();
+        let vector = &all["sec2_p1"];
+        let (honest, reply0) = (bytes(&vector["resp0"]), twisted(&bytes(&vector["resp0"]), &first));
+        let Ok((proving, _)) = sec2_open(vector).0.prove(&reply0) else { return Ok(()) };
+        if proving.finish(&twisted(&bytes(&vector["resp1"]), &second), Counting::Each).is_ok() {
+            prop_assert_eq!(key_and_salt(&reply0), key_and_salt(&honest), "agreed with another key or salt");
+        }
+    }
+
+    #[test]
+    fn any_bytes_in_the_handshake_of_security_2_are_judged(reply in proptest::collection::vec(any::<u8>(), 0..600), key in proptest::collection::vec(any::<u8>(), 0..400), salt in proptest::collection::vec(any::<u8>(), 0..80)) {
+        use messages::{Handshake, Sec2Body, Sec2Payload, Sec2Response0, SecurityScheme, SessionData, SessionStep};
+        use prost::Message as _;
+        let vector = &vectors()["sec2_p1"];
+        let _ = sec2_open(vector).0.prove(&reply);
+        let body = Sec2Response0 { status: 0, device_pubkey: key, device_salt: salt };
+        let payload = Sec2Payload { msg: SessionStep::Response0.into(), payload: Some(Sec2Body::Response0(body)) };
+        let made = SessionData { sec_ver: SecurityScheme::Sec2.into(), proto: Some(Handshake::Sec2(payload)) }.encode_to_vec();
+        if let Ok((proving, _)) = sec2_open(vector).0.prove(&made) {
+            prop_assert!(proving.finish(&reply, Counting::Each).is_err(), "a proof by chance");
+        }
+    }
+}

@@ -8,7 +8,7 @@
 //! Deliberately not here: bytes (`improv`) and the exchange of one request ([`super::peer`]).
 
 use omniot_shared::entities::Security;
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 
 use super::{
     causes::Cause,
@@ -239,14 +239,22 @@ impl Run {
         }
     }
 
-    /// It has joined and its result was not heard: one look, after a moment, and no more.
+    /// It has joined and its result was not heard yet: it comes now, or not any more. The device may end
+    /// its service at once, so this looks first and waits then.
     async fn page_of_peer(&mut self) -> Vec<Vec<u8>> {
-        sleep(self.means.pace.join_first).await;
+        let limit = self.means.pace.join_first;
         let Some(peer) = self.peer.as_mut() else { return Vec::new() };
-        match peer.look().await.map(|()| peer.dialog.outcome()) {
-            Ok(Outcome::Done(strings)) => strings,
-            _ => Vec::new(),
-        }
+        let hearing = async {
+            let mut heard = peer.look().await;
+            while heard.is_ok() {
+                match peer.dialog.outcome() {
+                    Outcome::Done(strings) if !strings.is_empty() => return strings,
+                    _ => heard = peer.listen().await,
+                }
+            }
+            Vec::new()
+        };
+        timeout(limit, hearing).await.unwrap_or_default()
     }
 }
 
