@@ -27,6 +27,7 @@ use serde_json::{Value, json};
 use crate::{
     bench::{self, Bench, PASSPHRASE, SSID, device, quick},
     ledger::Place,
+    table::until,
 };
 
 const SERIAL: &str = "OM-0001";
@@ -40,7 +41,12 @@ async fn bench_with(bus: &str, devices: Vec<Spec>, pace: Pace) -> (Bench, Bluez)
 }
 
 async fn bench(bus: &str, security: Security) -> (Bench, Bluez) {
-    bench_with(bus, vec![device(SERIAL, security)], quick()).await
+    bench_with(bus, vec![device(SERIAL, security)], pace()).await
+}
+
+/// As the bench has it; several benches side by side hear a device later.
+fn pace() -> Pace {
+    Pace { find: Duration::from_secs(10), ..quick() }
 }
 
 /// The technician tries once more.
@@ -59,7 +65,7 @@ async fn finish(bench: &Bench) -> Value {
 fn a_device_is_commissioned_through_the_systems_bluetooth() {
     on_a_bus(Open, async |bus| {
         let devices = [("OM-0001", Security::Sec2Patch1), ("OM-0002", Security::Sec2Patch0), ("OM-0003", Security::Sec1)];
-        let (bench, bluez) = bench_with(&bus, devices.iter().map(|(serial, security)| device(serial, *security)).collect(), quick()).await;
+        let (bench, bluez) = bench_with(&bus, devices.iter().map(|(serial, security)| device(serial, *security)).collect(), pace()).await;
         for (number, (serial, security)) in devices.into_iter().enumerate() {
             bench.commission(serial).await;
             let attempt = bench.ledger.books().attempts[number].clone();
@@ -77,7 +83,7 @@ fn a_device_is_commissioned_through_the_systems_bluetooth() {
 #[test]
 fn a_connect_is_tried_four_times_with_longer_and_longer_waits() {
     on_a_bus(Open, async |bus| {
-        let pace = Pace { connect_again: Pace::default().connect_again, ..quick() };
+        let pace = Pace { connect_again: Pace::default().connect_again, ..pace() };
         let (bench, bluez) = bench_with(&bus, vec![device(SERIAL, Security::Sec2Patch1)], pace).await;
         bluez.faults().connects_fail.extend(["le-connection-abort-by-local"; 3]);
         bench.begin(SERIAL).await;
@@ -111,7 +117,7 @@ fn a_connect_that_is_never_answered_meets_its_deadline_and_is_tried_again() {
         bluez.faults().mute.insert("Connect");
         bench.begin(SERIAL).await;
         bench.until_failed("connect_failed").await;
-        assert!(!bench.fleet.slots[0].device().linked(), "nothing keeps the device's only link");
+        until("nothing keeps the device's only link", || !bench.fleet.slots[0].device().linked()).await;
         bluez.faults().mute.clear();
         retry(&bench).await;
         finish(&bench).await;
@@ -139,7 +145,7 @@ fn services_of_an_older_firmware_are_forgotten_and_looked_for_anew() {
 fn a_link_that_drops_at_any_operation_is_taken_up_again_and_is_no_wrong_proof() {
     on_a_bus(Open, async |bus| {
         let devices: Vec<Spec> = (1..=9).map(|at| device(&format!("OM-{at:04}"), Security::Sec2Patch1)).collect();
-        let (bench, _bluez) = bench_with(&bus, devices, quick()).await;
+        let (bench, _bluez) = bench_with(&bus, devices, pace()).await;
         for at in 1..=9 {
             let serial = format!("OM-{at:04}");
             bench.faults(&serial, |faults| faults.drop_at = Some(at));
@@ -158,7 +164,7 @@ fn a_link_that_drops_at_any_operation_is_taken_up_again_and_is_no_wrong_proof() 
 fn a_wrong_proof_is_asked_for_again_whatever_the_stack_says() {
     on_a_bus(Open, async |bus| {
         let devices = vec![device("OM-0001", Security::Sec2Patch1), Spec { stack: Stack::Bluedroid, ..device("OM-0002", Security::Sec2Patch1) }];
-        let (bench, _bluez) = bench_with(&bus, devices, quick()).await;
+        let (bench, _bluez) = bench_with(&bus, devices, pace()).await;
         for serial in ["OM-0001", "OM-0002"] {
             bench.faults(serial, |faults| faults.wrong_pop = true);
             bench.begin(serial).await;
@@ -190,7 +196,7 @@ fn an_adapter_that_is_off_or_gone_is_named_and_retried_when_it_is_back() {
 #[test]
 fn an_adapter_that_goes_off_under_the_pages_scan_is_named_at_once() {
     on_a_bus(Open, async |bus| {
-        let pace = Pace { find: Duration::from_secs(20), ..quick() };
+        let pace = Pace { find: Duration::from_secs(20), ..pace() };
         let (bench, bluez) = bench_with(&bus, vec![device(SERIAL, Security::Sec2Patch1)], pace).await;
         assert_eq!(bench.ask("POST", "/app/radio/scan", Value::Null).await.status, 204);
         bluez.power("hci0", false).await;
@@ -216,7 +222,7 @@ fn a_person_who_may_not_use_bluetooth_learns_it_from_the_commission() {
 #[test]
 fn a_device_that_only_the_cache_knows_is_not_advertising() {
     on_a_bus(Open, async |bus| {
-        let pace = Pace { find: Duration::from_millis(500), ..quick() };
+        let pace = Pace { find: Duration::from_millis(500), ..pace() };
         let (bench, bluez) = bench_with(&bus, vec![device(SERIAL, Security::Sec2Patch1)], pace).await;
         for slot in &bench.fleet.slots {
             slot.device().power(Power::Off, slot.now());
@@ -229,9 +235,26 @@ fn a_device_that_only_the_cache_knows_is_not_advertising() {
 }
 
 #[test]
+fn a_link_that_a_killed_app_left_behind_is_given_back_at_the_next_start() {
+    on_a_bus(Open, async |bus| {
+        let (mut bench, bluez) = bench(&bus, Security::Sec2Patch1).await;
+        bench.begin(SERIAL).await;
+        bench.until("needs_network").await;
+        // Nobody says goodbye for a process that is killed, and BlueZ keeps the link.
+        bluez.faults().deaf.insert("Disconnect");
+        bench.kill_and_start().await;
+        until("its last word was not heard", || !bluez.calls("Disconnect").is_empty()).await;
+        bluez.faults().deaf.clear();
+        bench.commission(SERIAL).await;
+        let outcomes: Vec<_> = bench.ledger.books().attempts.iter().map(|attempt| attempt.outcome).collect();
+        assert_eq!(outcomes, [AttemptOutcome::Interrupted, AttemptOutcome::Succeeded]);
+    });
+}
+
+#[test]
 fn a_device_that_falls_silent_meets_the_deadline_and_the_link_is_closed() {
     on_a_bus(Open, async |bus| {
-        let pace = Pace { discover: Duration::from_millis(400), exchange: Duration::from_millis(400), operation: Duration::from_millis(200), ..quick() };
+        let pace = Pace { discover: Duration::from_millis(400), exchange: Duration::from_millis(400), operation: Duration::from_millis(200), ..pace() };
         let (bench, bluez) = bench_with(&bus, vec![device(SERIAL, Security::Sec2Patch1)], pace).await;
         bench.faults(SERIAL, |faults| faults.silent = true);
         bench.begin(SERIAL).await;

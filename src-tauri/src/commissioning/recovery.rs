@@ -52,6 +52,11 @@ impl Commissioning {
             draft.grant_id = None;
         }
         Record { attempt: draft.attempt(&ended), device: draft.commissioned() }.write(desk).await?;
+        let nobody_is_at_work = self.current().is_none();
+        if let (true, Some(address)) = (nobody_is_at_work, &draft.address) {
+            // The system may still hold the link of the process that died, and as long as it does the device is silent.
+            self.means.radio.forget(address).await;
+        }
         if ended.outcome == AttemptOutcome::Interrupted {
             draft.state = State::Interrupted;
             self.means.left.add(desk.account(), &draft);

@@ -11,6 +11,8 @@ pub struct Faults {
     pub connects_fail: VecDeque<&'static str>,
     /// Calls of these methods have their effect and are never answered.
     pub mute: BTreeSet<&'static str>,
+    /// Calls of these methods are answered and have no effect.
+    pub deaf: BTreeSet<&'static str>,
     /// So many notifications are lost.
     pub lose_notifications: u32,
     /// Every characteristic can notify, as firmware may be built.

@@ -52,8 +52,9 @@ pub(super) fn listen(inner: &Arc<Inner>) -> JoinHandle<()> {
 async fn obey(inner: Arc<Inner>, message: Message) {
     let header = message.header();
     let (member, path) = (header.member().map(ToString::to_string).unwrap_or_default(), header.path().map(ToString::to_string).unwrap_or_default());
+    let is_deaf = inner.faults().deaf.contains(member.as_str());
     inner.calls().push(Call { member: member.clone(), path: path.clone(), at: Instant::now() });
-    let answer = inner.answer(&header, &member, &path, &message).await;
+    let answer = if is_deaf { Ok(Answer::Nothing) } else { inner.answer(&header, &member, &path, &message).await };
     if inner.faults().mute.contains(member.as_str()) {
         return;
     }

@@ -170,8 +170,9 @@ pub trait Radio: Send + Sync {
     /// `Gone` when it is not in reach, `Busy` when it has another link.
     async fn connect(&self, address: &str) -> Result<Arc<dyn Link>, RadioError>;
 
-    /// Drops what the system remembers of a device, so that it looks at its services anew. Where
-    /// the system remembers nothing, or lets nobody in, nothing happens. No link to it is open.
+    /// Drops what the system remembers of a device, so that it looks at its services anew, and a
+    /// link that it still holds for a process that died. Where the system remembers nothing, or
+    /// lets nobody in, nothing happens. We have no link to it.
     async fn forget(&self, _address: &str) {}
 }
 
