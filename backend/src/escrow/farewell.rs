@@ -14,7 +14,7 @@ use omniot_shared::{
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::{Author, Kept, Why, store::{self, Leaver}};
+use super::{Author, Kept, MOST_CHANGES, MOST_OF_A_MEMBER, Why, store::{self, Leaver}};
 use crate::{
     audit::{self, Entry},
     db::{DbError, Scope},
@@ -123,8 +123,9 @@ pub async fn take(scope: &mut Scope, request: &FarewellRequest, proven: &Proven,
         }
     }
     let author = Author { id: request.person_id, name: proven.name.clone(), role: proven.role, client: request.client_id };
+    let most = if proven.removed_at.is_some() { MOST_CHANGES } else { MOST_OF_A_MEMBER };
     let before = store::held(scope, author.id).await?.0;
-    answer.taken.extend(super::keep(scope, &author, Why::Left, &changes, now).await?);
+    answer.taken.extend(super::keep(scope, &author, Why::Left, &changes, most, now).await?);
     answer.refused = ids.into_iter().filter(|id| !answer.taken.contains(id)).collect();
     let new = store::held(scope, author.id).await?.0 - before;
     if new > 0 {

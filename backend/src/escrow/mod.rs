@@ -27,7 +27,10 @@ pub use introduce::introduced;
 pub use store::Why;
 
 /// So much of one person's work is kept at a time: enough for a season, too little to fill a disk with.
-const MOST_CHANGES: i64 = 5_000;
+pub(crate) const MOST_CHANGES: i64 = 5_000;
+/// … of which this much comes from a member without a session: little, so that whoever has got hold of a tablet's key
+/// leaves room for their real work.
+const MOST_OF_A_MEMBER: i64 = 500;
 /// … and so many bytes of it.
 const MOST_BYTES: i64 = 8 * 1024 * 1024;
 /// After so long, decided or not, it is forgotten. Longer than work is taken: what was decided does not come again.
@@ -68,11 +71,11 @@ pub struct Kept {
     pub change: String,
 }
 
-/// Keeps changes of one author for the administrators, as far as there is room; those that are kept now or were before.
+/// Keeps changes of one author for the administrators, until there are `most` of them and as far as there is room; those that are kept now or were before.
 ///
 /// # Errors
 /// Whatever the store says.
-pub async fn keep(scope: &mut Scope, author: &Author, why: Why, changes: &[Kept], now: Millis) -> Result<Vec<IntentId>, DbError> {
+pub async fn keep(scope: &mut Scope, author: &Author, why: Why, changes: &[Kept], most: i64, now: Millis) -> Result<Vec<IntentId>, DbError> {
     if changes.is_empty() {
         return Ok(vec![]);
     }
@@ -81,7 +84,7 @@ pub async fn keep(scope: &mut Scope, author: &Author, why: Why, changes: &[Kept]
     let mut kept = Vec::with_capacity(changes.len());
     for change in changes {
         let size = i64::try_from(change.change.len()).unwrap_or(i64::MAX);
-        let fits = count < MOST_CHANGES && bytes.saturating_add(size) <= MOST_BYTES;
+        let fits = count < most && bytes.saturating_add(size) <= MOST_BYTES;
         if fits && store::insert(scope, author, why, change, now).await? {
             (count, bytes) = (count + 1, bytes.saturating_add(size));
         } else if !store::is_there(scope, author.id, change.intent).await? {

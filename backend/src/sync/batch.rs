@@ -109,6 +109,8 @@ impl Batch {
                 }
                 RowChange::Remove(_) => {
                     facts.seq = self.last;
+                    // Whatever is made anew under this key has a history of its own.
+                    facts.stamps.clear();
                     self.entries.extend(trail::draft(self.tenant, change, old.as_ref(), None, key, told));
                     self.fate.insert(key, false);
                 }

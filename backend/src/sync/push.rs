@@ -294,7 +294,7 @@ fn is_for_escrow(outcome: &Outcome, raw: &Raw, is_evidence: bool, before: &[Kept
 async fn hold(caller: &mut Caller<need::Sync>, client: ClientId, escrowed: &[Kept], made: &mut [NewReceipt]) -> Result<(), DbError> {
     let (person, now) = (caller.person().clone(), caller.now());
     let author = escrow::Author { id: person.id, name: person.name, role: person.role, client };
-    let kept = escrow::keep(caller.scope(), &author, Reason::NoLongerPermitted, escrowed, now).await?;
+    let kept = escrow::keep(caller.scope(), &author, Reason::NoLongerPermitted, escrowed, escrow::MOST_CHANGES, now).await?;
     for receipt in made.iter_mut().filter(|new| kept.contains(&new.receipt.intent_id)) {
         if let Outcome::Refused(refusal) = &mut receipt.receipt.outcome {
             refusal.detail.push_str("; it is kept, an administrator can still accept it");

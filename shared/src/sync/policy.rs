@@ -202,6 +202,8 @@ pub fn patched(change: &Change) -> Option<(Table, Vec<&'static str>)> {
             (Table::Device, set([("name", p.name.is_keep()), ("model_id", p.model_id.is_keep()), ("site_id", p.site_id.is_keep()), ("note", p.note.is_keep())]))
         }
         Change::BookmarkSet(bookmark) => (Table::Bookmark, set([("note", bookmark.note.is_keep())])),
+        // With the row goes what is noted there: not what was noted later, and unseen.
+        Change::BookmarkRemove(_) => (Table::Bookmark, vec!["note"]),
         _ => return None,
     })
 }

@@ -78,6 +78,10 @@ impl Sight {
         if *self == Self::All || matches!(change, Change::AttemptRecord(_)) {
             return Ok(());
         }
+        // What stands on one's own list stays there while its device is out of sight.
+        if change.owner().is_some() && rows.row(change.target(tenant)).is_some() {
+            return Ok(());
+        }
         if matches!(change, Change::SiteCreate(_) | Change::ModelCreate(_) | Change::ModelUpdate(_)) {
             return Err(Refusal::new(Code::NotAllowed, "somebody who works at chosen sites only cannot do this"));
         }

@@ -59,4 +59,4 @@ device-my-list-is-on = On my list
 device-my-list-only = My list only
 device-any-list = All devices
 device-my-list-none = Your list is empty
-device-my-list-none-text = Open a device and choose “Add to my list”. It stays at hand here, without a connection, too.
+device-my-list-none-text = Open a device and choose “Add to my list”. It stays at hand here; in the app without a connection, too.

@@ -158,6 +158,8 @@ pub fn stands(db: &Connection) -> Result<Option<Farewell>, StoreError> {
 pub fn begin(db: &Connection, epoch: Option<u64>) -> Result<Option<Farewell>, StoreError> {
     let Some((proof, tenant_key)) = proof(db)?.and_then(|proof| proof.tenant_key.map(|key| (proof, key))) else { return Ok(None) };
     let replica = Open(db).meta()?;
+    // Boxes that wait since a former end were sealed under that name; so are those that join them.
+    let proof = if waiting(db)? > 0 { proof_of_boxes(db)?.unwrap_or(proof) } else { proof };
     db.execute_batch("create table if not exists farewell (place integer primary key, intent_id blob not null unique, box blob not null) strict")?;
     let waiting = Open(db).outbox()?.into_iter().filter(|entry| entry.state.is_pending());
     // A server that was put back from a backup does not know any more what it took.
@@ -214,11 +216,13 @@ pub fn put_last(db: &Connection, intent: IntentId) -> Result<(), StoreError> {
 /// # Errors
 /// [`StoreError`].
 pub fn settled(db: &Connection, taken: &[IntentId], refused: &[IntentId]) -> Result<(), StoreError> {
+    // Of a member nothing is counted, since they are shown no end, and nothing goes before it is in somebody's hands.
+    let before = meta::get::<Farewell>(db, FAREWELL)?;
+    let refused = if before.is_some() { refused } else { &[] };
     let mut forget = db.prepare_cached("delete from farewell where intent_id = ?1")?;
     let mut gone = |ids: &[IntentId]| ids.iter().try_fold(0, |count, id| Ok::<_, StoreError>(count + i64::try_from(forget.execute([id.0.as_bytes()])?).unwrap_or(0)));
     let (handed, lost) = (gone(taken)?, gone(refused)?);
-    // Of a member nothing is counted: they are shown no end.
-    let Some(before) = meta::get::<Farewell>(db, FAREWELL)? else { return Ok(()) };
+    let Some(before) = before else { return Ok(()) };
     meta::set(db, FAREWELL, &Farewell { handed: before.handed + handed, lost: before.lost + lost, waiting: 0 })
 }
 

@@ -8,7 +8,7 @@ use omniot_shared::{
     ids::IntentId,
     sync::{
         Checksum, RowKey, Seq, Sight, SyncedRow, Table,
-        client::{self, Delta, Entry, Meta, Replica, State},
+        client::{Delta, Entry, Meta, Replica, State},
     },
     time::Millis,
 };
@@ -35,14 +35,13 @@ impl Open<'_> {
     }
 }
 
-/// Makes the record of a new replica; one of an older app learns what this one knows.
+/// Makes the record of a new replica.
 ///
 /// # Errors
 /// [`StoreError`].
 pub fn begin(db: &Connection, fresh: &Meta) -> Result<Meta, StoreError> {
-    if meta::get::<Meta>(db, META)?.is_some() {
-        client::upgrade(&mut Open(db))?;
-        return Open(db).meta();
+    if let Some(known) = meta::get(db, META)? {
+        return Ok(known);
     }
     meta::set(db, META, fresh)?;
     Ok(fresh.clone())

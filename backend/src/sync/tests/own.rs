@@ -115,6 +115,39 @@ async fn two_tablets_of_one_person_make_one_and_the_later_note_stands() {
 }
 
 #[tokio::test]
+async fn taken_off_and_put_on_again_in_one_push_it_stands_and_a_late_removal_takes_no_newer_note_along() {
+    for app in App::both().await {
+        let mut place = Place::of(&app).await;
+        let (path, id) = (format!("/v1/devices/{}/bookmark", place.device), place.mine.actor.id);
+        let remove = Change::BookmarkRemove(BookmarkRemove { person_id: id, device_id: place.device });
+        let set = place.set("first");
+        place.mine.record(set);
+        place.mine.sync().await;
+        place.mine_too.sync().await;
+        place.mine.record(remove.clone());
+        let set = place.set("again");
+        place.mine.record(set);
+        app.pass(1_000);
+        place.mine_too.actor.put(&path, json!({"note": "in the browser"})).await.expect(200);
+        let outcomes: Vec<Outcome> = place.mine.push().await.into_iter().map(|receipt| receipt.outcome).collect();
+        assert_eq!(outcomes[0], Outcome::Superseded { lost: vec!["note".into()] }, "{}: the removal had not seen that note", app.engine);
+        place.mine.pull().await;
+        assert_eq!(notes(&place.mine), [Some("in the browser".to_owned())], "the later note stands");
+
+        // Seen, it may go; and what is put on after that stands, in one push.
+        app.pass(1_000);
+        place.mine.record(remove);
+        let set = place.set("anew");
+        place.mine.record(set);
+        assert_eq!(place.mine.push().await.into_iter().map(|receipt| receipt.outcome).collect::<Vec<_>>(), [Outcome::Applied, Outcome::Applied]);
+        place.mine.pull().await;
+        assert_eq!(notes(&place.mine), [Some("anew".to_owned())]);
+        assert!(is_verified(&place.mine).await);
+        db_checksum_holds(&place.tenant).await;
+    }
+}
+
+#[tokio::test]
 async fn news_of_it_say_nothing_to_others_and_are_not_for_its_owner() {
     for app in App::both().await {
         let mut place = Place::of(&app).await;
@@ -167,15 +200,17 @@ async fn an_app_of_before_there_were_lists_is_told_nothing_of_them() {
             assert!(!format!("{came:?}").contains("Bookmark"), "{}: {came:?}", app.engine);
             assert!(matches!(came.last(), Some(Frame::Checkpoint(checkpoint)) if checkpoint.own.is_none()), "{came:?}");
         }
-        // The app is updated: what it passed over comes with everything else, and nothing it recorded is lost.
+        // The app is updated: the checksum finds what it passed over, which comes with everything else, and nothing
+        // that it recorded is lost.
         let mut old = Tablet::for_actor(&place.tenant, place.mine.actor.clone(), Role::Technician);
         old.sync().await;
         let rows: Vec<SyncedRow> = old.rows().into_iter().filter(|row| row.row.key().table.is_personal()).collect();
         rows.iter().for_each(|row| old.store.remove(row.row.key()).expect("memory never fails"));
-        old.store.save_meta(&Meta { schema: 1, own: Default::default(), ..old.meta() }).expect("memory never fails");
-        old.record(place.set("by the old app"));
-        client::upgrade(&mut old.store).expect("memory never fails");
+        old.store.save_meta(&Meta { own: Default::default(), ..old.meta() }).expect("memory never fails");
         app.pass(1_000);
+        old.record(place.set("by the old app"));
+        old.push().await;
+        assert!(matches!(old.pull().await, Published::Now { .. } | Published::Mismatch { .. }));
         old.sync().await;
         assert_eq!(notes(&old), [Some("by the old app".to_owned())]);
         assert!(is_verified(&old).await);

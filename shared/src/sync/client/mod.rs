@@ -19,7 +19,6 @@
 //! | the stream broke off | [`stage`], so that the next pull resumes there |
 //! | a push is refused as a whole | [`next_push_of`] fewer; one alone that is refused: [`set_aside`] |
 //! | what a pull brings cannot be taken | [`start_afresh`], once; then leave it for long |
-//! | the app was updated: before anything else | [`upgrade`] |
 //! | a record must be kept although the rules refuse it | [`hold`] |
 //! | a person decides about a refused intent | [`retry`], [`retry_as`] with what they corrected, or [`discard`] |
 //! | the server became another one, and now and then | [`requeue_deferred`] |
@@ -65,7 +64,7 @@ use super::{
     rows::{RowKey, Seq, SyncedRow},
     rules::{Actor, Who},
     sight::Sight,
-    wire::{Gone, SCHEMA},
+    wire::Gone,
 };
 use crate::{
     ids::{ClientId, PersonId, TenantId},
@@ -76,7 +75,7 @@ use crate::{
 pub use held::{hold, set_aside};
 pub use memory::Memory;
 pub use outbox::{Greeting, Taken, discard, fork, greet, next_push, next_push_of, requeue_deferred, restored, retry, retry_as, take_receipts};
-pub use pull::{Published, Pull, PullError, STAGE_AT, Step, narrow, publish, stage, start_afresh, upgrade};
+pub use pull::{Published, Pull, PullError, STAGE_AT, Step, narrow, publish, stage, start_afresh};
 pub use record::{Recorded, record};
 
 /// How long acknowledged intents are kept for a server that is restored from a backup; by the server's clock,
@@ -114,9 +113,6 @@ pub struct Meta {
     /// Over one's own.
     #[serde(default)]
     pub own: Checksum,
-    /// In which schema the rows were pulled. See [`upgrade`].
-    #[serde(default = "first_schema")]
-    pub schema: u32,
     /// What those rows are of: all rows of these scopes, none of others.
     #[serde(default)]
     pub sight: Sight,
@@ -126,11 +122,6 @@ pub struct Meta {
     pub synced_at: Option<Millis>,
     /// This clock minus the server's, as last measured.
     pub skew_ms: i64,
-}
-
-/// Of a replica from before that was written down.
-const fn first_schema() -> u32 {
-    1
 }
 
 impl Meta {
@@ -150,7 +141,6 @@ impl Meta {
             cursor: Seq(0),
             checksum: Checksum::default(),
             own: Checksum::default(),
-            schema: SCHEMA,
             sight: Sight::All,
             staged: None,
             synced_at: None,

@@ -406,23 +406,11 @@ fn lay<R: Replica>(replica: &mut R, delta: &Delta) -> Result<(), R::Error> {
 /// Whatever the store says; roll back.
 pub fn start_afresh<R: Replica>(replica: &mut R) -> Result<(), R::Error> {
     let mut meta = replica.meta()?;
+    // In which life of the server it stands is not forgotten.
+    meta.life = meta.lives_in();
     meta.epoch = 0;
     meta.staged = None;
     replica.clear_staged()?;
-    replica.save_meta(&meta)
-}
-
-/// An app that knows more than the one before pulls everything anew: what came before it knew was passed over.
-///
-/// # Errors
-/// Whatever the store says; roll back.
-pub fn upgrade<R: Replica>(replica: &mut R) -> Result<(), R::Error> {
-    if replica.meta()?.schema >= SCHEMA {
-        return Ok(());
-    }
-    start_afresh(replica)?;
-    let mut meta = replica.meta()?;
-    meta.schema = SCHEMA;
     replica.save_meta(&meta)
 }
 

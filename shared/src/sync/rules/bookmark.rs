@@ -15,8 +15,10 @@ use crate::{
 
 pub fn set(set: &BookmarkSet, actor: &Actor<'_>, rows: &impl Rows) -> Result<Vec<RowChange>, Refusal> {
     let id = BookmarkId::of(set.person_id, set.device_id);
-    rows.device(set.device_id).ok_or_else(|| missing("device_id", "device"))?;
     let old = rows.bookmark(id);
+    if old.is_none() {
+        rows.device(set.device_id).ok_or_else(|| missing("device_id", "device"))?;
+    }
     let note = text::patched_block("note", &set.note, old.and_then(|old| old.note.as_deref()), text::NOTE)?;
     match old {
         Some(old) => Ok(put_if_changed(old, Bookmark { note, ..old.clone() })),

@@ -215,6 +215,7 @@ impl Server {
                     self.rows.insert(key, SyncedRow { seq: self.seq, row });
                 }
                 RowChange::Remove(key) => {
+                    self.stamps.remove(&key);
                     let Some(old) = old else { continue };
                     self.gone.insert((old.row.home(), key), Gone { table: key.table, id: key.id, seq: self.seq, why: Departure::Deleted });
                 }

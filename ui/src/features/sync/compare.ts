@@ -11,7 +11,7 @@ export interface Row {
 type Fields = Record<string, unknown> | null;
 
 /** What only tells things apart, and what every row has by itself. */
-const UNTOLD = ['id', 'created_at', 'epoch', 'last_seen_at'];
+const UNTOLD = ['id', 'created_at', 'epoch', 'last_seen_at', 'person_id', 'device_id'];
 const empty = (value: unknown) => value === null || value === undefined || value === '';
 
 /** The fields that the change names, beside the server's values; what is empty on both sides is left out. */
