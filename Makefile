@@ -1,6 +1,6 @@
 # Two commands: `make run` and `make test`. Each is a short script in scripts/.
 
-.PHONY: sim turmoil chaos model help run test bench bench-sync bench-peers reset screenshots
+.PHONY: sim turmoil chaos model rig help run test bench bench-sync bench-peers reset screenshots
 
 help:
 	@echo 'make run [HEADLESS=1]  build and start the whole platform with demo tenants (data in ./data)'
@@ -12,6 +12,7 @@ help:
 	@echo 'make turmoil [N= SEED=] plays N runs of simulated days, the real server in them'
 	@echo 'make chaos [N= SEED=]  plays N runs of sync whose processes die and whose network lies'
 	@echo 'make model [FAULTS=]   explores the protocol in small, every order of events'
+	@echo 'make rig               the app on the real bluetoothd and kernel, in a virtual machine'
 	@echo 'make screenshots       the pictures of the README, from the real thing'
 	@echo 'make reset             forget ./data'
 
@@ -53,6 +54,9 @@ chaos:
 FAULTS ?= 1
 model:
 	@OMNIOT_MODEL_FAULTS=$(FAULTS) cargo test --release -p omniot-shared --lib no_order_of_events_breaks_the_protocol -- --nocapture
+
+rig:
+	@scripts/rig
 
 screenshots:
 	@scripts/screenshots
