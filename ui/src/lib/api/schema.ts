@@ -2572,6 +2572,13 @@ export interface components {
             /** @description `null`: everywhere. At most 2,000. */
             sites: components["schemas"]["SiteId"][] | null;
         };
+        /** @description Where a person is to work. */
+        PersonSitesChoice: {
+            /** @description Groups whose sites count, too, as they are at any time; none where `sites` is `null`. At most 16. Absent: as they are. */
+            groups?: components["schemas"]["SiteGroupId"][];
+            /** @description `null`: everywhere. At most 2,000. */
+            sites: components["schemas"]["SiteId"][] | null;
+        };
         /** @description `GET /v1/sync/stream`: the data of each server-sent event `changed`. Heartbeats are comments. */
         Poke: {
             /**
@@ -6032,7 +6039,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["PersonSites"];
+                "application/json": components["schemas"]["PersonSitesChoice"];
             };
         };
         responses: {
