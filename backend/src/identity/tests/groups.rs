@@ -251,7 +251,8 @@ async fn where_a_person_works_is_said_as_a_whole() {
         let written = db_actions(&place.tenant).await.len();
         put(json!({"sites": [], "groups": [group]})).await.expect(200);
         assert_eq!(db_actions(&place.tenant).await.len(), written, "the same once more is no change");
-        assert_eq!(put(json!({"sites": []})).await.expect(200), json!({"sites": [], "groups": []}), "who knows of no groups means none");
+        assert_eq!(put(json!({"sites": []})).await.expect(200), json!({"sites": [], "groups": [group]}), "who knows of no groups takes none away");
+        assert_eq!(put(json!({"sites": [], "groups": []})).await.expect(200), json!({"sites": [], "groups": []}));
         assert_eq!(place.seen().await, Vec::<String>::new(), "{}", app.engine);
         put(json!({"sites": [], "groups": [group]})).await.expect(200);
         put(json!({"sites": null})).await.expect(200);
