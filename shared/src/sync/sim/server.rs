@@ -100,7 +100,9 @@ impl Server {
         let theirs = |key: &RowKey, home: Scope| key.table.is_personal() && reader.is_some_and(|reader| home == Scope::Person(reader));
         let is_concerned = self.rows.iter().any(|(key, row)| row.seq.0 > since && theirs(key, row.row.home()))
             || self.gone.iter().any(|((home, key), gone)| gone.seq.0 > since && theirs(key, *home));
-        if is_concerned && !seeded::is(Bug::OwnUnsaidInNews) {
+        // News are made with the change: what was forgotten since is among them, and cannot be made up here.
+        let is_forgotten = Seq(since) < self.min_retained && !seeded::is(Bug::ForgottenUnsaid);
+        if is_forgotten || is_concerned && !seeded::is(Bug::OwnUnsaidInNews) {
             return None;
         }
         Some(self.news_of(last))
