@@ -46,8 +46,6 @@ pub enum Bug {
     PokesFitAnywhere,
     /// 9: what is one person's own goes to others who see everything.
     OwnIsShown,
-    /// 1: news skip what is their reader's own.
-    OwnUnsaidInNews,
     /// 1: who has rows of their own is shown to a segment, which has none.
     OwnForgottenInSegments,
     /// 2: a number that has a receipt is answered with it, whichever copy of the client used it.

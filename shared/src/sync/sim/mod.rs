@@ -144,7 +144,6 @@ fn each_seeded_bug_is_caught() {
         Bug::ForgottenUnsaid,
         Bug::PokesFitAnywhere,
         Bug::OwnIsShown,
-        Bug::OwnUnsaidInNews,
         Bug::OwnForgottenInSegments,
         Bug::CopyUnnoticed,
         Bug::EpochStays,

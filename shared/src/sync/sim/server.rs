@@ -102,7 +102,7 @@ impl Server {
             || self.gone.iter().any(|((home, key), gone)| gone.seq.0 > since && theirs(key, *home));
         // News are made with the change: what was forgotten since is among them, and cannot be made up here.
         let is_forgotten = Seq(since) < self.min_retained && !seeded::is(Bug::ForgottenUnsaid);
-        if is_forgotten || is_concerned && !seeded::is(Bug::OwnUnsaidInNews) {
+        if is_forgotten || is_concerned {
             return None;
         }
         Some(self.news_of(last))
