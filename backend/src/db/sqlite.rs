@@ -264,7 +264,10 @@ async fn open(path: &Path, create: bool, migrator: &Migrator) -> Result<Pools, D
         SqlitePoolOptions::new()
             .max_connections(connections)
             .acquire_timeout(Duration::from_secs(10))
-            .idle_timeout(Duration::from_secs(60))
+            // A tenant that is not used is closed as a whole. The pool's own housekeeping counts idle connections
+            // without a lock, and may then count for ever on a thread of the runtime (sqlx 0.9, seen once).
+            .idle_timeout(None)
+            .max_lifetime(None)
             .test_before_acquire(false)
     };
     let write = pool(1).connect_with(options.clone()).await?;
