@@ -1,10 +1,11 @@
 //! Segments: a large first pull, kept as it went out for those who come after.
 //!
-//! The first one who pulls all that they see is recorded ([`Recorder`]); whoever sees the same and comes next in the same epoch is shown
-//! to the recording, fetches it in as many pieces as the network needs, and pulls what is newer from there. Those
-//! who come while it is recorded wait for it. A segment holds what those of one sight see who have
-//! nothing of their own, so nobody else is shown to it: everybody who sees everything shares one, and so does a team
-//! that works at the same sites. All of it is memory of this process, bounded over all tenants: what is pushed out is made again.
+//! The first one who pulls all that they see is recorded ([`Recorder`]); whoever sees the same and comes next in the
+//! same epoch is shown to the recording, fetches it in as many pieces as the network needs, and pulls what is newer
+//! from there. Those who come while it is recorded wait for it, not for long. A segment holds what those of one sight
+//! see who have nothing of their own, so nobody else is shown to it: everybody who sees everything shares one, and so
+//! does a team that works at the same sites. All of it is memory of this process; what is kept is bounded over all
+//! tenants (a recording under way is not counted yet): what is pushed out is made again.
 //! Deliberately not here: reading rows (`pull`).
 
 use std::{collections::HashMap, sync::{Arc, Mutex, MutexGuard, PoisonError}, time::Duration};
