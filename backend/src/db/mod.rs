@@ -31,6 +31,7 @@
 
 mod access;
 mod bus;
+mod dialect;
 mod error;
 pub mod postgres;
 mod private;

@@ -1,13 +1,13 @@
 //! One SQL text, run on whichever engine the transaction is on.
 
 use sqlx::{
-    FromRow, Sqlite, Transaction,
+    AssertSqlSafe, FromRow, Sqlite, Transaction,
     postgres::PgRow,
     SqlStr,
     sqlite::SqliteRow,
 };
 
-use super::{DbError, Value, postgres::Tidings, transaction::PgTransaction, value};
+use super::{DbError, Value, dialect, postgres::Tidings, transaction::PgTransaction, value};
 
 /// A row that both engines can give: `#[derive(sqlx::FromRow)]`, or a tuple.
 pub trait Row: for<'r> FromRow<'r, SqliteRow> + for<'r> FromRow<'r, PgRow> + Send + Unpin {}
@@ -39,10 +39,9 @@ impl Tx {
 }
 
 /// How many rows a statement may take: few sizes, so that each is prepared once a connection.
-const SIZES: [usize; 6] = [256, 64, 32, 16, 4, 1];
-/// Most values of one statement on SQLite: binding asks for each value's name, and finds it by going through
-/// all of them.
-const SQLITE_VALUES: usize = 512;
+const SIZES: [usize; 7] = [256, 128, 64, 32, 16, 4, 1];
+/// Most values of one statement on SQLite, the tenant in each row aside; it takes 32,766 at most.
+const SQLITE_VALUES: usize = 16_384;
 /// The protocol of PostgreSQL counts values in 16 bits.
 const POSTGRES_VALUES: usize = 16_384;
 
@@ -85,15 +84,17 @@ pub struct Query<'t> {
 
 macro_rules! run {
     ($query:expr, $sql:ident, $arguments:ident, $conn:ident => $body:expr) => {{
-        let $sql = $query.sql;
-        Ok(match $query.tx {
+        let Query { tx, sql: $sql, values } = $query;
+        Ok(match tx {
             Tx::Sqlite(tx) => {
-                let $arguments = value::for_sqlite($query.values).map_err(sqlx::Error::Encode)?;
+                let (sql, values) = dialect::for_sqlite($sql.as_str(), &values);
+                let $sql = AssertSqlSafe(sql);
+                let $arguments = value::for_sqlite(values).map_err(sqlx::Error::Encode)?;
                 let $conn = &mut **tx;
                 $body
             }
             Tx::Postgres(tx) => {
-                let $arguments = value::for_postgres($query.values).map_err(sqlx::Error::Encode)?;
+                let $arguments = value::for_postgres(values).map_err(sqlx::Error::Encode)?;
                 let $conn = &mut **tx;
                 $body
             }

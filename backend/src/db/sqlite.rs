@@ -259,7 +259,11 @@ async fn open(path: &Path, create: bool, migrator: &Migrator) -> Result<Pools, D
         .busy_timeout(Duration::from_secs(10))
         .pragma("trusted_schema", "off")
         // `insert or replace` deletes: without this the triggers that forbid it would not hear of it.
-        .pragma("recursive_triggers", "on");
+        .pragma("recursive_triggers", "on")
+        // What a part of a transaction would have to undo is kept in memory, not in a file of its own.
+        .pragma("temp_store", "memory")
+        // A push of hundreds of rows fills the log: it is emptied now and then, not at each such commit.
+        .pragma("wal_autocheckpoint", "4000");
     let pool = |connections| {
         SqlitePoolOptions::new()
             .max_connections(connections)

@@ -9,6 +9,8 @@ use uuid::Uuid;
 pub enum Value {
     /// `uuid` / `blob` of 16 bytes.
     Uuid(Option<Uuid>),
+    /// Any number of ids, for `= any($n)`.
+    Ids(Vec<Uuid>),
     /// `bigint` / `integer`. There is no smaller integer in our tables.
     Int(Option<i64>),
     /// `text`.
@@ -23,13 +25,34 @@ pub enum Value {
     Json(Option<serde_json::Value>),
 }
 
+impl Value {
+    /// These ids as one value.
+    pub fn ids(ids: impl IntoIterator<Item = impl Into<Uuid>>) -> Self {
+        Self::Ids(ids.into_iter().map(Into::into).collect())
+    }
+}
+
+/// As SQLite reads them: JSON, each id in hexadecimal digits.
+fn list(ids: Vec<Uuid>) -> String {
+    let mut text = String::with_capacity(2 + 35 * ids.len());
+    text.push('[');
+    for (at, id) in ids.into_iter().enumerate() {
+        text.push_str(if at == 0 { "\"" } else { ",\"" });
+        text.push_str(id.simple().encode_lower(&mut Uuid::encode_buffer()));
+        text.push('"');
+    }
+    text.push(']');
+    text
+}
+
 macro_rules! add_to {
-    ($name:ident, $arguments:ty) => {
+    ($name:ident, $arguments:ty, $ids:expr) => {
         pub(super) fn $name(values: Vec<Value>) -> Result<$arguments, BoxDynError> {
             let mut arguments = <$arguments>::default();
             for value in values {
                 match value {
                     Value::Uuid(v) => arguments.add(v),
+                    Value::Ids(v) => arguments.add($ids(v)),
                     Value::Int(v) => arguments.add(v),
                     Value::Text(v) => arguments.add(v),
                     Value::Bytes(v) => arguments.add(v),
@@ -43,8 +66,8 @@ macro_rules! add_to {
     };
 }
 
-add_to!(for_sqlite, SqliteArguments);
-add_to!(for_postgres, PgArguments);
+add_to!(for_sqlite, SqliteArguments, list);
+add_to!(for_postgres, PgArguments, std::convert::identity);
 
 macro_rules! from {
     ($($type:ty => $variant:ident, $convert:expr;)*) => {$(

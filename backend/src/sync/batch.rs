@@ -18,7 +18,7 @@ use omniot_shared::{
     time::Millis,
 };
 
-use super::{news, store::{self, Stand, Sums}, trail::{self, Circumstances, Draft}};
+use super::{news, store::{self, Stand, Sums, Written}, trail::{self, Circumstances, Draft}};
 use crate::{
     audit::{self, Author},
     db::{DbError, Event, News, Scope},
@@ -27,11 +27,18 @@ use crate::{
 /// What stands beside a row.
 #[derive(Debug, Clone, Default)]
 struct Facts {
-    /// Its home and sequence in the store; `None` when it is not there yet.
-    stored: Option<(SyncScope, Seq)>,
+    /// As it stands in the store, and its sequence there; `None` when it is not there yet.
+    stored: Option<(Row, Seq)>,
     /// Its sequence after this batch.
     seq: Seq,
     stamps: Stamps,
+}
+
+impl Facts {
+    /// Its home in the store.
+    fn home(&self) -> Option<SyncScope> {
+        self.stored.as_ref().map(|(row, _)| row.home())
+    }
 }
 
 /// Changes of one tenant that are written together.
@@ -61,7 +68,7 @@ impl Batch {
         let Stand { seq, epoch, .. } = store::stand(scope).await?;
         let (mut rows, mut facts) = (RowSet::new(), HashMap::new());
         for (key, loaded) in store::load(scope, &keys).await? {
-            facts.insert(key, Facts { stored: Some((loaded.row.home(), loaded.seq)), seq: loaded.seq, stamps: loaded.stamps });
+            facts.insert(key, Facts { stored: Some((loaded.row.clone(), loaded.seq)), seq: loaded.seq, stamps: loaded.stamps });
             rows.insert(key, loaded.row);
         }
         Ok(Self { tenant, epoch, rows, facts, first: seq, last: seq, fate: BTreeMap::new(), left: Vec::new(), entries: Vec::new() })
@@ -154,7 +161,7 @@ impl Batch {
             let facts = self.facts.get(key)?;
             match self.rows.get(key).filter(|_| *alive) {
                 Some(row) => Some(Delta::Row(SyncedRow { seq: facts.seq, row: row.clone() })),
-                None => facts.stored.map(|_| Delta::Gone(Gone { table: key.table, id: key.id, seq: facts.seq, why: Departure::Deleted })),
+                None => facts.stored.as_ref().map(|_| Delta::Gone(Gone { table: key.table, id: key.id, seq: facts.seq, why: Departure::Deleted })),
             }
         }).collect();
         deltas.sort_unstable_by_key(Delta::seq);
@@ -164,7 +171,7 @@ impl Batch {
 
     /// Whose own row that is, or was.
     fn owner(&self, key: RowKey) -> Option<PersonId> {
-        let stored = || self.facts.get(&key)?.stored.map(|(home, _)| home);
+        let stored = || self.facts.get(&key)?.home();
         match self.rows.get(&key).map(Row::home).or_else(stored) {
             Some(SyncScope::Person(person)) => Some(person),
             _ => None,
@@ -174,11 +181,11 @@ impl Batch {
     /// Keeps the checksums; that of all rows that are shared.
     async fn write_sums(&self, scope: &mut Scope) -> Result<Checksum, DbError> {
         let changed = || self.fate.iter().filter_map(|(key, alive)| Some((*key, self.facts.get(key)?, self.rows.get(key).filter(|_| *alive))));
-        let homes = changed().flat_map(|(_, facts, row)| facts.stored.map(|(home, _)| home).into_iter().chain(row.map(Row::home)));
+        let homes = changed().flat_map(|(_, facts, row)| facts.home().into_iter().chain(row.map(Row::home)));
         let mut sums = Sums::load(scope, homes.collect::<BTreeSet<_>>()).await?;
         for (key, facts, row) in changed() {
-            if let Some((home, seq)) = facts.stored {
-                sums.remove(home, key, seq);
+            if let Some((row, seq)) = &facts.stored {
+                sums.remove(row.home(), key, *seq);
             }
             if let Some(row) = row {
                 sums.add(row.home(), key, facts.seq);
@@ -190,11 +197,11 @@ impl Batch {
     }
 
     async fn write_rows(&self, scope: &mut Scope, at: Millis) -> Result<(), DbError> {
-        let mut lives: Vec<(Seq, &Row, &Stamps)> = Vec::with_capacity(self.fate.len());
+        let mut lives = Vec::with_capacity(self.fate.len());
         for (key, alive) in &self.fate {
             let Some(facts) = self.facts.get(key) else { continue };
             if let Some(row) = self.rows.get(key).filter(|_| *alive) {
-                lives.push((facts.seq, row, &facts.stamps));
+                lives.push(Written { seq: facts.seq, row, stamps: &facts.stamps, before: facts.stored.as_ref().map(|(row, _)| row) });
             }
         }
         store::write(scope, &lives).await?;
@@ -204,7 +211,7 @@ impl Batch {
         // Children before parents, and only what was there.
         for table in Table::ALL.into_iter().rev() {
             for (key, _) in self.fate.iter().filter(|(key, alive)| !**alive && key.table == table) {
-                if let Some((facts, (home, _))) = self.facts.get(key).and_then(|facts| Some((facts, facts.stored?))) {
+                if let Some((facts, home)) = self.facts.get(key).and_then(|facts| Some((facts, facts.home()?))) {
                     store::remove(scope, home, *key, facts.seq, at).await?;
                 }
             }

@@ -7,7 +7,7 @@ use std::{collections::BTreeMap, fmt::Display};
 
 use omniot_shared::{
     ids::{AttemptId, BookmarkId, DeviceId, ModelId, SiteId, TenantId},
-    sync::{Change, Row, RowKey, Table, policy::Meeting},
+    sync::{Change, Row, RowKey, Table, policy::{self, Meeting}},
     time::Millis,
 };
 use serde_json::{Map, Value, json};
@@ -61,9 +61,9 @@ pub fn draft(tenant: TenantId, change: &Change, old: Option<&Row>, new: Option<&
         Some(new) => entry.after(new),
         None => entry,
     };
-    let fields = old.zip(new).map(|(old, new)| changed(old, new));
+    let fields = old.zip(new).map(|(old, new)| policy::changed(old, new));
     // A field that was won and is what it was before: nobody lost anything.
-    let is_told = |met: &&Meeting| !met.won || fields.as_ref().is_some_and(|fields| fields.contains(&met.field));
+    let is_told = |met: &&Meeting| !met.won || fields.as_ref().is_some_and(|fields| fields.contains(&met.field.as_str()));
     let met = told.met.iter().filter(is_told).cloned().collect();
     Some(Draft { entry, detail: detail(change, fields, key, tenant, told), target, met })
 }
@@ -99,7 +99,7 @@ async fn others(scope: &mut Scope, target: &str, met: &[Meeting]) -> Result<BTre
     Ok(met.iter().filter_map(|met| Some((met.field.clone(), by(&met.field)?))).collect())
 }
 
-fn detail(change: &Change, fields: Option<Vec<String>>, key: RowKey, tenant: TenantId, told: &Circumstances) -> Map<String, Value> {
+fn detail(change: &Change, fields: Option<Vec<&str>>, key: RowKey, tenant: TenantId, told: &Circumstances) -> Map<String, Value> {
     let mut detail = Map::new();
     if let Some(fields) = fields {
         detail.insert("fields".to_owned(), json!(fields));
@@ -131,16 +131,6 @@ impl Circumstances {
         let made_at = Some(at).filter(|at| now.since(*at) > WORTH_SAYING_MS);
         Self { made_at, skew_ms, ..Self::default() }
     }
-}
-
-/// The fields in which two versions of a row differ.
-fn changed(old: &Row, new: &Row) -> Vec<String> {
-    let fields = |row: &Row| match serde_json::to_value(row) {
-        Ok(Value::Object(tagged)) => tagged.into_values().next(),
-        _ => None,
-    };
-    let (Some(Value::Object(old)), Some(Value::Object(new))) = (fields(old), fields(new)) else { return vec![] };
-    new.into_iter().filter(|(name, value)| old.get(name) != Some(value)).map(|(name, _)| name).collect()
 }
 
 fn name(row: Option<&Row>) -> String {

@@ -3,10 +3,9 @@
 use std::collections::HashMap;
 
 use omniot_shared::{ids::{DeviceId, SiteId}, time::Millis};
-use sqlx::AssertSqlSafe;
 use uuid::Uuid;
 
-use crate::db::{DbError, Scope, placeholders};
+use crate::db::{DbError, Scope, Value};
 
 /// So many chunks that are too old go at once: more than one write begins, so that they do not pile up.
 const FORGET_AT_ONCE: i64 = 8;
@@ -37,13 +36,12 @@ pub struct Kept {
     pub content: Vec<u8>,
 }
 
+const PLACES: &str = "select id, site_id from device where tenant_id = $1 and id = any($2)";
+const NEWEST: &str = "select device_id, max(rev) from telemetry_chunk where tenant_id = $1 and device_id = any($2) group by device_id";
+
 /// Where these devices stand; those that are not there are left out.
 pub async fn places(scope: &mut Scope, devices: &[DeviceId]) -> Result<HashMap<DeviceId, Option<SiteId>>, DbError> {
-    if devices.is_empty() {
-        return Ok(HashMap::new());
-    }
-    let sql = format!("select id, site_id from device where tenant_id = $1 and id in ({})", placeholders(2, devices.len()));
-    let rows: Vec<(Uuid, Option<Uuid>)> = devices.iter().fold(scope.query(AssertSqlSafe(sql)), |query, device| query.bind(*device)).all().await?;
+    let rows: Vec<(Uuid, Option<Uuid>)> = scope.query(PLACES).bind(Value::ids(devices.iter().copied())).all().await?;
     Ok(rows.into_iter().map(|(device, site)| (DeviceId(device), site.map(SiteId))).collect())
 }
 
@@ -75,11 +73,6 @@ pub async fn since(scope: &mut Scope, device: DeviceId, rev: i64, from: Millis, 
 
 /// The highest `rev` of each of these devices that has chunks.
 pub async fn newest(scope: &mut Scope, devices: &[DeviceId]) -> Result<HashMap<DeviceId, i64>, DbError> {
-    if devices.is_empty() {
-        return Ok(HashMap::new());
-    }
-    let sql = format!("select device_id, max(rev) from telemetry_chunk where tenant_id = $1 and device_id in ({}) group by device_id", placeholders(2, devices.len()));
-    let query = devices.iter().fold(scope.query(AssertSqlSafe(sql)), |query, device| query.bind(*device));
-    let rows: Vec<(Uuid, i64)> = query.all().await?;
+    let rows: Vec<(Uuid, i64)> = scope.query(NEWEST).bind(Value::ids(devices.iter().copied())).all().await?;
     Ok(rows.into_iter().map(|(device, rev)| (DeviceId(device), rev)).collect())
 }

@@ -38,6 +38,8 @@ pub struct Account {
     pub status: Watched,
     /// Something is to be synchronized now.
     pub wake: Notify,
+    /// Something was edited here, and is to be sent now.
+    pub edited: Notify,
     /// Who listens.
     pub events: Events,
     /// The present moment.
@@ -114,6 +116,7 @@ impl Account {
             store: Arc::new(store),
             status: Watched::new(status, around.events.clone()),
             wake: Notify::new(),
+            edited: Notify::new(),
             events: around.events.clone(),
             clock: Arc::clone(&around.clock),
             version: around.version.clone(),

@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use omniot_shared::sync::{escrow::Standing, wire::Poke};
+use omniot_shared::sync::{Seq, escrow::Standing, wire::Poke};
 use reqwest::Method;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     Failure, farewell,
     pokes::{Ended, Pokes},
-    round::{self, Met, Pace},
+    round::{self, Met, Pace, Sent},
     status::State,
     telemetry,
     wishes::Hold,
@@ -48,9 +48,12 @@ const UNFIT: Duration = Duration::from_secs(4 * 3600);
 /// So long an ended membership waits for commissions that are under way.
 const COMMISSIONS: Duration = Duration::from_secs(3600);
 
-/// Synchronizes until it is told to stop. Wakes up for [`Account::wake`].
+/// What was sent is told of by the stream within this, or it is pulled.
+const TOLD_WITHIN: Duration = Duration::from_millis(400);
+
+/// Synchronizes until it is told to stop. Wakes up for [`Account::wake`] and [`Account::edited`].
 pub async fn run(accounts: Weak<Accounts>, account: Arc<Account>, stop: CancellationToken) {
-    let mut driver = Driver { accounts, account, pokes: None, mute_until: None, greeted: None, tries: 0, used: None, met: None, requeued: None, no_pull_until: None, pace: Pace::default(), leaving: None };
+    let mut driver = Driver { accounts, account, pokes: None, mute_until: None, greeted: None, tries: 0, used: None, met: None, requeued: None, no_pull_until: None, pace: Pace::default(), leaving: None, sent: None };
     tokio::select! {
         () = stop.cancelled() => {}
         () = driver.drive() => {}
@@ -75,6 +78,17 @@ struct Driver {
     pace: Pace,
     /// Since when it is known that the person is no member any more, while commissions are under way.
     leaving: Option<Instant>,
+    /// What was sent and is not told of yet, and until when that is waited for.
+    sent: Option<(Seq, Instant)>,
+}
+
+/// Why a round begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Reason {
+    /// Only that something was edited here.
+    Edited,
+    /// Anything else.
+    Any,
 }
 
 /// How long to leave the server alone.
@@ -94,21 +108,23 @@ impl Pause {
 
 impl Driver {
     async fn drive(&mut self) {
+        let mut reason = Reason::Any;
         loop {
             if self.account.has_ended() {
                 farewell::run(&self.accounts, &self.account).await;
             }
-            let pause = match self.round().await {
+            let pause = match self.round(reason).await {
                 Ok(()) => match self.listen().await {
                     Ok(()) => {
                         self.tries = 0;
-                        self.rest().await;
+                        reason = self.rest().await;
                         continue;
                     }
                     Err(trouble) => self.pause(&trouble.into()),
                 },
                 Err(failure) => self.pause(&failure),
             };
+            reason = Reason::Any;
             let pause = self.look_into_standing(pause).await;
             if !self.account.has_ended() {
                 self.wait(pause).await;
@@ -143,7 +159,7 @@ impl Driver {
     }
 
     /// After a good round: telemetry is fetched while there is nothing else to do, and broken off when there is.
-    async fn rest(&mut self) {
+    async fn rest(&mut self) -> Reason {
         let account = Arc::clone(&self.account);
         let most = self.patience();
         let fetched = async {
@@ -156,13 +172,13 @@ impl Driver {
             }
         };
         tokio::select! {
-            () = self.wait(Pause::of(most)) => {}
-            () = fetched => {}
+            reason = self.wait(Pause::of(most)) => reason,
+            () = fetched => Reason::Any,
         }
     }
 
     /// One round, and what it says about the state.
-    async fn round(&mut self) -> Result<(), Failure> {
+    async fn round(&mut self, reason: Reason) -> Result<(), Failure> {
         let server = self.account.server()?;
         self.used = Some(server.clone());
         let asked = self.account.take_wish();
@@ -180,7 +196,22 @@ impl Driver {
             self.greet(&server).await?;
             self.greeted = Some(Instant::now());
         }
-        round::round(&self.account, &server, &mut self.pace).await?;
+        let is_heard = self.pokes.as_ref().is_some_and(Pokes::is_stream) && self.pace.pulls;
+        if reason == Reason::Edited && is_heard && !asked && !self.pace.requeue {
+            match round::send(&self.account, &server, &mut self.pace).await? {
+                Sent::Taken(seq) => self.sent = Some((seq, Instant::now() + TOLD_WITHIN)),
+                Sent::Nothing if self.sent.is_none() => self.is_synced(),
+                Sent::Nothing => {}
+                Sent::More => return self.whole_round(&server).await,
+            }
+            return Ok(());
+        }
+        self.whole_round(&server).await
+    }
+
+    async fn whole_round(&mut self, server: &Server) -> Result<(), Failure> {
+        self.sent = None;
+        round::round(&self.account, server, &mut self.pace).await?;
         if !self.pace.pulls {
             if self.no_pull_until.is_none() {
                 self.account.status.change(|status| {
@@ -190,13 +221,17 @@ impl Driver {
             }
             return Ok(());
         }
+        self.is_synced();
+        Ok(())
+    }
+
+    fn is_synced(&self) {
         let now = self.account.clock.now();
         self.account.status.change(|status| {
             status.state = State::Synced;
             status.synced_at = Some(now);
             status.error = None;
         });
-        Ok(())
     }
 
     /// Who are you, who am I, what time is it: after each start and after each trouble.
@@ -259,6 +294,7 @@ impl Driver {
 
     /// Takes note of trouble; how long to leave the server alone.
     fn pause(&mut self, failure: &Failure) -> Pause {
+        self.sent = None;
         // A server that asks for a pause is there; it is heard as before.
         if !matches!(failure, Failure::Trouble(Trouble::Throttled(_))) {
             self.pokes = None;
@@ -315,37 +351,48 @@ impl Driver {
     }
 
     /// Whether a poke says nothing that has to be pulled, since it is known or came along.
-    async fn takes(&self, poke: Poke) -> bool {
-        if round::knows(&self.account, poke.seq).await {
-            return true;
-        }
-        let taken = round::take_news(&self.account, poke.frames).await;
-        if taken {
+    async fn takes(&mut self, poke: Poke) -> bool {
+        let seq = poke.seq;
+        if !round::knows(&self.account, seq).await {
+            if !round::take_news(&self.account, poke.frames).await {
+                return false;
+            }
             let now = self.account.clock.now();
             self.account.status.change(|status| status.synced_at = Some(now));
         }
-        taken
+        if self.sent.take_if(|(sent, _)| *sent <= seq).is_some() {
+            self.is_synced();
+        }
+        true
     }
 
     /// Until there is a reason for a round.
-    async fn wait(&mut self, pause: Pause) {
+    async fn wait(&mut self, pause: Pause) -> Reason {
         let (mut over, least) = (Instant::now() + pause.most, Instant::now() + pause.least);
-        let mut woken = false;
+        let mut woken: Option<Reason> = None;
         loop {
-            if woken && Instant::now() >= least {
-                return;
+            if let Some(reason) = woken.filter(|_| Instant::now() >= least) {
+                return reason;
             }
+            let untold = self.sent.map(|(_, until)| until);
             tokio::select! {
-                () = self.account.wake.notified(), if !woken => woken = true,
-                () = tokio::time::sleep_until(if woken { least } else { over }) => {
+                () = self.account.wake.notified(), if woken != Some(Reason::Any) => woken = Some(Reason::Any),
+                () = self.account.edited.notified(), if woken.is_none() => woken = Some(Reason::Edited),
+                () = tokio::time::sleep_until(untold.unwrap_or(over)), if untold.is_some() && woken.is_none() => woken = Some(Reason::Any),
+                () = tokio::time::sleep_until(if woken.is_some() { least } else { over }) => {
                     // Now and then: another role, another brand, a clock that was set.
                     self.greeted = None;
-                    return;
+                    return Reason::Any;
                 }
                 poke = next(&mut self.pokes) => match poke {
                     // While nothing is fetched, news is no reason for anything. What comes while the round is on its
                     // way is known by then, or makes one more.
-                    Ok(poke) => woken |= self.pace.pulls && !self.takes(poke).await,
+                    Ok(poke) if self.pace.pulls => {
+                        if !self.takes(poke).await {
+                            woken = Some(Reason::Any);
+                        }
+                    }
+                    Ok(_) => {}
                     Err(Ended::Mute) => {
                         self.ask().await;
                         over = over.min(Instant::now() + self.patience());
@@ -354,7 +401,8 @@ impl Driver {
                         // The stream broke: the network may be gone, a round will show.
                         self.pokes = None;
                         self.greeted = None;
-                        return tokio::time::sleep(chance::backoff(100, 400, 0)).await;
+                        tokio::time::sleep(chance::backoff(100, 400, 0)).await;
+                        return Reason::Any;
                     }
                 },
             }
@@ -409,7 +457,7 @@ mod tests {
         let around = Surroundings { events: Events::default(), clock: Arc::new(SystemClock), version: "1".into(), metered: crate::transport::metered::nobody_knows(), large: 10_000 };
         let token = Some(zeroize::Zeroizing::new("omt_x".to_owned()));
         let account = Arc::new(Account::open(folder, &card, Server::at(&origin, "1").unwrap(), token, &around).unwrap());
-        Driver { accounts: Weak::new(), account, pokes: None, mute_until: None, greeted: None, tries: 0, used: None, met: None, requeued: None, no_pull_until: None, pace: Pace::default(), leaving: None }
+        Driver { accounts: Weak::new(), account, pokes: None, mute_until: None, greeted: None, tries: 0, used: None, met: None, requeued: None, no_pull_until: None, pace: Pace::default(), leaving: None, sent: None }
     }
 
     async fn waited(driver: &mut Driver, pause: Pause) -> Duration {
@@ -573,10 +621,10 @@ mod tests {
         assert!(driver.no_pull_until.is_some_and(|until| until > Instant::now() + Duration::from_secs(3600)));
         let status = driver.account.status.now();
         assert_eq!((status.state, status.error.map(|error| error.code)), (State::Stopped, Some("data_mismatch")));
-        assert!(driver.round().await.is_err(), "nobody answers");
+        assert!(driver.round(Reason::Any).await.is_err(), "nobody answers");
         assert!(!driver.pace.pulls, "the next round does not pull");
         driver.account.wish_round();
-        assert!(driver.round().await.is_err());
+        assert!(driver.round(Reason::Any).await.is_err());
         assert!(driver.pace.pulls, "unless somebody asks for it");
     }
 }

@@ -227,7 +227,7 @@ fn changed(account: &Account) {
         account.events.tell(Event::Data { entity });
     }
     account.events.tell(Event::Sync);
-    account.wake.notify_one();
+    account.edited.notify_one();
 }
 
 /// Runs something on the account's store where it holds up nobody.

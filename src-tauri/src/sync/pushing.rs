@@ -5,7 +5,7 @@
 use omniot_shared::{
     ids::ClientId,
     sync::{
-        Code, Refusal,
+        Code, Refusal, Seq,
         client,
         wire::{PushRequest, PushResponse},
     },
@@ -21,27 +21,39 @@ use crate::{
     transport::{Server, Trouble},
 };
 
-/// Pushes one batch of at most `most`. Whether there may be more.
-pub(super) async fn push(account: &Account, server: &Server, most: &mut usize) -> Result<bool, Failure> {
+/// What came of one push.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Pushed {
+    /// Nothing waits, or what waits has to wait.
+    Nothing,
+    /// All of it was taken; the tenant stood there then.
+    Taken(Seq),
+    /// Something changed, and there may be more to push.
+    More,
+}
+
+/// Pushes one batch of at most `most`.
+pub(super) async fn push(account: &Account, server: &Server, most: &mut usize) -> Result<Pushed, Failure> {
     let (now, limit) = (account.clock.now(), *most);
     let next: Option<PushRequest> = on(account, move |store| store.read(|db| client::next_push_of(&Open(db), now, limit))).await?;
-    let Some(request) = next else { return Ok(false) };
+    let Some(request) = next else { return Ok(Pushed::Nothing) };
     match server.fetch::<PushResponse>(Method::POST, "/v1/sync/push", Some(&value(&request)?)).await {
         Ok(answer) => take_receipts(account, answer).await,
-        Err(Trouble::Refused { code, .. }) if code == "client_forked" => rename(account, Rename::Fork).await.map(|()| true),
+        Err(Trouble::Refused { code, .. }) if code == "client_forked" => rename(account, Rename::Fork).await.map(|()| Pushed::More),
         // The server has forgotten numbers it had given receipts for: everything it may have lost is sent again.
-        Err(Trouble::Refused { code, .. }) if code == "sequence_gap" => rename(account, Rename::Restore).await.map(|()| true),
+        Err(Trouble::Refused { code, .. }) if code == "sequence_gap" => rename(account, Rename::Restore).await.map(|()| Pushed::More),
         Err(Trouble::Refused { status: 400..500, .. }) if request.intents.len() > 1 => {
             *most = request.intents.len() / 2;
             tracing::warn!(most, "a push was refused as a whole; fewer changes are sent at once");
-            Ok(true)
+            Ok(Pushed::More)
         }
-        Err(Trouble::Refused { status: 413 | 422, detail, .. }) => set_aside(account, &request, detail).await.map(|()| true),
+        Err(Trouble::Refused { status: 413 | 422, detail, .. }) => set_aside(account, &request, detail).await.map(|()| Pushed::More),
         Err(trouble) => Err(trouble.into()),
     }
 }
 
-async fn take_receipts(account: &Account, answer: PushResponse) -> Result<bool, Failure> {
+async fn take_receipts(account: &Account, answer: PushResponse) -> Result<Pushed, Failure> {
+    let seq = answer.seq;
     account.status.change(|status| status.clock_skew_ms = Some(answer.skew_ms));
     let taken = on(account, move |store| store.note(|db| client::take_receipts(&mut Open(db), &answer))).await?;
     if taken.refused > 0 {
@@ -49,8 +61,12 @@ async fn take_receipts(account: &Account, answer: PushResponse) -> Result<bool, 
         tell_data(account);
     }
     account.events.tell(Event::Sync);
-    // Deferred ones wait until they are asked for again; sending them at once would turn in circles.
-    Ok(taken.accepted + taken.refused > 0)
+    Ok(match (taken.accepted, taken.refused) {
+        // Deferred ones wait until they are asked for again; sending them at once would turn in circles.
+        (0, 0) => Pushed::Nothing,
+        (_, 0) => Pushed::Taken(seq),
+        _ => Pushed::More,
+    })
 }
 
 /// One change that does not get through even alone must not hold up those behind it.

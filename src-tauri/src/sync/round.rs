@@ -20,7 +20,7 @@ use super::{
     Failure,
     frames::Frames,
     on, pack,
-    pushing::{Rename, push, rename},
+    pushing::{Pushed, Rename, push, rename},
     status::{Progress, State},
     telemetry,
     wishes::{self, Hold},
@@ -152,7 +152,7 @@ pub async fn round(account: &Account, server: &Server, pace: &mut Pace) -> Resul
     loop {
         let mut pushed = push(account, server, &mut pace.most).await;
         for _ in 1..PUSHES {
-            if !matches!(pushed, Ok(true)) {
+            if !matches!(pushed, Ok(Pushed::Taken(_) | Pushed::More)) {
                 break;
             }
             pushed = push(account, server, &mut pace.most).await;
@@ -172,7 +172,7 @@ pub async fn round(account: &Account, server: &Server, pace: &mut Pace) -> Resul
                 pace.grants_left = None;
             }
         }
-        if !pushed? {
+        if pushed? == Pushed::Nothing {
             break;
         }
     }
@@ -182,6 +182,38 @@ pub async fn round(account: &Account, server: &Server, pace: &mut Pace) -> Resul
         Ok(())
     })
     .await
+}
+
+/// What came of [`send`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sent {
+    /// Nothing was to be sent.
+    Nothing,
+    /// Everything was taken; the stream will tell of the tenant's standing there.
+    Taken(Seq),
+    /// A whole round is due after all.
+    More,
+}
+
+/// Pushes what was edited here and pulls nothing: the stream brings what comes of it.
+///
+/// # Errors
+/// [`Failure`].
+pub async fn send(account: &Account, server: &Server, pace: &mut Pace) -> Result<Sent, Failure> {
+    let mut sent = Sent::Nothing;
+    for _ in 0..PUSHES {
+        match push(account, server, &mut pace.most).await? {
+            Pushed::Taken(seq) => sent = Sent::Taken(seq),
+            Pushed::Nothing => {
+                if sent != Sent::Nothing {
+                    pack::fill(account, server, &mut pace.grants_left).await?;
+                }
+                return Ok(sent);
+            }
+            Pushed::More => break,
+        }
+    }
+    Ok(Sent::More)
 }
 
 /// What the replica holds rows of.

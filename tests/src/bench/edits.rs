@@ -27,17 +27,32 @@ pub async fn measure(app: &App, effort: Effort) {
     b.close().await;
 }
 
-async fn all_devices(handset: &Handset) -> Vec<String> {
+/// A device, and where a handset shows what it holds of it. Not the page of one device: that asks the server
+/// for the latest readings.
+struct Shown {
+    id: String,
+    list: String,
+}
+
+impl Shown {
+    async fn until_noted(&self, handset: &Handset, note: &str) {
+        handset.until(&self.list, |page| page["items"][0]["note"] == note).await;
+    }
+}
+
+async fn all_devices(handset: &Handset) -> Vec<Shown> {
     let (mut ids, mut next) = (Vec::new(), String::new());
     loop {
         let page = handset.get(&format!("/v1/devices?limit=200{next}")).await;
-        ids.extend(page["items"].as_array().expect("items").iter().filter_map(|item| item["id"].as_str().map(str::to_owned)));
+        ids.extend(page["items"].as_array().expect("items").iter().filter_map(|item| {
+            Some(Shown { id: item["id"].as_str()?.to_owned(), list: format!("/v1/devices?limit=1&q={}", item["serial"].as_str()?) })
+        }));
         let Some(cursor) = page["next"].as_str() else { return ids };
         next = format!("&cursor={cursor}");
     }
 }
 
-async fn offline(app: &App, effort: Effort, devices: &[String], (a, near): (&Handset, &Network), (b, far): (&Handset, &Network)) {
+async fn offline(app: &App, effort: Effort, devices: &[Shown], (a, near): (&Handset, &Network), (b, far): (&Handset, &Network)) {
     let count = effort.edits;
     let (mut saved, mut pushed, mut pulled) = (Vec::new(), Vec::new(), Vec::new());
     for round in 0..effort.rounds {
@@ -46,7 +61,7 @@ async fn offline(app: &App, effort: Effort, devices: &[String], (a, near): (&Han
             handset.until("/app/sync", |sync| sync["state"] == "offline").await;
         }
         let note = format!("edited in round {round}");
-        for id in &devices[..count] {
+        for Shown { id, .. } in &devices[..count] {
             let began = Instant::now();
             a.ask("PATCH", &format!("/v1/devices/{id}"), json!({"note": note})).await;
             saved.push(began.elapsed().as_secs_f64() * 1_000.0);
@@ -60,8 +75,7 @@ async fn offline(app: &App, effort: Effort, devices: &[String], (a, near): (&Han
         far.restore();
         let began = Instant::now();
         b.ask("POST", "/app/sync/now", Value::Null).await;
-        let last = format!("/v1/devices/{}", devices[count - 1]);
-        b.until(&last, |device| device["note"] == note.as_str()).await;
+        devices[count - 1].until_noted(b, &note).await;
         pulled.push(began.elapsed().as_secs_f64() * 1_000.0);
         b.synced().await;
     }
@@ -84,14 +98,14 @@ fn commit() -> f64 {
     percentile(&mut took, 0.5)
 }
 
-async fn live(app: &App, effort: Effort, devices: &[String], a: &Handset, b: &Handset) {
+async fn live(app: &App, effort: Effort, devices: &[Shown], a: &Handset, b: &Handset) {
     let mut seen = Vec::new();
     for n in 0..effort.looks {
-        let path = format!("/v1/devices/{}", devices[n % devices.len()]);
+        let device = &devices[n % devices.len()];
         let note = format!("live {n}");
         let began = Instant::now();
-        a.ask("PATCH", &path, json!({"note": note})).await;
-        b.until(&path, |device| device["note"] == note.as_str()).await;
+        a.ask("PATCH", &format!("/v1/devices/{}", device.id), json!({"note": note})).await;
+        device.until_noted(b, &note).await;
         seen.push(began.elapsed().as_secs_f64() * 1_000.0);
     }
     let (half, most) = (percentile(&mut seen, 0.5), percentile(&mut seen, 0.95));

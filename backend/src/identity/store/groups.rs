@@ -7,10 +7,9 @@ use omniot_shared::{
     ids::{PersonId, SiteGroupId, SiteId},
     time::Millis,
 };
-use sqlx::AssertSqlSafe;
 use uuid::Uuid;
 
-use crate::db::{DbError, Scope, placeholders};
+use crate::db::{DbError, Scope, Value};
 
 /// One group.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -97,22 +96,17 @@ pub async fn update(scope: &mut Scope, group: &Group) -> Result<(), DbError> {
     scope.query(UPDATE).bind(group.id).bind(&group.name).bind(fold(&group.name)).bind(group.version).execute().await.map(drop)
 }
 
+const TAKE_OUT: &str = "delete from site_group_site where tenant_id = $1 and group_id = $2 and site_id = any($3)";
+const PUT_IN: &str = "insert into site_group_site (tenant_id, group_id, site_id) select tenant_id, $2, id from site where tenant_id = $1 and id = any($3)";
+
 /// Takes these sites out of a group.
 pub async fn take_out(scope: &mut Scope, id: SiteGroupId, sites: &[SiteId]) -> Result<(), DbError> {
-    for part in scope.portions(sites, 1) {
-        let sql = format!("delete from site_group_site where tenant_id = $1 and group_id = $2 and site_id in ({})", placeholders(3, part.len()));
-        part.iter().fold(scope.query(AssertSqlSafe(sql)).bind(id), |query, site| query.bind(*site)).execute().await?;
-    }
-    Ok(())
+    scope.query(TAKE_OUT).bind(id).bind(Value::ids(sites.iter().copied())).execute().await.map(drop)
 }
 
 /// Puts these sites into a group.
 pub async fn put_in(scope: &mut Scope, id: SiteGroupId, sites: &[SiteId]) -> Result<(), DbError> {
-    for part in scope.portions(sites, 1) {
-        let sql = format!("insert into site_group_site (tenant_id, group_id, site_id) select tenant_id, $2, id from site where tenant_id = $1 and id in ({})", placeholders(3, part.len()));
-        part.iter().fold(scope.query(AssertSqlSafe(sql)).bind(id), |query, site| query.bind(*site)).execute().await?;
-    }
-    Ok(())
+    scope.query(PUT_IN).bind(id).bind(Value::ids(sites.iter().copied())).execute().await.map(drop)
 }
 
 const DELETE: &str = "delete from site_group where tenant_id = $1 and id = $2";
@@ -165,19 +159,16 @@ pub async fn reliance(scope: &mut Scope, id: SiteGroupId) -> Result<Reliance, Db
     scope.query(RELIANCE).bind(id).one().await
 }
 
+const OF_PEOPLE: &str = "
+    select w.person_id, g.id, g.name from person_site_group w join site_group g on g.tenant_id = w.tenant_id and g.id = w.group_id
+    where w.tenant_id = $1 and w.person_id = any($2) order by g.search_text";
+
 /// The groups of these people, by name.
 pub async fn of_people(scope: &mut Scope, people: &[PersonId]) -> Result<HashMap<PersonId, Vec<(SiteGroupId, String)>>, DbError> {
     let mut found: HashMap<PersonId, Vec<(SiteGroupId, String)>> = HashMap::new();
-    for part in scope.portions(people, 1) {
-        let sql = format!(
-            "select w.person_id, g.id, g.name from person_site_group w join site_group g on g.tenant_id = w.tenant_id and g.id = w.group_id
-             where w.tenant_id = $1 and w.person_id in ({}) order by g.search_text",
-            placeholders(2, part.len())
-        );
-        let rows: Vec<(Uuid, Uuid, String)> = part.iter().fold(scope.query(AssertSqlSafe(sql)), |query, person| query.bind(*person)).all().await?;
-        for (person, group, name) in rows {
-            found.entry(PersonId(person)).or_default().push((SiteGroupId(group), name));
-        }
+    let rows: Vec<(Uuid, Uuid, String)> = scope.query(OF_PEOPLE).bind(Value::ids(people.iter().copied())).all().await?;
+    for (person, group, name) in rows {
+        found.entry(PersonId(person)).or_default().push((SiteGroupId(group), name));
     }
     Ok(found)
 }

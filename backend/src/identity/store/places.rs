@@ -3,11 +3,10 @@
 //! What they see is asked for in three rooms: by `http` with each request, by the lists of `sites` and `devices`.
 
 use omniot_shared::ids::{PersonId, SiteGroupId, SiteId};
-use sqlx::AssertSqlSafe;
 use uuid::Uuid;
 
 use crate::{
-    db::{DbError, Scope, Value, placeholders},
+    db::{DbError, Scope, Value},
     identity::places::Places,
 };
 
@@ -27,33 +26,25 @@ pub async fn of(scope: &mut Scope, id: PersonId) -> Result<Places, DbError> {
     Ok(Places::Chosen { sites: rows.into_iter().filter_map(|(_, site)| site.map(SiteId)).collect(), groups: groups.into_iter().map(|(group,)| SiteGroupId(group)).collect() })
 }
 
+const COUNT_SITES: &str = "select count(*) from site where tenant_id = $1 and id = any($2)";
+const COUNT_GROUPS: &str = "select count(*) from site_group where tenant_id = $1 and id = any($2)";
+
 /// Whether each of these is a site of the tenant.
 pub async fn are_sites(scope: &mut Scope, sites: &[SiteId]) -> Result<bool, DbError> {
-    let mut found = 0;
-    for part in scope.portions(sites, 1) {
-        let sql = format!("select count(*) from site where tenant_id = $1 and id in ({})", placeholders(2, part.len()));
-        found += count(scope, sql, part).await?;
-    }
+    let (found,): (i64,) = scope.query(COUNT_SITES).bind(Value::ids(sites.iter().copied())).one().await?;
     Ok(usize::try_from(found).is_ok_and(|found| found == sites.len()))
 }
 
 /// Whether each of these is a group of the tenant's sites.
 pub async fn are_groups(scope: &mut Scope, groups: &[SiteGroupId]) -> Result<bool, DbError> {
-    let mut found = 0;
-    for part in scope.portions(groups, 1) {
-        let sql = format!("select count(*) from site_group where tenant_id = $1 and id in ({})", placeholders(2, part.len()));
-        found += count(scope, sql, part).await?;
-    }
+    let (found,): (i64,) = scope.query(COUNT_GROUPS).bind(Value::ids(groups.iter().copied())).one().await?;
     Ok(usize::try_from(found).is_ok_and(|found| found == groups.len()))
-}
-
-async fn count<I: Copy + Into<Value>>(scope: &mut Scope, sql: String, ids: &[I]) -> Result<i64, DbError> {
-    let (count,): (i64,) = ids.iter().fold(scope.query(AssertSqlSafe(sql)), |query, id| query.bind(*id)).one().await?;
-    Ok(count)
 }
 
 const SET: &str = "update person set sites = $3, sites_seq = $4 where tenant_id = $1 and id = $2";
 const LEAVE_SITES: &str = "delete from person_site where tenant_id = $1 and person_id = $2";
+const JOIN_SITES: &str = "insert into person_site (tenant_id, person_id, site_id) select tenant_id, $2, id from site where tenant_id = $1 and id = any($3)";
+const JOIN_GROUPS: &str = "insert into person_site_group (tenant_id, person_id, group_id) select tenant_id, $2, id from site_group where tenant_id = $1 and id = any($3)";
 const LEAVE_GROUPS: &str = "delete from person_site_group where tenant_id = $1 and person_id = $2";
 
 /// Writes where a person works, as of that sequence. A site or group that is gone meanwhile is none of theirs.
@@ -62,13 +53,8 @@ pub async fn set(scope: &mut Scope, id: PersonId, places: &Places, seq: i64) -> 
     scope.query(SET).bind(id).bind(word).bind(seq).execute().await?;
     scope.query(LEAVE_SITES).bind(id).execute().await?;
     scope.query(LEAVE_GROUPS).bind(id).execute().await?;
-    for part in scope.portions(places.sites().unwrap_or_default(), 1) {
-        let sql = format!("insert into person_site (tenant_id, person_id, site_id) select tenant_id, $2, id from site where tenant_id = $1 and id in ({})", placeholders(3, part.len()));
-        part.iter().fold(scope.query(AssertSqlSafe(sql)).bind(id), |query, site| query.bind(*site)).execute().await?;
-    }
-    for part in scope.portions(places.groups(), 1) {
-        let sql = format!("insert into person_site_group (tenant_id, person_id, group_id) select tenant_id, $2, id from site_group where tenant_id = $1 and id in ({})", placeholders(3, part.len()));
-        part.iter().fold(scope.query(AssertSqlSafe(sql)).bind(id), |query, group| query.bind(*group)).execute().await?;
-    }
-    Ok(())
+    let sites = Value::ids(places.sites().unwrap_or_default().iter().copied());
+    scope.query(JOIN_SITES).bind(id).bind(sites).execute().await?;
+    let groups = Value::ids(places.groups().iter().copied());
+    scope.query(JOIN_GROUPS).bind(id).bind(groups).execute().await.map(drop)
 }

@@ -11,7 +11,7 @@ use sqlx::AssertSqlSafe;
 use uuid::Uuid;
 
 use super::{from_json, narrow, placeholders, to_json};
-use crate::db::{DbError, Scope};
+use crate::db::{DbError, Scope, Value};
 
 const STAND: &str = "
     select c.seq, coalesce(s.epoch, 1), coalesce(s.min_retained_seq, 0)
@@ -119,6 +119,12 @@ pub async fn receipts_by_number(scope: &mut Scope, client: ClientId, first: u64,
         .collect()
 }
 
+/// Two halves, each with an index of its own; the final ones come last and stand.
+const RECEIPTS_BY_INTENT: &str = "
+    select intent_id, seq, outcome, is_final from receipt where tenant_id = $1 and not is_final and intent_id = any($2) union all
+    select intent_id, seq, outcome, is_final from receipt where tenant_id = $1 and is_final and intent_id = any($2) order by is_final";
+const OVERWRITE: &str = "delete from receipt where tenant_id = $1 and not is_final and intent_id = any($2)";
+
 /// The last word about these intents, whichever replica and number it came under: the final one,
 /// or that they were put off.
 ///
@@ -126,29 +132,22 @@ pub async fn receipts_by_number(scope: &mut Scope, client: ClientId, first: u64,
 /// Whatever the store says.
 pub async fn receipts_by_intent(scope: &mut Scope, intents: &[IntentId]) -> Result<HashMap<IntentId, StoredReceipt>, DbError> {
     let mut found = HashMap::new();
-    for part in scope.portions(intents, 1) {
-        // Two halves, each with an index of its own; the final ones come last and stand.
-        let ids = placeholders(2, part.len());
-        let sql = format!(
-            "select intent_id, seq, outcome, is_final from receipt where tenant_id = $1 and not is_final and intent_id in ({}) union all
-             select intent_id, seq, outcome, is_final from receipt where tenant_id = $1 and is_final and intent_id in ({}) order by is_final",
-            ids, ids
-        );
-        let query = part.iter().fold(scope.query(AssertSqlSafe(sql)), |query, id| query.bind(*id));
-        for (intent, seq, outcome, _) in query.all::<(Uuid, i64, String, bool)>().await? {
-            found.insert(intent.into(), StoredReceipt { intent: intent.into(), seq: Seq(seq), outcome: from_json(&outcome)? });
-        }
+    if intents.is_empty() {
+        return Ok(found);
+    }
+    let query = scope.query(RECEIPTS_BY_INTENT).bind(Value::ids(intents.iter().copied()));
+    for (intent, seq, outcome, _) in query.all::<(Uuid, i64, String, bool)>().await? {
+        found.insert(intent.into(), StoredReceipt { intent: intent.into(), seq: Seq(seq), outcome: from_json(&outcome)? });
     }
     Ok(found)
 }
 
 /// Forgets that these intents were put off: another word about them takes the place of that.
 async fn overwrite(scope: &mut Scope, intents: &[IntentId]) -> Result<(), DbError> {
-    for part in scope.portions(intents, 1) {
-        let sql = format!("delete from receipt where tenant_id = $1 and not is_final and intent_id in ({})", placeholders(2, part.len()));
-        part.iter().fold(scope.query(AssertSqlSafe(sql)), |query, id| query.bind(*id)).execute().await?;
+    if intents.is_empty() {
+        return Ok(());
     }
-    Ok(())
+    scope.query(OVERWRITE).bind(Value::ids(intents.iter().copied())).execute().await.map(drop)
 }
 
 /// A receipt to keep.

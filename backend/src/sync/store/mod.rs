@@ -14,7 +14,7 @@ mod site;
 mod sums;
 mod view;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use omniot_shared::{
     sync::{
@@ -94,15 +94,12 @@ pub async fn load(scope: &mut Scope, keys: &[RowKey]) -> Result<HashMap<RowKey, 
 }
 
 async fn load_table<T: Stored>(scope: &mut Scope, ids: &[Uuid]) -> Result<Vec<Loaded>, DbError> {
-    let mut rows = Vec::with_capacity(ids.len());
-    for part in scope.portions(ids, 1) {
-        let sql = format!("select {} from {} where tenant_id = $1 and id in ({})", T::all_columns(), T::TABLE, placeholders(2, part.len()));
-        let query = part.iter().fold(scope.query(AssertSqlSafe(sql)), |query, id| query.bind(*id));
-        for row in query.all::<T>().await? {
-            rows.push(Loaded { seq: row.seq(), stamps: row.stamps()?, row: row.row()? });
-        }
+    if ids.is_empty() {
+        return Ok(Vec::new());
     }
-    Ok(rows)
+    let sql = format!("select {} from {} where tenant_id = $1 and id = any($2)", T::all_columns(), T::TABLE);
+    let rows: Vec<T> = scope.query(AssertSqlSafe(sql)).bind(Value::ids(ids.iter().copied())).all().await?;
+    rows.into_iter().map(|row| Ok(Loaded { seq: row.seq(), stamps: row.stamps()?, row: row.row()? })).collect()
 }
 
 /// Up to `limit` rows of `table` in view that last changed in (`after`, `until`], in order of sequence.
@@ -152,13 +149,27 @@ pub async fn whole(scope: &mut Scope, view: &View, until: Seq) -> Result<Checksu
     Ok(whole)
 }
 
+/// A row on its way into the store.
+#[derive(Debug, Clone, Copy)]
+pub struct Written<'r> {
+    /// Its new sequence.
+    pub seq: Seq,
+    /// Itself.
+    pub row: &'r Row,
+    /// Who last changed which field.
+    pub stamps: &'r Stamps,
+    /// What stands in the store now, where something does: columns that stay as they are are not written,
+    /// and the indexes over them stay as they are.
+    pub before: Option<&'r Row>,
+}
+
 /// Writes rows under their new sequences.
 ///
 /// # Errors
 /// [`DbError::Unique`] when an append-only row is there already; whatever else the store says.
-pub async fn write(scope: &mut Scope, rows: &[(Seq, &Row, &Stamps)]) -> Result<(), DbError> {
+pub async fn write(scope: &mut Scope, rows: &[Written<'_>]) -> Result<(), DbError> {
     for table in Table::ALL {
-        let of_table: Vec<_> = rows.iter().filter(|(_, row, _)| row.key().table == table).copied().collect();
+        let of_table: Vec<_> = rows.iter().filter(|written| written.row.key().table == table).copied().collect();
         match table {
             Table::Site => write_table::<SiteRow>(scope, &of_table).await,
             Table::Model => write_table::<ModelRow>(scope, &of_table).await,
@@ -170,14 +181,18 @@ pub async fn write(scope: &mut Scope, rows: &[(Seq, &Row, &Stamps)]) -> Result<(
     Ok(())
 }
 
-async fn write_table<T: Stored>(scope: &mut Scope, rows: &[(Seq, &Row, &Stamps)]) -> Result<(), DbError> {
-    for part in scope.portions(rows, T::width()) {
-        let mut query = scope.query(AssertSqlSafe(T::upsert(part.len())));
-        for (seq, row, stamps) in part {
-            query = query.bind(row.key().id).bind(seq.0).bind(row.home().name());
-            query = T::values(row, stamps)?.into_iter().fold(query, Query::bind);
+async fn write_table<T: Stored>(scope: &mut Scope, rows: &[Written<'_>]) -> Result<(), DbError> {
+    let mut alike: BTreeMap<Vec<&str>, Vec<Vec<Value>>> = BTreeMap::new();
+    for written in rows {
+        let (set, values) = T::written(written)?;
+        alike.entry(set).or_default().push(values);
+    }
+    for (set, mut rows) in alike {
+        let sizes: Vec<usize> = scope.portions(&rows, T::width()).into_iter().map(<[_]>::len).collect();
+        for size in sizes {
+            let query = scope.query(AssertSqlSafe(T::upsert(size, &set)));
+            rows.drain(..size).flatten().fold(query, Query::bind).execute().await?;
         }
-        query.execute().await?;
     }
     Ok(())
 }
@@ -198,14 +213,31 @@ trait Texts: Stored {
         3 + Self::COLUMNS.len()
     }
 
-    fn upsert(count: usize) -> String {
+    /// The columns that a row changes, and its values.
+    fn written(written: &Written<'_>) -> Result<(Vec<&'static str>, Vec<Value>), DbError> {
+        let columns = || ["id", "seq", "scope"].into_iter().chain(Self::COLUMNS.iter().copied());
+        let values = Self::all_values(written.seq, written.row, written.stamps)?;
+        let Some(before) = written.before else { return Ok((columns().skip(1).collect(), values)) };
+        let before = Self::all_values(Seq(0), before, &Stamps::new())?;
+        let set = columns().zip(before.iter().zip(&values)).filter(|(column, (before, now))| *column == STAMPS || before != now).map(|(column, _)| column);
+        Ok((set.collect(), values))
+    }
+
+    fn all_values(seq: Seq, row: &Row, stamps: &Stamps) -> Result<Vec<Value>, DbError> {
+        let mut values = vec![row.key().id.into(), seq.0.into(), row.home().name().into()];
+        values.append(&mut Self::values(row, stamps)?);
+        Ok(values)
+    }
+
+    /// Writes so many rows; of those that are there it changes the columns of `set`.
+    fn upsert(count: usize, set: &[&str]) -> String {
         let width = Self::width();
         let rows: Vec<String> = (0..count).map(|row| format!("($1, {})", placeholders(2 + row * width, width))).collect();
         let insert = format!("insert into {} (tenant_id, id, seq, scope, {}) values {}", Self::TABLE, Self::COLUMNS.join(", "), rows.join(", "));
         if Self::APPEND_ONLY {
             return insert;
         }
-        let set: Vec<String> = ["seq", "scope"].iter().chain(Self::COLUMNS).map(|column| format!("{column} = excluded.{column}")).collect();
+        let set: Vec<String> = set.iter().map(|column| format!("{column} = excluded.{column}")).collect();
         format!("{insert} on conflict (tenant_id, id) do update set {}", set.join(", "))
     }
 }
@@ -315,10 +347,10 @@ mod tests {
 
     #[test]
     fn a_many_row_statement_names_the_tenant_and_every_value_once() {
-        let sql = SiteRow::upsert(2);
+        let sql = SiteRow::upsert(2, &["seq", "stamps"]);
         assert!(sql.starts_with("insert into site (tenant_id, id, seq, scope, stamps, search_text, name, address, time_zone, note, created_at) values ($1, $2, $3,"), "{sql}");
         assert!(sql.contains("($1, $12,") && sql.contains("$21)"), "{sql}");
-        assert!(sql.contains("on conflict (tenant_id, id) do update set seq = excluded.seq,"), "{sql}");
-        assert!(!AttemptRow::upsert(1).contains("on conflict"), "evidence is inserted, never replaced");
+        assert!(sql.ends_with("on conflict (tenant_id, id) do update set seq = excluded.seq, stamps = excluded.stamps"), "{sql}");
+        assert!(!AttemptRow::upsert(1, &["seq"]).contains("on conflict"), "evidence is inserted, never replaced");
     }
 }
