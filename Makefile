@@ -1,6 +1,6 @@
 # Two commands: `make run` and `make test`. Each is a short script in scripts/.
 
-.PHONY: sim turmoil chaos model rig help run test bench bench-sync bench-peers reset screenshots
+.PHONY: sim turmoil chaos journey-50 model rig help run test bench bench-sync bench-peers reset screenshots
 
 help:
 	@echo 'make run [HEADLESS=1]  build and start the whole platform with demo tenants (data in ./data)'
@@ -11,6 +11,7 @@ help:
 	@echo 'make sim [N= SEED=]    searches N schedules for one that breaks sync'
 	@echo 'make turmoil [N= SEED=] plays N runs of simulated days, the real server in them'
 	@echo 'make chaos [N= SEED=]  plays N runs of sync whose processes die and whose network lies'
+	@echo 'make journey-50 [SEED=] fifty devices in a row without a network, some out of order, while the app dies'
 	@echo 'make model [FAULTS=]   explores the protocol in small, every order of events'
 	@echo 'make rig               the app on the real bluetoothd and kernel, in a virtual machine'
 	@echo 'make screenshots       the pictures of the README, from the real thing'
@@ -49,6 +50,12 @@ chaos: N = 5
 chaos:
 	@OMNIOT_CHAOS_SEED=$(SEED) OMNIOT_CHAOS_ROUNDS=$(N) OMNIOT_CHAOS_ENGINE=$(ENGINE) $(if $(filter sqlite,$(ENGINE)),,scripts/postgres) \
 	  cargo test -p omniot-tests --test chaos the_invariants_hold -- --nocapture
+
+# Fifty devices in a row, in airplane mode; a run says its seed: make journey-50 SEED=7 DEVICES=50
+DEVICES ?= 50
+journey-50: SEED = $(shell date +%s)
+journey-50:
+	@OMNIOT_FIFTY_DEVICES=$(DEVICES) OMNIOT_FIFTY_SEED=$(SEED) scripts/postgres cargo test -p omniot-tests --test journeys fifty -- --nocapture --test-threads=1
 
 # Every order of events with so many faults in each run: 1 takes a minute or two, 2 very much longer.
 FAULTS ?= 1

@@ -134,6 +134,7 @@ impl App {
         let radio = commissioning::radio::open(&config.radio);
         let commissioning = Commissioning::new(radio, desks, events.clone(), config.clock, settings);
         commissioning.start().await;
+        commissioning.watch_visits();
         let operator = Operator::new(accounts.vault(), &config.version);
         let door = Door { accounts, commissioning, operator, version: config.version, default_server: config.default_server, exports: config.exports };
         Ok(Self { inner: Arc::new(Inner { door, events, lock: Mutex::new(Some(lock)) }) })

@@ -95,6 +95,7 @@ impl Bench {
         let office = Office::with(&ledger);
         let app = open(&radio, &office, &pace, mode);
         app.start().await;
+        app.watch_visits();
         Self { fleet, ledger, office, app, pace, radio, mode, _state: state }
     }
 
@@ -103,6 +104,7 @@ impl Bench {
         self.app.close().await;
         self.app = open(&self.radio, &self.office, &self.pace, self.mode);
         self.app.start().await;
+        self.app.watch_visits();
     }
 
     pub async fn ask(&self, method: &str, path: &str, body: Value) -> Reply {

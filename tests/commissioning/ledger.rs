@@ -10,11 +10,12 @@ use ed25519_dalek::SigningKey;
 use omniot_app::commissioning::flow::desk::{CommissionedDevice, Desk, DeskError, Desks, GrantFate, TakenGrant, Technician, Unfinished};
 use omniot_shared::{
     claim::{Grant, PublicKey, SignedGrant},
-    entities::{Attempt, Device, DeviceModel},
+    entities::{Attempt, Device, DeviceModel, DeviceState},
     ids::{AttemptId, ClientId, GrantId, PersonId, SiteId, TenantId, normal_serial},
     time::Millis,
 };
 use uuid::Uuid;
+use zeroize::Zeroizing;
 
 pub const TENANT: TenantId = TenantId(Uuid::from_u128(100));
 
@@ -39,6 +40,8 @@ pub struct Books {
     pub models: Vec<DeviceModel>,
     pub online: bool,
     pub full_disk: bool,
+    /// What is kept of visits.
+    pub visits: Option<String>,
 }
 
 pub struct Ledger {
@@ -124,6 +127,10 @@ impl Desk for Ledger {
         Ok(self.books().models.iter().find(|model| model.id == device.model_id).cloned())
     }
 
+    async fn planned_at(&self, site: SiteId) -> Result<Vec<Device>, DeskError> {
+        Ok(self.books().known.iter().filter(|device| device.site_id == Some(site) && device.state == DeviceState::Planned).cloned().collect())
+    }
+
     async fn has_site(&self, site: SiteId) -> Result<bool, DeskError> {
         Ok(site == self.site)
     }
@@ -192,6 +199,11 @@ impl Office {
     }
 
     /// Another account is active.
+    fn of(&self, account: &str) -> Arc<Ledger> {
+        let ledgers = self.0.lock().unwrap();
+        Arc::clone(ledgers.iter().find(|ledger| ledger.account == account).unwrap())
+    }
+
     pub fn activate(&self, ledger: &Arc<Ledger>) {
         let mut ledgers = self.0.lock().unwrap();
         ledgers.retain(|known| known.account != ledger.account);
@@ -207,5 +219,14 @@ impl Desks for Office {
 
     async fn all(&self) -> Vec<Arc<dyn Desk>> {
         self.0.lock().unwrap().iter().map(|ledger| Arc::<Ledger>::clone(ledger) as Arc<dyn Desk>).collect()
+    }
+
+    fn kept_visits(&self, account: &str) -> Option<Zeroizing<String>> {
+        self.of(account).books().visits.clone().map(Zeroizing::new)
+    }
+
+    fn keep_visits(&self, account: &str, text: Option<&str>) -> Result<(), DeskError> {
+        self.of(account).write()?.visits = text.map(str::to_owned);
+        Ok(())
     }
 }

@@ -8,6 +8,7 @@
 
 mod browser;
 mod checks;
+mod fifty;
 mod spine;
 mod technician;
 mod window;

@@ -179,3 +179,71 @@ attempt-security = Protection
 attempt-radio = Radio
 attempt-network = Network
 attempt-app = App
+
+## A visit: many devices in a row
+
+visit-title = Many devices in a row
+visit-lead = Scan the labels ahead; the devices follow each other by themselves.
+visit-begin = Begin here
+visit-start = Start
+visit-go-on = Go on
+visit-auto = The next one begins by itself
+visit-end = End visit
+visit-end-title = End this visit?
+visit-end-text = { $waiting ->
+    [0] Its network and its list go from this machine; what was commissioned stays.
+    [one] One device still waits. Its label, the network and the list go from this machine; what was commissioned stays.
+   *[other] { $waiting } devices still wait. Their labels, the network and the list go from this machine; what was commissioned stays.
+}
+visit-counts = { $done } of { $total } done
+visit-failed = { $count ->
+    [one] one failed
+   *[other] { $count } failed
+}
+visit-progress = Devices that are done
+visit-over = All devices are done.
+visit-over-failed = Nobody waits any more. Look at those that failed.
+visit-scan = Next label
+visit-label = QR text
+visit-label-hint = Scan or paste one label after the other, also while a device is at work.
+visit-add = Add
+visit-added = { $name } is added.
+visit-network = Network for all of them
+visit-network-none = Without one, each device asks for its network.
+visit-network-kind = Kind of network
+visit-network-wifi = Wi-Fi
+visit-network-thread = Thread
+visit-network-keep = Keep it for the next visit here
+visit-network-keep-hint = Sealed on this machine, never sent to the server. Otherwise it is forgotten when the visit ends.
+visit-network-kept = kept for the next visit
+visit-network-forgotten = forgotten at the end
+visit-network-use = Use for all
+visit-network-change = Change
+visit-network-forget = Forget
+visit-devices = Devices of this visit
+visit-empty = No label yet. Scan the first one.
+visit-state-waiting = Waits
+visit-state-running = At work
+visit-state-done = Done
+visit-state-failed = Failed
+visit-again-one = Try { $name } again
+visit-remove-one = Take { $name } out
+visit-planned = { $count ->
+    [one] One planned device is left
+   *[other] { $count } planned devices are left
+}
+visit-planned-hint = Scan their labels to add them.
+
+## What is handed over after a visit
+
+summary-title = Summary of the visit
+summary-print = Print
+summary-save = Save as file
+summary-saved = Saved as
+summary-none = No visit is under way.
+summary-by = By { $name }
+summary-device = Device
+summary-result = Result
+summary-signal = Signal
+summary-time = Time
+summary-note = Note

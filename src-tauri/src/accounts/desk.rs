@@ -6,19 +6,23 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use omniot_shared::{
-    entities::{Attempt, Device, DeviceModel},
+    entities::{Attempt, Device, DeviceModel, DeviceState},
     ids::{AttemptId, DeviceId, GrantId, SiteId, normal_serial},
     sync::{Change, Row, RowKey, intent::NewDevice},
     time::Millis,
 };
 use rusqlite::Transaction;
+use zeroize::Zeroizing;
 
 use super::{Account, Accounts};
 use crate::{
     commissioning::flow::desk::{CommissionedDevice, Desk, DeskError, Desks, GrantFate, TakenGrant, Technician, Unfinished},
-    store::{StoreError, commissions, grants, lists, on_worker, rows},
+    store::{StoreError, commissions, grants, lists::{self, ByName, DeviceFilter}, on_worker, rows},
     sync,
 };
+
+/// So many planned devices of a site are shown in a visit.
+const MOST_PLANNED: u32 = 500;
 
 #[async_trait]
 impl Desks for Accounts {
@@ -29,6 +33,24 @@ impl Desks for Accounts {
     async fn all(&self) -> Vec<Arc<dyn Desk>> {
         Accounts::all(self).into_iter().map(|account| account as Arc<dyn Desk>).collect()
     }
+
+    fn kept_visits(&self, account: &str) -> Option<Zeroizing<String>> {
+        self.vault().get(&visits_of(account))
+    }
+
+    fn keep_visits(&self, account: &str, text: Option<&str>) -> Result<(), DeskError> {
+        let (vault, name) = (self.vault(), visits_of(account));
+        let kept = match text {
+            Some(text) => vault.put(&name, text),
+            None => vault.remove(&name),
+        };
+        kept.map_err(|error| DeskError::Store(error.to_string()))
+    }
+}
+
+/// The vault's name of what is kept of an account's visits.
+pub(super) fn visits_of(account: &str) -> String {
+    format!("{account}.visits")
 }
 
 #[async_trait]
@@ -60,6 +82,12 @@ impl Desk for Account {
             Some(Row::Model(model)) => Ok(Some(model)),
             _ => Ok(None),
         }
+    }
+
+    async fn planned_at(&self, site: SiteId) -> Result<Vec<Device>, DeskError> {
+        let filter = DeviceFilter { site: Some(site), state: Some(DeviceState::Planned), ..DeviceFilter::default() };
+        let page = ByName { rows: MOST_PLANNED, ..ByName::default() };
+        self.look(move |db| Ok(lists::devices(db, &filter, &page)?.into_iter().map(|named| named.device).collect())).await
     }
 
     async fn has_site(&self, site: SiteId) -> Result<bool, DeskError> {

@@ -9,7 +9,7 @@ use std::{io, path::Path, sync::Arc, time::Duration};
 
 use reqwest::Method;
 
-use super::{Account, AccountId, Accounts, Registry};
+use super::{Account, AccountId, Accounts, Registry, desk::visits_of};
 use crate::{
     door::Reply,
     events::Event,
@@ -76,7 +76,7 @@ impl Accounts {
         self.registry().change(|registry| registry.remove(id))?;
         self.open_accounts().remove(id);
         self.unopened().remove(id);
-        let removed = self.vault.remove(id.as_str()).and(std::fs::remove_dir_all(self.folder.join(id.as_str())));
+        let removed = self.vault.remove(id.as_str()).and(self.vault.remove(&visits_of(id.as_str()))).and(std::fs::remove_dir_all(self.folder.join(id.as_str())));
         if let Err(error) = removed {
             tracing::warn!(account = id.as_str(), %error, "something of a signed-out account is left until the next start");
         }
@@ -113,7 +113,8 @@ pub(super) fn sweep(folder: &Path, registry: &Registry, vault: &Vault) {
     if !registry.was_there() {
         return;
     }
-    let is_known = |name: &str| registry.accounts.iter().any(|card| card.id.as_str() == name);
+    let account_of = |name: &str| name.split_once('.').map_or(name.to_owned(), |(account, _)| account.to_owned());
+    let is_known = |name: &str| registry.accounts.iter().any(|card| card.id.as_str() == account_of(name));
     let is_remainder = |name: &str| name.starts_with("acc_") && !is_known(name);
     for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
         if entry.file_name().to_str().is_some_and(is_remainder) {

@@ -1,4 +1,4 @@
-//! What the page may ask: `/app/radio/*`, `/app/labels/*`, `/app/commissions/*`
+//! What the page may ask: `/app/radio/*`, `/app/labels/*`, `/app/commissions/*`, `/app/visit`
 //! (docs/ARCHITECTURE.md, "The app's one door").
 //!
 //! Secrets come in here and never go out.
@@ -21,11 +21,12 @@ use super::{
         secrets::Secret,
     },
     nearby::{Heard, Protocol},
+    visit,
     radio::RadioError,
 };
 use crate::{door::Reply, events::Event};
 
-mod network;
+pub(super) mod network;
 
 /// Answers a request under `/app/radio`, `/app/labels` or `/app/commissions`.
 pub async fn handle(commissioning: &Commissioning, method: &str, path: &str, _query: &str, body: Option<Value>) -> Reply {
@@ -39,6 +40,7 @@ pub async fn handle(commissioning: &Commissioning, method: &str, path: &str, _qu
         }
         ("POST", ["app", "labels", "read"]) => read_label(body),
         ("POST", ["app", "commissions"]) => begin(commissioning, body).await,
+        (method, ["app", "visit", rest @ ..]) => visit::api::handle(commissioning, method, rest, body).await,
         ("GET", ["app", "commissions", "current"]) => Ok(current(commissioning).await),
         ("DELETE", ["app", "commissions", "current"]) => leave(commissioning).await,
         ("GET", ["app", "commissions", "unfinished"]) => Ok(unfinished(commissioning).await),
@@ -109,7 +111,7 @@ fn read_label(body: Option<Value>) -> Result<Reply, Reply> {
     }))
 }
 
-fn wrong_label(why: InvalidLabel, field: &str) -> Reply {
+pub(super) fn wrong_label(why: InvalidLabel, field: &str) -> Reply {
     let code = match why {
         InvalidLabel::Empty => "label_empty",
         InvalidLabel::TooLong => "label_too_long",
@@ -134,21 +136,30 @@ struct NewCommission {
 async fn begin(commissioning: &Commissioning, body: Option<Value>) -> Result<Reply, Reply> {
     let wanted: NewCommission = read(body)?;
     let label = wanted.label.map(|text| label::read(&text.0).map_err(|why| wrong_label(why, "label"))).transpose()?;
-    let device_name = wanted.device_name.map(|name| name.trim().to_owned()).filter(|name| !name.is_empty());
-    if device_name.as_ref().is_some_and(|name| name.chars().count() > 120 || name.chars().any(char::is_control)) {
-        return Err(Reply::invalid("invalid_field", "device_name", "a name has 1 to 120 characters"));
-    }
+    let device_name = device_name(wanted.device_name)?;
     let pop = wanted.pop.filter(|pop| !pop.0.is_empty()).map(|pop| proof(&pop.0)).transpose()?;
     let address = wanted.address.filter(|address| !address.is_empty());
     let order = Order { address, label, pop, site: wanted.site_id, device_name };
-    match commissioning.begin(order).await {
-        Ok(view) => Ok(Reply::created(view)),
-        Err(NotBegun::Busy) => Err(Reply::error(409, "state_conflict", "another device is being commissioned; finish or cancel it first")),
-        Err(NotBegun::NoDevice) => Err(Reply::invalid("invalid_field", "address", "this names no device: choose it from the list, or scan its label")),
-        Err(NotBegun::NoSite) => Err(Reply::invalid("invalid_field", "site_id", "there is no such site here")),
-        Err(NotBegun::Desk(DeskError::NoAccount)) => Err(Reply::error(401, "not_signed_in", "sign in first")),
-        Err(NotBegun::Desk(error)) => Err(Reply::error(500, "internal", &error.to_string())),
+    commissioning.begin(order).await.map(Reply::created).map_err(not_begun)
+}
+
+pub(super) fn not_begun(why: NotBegun) -> Reply {
+    match why {
+        NotBegun::Busy => Reply::error(409, "state_conflict", "another device is being commissioned; finish or cancel it first"),
+        NotBegun::NoDevice => Reply::invalid("invalid_field", "address", "this names no device: choose it from the list, or scan its label"),
+        NotBegun::NoSite => Reply::invalid("invalid_field", "site_id", "there is no such site here"),
+        NotBegun::Desk(DeskError::NoAccount) => Reply::error(401, "not_signed_in", "sign in first"),
+        NotBegun::Desk(error) => Reply::error(500, "internal", &error.to_string()),
     }
+}
+
+/// What a technician calls a device; nothing is no name.
+pub(super) fn device_name(given: Option<String>) -> Result<Option<String>, Reply> {
+    let name = given.map(|name| name.trim().to_owned()).filter(|name| !name.is_empty());
+    if name.as_ref().is_some_and(|name| name.chars().count() > 120 || name.chars().any(char::is_control)) {
+        return Err(Reply::invalid("invalid_field", "device_name", "a name has 1 to 120 characters"));
+    }
+    Ok(name)
 }
 
 async fn current(commissioning: &Commissioning) -> Reply {
@@ -279,7 +290,7 @@ fn confirmation(body: Option<Value>) -> Result<Confirmation, Reply> {
 }
 
 /// Reads a body. The words of the error never repeat what was sent: it may be a secret.
-fn read<T: DeserializeOwned>(body: Option<Value>) -> Result<T, Reply> {
+pub(super) fn read<T: DeserializeOwned>(body: Option<Value>) -> Result<T, Reply> {
     let body = body.ok_or_else(|| Reply::error(400, "malformed_json", "a JSON body is missing"))?;
     serde_json::from_value(body).map_err(|error| {
         let text = error.to_string();

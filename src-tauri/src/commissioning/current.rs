@@ -6,7 +6,7 @@ use super::{Commissioning, Current, NotBegun, State, Step};
 use crate::events::Event;
 
 impl Current {
-    fn is_at_work(&self) -> bool {
+    pub(super) fn is_at_work(&self) -> bool {
         self.work.as_ref().is_some_and(|work| !work.is_finished())
     }
 

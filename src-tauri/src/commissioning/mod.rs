@@ -3,12 +3,12 @@
 //!
 //! Rooms: [`radio`] carries bytes · [`esp`] and [`improv`] speak the protocols as pure state
 //! machines · [`nearby`] knows what is in the air · [`flow`] is the engine and its seam
-//! to the store · [`api`] answers the page.
+//! to the store · [`visit`] does many devices in a row · [`api`] answers the page.
 //!
 //! Deliberately not here: the store, accounts and synchronization.
 //! To add a protocol: a sibling of [`esp`], bytes in and bytes out, and its steps in [`flow`].
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::AtomicBool};
 
 use omniot_shared::{
     ids::{AttemptId, SiteId},
@@ -30,6 +30,7 @@ pub mod improv;
 pub mod nearby;
 pub mod radio;
 mod recovery;
+pub mod visit;
 
 use esp::level::Mode;
 use flow::{
@@ -45,6 +46,7 @@ use flow::{
     step::Step,
 };
 use nearby::Nearby;
+use visit::Visits;
 use radio::{Radio, RadioKind, RadioState};
 
 /// What the edge decides about commissioning.
@@ -86,6 +88,10 @@ pub struct Commissioning {
     current: Mutex<Option<Current>>,
     /// Held while one begins, so that two never do.
     beginning: tokio::sync::Mutex<()>,
+    /// Many devices at one site.
+    visits: Visits,
+    /// Whether somebody let the visit go on in this run of the app.
+    going: AtomicBool,
 }
 
 struct Current {
@@ -138,6 +144,8 @@ impl Commissioning {
         let means = Means { radio, nearby, clock, pace, mode, networks: Networks::default(), wrong_proofs: WrongProofs::default(), left: LeftBehind::default(), late: Late::default() };
         Arc::new(Self {
             means: Arc::new(means),
+            visits: Visits::new(Arc::clone(&desks)),
+            going: AtomicBool::new(false),
             desks,
             events,
             settings,
@@ -157,6 +165,7 @@ impl Commissioning {
     /// remembered passphrases are forgotten.
     pub async fn account_changed(&self) {
         self.means.networks.forget_all();
+        self.going.store(false, std::sync::atomic::Ordering::Relaxed);
         let accounts: Vec<String> = self.desks.all().await.iter().map(|desk| desk.account().to_owned()).collect();
         self.keep_only(&accounts).await;
         self.start().await;

@@ -56,7 +56,8 @@ impl Door {
     async fn route(&self, method: &str, written: &str, body: Option<Value>) -> Result<Reply, Reply> {
         let path = Path::read(written).ok_or_else(Reply::not_found)?;
         match path.parts().as_slice() {
-            ["app", "radio" | "labels" | "commissions", ..] => Ok(self.commission(method, &path, body).await),
+            ["app", "visit", "summary"] => own::answer(self, method, &path, body.as_ref()).await,
+            ["app", "radio" | "labels" | "commissions" | "visit", ..] => Ok(self.commission(method, &path, body).await),
             ["app", ..] => own::answer(self, method, &path, body.as_ref()).await,
             ["v1", "operator", ..] => self.operate(method, &path, body.as_ref()).await,
             ["v1", ..] if proxy::is_public(method, path.bare()) => self.ask_anyone(method, &path, body.as_ref()).await,

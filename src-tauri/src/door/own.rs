@@ -116,6 +116,7 @@ pub async fn answer(door: &Door, method: &str, path: &Path, given: Option<&Value
             let account = door.account()?;
             by_id(id, async |id| export(&account, &door.exports, Some(id)).await).await
         }
+        ("POST", ["app", "visit", "summary"]) => save_summary(&*door.account()?, &door.exports, body(given)?),
         ("GET", ["app", "sync", "attention"]) => {
             let items = sync::attention(&*door.account()?).await.map_err(|error| error.reply())?;
             Ok(Reply::ok(json!({"items": items, "next": null})))
@@ -202,9 +203,32 @@ async fn export(account: &Account, folder: &Folder, only: Option<IntentId>) -> R
     let (me, now, count) = (account.me(), account.clock.now(), changes.len());
     let file = folder.join(format!("omniot-{}-{}.json", me.tenant.name, now.0));
     let text = json!({"tenant": me.tenant, "person": me.person, "app_version": account.version, "exported_at": now, "changes": changes});
-    let written = std::fs::create_dir_all(folder).and_then(|()| files::replace(&file, format!("{text:#}").as_bytes()));
-    written.map_err(|error| Reply::error(507, "not_exported", &format!("the file {} cannot be written: {error}", file.display())))?;
+    write_export(folder, &file, format!("{text:#}").as_bytes())?;
     Ok(Reply::ok(json!({"path": file, "changes": count})))
+}
+
+/// The longest summary of a visit.
+const SUMMARY_BYTES: usize = 4 * 1024 * 1024;
+
+/// Body of `POST /app/visit/summary`: a page, as it is handed over.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Summary {
+    html: String,
+}
+
+fn save_summary(account: &Account, folder: &Folder, Summary { html }: Summary) -> Result<Reply, Reply> {
+    if html.is_empty() || html.len() > SUMMARY_BYTES {
+        return Err(Reply::invalid("invalid_field", "html", "a summary has 1 byte to 4 MB"));
+    }
+    let file = folder.join(format!("omniot-{}-visit-{}.html", account.me().tenant.name, account.clock.now().0));
+    write_export(folder, &file, html.as_bytes())?;
+    Ok(Reply::ok(json!({"path": file})))
+}
+
+fn write_export(folder: &Folder, file: &Folder, text: &[u8]) -> Result<(), Reply> {
+    let written = std::fs::create_dir_all(folder).and_then(|()| files::replace(file, text));
+    written.map_err(|error| Reply::error(507, "not_exported", &format!("the file {} cannot be written: {error}", file.display())))
 }
 
 /// Gives room back that can be had again.

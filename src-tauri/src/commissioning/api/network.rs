@@ -54,12 +54,7 @@ pub fn read(body: Option<Value>, seen: &[SeenNetwork]) -> Result<Network, Reply>
         }
         _ => return Err(Reply::invalid("invalid_field", "ssid", "say which network: either `network_id` or `ssid`")),
     };
-    if ssid.is_empty() || ssid.len() > SSID_LIMIT {
-        return Err(Reply::invalid("invalid_field", "ssid", "the name of a network has 1 to 32 bytes"));
-    }
-    fits(seen.map(|network| network.auth.as_str()), &wanted.passphrase.0)?;
-    let keep = if wanted.remember { Keep::ForSite } else { Keep::Once };
-    Ok(Network { shown: shown_network(&ssid), access: Access::Wifi { ssid, passphrase: wanted.passphrase.0 }, keep })
+    of(ssid, seen, wanted.passphrase, if wanted.remember { Keep::ForSite } else { Keep::Once })
 }
 
 #[derive(Deserialize)]
@@ -70,15 +65,39 @@ struct WantedMesh {
     remember: bool,
 }
 
+/// A network that nobody sees now.
+///
+/// # Errors
+/// As a reply that names the field.
+pub fn named(ssid: &str, passphrase: Secret) -> Result<Network, Reply> {
+    of(ssid.as_bytes().to_vec(), None, passphrase, Keep::ForSite)
+}
+
+fn of(ssid: Vec<u8>, seen: Option<&SeenNetwork>, passphrase: Secret, keep: Keep) -> Result<Network, Reply> {
+    if ssid.is_empty() || ssid.len() > SSID_LIMIT {
+        return Err(Reply::invalid("invalid_field", "ssid", "the name of a network has 1 to 32 bytes"));
+    }
+    fits(seen.map(|network| network.auth.as_str()), &passphrase.0)?;
+    Ok(Network { shown: shown_network(&ssid), access: Access::Wifi { ssid, passphrase: passphrase.0 }, keep })
+}
+
 /// Reads the body of `POST …/network` for a device that joins a Thread mesh.
 ///
 /// # Errors
 /// As a reply that names the field and never repeats it.
 pub fn read_mesh(body: Option<Value>) -> Result<Network, Reply> {
     let wanted: WantedMesh = super::read(body)?;
-    let dataset = Dataset::from_hex(&wanted.dataset.0).map_err(|why| Reply::invalid("invalid_field", "dataset", &why.to_string()))?;
     let keep = if wanted.remember { Keep::ForSite } else { Keep::Once };
-    Ok(Network { shown: dataset.shown(), access: Access::Thread(dataset), keep })
+    Ok(Network { keep, ..mesh(&wanted.dataset)? })
+}
+
+/// A mesh by its dataset.
+///
+/// # Errors
+/// As a reply that names the field and never repeats it.
+pub fn mesh(dataset: &Secret) -> Result<Network, Reply> {
+    let dataset = Dataset::from_hex(&dataset.0).map_err(|why| Reply::invalid("invalid_field", "dataset", &why.to_string()))?;
+    Ok(Network { shown: dataset.shown(), access: Access::Thread(dataset), keep: Keep::ForSite })
 }
 
 /// Whether a network with this protection can have this passphrase; `None` is a hidden network.

@@ -86,6 +86,12 @@ impl Dataset {
         }
     }
 
+    /// As it was read, with its key.
+    #[must_use]
+    pub fn to_hex(&self) -> Zeroizing<String> {
+        Zeroizing::new(hex::encode(self.0.as_slice()))
+    }
+
     /// Its extended PAN id.
     #[must_use]
     pub fn ext_pan_id(&self) -> Vec<u8> {

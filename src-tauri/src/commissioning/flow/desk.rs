@@ -8,6 +8,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use zeroize::Zeroizing;
 use omniot_shared::{
     claim::SignedGrant,
     entities::{Attempt, Device, DeviceModel},
@@ -109,6 +110,9 @@ pub trait Desk: Send + Sync {
     /// The model of a stored device.
     async fn model_of(&self, device: &Device) -> Result<Option<DeviceModel>, DeskError>;
 
+    /// The devices that are planned at a site, by name.
+    async fn planned_at(&self, site: SiteId) -> Result<Vec<Device>, DeskError>;
+
     /// Whether the site is in the local store.
     async fn has_site(&self, site: SiteId) -> Result<bool, DeskError>;
 
@@ -144,4 +148,13 @@ pub trait Desks: Send + Sync + 'static {
 
     /// The desks of all accounts, for what a crash left behind.
     async fn all(&self) -> Vec<Arc<dyn Desk>>;
+
+    /// What is kept of an account's visits, sealed; `None` when nothing is.
+    fn kept_visits(&self, account: &str) -> Option<Zeroizing<String>>;
+
+    /// Keeps it, durably and sealed, over what was kept; `None` forgets.
+    ///
+    /// # Errors
+    /// When it cannot be kept; what was kept stays.
+    fn keep_visits(&self, account: &str, text: Option<&str>) -> Result<(), DeskError>;
 }

@@ -1,0 +1,307 @@
+//! A visit: many devices at one site, one after the other.
+//!
+//! The technician scans labels ahead, while another device joins; the visit begins the next one by itself, goes on
+//! after a failure and comes back to it, and survives the death of the app. What it holds is in the vault, because
+//! labels and networks are secrets ([`keeping`]).
+//!
+//! Deliberately not here: how one device is commissioned (`flow`), when the next one begins ([`going`]), and the
+//! page ([`api`]).
+
+use omniot_shared::{
+    ids::{AttemptId, SiteId},
+    time::Millis,
+};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+use zeroize::Zeroizing;
+
+pub mod api;
+pub mod going;
+mod keeping;
+mod network;
+
+pub use keeping::Visits;
+pub use network::KeptNetwork;
+
+/// The most labels of one visit.
+pub const MOST: usize = 500;
+/// So often a device is tried by itself.
+const TRIES: u8 = 2;
+
+/// What becomes of a label.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Fate {
+    /// Its turn comes.
+    Waiting,
+    /// Its device is being commissioned.
+    Running,
+    /// Its device is done.
+    Done,
+    /// It was tried as often as it is by itself: a person decides.
+    Failed,
+}
+
+/// One label of a visit.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct Item {
+    /// Its id in this visit.
+    pub id: Uuid,
+    /// What it says, for as long as that is needed.
+    label: Option<String>,
+    /// What its device calls itself in the air.
+    pub name: Option<String>,
+    /// From the label.
+    pub serial: Option<String>,
+    /// What the technician calls the device.
+    pub device_name: Option<String>,
+    /// What became of it.
+    pub fate: Fate,
+    /// Failed attempts since it was added, or since somebody wanted it again.
+    pub tries: u8,
+    /// The latest attempt.
+    pub attempt: Option<AttemptId>,
+    /// Why the latest attempt failed.
+    pub cause: Option<String>,
+    /// How well the device was heard, dBm.
+    pub rssi: Option<i32>,
+    /// How long the latest attempt took, milliseconds.
+    pub took_ms: Option<i64>,
+}
+
+impl Item {
+    /// The label's text, wiped when dropped.
+    pub fn label(&self) -> Option<Zeroizing<String>> {
+        self.label.clone().map(Zeroizing::new)
+    }
+}
+
+/// How an attempt ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ending {
+    /// Whether the device is done.
+    pub done: bool,
+    /// Why not.
+    pub cause: Option<String>,
+    /// Whether a second try can help.
+    pub again: bool,
+    /// dBm.
+    pub rssi: Option<i32>,
+    /// Milliseconds.
+    pub took_ms: i64,
+}
+
+/// Many devices at one site.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct Visit {
+    /// Where.
+    pub site: SiteId,
+    /// Since when.
+    pub started_at: Millis,
+    /// Whether the next one begins by itself.
+    pub auto: bool,
+    /// In the order of their turns.
+    pub items: Vec<Item>,
+}
+
+/// Why a label is not taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum NotAdded {
+    /// It is there already.
+    #[error("this device is in the visit already")]
+    Known,
+    /// [`MOST`].
+    #[error("a visit holds at most 500 devices; end it and begin another one")]
+    Full,
+}
+
+/// A label that was read.
+pub struct NewItem {
+    /// Its id.
+    pub id: Uuid,
+    /// Its text.
+    pub label: Zeroizing<String>,
+    /// As [`Item::name`].
+    pub name: Option<String>,
+    /// As [`Item::serial`].
+    pub serial: Option<String>,
+    /// As [`Item::device_name`].
+    pub device_name: Option<String>,
+}
+
+impl Visit {
+    /// A visit that begins.
+    #[must_use]
+    pub const fn new(site: SiteId, started_at: Millis, auto: bool) -> Self {
+        Self { site, started_at, auto, items: Vec::new() }
+    }
+
+    /// Adds a label at the end. One that failed before gets another turn.
+    ///
+    /// # Errors
+    /// [`NotAdded`].
+    pub fn add(&mut self, new: NewItem) -> Result<&Item, NotAdded> {
+        let NewItem { id, label, name, serial, device_name } = new;
+        let known = self.items.iter().position(|item| if serial.is_some() { item.serial == serial } else { item.serial.is_none() && item.name == name });
+        if let Some(at) = known {
+            if self.items.get(at).is_none_or(|item| item.fate != Fate::Failed) {
+                return Err(NotAdded::Known);
+            }
+            self.items.remove(at);
+        }
+        if self.items.len() >= MOST {
+            return Err(NotAdded::Full);
+        }
+        let label = Some(label.as_str().to_owned());
+        self.items.push(Item { id, label, name, serial, device_name, fate: Fate::Waiting, tries: 0, attempt: None, cause: None, rssi: None, took_ms: None });
+        self.items.last().ok_or(NotAdded::Full)
+    }
+
+    /// Takes a label out that is not at work. `false`: there is none.
+    pub fn remove(&mut self, id: Uuid) -> bool {
+        let before = self.items.len();
+        self.items.retain(|item| item.id != id || item.fate == Fate::Running);
+        self.items.len() != before
+    }
+
+    /// Gives a device that failed another turn. `false`: there is none.
+    pub fn again(&mut self, id: Uuid) -> bool {
+        let failed = self.items.iter_mut().find(|item| item.id == id && item.fate == Fate::Failed);
+        failed.map(|item| (item.fate, item.tries) = (Fate::Waiting, 0)).is_some()
+    }
+
+    /// Whose turn it is: the first that is heard now, else the first.
+    pub fn next(&self, is_heard: impl Fn(&Item) -> bool) -> Option<&Item> {
+        let waiting = || self.items.iter().filter(|item| item.fate == Fate::Waiting);
+        waiting().find(|item| is_heard(item)).or_else(|| waiting().next())
+    }
+
+    /// Its device is being commissioned.
+    pub fn began(&mut self, id: Uuid, attempt: AttemptId) {
+        if let Some(item) = self.items.iter_mut().find(|item| item.id == id) {
+            (item.fate, item.attempt) = (Fate::Running, Some(attempt));
+        }
+    }
+
+    /// The one whose attempt that is.
+    pub fn of(&self, attempt: AttemptId) -> Option<&Item> {
+        self.items.iter().find(|item| item.attempt == Some(attempt))
+    }
+
+    /// Its attempt ended. A device that is done needs its label no more; one that failed waits behind the others.
+    pub fn ended(&mut self, attempt: AttemptId, ending: Ending) {
+        // After a failure a person may have tried the same attempt once more.
+        let counts = |item: &Item| item.fate == Fate::Running || (ending.done && item.fate != Fate::Done);
+        let Some(at) = self.items.iter().position(|item| item.attempt == Some(attempt) && counts(item)) else { return };
+        let mut item = self.items.remove(at);
+        (item.rssi, item.took_ms) = (ending.rssi.or(item.rssi), Some(ending.took_ms));
+        if ending.done {
+            (item.fate, item.cause, item.label) = (Fate::Done, None, None);
+            self.items.insert(at, item);
+            return;
+        }
+        item.tries = item.tries.saturating_add(1);
+        item.cause = ending.cause;
+        item.fate = if ending.again && item.tries < TRIES { Fate::Waiting } else { Fate::Failed };
+        self.items.push(item);
+    }
+
+    /// The app died: what was at work has its turn first.
+    pub fn resume(&mut self) {
+        let Some(at) = self.items.iter().position(|item| item.fate == Fate::Running) else { return };
+        let mut item = self.items.remove(at);
+        item.fate = Fate::Waiting;
+        self.items.insert(0, item);
+    }
+
+    /// How many of them there are.
+    pub fn count(&self, fate: Fate) -> usize {
+        self.items.iter().filter(|item| item.fate == fate).count()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn new(serial: &str) -> NewItem {
+        NewItem { id: Uuid::new_v5(&Uuid::NAMESPACE_OID, serial.as_bytes()), label: Zeroizing::new(format!("label of {serial}")), name: Some(serial.into()), serial: Some(serial.into()), device_name: None }
+    }
+
+    fn visit(serials: &[&str]) -> Visit {
+        let mut visit = Visit::new(SiteId(Uuid::nil()), Millis(0), true);
+        for serial in serials {
+            assert!(visit.add(new(serial)).is_ok());
+        }
+        visit
+    }
+
+    fn begin(visit: &mut Visit, heard: &[&str]) -> (String, AttemptId) {
+        let next = visit.next(|item| heard.contains(&item.serial.as_deref().unwrap())).unwrap();
+        let (id, serial, attempt) = (next.id, next.serial.clone().unwrap(), AttemptId(Uuid::now_v7()));
+        visit.began(id, attempt);
+        (serial, attempt)
+    }
+
+    fn ending(done: bool, again: bool) -> Ending {
+        Ending { done, cause: (!done).then(|| "link_lost".into()), again, rssi: Some(-60), took_ms: 9 }
+    }
+
+    #[test]
+    fn a_failure_waits_behind_the_others_and_then_for_a_person() {
+        let mut visit = visit(&["A", "B"]);
+        for (expected, done) in [("A", false), ("B", true), ("A", false)] {
+            let (serial, attempt) = begin(&mut visit, &[]);
+            assert_eq!(serial, expected);
+            visit.ended(attempt, ending(done, true));
+        }
+        assert!(visit.next(|_| true).is_none(), "nobody's turn");
+        assert_eq!((visit.count(Fate::Done), visit.count(Fate::Failed)), (1, 1));
+        let failed = visit.items.iter().find(|item| item.fate == Fate::Failed).unwrap().id;
+        assert!(visit.again(failed) && !visit.again(failed));
+        assert_eq!(begin(&mut visit, &[]).0, "A");
+    }
+
+    #[test]
+    fn what_cannot_be_mended_is_not_tried_twice() {
+        let mut visit = visit(&["A"]);
+        let (_, attempt) = begin(&mut visit, &[]);
+        visit.ended(attempt, ending(false, false));
+        assert_eq!(visit.count(Fate::Failed), 1);
+    }
+
+    #[test]
+    fn whoever_is_heard_comes_first() {
+        let mut visit = visit(&["A", "B", "C"]);
+        assert_eq!(begin(&mut visit, &["C"]).0, "C");
+    }
+
+    #[test]
+    fn a_device_is_in_a_visit_once_and_its_secret_goes_when_it_is_done() {
+        let mut visit = visit(&["A"]);
+        assert_eq!(visit.add(new("A")).err(), Some(NotAdded::Known));
+        let (_, attempt) = begin(&mut visit, &[]);
+        assert!(!visit.remove(visit.items[0].id), "it is at work");
+        visit.ended(attempt, ending(true, true));
+        assert!(visit.items[0].label().is_none());
+        assert_eq!(visit.add(new("A")).err(), Some(NotAdded::Known), "it is done");
+    }
+
+    #[test]
+    fn after_a_death_the_one_at_work_has_its_turn_first() {
+        let mut visit = visit(&["A", "B", "C"]);
+        let (_, attempt) = begin(&mut visit, &["B"]);
+        visit.resume();
+        visit.ended(attempt, ending(true, true));
+        assert_eq!(begin(&mut visit, &[]).0, "B", "what comes late from the attempt before counts for nothing");
+    }
+
+    #[test]
+    fn a_visit_has_a_limit() {
+        let mut visit = visit(&[]);
+        for n in 0..MOST {
+            assert!(visit.add(new(&format!("S{n}"))).is_ok());
+        }
+        assert_eq!(visit.add(new("one more")).err(), Some(NotAdded::Full));
+    }
+}

@@ -1,0 +1,93 @@
+import { expect, type Page, test } from '@playwright/test';
+import { faults } from './looks';
+import { label, Phone, toDevices } from './phone';
+
+test.describe.configure({ mode: 'serial' });
+test.setTimeout(240_000);
+
+const SERIALS = ['OM-N0003', 'OM-N0004'];
+let phone: Phone;
+test.beforeAll(async ({ browser }) => {
+  // Whoever had them before: they are new again, and in order.
+  for (const serial of SERIALS) {
+    await toDevices(serial, 'faults', { faults: {} });
+    await toDevices(serial, 'factory_reset');
+  }
+  phone = await Phone.open(browser);
+});
+test.afterAll(async () => {
+  await phone.close();
+});
+
+const accessible = async (page: Page) => expect(await faults(page)).toEqual([]);
+const item = (page: Page, serial: string) => page.getByTestId(`visit-${serial}`);
+
+test('a visit begins at a site, without a network', async () => {
+  const { page } = phone;
+  await phone.signIn();
+  phone.way.cut();
+  await page.getByRole('link', { name: 'Commission' }).last().click();
+  await page.getByRole('link', { name: 'Many devices in a row' }).click();
+  await page.getByRole('combobox', { name: 'Site' }).fill('tower');
+  await expect(page.getByRole('option')).toHaveCount(1);
+  await page.keyboard.press('Enter');
+  await page.getByRole('button', { name: 'Begin here' }).click();
+  await expect(page.getByText('No label yet. Scan the first one.')).toBeVisible();
+  await accessible(page);
+});
+
+test('its network is given once and its password is not shown again', async () => {
+  const { page } = phone;
+  await page.getByLabel('Network name').fill('Plant-Floor');
+  await page.getByLabel('Network password').fill('short');
+  await page.getByRole('button', { name: 'Use for all' }).click();
+  await expect(page.getByText('has 8 to 63 characters')).toBeVisible();
+  await page.getByLabel('Network password').fill('press-on-2026');
+  await page.getByRole('button', { name: 'Use for all' }).click();
+  await expect(page.getByText('forgotten at the end')).toBeVisible();
+  expect(await page.content()).not.toContain('press-on-2026');
+});
+
+test('labels are scanned ahead, and the devices follow each other', async () => {
+  const { page } = phone;
+  const field = page.getByLabel('QR text');
+  await field.fill('no label');
+  await field.press('Enter');
+  await expect(field).toHaveAttribute('aria-invalid', 'true');
+  for (const serial of SERIALS) {
+    await field.fill(label(serial));
+    await field.press('Enter');
+    await expect(item(page, serial)).toHaveAttribute('data-state', 'waiting');
+    await expect(field, 'ready for the next one').toHaveValue('');
+  }
+  await field.fill(label('OM-N0003'));
+  await field.press('Enter');
+  await expect(page.getByText('already').first()).toBeVisible();
+  await field.fill('');
+  await accessible(page);
+  await page.getByRole('button', { name: 'Start' }).click();
+  for (const serial of SERIALS) await expect(item(page, serial)).toHaveAttribute('data-state', 'done', { timeout: 60_000 });
+  await expect(page.getByTestId('visit-counts')).toHaveText('2 of 2 done');
+  await accessible(page);
+  await page.screenshot({ path: 'test-results/visit-done.png', fullPage: true });
+});
+
+test('what was done is handed over as a sheet', async () => {
+  const { page } = phone;
+  await page.getByRole('link', { name: 'Summary of the visit' }).click();
+  const sheet = page.getByTestId('summary');
+  await expect(sheet.getByRole('row')).toHaveCount(3);
+  await expect(sheet.getByText('North tower')).toBeVisible();
+  await accessible(page);
+  await page.screenshot({ path: 'test-results/visit-summary.png', fullPage: true });
+  await page.getByRole('button', { name: 'Save as file' }).click();
+  await expect(page.getByText('Saved as')).toBeVisible();
+  await page.goBack();
+});
+
+test('the visit ends after a question', async () => {
+  const { page } = phone;
+  await page.getByRole('button', { name: 'End visit' }).click();
+  await page.getByRole('dialog').getByRole('button', { name: 'End visit' }).click();
+  await expect(page.getByRole('link', { name: 'Many devices in a row' })).toBeVisible({ timeout: 20_000 });
+});
