@@ -84,7 +84,7 @@ test('staff see the operations once they have come, and how well commissioning g
   await expect(all).toContainText('Success rate');
   await expect(all).toContainText('stopped');
   await accessible(staff);
-  await staff.getByLabel('Grouped by').selectOption({ label: 'By firmware' });
+  await staff.getByLabel('Grouped by').selectOption({ label: 'Firmware' });
   await expect(staff.getByRole('heading', { level: 2, name: '1.4.2' })).toBeVisible();
   await all.getByRole('link').first().click();
   await expect(staff.getByText('Only those of:')).toBeVisible();

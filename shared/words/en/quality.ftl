@@ -3,14 +3,14 @@
 quality-title = Commissioning quality
 quality-lead = How often commissioning succeeds, how long it takes, and why it fails.
 quality-by = Grouped by
-quality-by-model = By model
-quality-by-firmware = By firmware
-quality-by-app-version = By app version
-quality-by-phone = By phone
+quality-by-model = Model
+quality-by-firmware = Firmware
+quality-by-app-version = App version
+quality-by-phone = Phone
 quality-period = Period
 quality-days = { $count ->
-    [one] Last day
-   *[other] Last { $count } days
+    [one] 1 day
+   *[other] { $count } days
 }
 quality-total = All attempts
 quality-unknown = Unknown

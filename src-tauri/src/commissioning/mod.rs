@@ -136,7 +136,7 @@ impl Commissioning {
     #[must_use]
     pub fn new(radio: Arc<dyn Radio>, desks: Arc<dyn Desks>, events: Events, clock: Arc<dyn Clock>, settings: Settings) -> Arc<Self> {
         let flight = Arc::new(Recorder::default());
-        let radio = RecordedRadio::new(radio, Arc::clone(&flight));
+        let radio = RecordedRadio::over(radio, Arc::clone(&flight));
         let nearby = Nearby::new(Arc::clone(&radio), events.clone(), Arc::clone(&clock));
         let (pace, mode) = (settings.pace.clone(), settings.mode);
         let means = Means { radio, nearby, clock, pace, mode, networks: Networks::default(), wrong_proofs: WrongProofs::default(), left: LeftBehind::default(), late: Late::default(), flight };

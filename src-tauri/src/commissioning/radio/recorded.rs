@@ -28,9 +28,9 @@ pub struct RecordedRadio {
 }
 
 impl RecordedRadio {
-    /// Between `radio` and whoever uses it.
+    /// The recorder stands between `radio` and whoever uses it.
     #[must_use]
-    pub fn new(radio: Arc<dyn Radio>, recorder: Arc<Recorder>) -> Arc<dyn Radio> {
+    pub fn over(radio: Arc<dyn Radio>, recorder: Arc<Recorder>) -> Arc<dyn Radio> {
         Arc::new(Self { radio, recorder })
     }
 }
