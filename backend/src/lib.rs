@@ -3,6 +3,7 @@
 //! [`build`] is where the features meet. To add one: its folder, a line in `features`.
 //! Deliberately not here: sockets, the command line and the environment (`cli`, `server`).
 
+pub mod attachments;
 pub mod audit;
 pub mod cli;
 pub mod commissioning;
@@ -18,6 +19,7 @@ pub mod labels;
 pub mod leaks;
 pub mod mail;
 pub mod models;
+pub mod quality;
 pub mod server;
 pub mod sites;
 pub mod sync;
@@ -51,6 +53,8 @@ fn features() -> OpenApiRouter<AppState> {
         .merge(sites::router())
         .merge(models::router())
         .merge(devices::router())
+        .merge(attachments::router())
+        .merge(quality::router())
         .merge(sync::router())
         .merge(escrow::router())
         .merge(commissioning::router())

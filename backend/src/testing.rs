@@ -185,7 +185,7 @@ impl App {
 
     fn on(db: Db, engine: &'static str, keep: Keep) -> Self {
         let clock = Arc::new(TestClock(AtomicI64::new(START.0)));
-        let settings = Settings { public_url: "https://omniot.example".to_owned(), secure_cookies: true, mail_readable: true, trust_anchor: Vec::new(), trusted_proxies: Vec::new(), telemetry_days: crate::telemetry::KEEP_DAYS };
+        let settings = Settings { public_url: "https://omniot.example".to_owned(), secure_cookies: true, mail_readable: true, trust_anchor: Vec::new(), trusted_proxies: Vec::new(), telemetry_days: crate::telemetry::KEEP_DAYS, attachment_bytes: crate::attachments::QUOTA_BYTES };
         let state = AppState {
             bus: db.bus().clone(),
             db,
@@ -257,6 +257,13 @@ impl App {
     /// The same server as it is outside development.
     pub fn without_development(&self) -> Self {
         let settings = Settings { mail_readable: false, ..(*self.state.settings).clone() };
+        let state = AppState { settings: Arc::new(settings), ..self.state.clone() };
+        Self { router: crate::build(state.clone()), state, ..self.clone() }
+    }
+
+    /// The same server, where the files of a tenant may take no more than this.
+    pub fn with_attachment_bytes(&self, attachment_bytes: i64) -> Self {
+        let settings = Settings { attachment_bytes, ..(*self.state.settings).clone() };
         let state = AppState { settings: Arc::new(settings), ..self.state.clone() };
         Self { router: crate::build(state.clone()), state, ..self.clone() }
     }
@@ -418,6 +425,15 @@ impl Client {
     /// DELETE.
     pub async fn delete(&self, path: &str) -> Reply {
         self.call(Method::DELETE, path, None).await
+    }
+
+    /// PUT with a body of any type.
+    pub async fn put_bytes(&self, path: &str, media_type: &str, bytes: &[u8]) -> Reply {
+        let mut request = Request::put(path).header(header::CONTENT_TYPE, media_type);
+        if let Some(token) = &self.token {
+            request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
+        }
+        self.app.send(request.body(Body::from(bytes.to_vec())).expect("a request")).await
     }
 
     /// Any method.

@@ -174,7 +174,7 @@ pub struct Attempt {
     pub client_id: ClientId,
     /// Version of the app.
     pub app_version: String,
-    /// Operating system of the app's machine.
+    /// Operating system of the app's machine and what sort of machine it is, as far as they are known: `android 14, Google Pixel 7`.
     pub os: String,
     /// `virtual` or `bluetooth`.
     pub radio: String,

@@ -2,6 +2,7 @@
 //!
 //! Deliberately not here: anything that opens a file, a socket or a clock.
 
+pub mod attachment;
 pub mod brand;
 pub mod claim;
 pub mod entities;

@@ -23,6 +23,7 @@ pub mod commissioning;
 pub mod door;
 pub mod events;
 mod files;
+mod machine;
 pub mod store;
 pub mod sync;
 pub mod transport;

@@ -36,6 +36,8 @@ pub struct Books {
     pub written: Vec<String>,
     pub attempts: Vec<Attempt>,
     pub devices: Vec<CommissionedDevice>,
+    /// What the flight recorder wrote, as it was kept last.
+    pub traces: BTreeMap<AttemptId, Vec<u8>>,
     pub known: Vec<Device>,
     pub models: Vec<DeviceModel>,
     pub online: bool,
@@ -171,6 +173,11 @@ impl Desk for Ledger {
         let mut books = self.write()?;
         books.written.push(state.json.clone());
         books.unfinished.insert(state.id, state.json.clone());
+        Ok(())
+    }
+
+    async fn save_trace(&self, attempt: AttemptId, packed: Vec<u8>) -> Result<(), DeskError> {
+        self.write()?.traces.insert(attempt, packed);
         Ok(())
     }
 

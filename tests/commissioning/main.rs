@@ -11,6 +11,7 @@ mod canary;
 mod claims;
 mod faults;
 mod firmwares;
+mod flight;
 mod happy;
 mod hostile;
 mod improv;

@@ -34,7 +34,7 @@ pub async fn begins(phone: &Phone, fleet: &Fleet, serial: &str, site: &str) -> C
     let address = finds(phone, serial).await;
     let body = json!({"address": address, "label": fleet.label(serial), "site_id": site, "device_name": format!("Sensor {serial}")});
     let commission = phone.post("/app/commissions", body).await.succeeded();
-    Commission { id: commission["id"].as_str().expect("a commission has an id").to_owned(), done: &["succeeded", "failed", "cancelled", "interrupted"] }
+    Commission::of(commission["id"].as_str().expect("a commission has an id").to_owned())
 }
 
 /// One commission that is under way.
@@ -43,7 +43,19 @@ pub struct Commission<'a> {
     done: &'a [&'a str],
 }
 
+impl Commission<'static> {
+    /// The one of that id.
+    pub fn of(id: String) -> Self {
+        Self { id, done: &["succeeded", "failed", "cancelled", "interrupted"] }
+    }
+}
+
 impl Commission<'_> {
+    /// Its id.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
     /// Waits until it wants something or is over; confirms the blinking device on the way.
     pub async fn pauses(&self, phone: &Phone) -> Value {
         eventually_within(Duration::from_secs(60), "the commission pauses or ends", || async {

@@ -191,7 +191,7 @@ impl Store {
     /// For a command that serves nobody.
     async fn open(&self) -> anyhow::Result<AppState> {
         let public_url = self.public_url.clone().unwrap_or_default();
-        let settings = Settings { public_url, secure_cookies: false, mail_readable: false, trust_anchor: Vec::new(), trusted_proxies: Vec::new(), telemetry_days: crate::telemetry::KEEP_DAYS };
+        let settings = Settings { public_url, secure_cookies: false, mail_readable: false, trust_anchor: Vec::new(), trusted_proxies: Vec::new(), telemetry_days: crate::telemetry::KEEP_DAYS, attachment_bytes: crate::attachments::QUOTA_BYTES };
         open(self, settings).await
     }
 

@@ -54,6 +54,9 @@ pub(super) struct ServeArgs {
     /// Days that devices' readings are kept.
     #[arg(long, env = "OMNIOT_TELEMETRY_DAYS", default_value_t = telemetry::KEEP_DAYS, value_parser = clap::value_parser!(u16).range(2..=3650))]
     telemetry_days: u16,
+    /// How many MiB the files of one organization's attempts (photos, traces) may take together.
+    #[arg(long, value_name = "MIB", env = "OMNIOT_ATTACHMENT_MIB", default_value_t = 2048)]
+    attachment_mib: u32,
     /// Operators may read the tenants' outgoing mail.
     #[arg(long, env = "OMNIOT_DEVELOPMENT")]
     development: bool,
@@ -112,6 +115,7 @@ impl ServeArgs {
             trust_anchor: self.trust_anchor.as_deref().map(super::trust_anchor).transpose()?.unwrap_or_default(),
             trusted_proxies: self.trusted_proxy.clone(),
             telemetry_days: self.telemetry_days,
+            attachment_bytes: i64::from(self.attachment_mib) * 1024 * 1024,
         })
     }
 

@@ -2,8 +2,9 @@
 
 use omniot_shared::{
     entities::{Attempt, AttemptOutcome},
-    ids::{DeviceId, PersonId, SiteId},
+    ids::{DeviceId, ModelId, PersonId, SiteId},
     roles::need,
+    time::Millis,
 };
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -54,13 +55,40 @@ pub struct ListAttempts {
     technician_id: Option<PersonId>,
     /// That ended so.
     outcome: Option<AttemptOutcome>,
+    /// For this reason, a code of the catalogue of causes.
+    cause: Option<String>,
+    /// On devices of this kind.
+    model_id: Option<ModelId>,
+    /// On devices that said they run this.
+    firmware: Option<String>,
+    /// With this version of the app.
+    app_version: Option<String>,
+    /// On this sort of phone or machine, as `os` says.
+    phone: Option<String>,
+    /// Begun then or later.
+    from: Option<Millis>,
+    /// Begun before.
+    to: Option<Millis>,
 }
 
 /// List the attempts, newest first
 #[utoipa::path(get, path = "/v1/attempts", operation_id = "list_attempts", tag = "devices", params(ListAttempts), responses((status = 200, body = Page<NamedAttempt>)))]
 pub async fn list_attempts(mut caller: Caller<need::AttemptRead>, Query(list): Query<ListAttempts>) -> Result<Page<NamedAttempt>, DeviceError> {
     let before = list.cursor.map(|cursor| cursor.key::<(i64, Uuid)>()).transpose()?;
-    let wanted = WantedAttempts { device: list.device_id, site: list.site_id, technician: list.technician_id, outcome: list.outcome, before };
+    let wanted = WantedAttempts {
+        device: list.device_id,
+        site: list.site_id,
+        technician: list.technician_id,
+        outcome: list.outcome,
+        cause: list.cause,
+        model: list.model_id,
+        firmware: list.firmware,
+        app_version: list.app_version,
+        phone: list.phone,
+        from: list.from,
+        to: list.to,
+        before,
+    };
     page(&mut caller, wanted, list.limit).await
 }
 

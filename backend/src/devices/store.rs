@@ -3,6 +3,7 @@
 use omniot_shared::{
     entities::{Attempt, AttemptOutcome, Device, DeviceState},
     ids::{DeviceId, ModelId, PersonId, SiteId},
+    time::Millis,
 };
 use uuid::Uuid;
 
@@ -155,6 +156,20 @@ pub struct WantedAttempts {
     pub technician: Option<PersonId>,
     /// That ended so.
     pub outcome: Option<AttemptOutcome>,
+    /// For this reason.
+    pub cause: Option<String>,
+    /// On devices of this kind.
+    pub model: Option<ModelId>,
+    /// On devices that said they run this.
+    pub firmware: Option<String>,
+    /// With this version of the app.
+    pub app_version: Option<String>,
+    /// On this sort of phone or machine.
+    pub phone: Option<String>,
+    /// Begun then or later.
+    pub from: Option<Millis>,
+    /// Begun before.
+    pub to: Option<Millis>,
     /// Before the item with this key.
     pub before: Option<(i64, Uuid)>,
 }
@@ -175,6 +190,12 @@ const ATTEMPTS: &str = "
       and (cast($3 as text) is null or a.site_id = $3)
       and (cast($4 as text) is null or a.technician_id = $4)
       and (cast($5 as text) is null or a.outcome = $5)
+      and (cast($10 as text) is null or a.cause = $10)
+      and (cast($11 as text) is null or exists (select 1 from device o where o.tenant_id = $1 and o.id = a.device_id and o.model_id = $11))
+      and (cast($12 as text) is null or a.firmware = $12)
+      and (cast($13 as text) is null or a.app_version = $13)
+      and (cast($14 as text) is null or a.os = $14)
+      and a.started_at >= $15 and a.started_at < $16
       and (a.started_at, a.id) < ($6, $7)
       and (a.site_id is null or exists (select 1 from person p where p.tenant_id = $1 and p.id = $9 and (p.sites = 'all' or p.role in ('owner', 'admin')))
            or exists (select 1 from person_site v where v.tenant_id = $1 and v.person_id = $9 and v.site_id = a.site_id)
@@ -187,7 +208,9 @@ const ATTEMPTS: &str = "
 pub async fn attempts(scope: &mut Scope, reader: PersonId, wanted: WantedAttempts, rows: i64) -> Result<Vec<ListedAttempt>, DbError> {
     let (at, id) = wanted.before.unwrap_or((i64::MAX, Uuid::max()));
     let query = scope.query(ATTEMPTS).bind(wanted.device).bind(wanted.site).bind(wanted.technician).bind(wanted.outcome.map(outcome_name));
-    query.bind(at).bind(id).bind(rows).bind(reader).all().await
+    let query = query.bind(at).bind(id).bind(rows).bind(reader).bind(wanted.cause).bind(wanted.model);
+    let query = query.bind(wanted.firmware).bind(wanted.app_version).bind(wanted.phone);
+    query.bind(wanted.from.unwrap_or(Millis(i64::MIN))).bind(wanted.to.unwrap_or(Millis(i64::MAX))).all().await
 }
 
 const fn outcome_name(outcome: AttemptOutcome) -> &'static str {

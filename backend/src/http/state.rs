@@ -28,6 +28,8 @@ pub struct Settings {
     pub trusted_proxies: Vec<IpNet>,
     /// How many days of telemetry are kept.
     pub telemetry_days: u16,
+    /// How many bytes the files of one tenant's attempts may take together.
+    pub attachment_bytes: i64,
 }
 
 /// Shared by all requests; cheap to clone.

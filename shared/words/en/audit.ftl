@@ -58,6 +58,7 @@ action-of-device-retire = Device retired
 action-of-device-claimed = Device claimed
 action-of-device-online = Device seen online
 action-of-attempt-record = Commissioning recorded
+action-of-attempt-attach = File of a commissioning added
 action-of-escrow-key-create = Key for the work of leavers made
 action-of-escrow-receive = Work handed over after leaving
 action-of-escrow-accept = Work of another person accepted

@@ -18,6 +18,21 @@ next-no-answer = Go closer, check that it has power, and try again.
 cause-link-lost = The connection to the device broke
 next-link-lost = Stay within a few metres and try again. What was done so far is kept.
 
+cause-out-of-range = The device is too far away: its signal is too weak to hold a connection
+next-out-of-range = Go within a few metres, away from metal and walls, and try again. What was done so far is kept.
+
+cause-att-invalid-pdu = The device refused the request (ATT error 0x04)
+next-att-invalid-pdu = Try again. If it stays, switch the device off and on; then its firmware does not accept what this app sends.
+
+cause-att-application-error = The device reported an error of its own (ATT error 0x80 to 0x9F)
+next-att-application-error = Try again; devices of this kind close the connection after it. If it stays, switch the device off and on.
+
+cause-gatt-error = The Bluetooth of this phone failed (GATT status 133)
+next-gatt-error = Try again; it mostly works the second time. If it stays, switch Bluetooth off and on, or restart the phone.
+
+cause-not-established = The connection was agreed on, but no packet came through (HCI reason 0x3E)
+next-not-established = Usually the device is far away or its radio is disturbed. Go closer and try again.
+
 cause-invalid-reply = The device gave an answer that cannot be right
 next-invalid-reply = Switch the device off and on, then try again. If it stays, its firmware may be damaged.
 
@@ -130,6 +145,12 @@ next-unable-to-connect = It does not say why. Check the password, capitals inclu
 cause-network-not-found = The device does not see this network
 next-network-not-found = Is it a 5 GHz network? Most devices know 2.4 GHz only. Check the name and the reception where the device stands.
 
+cause-only-24-ghz = The device does not see this network, which by its name is one of 5 GHz
+next-only-24-ghz = In its own scan the device hears 2.4 GHz only. Choose the network's 2.4 GHz name, or ask whoever runs it to switch 2.4 GHz on.
+
+cause-no-address = The device is in the network and was given no address
+next-no-address = The password is right. The network's DHCP does not answer this device: it may be full, or allow known devices only. Ask whoever runs it, or choose another network.
+
 cause-dataset-invalid = The device cannot use this dataset
 next-dataset-invalid = Copy it again from the border router, whole: the active dataset in hexadecimal digits.
 
@@ -150,6 +171,9 @@ next-join-unconfirmed = Nothing to do. It shows as online once the platform has 
 
 cause-offline-deferred = No network here; the platform sees it later
 next-offline-deferred = Nothing to do. The record is sent as soon as this machine is online.
+
+cause-cloud-blocked = Joined, but nothing of it reaches the platform
+next-cloud-blocked = This machine reaches the platform, the device's network probably does not let it out. Ask whoever runs the network to allow it to reach the platform, or choose another network. The device goes on trying by itself.
 
 cause-not-yet-seen = Joined, but the platform has not seen it yet
 next-not-yet-seen = Go on. If it stays unseen for an hour, check whether the site's network lets it out.

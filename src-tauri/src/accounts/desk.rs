@@ -17,7 +17,7 @@ use zeroize::Zeroizing;
 use super::{Account, Accounts};
 use crate::{
     commissioning::flow::desk::{CommissionedDevice, Desk, DeskError, Desks, GrantFate, TakenGrant, Technician, Unfinished},
-    store::{StoreError, commissions, grants, lists::{self, ByName, DeviceFilter}, on_worker, rows},
+    store::{StoreError, attachments, commissions, grants, lists::{self, ByName, DeviceFilter}, on_worker, rows},
     sync,
 };
 
@@ -120,15 +120,20 @@ impl Desk for Account {
         self.write(move |db| commissions::save(db, id, &json)).await
     }
 
+    async fn save_trace(&self, attempt: AttemptId, packed: Vec<u8>) -> Result<(), DeskError> {
+        // As pulled rows, it never takes the room that is kept for what a person does.
+        on_worker(&self.store, move |store| store.apply(|db| attachments::save_trace(db, attempt, &packed))).await.map_err(failed)
+    }
+
     async fn load_unfinished(&self) -> Result<Vec<Unfinished>, DeskError> {
         let found = self.look(|db| commissions::all(db)).await?;
         Ok(found.into_iter().map(|(id, json): (AttemptId, String)| Unfinished { id, json }).collect())
     }
 
     async fn record(&self, attempt: &Attempt, device: Option<&CommissionedDevice>) -> Result<(), DeskError> {
-        let id = attempt.id;
+        let (id, at) = (attempt.id, self.clock.now());
         if self.row(id.into()).await?.is_some() {
-            return self.write(move |db| commissions::forget(db, id)).await;
+            return self.write(move |db| let_go(db, id, at)).await;
         }
         let record = Change::AttemptRecord(Box::new(attempt.clone()));
         let device = match device {
@@ -136,17 +141,17 @@ impl Desk for Account {
             _ => None,
         };
         if let Some(device) = device {
-            let both = sync::record_all(self, vec![device, record.clone()], move |db| commissions::forget(db, id)).await;
+            let both = sync::record_all(self, vec![device, record.clone()], move |db| let_go(db, id, at)).await;
             if both.map_err(failed)?.is_ok() {
                 return Ok(());
             }
         }
         // The evidence counts more than the row: the device may not be this person's to create.
-        let alone = sync::record_all(self, vec![record.clone()], move |db| commissions::forget(db, id)).await;
+        let alone = sync::record_all(self, vec![record.clone()], move |db| let_go(db, id, at)).await;
         match alone.map_err(failed)? {
             Ok(_) => Ok(()),
             // The rules do not take it now (another role): it waits for a person, it is not lost.
-            Err(refusal) => sync::hold(self, record, refusal, move |db| commissions::forget(db, id)).await.map_err(failed),
+            Err(refusal) => sync::hold(self, record, refusal, move |db| let_go(db, id, at)).await.map_err(failed),
         }
     }
 }
@@ -177,6 +182,12 @@ impl Account {
             note: None,
         })))
     }
+}
+
+/// A commission is recorded: its trace may go to the server, its unfinished state is forgotten.
+fn let_go(db: &Transaction<'_>, id: AttemptId, at: Millis) -> Result<(), StoreError> {
+    attachments::seal_trace(db, id, at)?;
+    commissions::forget(db, id)
 }
 
 fn failed(error: StoreError) -> DeskError {

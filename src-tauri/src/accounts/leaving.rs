@@ -13,7 +13,7 @@ use super::{Account, AccountId, Accounts, Registry, desk::visits_of};
 use crate::{
     door::Reply,
     events::Event,
-    store::{StoreError, commissions, farewell as sealed, on_worker},
+    store::{StoreError, attachments, commissions, farewell as sealed, on_worker},
     sync,
     transport::Server,
     vault::Vault,
@@ -97,14 +97,15 @@ fn pending(detail: &str) -> Reply {
     Reply::error(409, "changes_pending", detail)
 }
 
-/// What would be lost with the account: changes that the server has not taken, sealed ones, and begun commissions.
+/// What would be lost with the account: changes and photos that the server has not taken, sealed ones, and begun commissions.
 ///
 /// # Errors
 /// [`StoreError`].
 pub(super) async fn unsent(account: &Account) -> Result<i64, StoreError> {
     let waiting = sync::waiting(account).await?;
-    let (begun, sealed) = on_worker(&account.store, |store| store.read(|db| Ok((commissions::all(db)?, sealed::waiting(db)?)))).await?;
-    Ok(waiting.pending + waiting.attention + sealed + i64::try_from(begun.len()).unwrap_or(i64::MAX))
+    let counted = on_worker(&account.store, |store| store.read(|db| Ok((commissions::all(db)?, sealed::waiting(db)?, attachments::unsent_photos(db)?))));
+    let (begun, sealed, photos) = counted.await?;
+    Ok(waiting.pending + waiting.attention + sealed + photos + i64::try_from(begun.len()).unwrap_or(i64::MAX))
 }
 
 /// Removes folders and tokens that no card names: a sign-out was cut short.

@@ -45,6 +45,7 @@ pub async fn handle(commissioning: &Commissioning, method: &str, path: &str, _qu
         ("DELETE", ["app", "commissions", "current"]) => leave(commissioning).await,
         ("GET", ["app", "commissions", "unfinished"]) => Ok(unfinished(commissioning).await),
         ("DELETE", ["app", "commissions", "unfinished", id]) => dismiss(commissioning, id).await,
+        ("GET", ["app", "commissions", "current", "trace"]) => trace(commissioning).await,
         ("GET", ["app", "commissions", id]) => match of(commissioning, id).await {
             Ok(()) => Ok(current(commissioning).await),
             Err(missing) => Err(missing),
@@ -164,6 +165,12 @@ pub(super) fn device_name(given: Option<String>) -> Result<Option<String>, Reply
 
 async fn current(commissioning: &Commissioning) -> Reply {
     Reply::ok(commissioning.mine(|current| current.board.view()).await)
+}
+
+/// What happened on the radio so far.
+async fn trace(commissioning: &Commissioning) -> Result<Reply, Reply> {
+    let current = commissioning.mine(|current| current.id).await.ok_or_else(Reply::not_found)?;
+    Ok(Reply::ok(commissioning.means.flight.trace(current).ok_or_else(Reply::not_found)?))
 }
 
 async fn leave(commissioning: &Commissioning) -> Result<Reply, Reply> {

@@ -3,7 +3,8 @@
 //!
 //! Rooms: [`radio`] carries bytes · [`esp`] and [`improv`] speak the protocols as pure state
 //! machines · [`nearby`] knows what is in the air · [`flow`] is the engine and its seam
-//! to the store · [`visit`] does many devices in a row · [`api`] answers the page.
+//! to the store · [`visit`] does many devices in a row · [`flight`] writes down what the radio does · [`api`]
+//! answers the page.
 //!
 //! Deliberately not here: the store, accounts and synchronization.
 //! To add a protocol: a sibling of [`esp`], bytes in and bytes out, and its steps in [`flow`].
@@ -25,6 +26,7 @@ use crate::{chance, events::Events};
 pub mod api;
 mod current;
 pub mod esp;
+pub mod flight;
 pub mod flow;
 pub mod improv;
 pub mod nearby;
@@ -33,6 +35,7 @@ mod recovery;
 pub mod visit;
 
 use esp::level::Mode;
+use flight::Recorder;
 use flow::{
     board::{Board, Command},
     causes::Cause,
@@ -46,15 +49,15 @@ use flow::{
     step::Step,
 };
 use nearby::Nearby;
+use radio::{Radio, RadioKind, RadioState, recorded::RecordedRadio};
 use visit::Visits;
-use radio::{Radio, RadioKind, RadioState};
 
 /// What the edge decides about commissioning.
 #[derive(Debug, Clone)]
 pub struct Settings {
     /// Version of the app, for records.
     pub app_version: String,
-    /// Operating system, for records.
+    /// Operating system and machine, for records.
     pub os: String,
     /// Who uses the app.
     pub mode: Mode,
@@ -66,7 +69,7 @@ impl Settings {
     /// For technicians, with the deadlines of the field.
     #[must_use]
     pub fn new(app_version: impl Into<String>) -> Self {
-        Self { app_version: app_version.into(), os: std::env::consts::OS.to_owned(), mode: Mode::Field, pace: Pace::default() }
+        Self { app_version: app_version.into(), os: crate::machine::described(), mode: Mode::Field, pace: Pace::default() }
     }
 }
 
@@ -139,9 +142,11 @@ impl Commissioning {
     /// Nothing happens before [`Commissioning::start`].
     #[must_use]
     pub fn new(radio: Arc<dyn Radio>, desks: Arc<dyn Desks>, events: Events, clock: Arc<dyn Clock>, settings: Settings) -> Arc<Self> {
+        let flight = Arc::new(Recorder::default());
+        let radio = RecordedRadio::over(radio, Arc::clone(&flight));
         let nearby = Nearby::new(Arc::clone(&radio), events.clone(), Arc::clone(&clock));
         let (pace, mode) = (settings.pace.clone(), settings.mode);
-        let means = Means { radio, nearby, clock, pace, mode, networks: Networks::default(), wrong_proofs: WrongProofs::default(), left: LeftBehind::default(), late: Late::default() };
+        let means = Means { radio, nearby, clock, pace, mode, networks: Networks::default(), wrong_proofs: WrongProofs::default(), left: LeftBehind::default(), late: Late::default(), flight };
         Arc::new(Self {
             means: Arc::new(means),
             visits: Visits::new(Arc::clone(&desks)),

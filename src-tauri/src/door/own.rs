@@ -2,9 +2,9 @@
 //!
 //! Deliberately not here: radio, labels and commissions (`commissioning::api`).
 
-use std::path::Path as Folder;
+use std::{path::Path as Folder, sync::Arc};
 
-use omniot_shared::ids::IntentId;
+use omniot_shared::ids::{AttemptId, IntentId};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
@@ -111,6 +111,10 @@ pub async fn answer(door: &Door, method: &str, path: &Path, given: Option<&Value
             sync_status(door).await
         }
         ("POST", ["app", "sync", "verify"]) => verify(&*door.account()?).await,
+        ("POST", ["app", "attempts", id, "export"]) => {
+            let account = door.account()?;
+            by_id(id, async |id| export_trace(door, &account, id).await).await
+        }
         ("POST", ["app", "sync", "export"]) => export(&*door.account()?, &door.exports, None).await,
         ("POST", ["app", "sync", "attention", id, "export"]) => {
             let account = door.account()?;
@@ -203,7 +207,7 @@ async fn export(account: &Account, folder: &Folder, only: Option<IntentId>) -> R
     let (me, now, count) = (account.me(), account.clock.now(), changes.len());
     let file = folder.join(format!("omniot-{}-{}.json", me.tenant.name, now.0));
     let text = json!({"tenant": me.tenant, "person": me.person, "app_version": account.version, "exported_at": now, "changes": changes});
-    write_export(folder, &file, format!("{text:#}").as_bytes())?;
+    write_down(&file, format!("{text:#}").as_bytes())?;
     Ok(Reply::ok(json!({"path": file, "changes": count})))
 }
 
@@ -222,12 +226,29 @@ fn save_summary(account: &Account, folder: &Folder, Summary { html }: Summary) -
         return Err(Reply::invalid("invalid_field", "html", "a summary has 1 byte to 4 MB"));
     }
     let file = folder.join(format!("omniot-{}-visit-{}.html", account.me().tenant.name, account.clock.now().0));
-    write_export(folder, &file, html.as_bytes())?;
+    write_down(&file, html.as_bytes())?;
     Ok(Reply::ok(json!({"path": file})))
 }
 
-fn write_export(folder: &Folder, file: &Folder, text: &[u8]) -> Result<(), Reply> {
-    let written = std::fs::create_dir_all(folder).and_then(|()| files::replace(file, text));
+/// Writes what happened on the radio in an attempt into a file that a person can take away.
+async fn export_trace(door: &Door, account: &Arc<Account>, id: AttemptId) -> Result<Reply, Reply> {
+    let path = Path::read(&format!("/v1/attempts/{id}/trace")).ok_or_else(Reply::not_found)?;
+    let trace = match door.local(account, "GET", &path, None).await {
+        Some(settled) => settled?,
+        None => door.pass_on(account, "GET", &path, None).await?,
+    };
+    if trace.status != 200 {
+        return Ok(trace);
+    }
+    let file = door.exports.join(format!("omniot-{id}.json"));
+    write_down(&file, format!("{:#}", trace.body).as_bytes())?;
+    Ok(Reply::ok(json!({"path": file})))
+}
+
+/// Writes a file for a person.
+fn write_down(file: &Folder, text: &[u8]) -> Result<(), Reply> {
+    let made = file.parent().map_or(Ok(()), std::fs::create_dir_all);
+    let written = made.and_then(|()| files::replace(file, text));
     written.map_err(|error| Reply::error(507, "not_exported", &format!("the file {} cannot be written: {error}", file.display())))
 }
 

@@ -5,6 +5,7 @@
 use std::time::Duration;
 
 use omniot_shared::{
+    attachment::trace,
     ids::{AttemptId, DeviceId},
     roles::Role,
     sync::{Row, RowKey},
@@ -22,6 +23,7 @@ use super::{
 use crate::{
     accounts::Account,
     store::{
+        attachments,
         lists::{self, AttemptFilter, ByName, DeviceFilter, NamedDevice},
         on_worker, rows,
     },
@@ -29,6 +31,9 @@ use crate::{
 
 /// How long a device's latest readings may take before the page is shown without them.
 const READINGS: Duration = Duration::from_secs(2);
+
+/// What a list of attempts can be asked for.
+const ATTEMPT_FILTERS: [&str; 13] = ["limit", "cursor", "device_id", "site_id", "technician_id", "outcome", "cause", "model_id", "firmware", "app_version", "phone", "from", "to"];
 
 /// A device as lists show it. When it was last in contact is never synced: only the server knows.
 #[derive(Serialize)]
@@ -89,13 +94,20 @@ pub async fn devices(account: &Account, query: &Query) -> Result<Reply, Reply> {
 
 /// `GET /v1/attempts` and, with a device, `GET /v1/devices/{id}/attempts`.
 pub async fn attempts(account: &Account, query: &Query, device: Option<DeviceId>) -> Result<Reply, Reply> {
-    query.knows(if device.is_some() { &["limit", "cursor"] } else { &["limit", "cursor", "device_id", "site_id", "technician_id", "outcome"] })?;
+    query.knows(if device.is_some() { &["limit", "cursor"] } else { &ATTEMPT_FILTERS })?;
     let limit = query.limit()?;
     let filter = AttemptFilter {
         device: device.or(query.value("device_id")?),
         site: query.value("site_id")?,
         technician: query.value("technician_id")?,
         outcome: query.word("outcome")?,
+        cause: query.text("cause"),
+        model: query.value("model_id")?,
+        firmware: query.text("firmware"),
+        app_version: query.text("app_version"),
+        phone: query.text("phone"),
+        from: query.value("from")?,
+        to: query.value("to")?,
         after: query.cursor::<(i64, AttemptId)>()?,
         rows: limit + 1,
     };
@@ -104,6 +116,14 @@ pub async fn attempts(account: &Account, query: &Query, device: Option<DeviceId>
     }
     let found = on_worker(&account.store, move |store| store.read(|db| lists::attempts(db, &filter))).await;
     Ok(page(found.map_err(|error| error.reply())?, limit, |named| (named.attempt.started_at.0, named.attempt.id)))
+}
+
+/// `GET /v1/attempts/{id}/trace`, of an attempt that was made here and is here.
+pub async fn trace(account: &Account, id: AttemptId) -> Result<Reply, Reply> {
+    row(account, id.into()).await?;
+    let kept = on_worker(&account.store, move |store| store.read(|db| attachments::trace_of(db, id))).await;
+    let packed = kept.map_err(|error| error.reply())?.ok_or_else(Reply::not_found)?;
+    trace::unpack(&packed).map(Reply::ok).map_err(|_| Reply::not_found())
 }
 
 /// `GET /v1/sites/{id}` and the like.

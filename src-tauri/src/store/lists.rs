@@ -50,6 +50,20 @@ pub struct AttemptFilter {
     pub technician: Option<PersonId>,
     /// That ended so.
     pub outcome: Option<AttemptOutcome>,
+    /// For this reason.
+    pub cause: Option<String>,
+    /// Of devices of this kind.
+    pub model: Option<ModelId>,
+    /// Of devices that run this.
+    pub firmware: Option<String>,
+    /// With this version of the app.
+    pub app_version: Option<String>,
+    /// On this sort of phone or machine.
+    pub phone: Option<String>,
+    /// Begun then or later, milliseconds.
+    pub from: Option<i64>,
+    /// Begun before.
+    pub to: Option<i64>,
     /// Before (older than) this start and id.
     pub after: Option<(i64, AttemptId)>,
     /// At most so many rows.
@@ -202,6 +216,18 @@ pub fn attempts(db: &Connection, filter: &AttemptFilter) -> Result<Vec<NamedAtte
     wanted.id("a.technician_id", filter.technician.map(Uuid::from));
     if let Some(outcome) = filter.outcome {
         wanted.and("a.outcome = ?", [boxed(AsWord(outcome))]);
+    }
+    wanted.id("d.model_id", filter.model.map(Uuid::from));
+    for (name, value) in [("cause", &filter.cause), ("firmware", &filter.firmware), ("app_version", &filter.app_version), ("os", &filter.phone)] {
+        if let Some(value) = value {
+            wanted.and(&format!("json_extract(a.whole, '$.{name}') = ?"), [boxed(value.clone())]);
+        }
+    }
+    if let Some(from) = filter.from {
+        wanted.and("a.started_at >= ?", [boxed(from)]);
+    }
+    if let Some(to) = filter.to {
+        wanted.and("a.started_at < ?", [boxed(to)]);
     }
     if let Some((started_at, id)) = filter.after {
         wanted.and("(a.started_at, a.id) < (?, ?)", [boxed(started_at), boxed(id.0.into_bytes())]);

@@ -11,16 +11,16 @@ use omniot_shared::{
 use rusqlite::Connection;
 use serde::Serialize;
 
-use super::{Store, StoreError, replica::Open, reserve, scrub};
+use super::{Store, StoreError, attachments, replica::Open, reserve, scrub};
 
 /// Bytes, by what they are for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 pub struct Room {
     /// Rows that lists show, with their indexes.
     pub records: u64,
-    /// Changes that are on their way, or need somebody.
+    /// Changes and files that are on their way, or need somebody.
     pub unsent: u64,
-    /// Changes that have their last word.
+    /// Changes that have their last word, and files that the server has.
     pub settled: u64,
     /// What came towards the next checkpoint.
     pub staged: u64,
@@ -52,8 +52,10 @@ impl Store {
             let number = |sql: &str| -> Result<u64, StoreError> { Ok(db.query_row(sql, [], |row| row.get::<_, i64>(0))?.unsigned_abs()) };
             let page = number("pragma page_size")?;
             let (pages, free) = (number("pragma page_count")? * page, number("pragma freelist_count")? * page);
-            let unsent = number("select coalesce(sum(octet_length(whole)), 0) from outbox where state <> 'done'")?;
-            let settled = number("select coalesce(sum(octet_length(whole)), 0) from outbox where state = 'done'")?;
+            let unsent = number("select coalesce(sum(octet_length(whole)), 0) from outbox where state <> 'done'")?
+                + number("select coalesce(sum(octet_length(content)), 0) from attachment where state = 'waiting'")?;
+            let settled = number("select coalesce(sum(octet_length(whole)), 0) from outbox where state = 'done'")?
+                + number("select coalesce(sum(octet_length(content)), 0) from attachment where state <> 'waiting'")?;
             let staged = number("select coalesce(sum(octet_length(whole)), 0) from staged")?;
             let records = pages.saturating_sub(free + unsent + settled + staged);
             Ok(Room { records, unsent, settled, staged, telemetry: self.window.bytes(), slack: free + log, reserved })
@@ -69,6 +71,7 @@ impl Store {
         self.window.give_up();
         self.note(|db| {
             forget_settled(db, now)?;
+            attachments::forget_sent(db)?;
             scrub::wish(db)
         })?;
         self.settle();

@@ -337,3 +337,30 @@ fn old_hours_go_and_a_mark_goes_with_the_last_of_them() {
     let held = held.unwrap();
     assert_eq!((held[&one].rev, held[&one].bytes, held[&two].rev), (20, 1, 0), "what is not here is asked for from the beginning");
 }
+
+#[test]
+fn attempts_are_found_by_what_they_say() {
+    let (_folder, store) = store();
+    let attempt = |n: u128, device: u128, at: i64, more: serde_json::Value| {
+        let mut said = serde_json::json!({"id": format!("att_{n:032x}"), "device_id": format!("dev_{device:032x}"), "serial": null, "site_id": null, "technician_id": format!("per_{n:032x}"),
+            "technician_name": "T", "client_id": format!("cli_{n:032x}"), "app_version": "1.0", "os": "linux", "radio": "virtual", "protocol": null, "security": null, "firmware": "1.4", "identity_verified": false,
+            "rssi": null, "mtu": null, "steps": [], "grant_id": null, "receipt": null, "epoch": null, "network_name": null, "outcome": "failed", "cause": "no_answer", "started_at": at, "ended_at": at});
+        said.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        SyncedRow { seq: Seq(1), row: Row::Attempt(Box::new(serde_json::from_value(said).unwrap())) }
+    };
+    let rows = [device(2, "Pump", None), attempt(1, 2, 10, serde_json::json!({})), attempt(2, 3, 20, serde_json::json!({"os": "android 14, Pixel 7", "app_version": "2.0", "cause": "link_lost", "firmware": null}))];
+    store.apply(|db| rows.iter().try_for_each(|row| rows::put(db, row))).unwrap();
+    let found = |filter: lists::AttemptFilter| -> Vec<i64> {
+        let found = store.read(|db| lists::attempts(db, &lists::AttemptFilter { rows: 9, ..filter })).unwrap();
+        found.iter().map(|named| named.attempt.started_at.0).collect()
+    };
+    let all = lists::AttemptFilter::default;
+    let word = |text: &str| Some(text.to_owned());
+    assert_eq!(found(all()), [20, 10]);
+    assert_eq!(found(lists::AttemptFilter { cause: word("link_lost"), ..all() }), [20]);
+    assert_eq!(found(lists::AttemptFilter { firmware: word("1.4"), ..all() }), [10]);
+    assert_eq!(found(lists::AttemptFilter { app_version: word("2.0"), ..all() }), [20]);
+    assert_eq!(found(lists::AttemptFilter { phone: word("android 14, Pixel 7"), ..all() }), [20]);
+    assert_eq!(found(lists::AttemptFilter { model: Some(ModelId(Uuid::from_u128(9))), ..all() }), [10]);
+    assert_eq!((found(lists::AttemptFilter { from: Some(11), ..all() }), found(lists::AttemptFilter { to: Some(20), ..all() })), (vec![20], vec![10]));
+}

@@ -26,6 +26,7 @@ use crate::{
     transport::Trouble,
 };
 
+pub mod attachments;
 mod attention;
 mod driver;
 pub mod farewell;

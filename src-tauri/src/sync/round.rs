@@ -17,7 +17,7 @@ use reqwest::Method;
 use rusqlite::Connection;
 
 use super::{
-    Failure,
+    Failure, attachments,
     frames::Frames,
     on, pack,
     pushing::{Pushed, Rename, push, rename},
@@ -177,6 +177,7 @@ pub async fn round(account: &Account, server: &Server, pace: &mut Pace) -> Resul
         }
     }
     pack::fill(account, server, &mut pace.grants_left).await?;
+    attachments::send(account, server).await?;
     on(account, |store| {
         store.refill();
         Ok(())

@@ -193,6 +193,17 @@ impl Server {
         })
     }
 
+    /// Sends a file, whole. The same again does no harm.
+    ///
+    /// # Errors
+    /// Only [`Trouble::Offline`], as [`Server::call`].
+    pub async fn put(&self, path: &str, media_type: &str, body: Vec<u8>) -> Result<Answer, Trouble> {
+        self.traffic.bytes_out.fetch_add(body.len() as u64, Ordering::Relaxed);
+        let request = self.request(Method::PUT, path, None)?.header(header::CONTENT_TYPE, media_type).body(body).timeout(CALL);
+        let response = self.sign(request).send().await.map_err(|error| Trouble::of_transport(&error))?;
+        self.read(response).await
+    }
+
     async fn call_once(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Answer, Trouble> {
         let request = self.request(method, path, body.map(|body| body.to_string().into_bytes()))?.timeout(CALL);
         let response = self.sign(request).send().await.map_err(|error| Trouble::of_transport(&error))?;

@@ -1,4 +1,5 @@
-//! The app without a window: each line of standard input is a request, each line of standard output its reply.
+//! The app without a window: each line of standard input is a request, each line of standard output its reply. The
+//! method `PANIC` ends it as a fault of its own would.
 
 use std::{
     io::{Write, stdin, stdout},
@@ -23,6 +24,9 @@ fn main() -> anyhow::Result<()> {
     let app = runtime.block_on(App::open(config()?))?;
     for line in stdin().lines() {
         let Question { method, path, body } = serde_json::from_str(&line?)?;
+        if method == "PANIC" {
+            panic!("a crash, as a test asked for it");
+        }
         let reply = runtime.block_on(app.request(&method, &path, body));
         let mut answers = stdout().lock();
         writeln!(answers, "{}", serde_json::to_string(&reply)?)?;

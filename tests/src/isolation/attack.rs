@@ -20,6 +20,8 @@ use super::{
     samples::{Sample, sample},
 };
 
+/// How everything begins that zstd has packed.
+const ZSTD: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
 /// A stream has no end: who is not refused within this time has one.
 const LISTEN: Duration = Duration::from_millis(300);
 
@@ -73,12 +75,13 @@ fn cell(reply: Option<&Reply>) -> String {
     if code.is_empty() { status.to_string() } else { format!("{status} {code}") }
 }
 
-/// The body as text; a pull and packed telemetry are unpacked first.
+/// The body as text; a pull, packed telemetry and a trace are unpacked first.
 fn text(reply: &Reply) -> String {
     let body = reply.json();
     let packed = body["chunks"].as_array().into_iter().flatten().filter_map(|chunk| STANDARD.decode(chunk["content"].as_str()?).ok());
     let telemetry: Vec<u8> = packed.flatten().collect();
-    let bytes = reply.bytes.strip_prefix(frame::MAGIC.as_slice()).map_or_else(|| reply.bytes.clone(), |packed| zstd::decode_all(packed).unwrap_or_default());
+    let packed = reply.bytes.strip_prefix(frame::MAGIC.as_slice()).or_else(|| Some(reply.bytes.as_slice()).filter(|bytes| bytes.starts_with(&ZSTD)));
+    let bytes = packed.map_or_else(|| reply.bytes.clone(), |packed| zstd::decode_all(packed).unwrap_or_default());
     String::from_utf8_lossy(&[bytes, telemetry].concat()).into_owned()
 }
 

@@ -5,8 +5,10 @@ use omniot_backend::{
     testing::{Actor, App, Client, Tenant},
 };
 use omniot_shared::{
+    attachment::{Address, trace::{self, Operation, Trace}},
     ids::{ClientId, DeviceId, GrantId, IntentId},
     roles::Role,
+    time::Millis,
 };
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -41,6 +43,10 @@ pub struct Estate {
     pub grant: String,
     /// A replica.
     pub client: String,
+    /// An attempt to commission the device.
+    pub attempt: String,
+    /// The trace that belongs to it, by its digest.
+    pub file: String,
     /// Work of somebody who left, waiting for a decision.
     pub escrowed: String,
     /// The device, calling with its credential.
@@ -71,12 +77,13 @@ impl Estate {
         let client = ClientId(Uuid::from_u128(u128::from(name.len() as u64) << 64 | 7)).to_string();
         owner.post("/v1/grants/pack", json!({"client_id": client, "count": 1})).await.expect(200);
         let grant = id(&owner.get("/v1/grants").await.expect(200)["items"][0]);
-        record_attempt(&owner, &client, &device, &site, word).await;
+        let attempt = record_attempt(&owner, &client, &device, &site, word).await;
+        let file = add_trace(&owner, &attempt, word).await;
         let device_caller = db_bind(app, &tenant, &device, &grant).await;
         device_caller.post("/v1/device/heartbeat", json!({"readings": {word: 4.5}})).await.expect(200);
         let person = admin.id.to_string();
         let escrowed = db_escrow(&tenant, &owner, &client, &site, word).await;
-        Self { escrowed, tenant, owner, site, group, model, device, person, session, invitation, grant, client, device_caller, word }
+        Self { escrowed, tenant, owner, site, group, model, device, person, session, invitation, grant, client, attempt, file, device_caller, word }
     }
 
     /// The id that the device of the same serial has in another tenant.
@@ -92,14 +99,26 @@ impl Estate {
 }
 
 /// An attempt to commission the device, pushed as the app does.
-async fn record_attempt(owner: &Actor, client: &str, device: &str, site: &str, word: &str) {
-    let attempt = json!({"id": format!("att_{}", Uuid::now_v7().simple()), "device_id": device, "serial": "OM-X0001", "site_id": site,
+async fn record_attempt(owner: &Actor, client: &str, device: &str, site: &str, word: &str) -> String {
+    let id = format!("att_{}", Uuid::now_v7().simple());
+    let attempt = json!({"id": id, "device_id": device, "serial": "OM-X0001", "site_id": site,
         "technician_id": owner.id, "technician_name": format!("Person {word}"), "client_id": client, "app_version": "1", "os": "test", "radio": "virtual",
         "protocol": null, "security": null, "firmware": null, "identity_verified": false, "rssi": null, "mtu": null, "steps": [], "grant_id": null,
         "receipt": null, "epoch": null, "network_name": word, "outcome": "failed", "cause": "out_of_range", "started_at": 1, "ended_at": 2});
     let intent = json!({"client_id": client, "n": 1, "id": format!("int_{}", Uuid::now_v7().simple()), "at": 2, "base": null, "change": {"kind": "attempt.record", "body": attempt}});
     let answer = owner.post("/v1/sync/push", json!({"schema": 1, "client_id": client, "now": 2, "intents": [intent]})).await.expect(200);
     assert_eq!(answer["receipts"][0]["outcome"]["kind"], "applied", "the attempt arrives: {answer}");
+    id
+}
+
+/// What the flight recorder wrote of it.
+async fn add_trace(owner: &Actor, attempt: &str, word: &str) -> String {
+    let operation = Operation { at_ms: 1, duration_ms: 2, kind: "read".into(), step: "version".into(), endpoint: Some(word.into()), size: Some(3), outcome: "ok".into(), code: None, retry: 0 };
+    let trace = Trace { attempt_id: attempt.parse().expect("an id"), started_at: Millis(1), operations: vec![operation], left_out: 0 };
+    let packed = trace::pack(&trace).expect("a trace");
+    let file = Address::of(&packed).to_string();
+    owner.put_bytes(&format!("/v1/attempts/{attempt}/attachments/{file}"), "application/zstd", &packed).await.expect(204);
+    file
 }
 
 /// Gives the device a credential behind the API's back; how it earns one is `commissioning`'s to test.

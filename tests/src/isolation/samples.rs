@@ -27,7 +27,7 @@ fn with(path: impl Into<String>, body: Value) -> Sample {
 /// The request for an operation; `None` when nobody has written one yet, which fails the matrix.
 #[must_use]
 pub fn sample(operation: &str, at: &Estate) -> Option<Sample> {
-    let Estate { site, group, model, device, person, session, invitation, grant, client, escrowed, word, tenant, owner, .. } = at;
+    let Estate { site, group, model, device, person, session, invitation, grant, client, attempt, file, escrowed, word, tenant, owner, .. } = at;
     let replica = ClientId(Uuid::now_v7()).to_string();
     let push = json!({"schema": 1, "client_id": replica, "now": 0, "intents": [
         {"client_id": replica, "n": 1, "id": "int_00000000000000000000000000000001", "at": 0, "base": null,
@@ -86,6 +86,11 @@ pub fn sample(operation: &str, at: &Estate) -> Option<Sample> {
         "get_telemetry_chunk" => no_body(format!("/v1/devices/{device}/telemetry/{}", hour_of(START).0)),
         "fetch_telemetry" => with("/v1/telemetry", json!({"from": 0, "devices": [{"id": device, "rev": 0}]})),
         "list_attempts" => no_body(format!("/v1/attempts?device_id={device}")),
+        "get_commissioning_quality" => no_body(format!("/v1/attempts/quality?site_id={site}")),
+        "list_attachments" => no_body(format!("/v1/attempts/{attempt}/attachments")),
+        "get_attempt_trace" => no_body(format!("/v1/attempts/{attempt}/trace")),
+        "get_attachment" => no_body(format!("/v1/attempts/{attempt}/attachments/{file}")),
+        "put_attachment" => with(format!("/v1/attempts/{attempt}/attachments/{file}"), json!({})),
         "list_audit" => no_body(format!("/v1/audit?target_id={device}")),
         // Commissioning
         "fetch_grants" => with("/v1/grants/pack", json!({"client_id": client, "count": 1})),

@@ -169,6 +169,9 @@ impl Connection {
             return Err(err("busy", 0, "the device has another link"));
         }
         let mut device = slot.device();
+        if let Some((kind, code)) = device.faults.failed_connect() {
+            return Err(err(kind, code, "no link came about"));
+        }
         if !device.connect(slot.now()) {
             return Err(gone());
         }
@@ -268,7 +271,8 @@ pub(crate) fn advert(slot: &Slot) -> Option<Value> {
         _ => (SERVICE, json!([])),
     };
     let near = -40 - i32::from(device.factory().mac[5] % 40);
-    let rssi = near + device.rng.random_range(-3..=3);
+    let drawn = near + device.rng.random_range(-3..=3);
+    let rssi = device.faults.rssi.unwrap_or(drawn);
     Some(json!({
         "event": "advert",
         "address": device.factory().address(),

@@ -55,6 +55,14 @@ pub struct Faults {
     pub lose_notifications: bool,
     /// It is in its network, but nothing leads from there to the backend.
     pub offline: bool,
+    /// It joins, and the network gives it no address.
+    pub no_address: bool,
+    /// So many tries to connect end with GATT status 133, as phones have them.
+    pub gatt_133: u32,
+    /// So many tries to connect end with HCI reason 0x3E.
+    pub hci_3e: u32,
+    /// How loud it is heard, dBm, wherever it stands.
+    pub rssi: Option<i32>,
 }
 
 /// A reply that a careless client takes for *Connected* (COMMISSIONING.md 2.10).
@@ -110,9 +118,16 @@ impl Faults {
         faults
     }
 
+    /// How the next try to connect fails, if it does: what says so, and its code.
+    pub fn failed_connect(&mut self) -> Option<(&'static str, u8)> {
+        let (left, failure) = if self.gatt_133 > 0 { (&mut self.gatt_133, ("gatt", 133)) } else { (&mut self.hci_3e, ("hci", 0x3e)) };
+        *left = left.checked_sub(1)?;
+        Some(failure)
+    }
+
     /// Those that concern its networks.
     #[must_use]
     pub fn trouble(&self) -> Trouble {
-        Trouble { wrong_password: self.wrong_password, no_network: self.no_network, refuse: self.refuse_network, endless_scan: self.endless_scan }
+        Trouble { wrong_password: self.wrong_password, no_network: self.no_network, refuse: self.refuse_network, endless_scan: self.endless_scan, no_address: self.no_address }
     }
 }

@@ -90,6 +90,8 @@ pub struct Trouble {
     pub refuse: bool,
     /// A scan never ends.
     pub endless_scan: bool,
+    /// Every network that it joins gives it no address.
+    pub no_address: bool,
 }
 
 /// The station of one device.
@@ -149,7 +151,7 @@ impl Wifi {
     #[must_use]
     pub fn joined(&self, now: u64) -> Option<(&Credentials, u64)> {
         match (&self.joining, self.progress(now)) {
-            (Joining::Trying { credentials, .. }, Some(Progress::Joined(_, at))) => Some((credentials, at)),
+            (Joining::Trying { credentials, .. }, Some(Progress::Joined(_, at))) if !self.trouble.no_address => Some((credentials, at)),
             _ => None,
         }
     }
@@ -261,15 +263,26 @@ impl Wifi {
             }
             (_, Some(Progress::Joined(network, _))) => {
                 connected = true;
-                (WifiState::Connected, Some(WifiDetail::Connected(connected_to(network))))
+                (WifiState::Connected, Some(WifiDetail::Connected(self.connected_to(network))))
             }
             (Joining::Failed(failure), _) => (WifiState::ConnectionFailed, Some(WifiDetail::FailReason((*failure).into()))),
             _ => (WifiState::Disconnected, None),
         };
-        if connected && self.polled_connected.is_none() {
+        if connected && !self.trouble.no_address && self.polled_connected.is_none() {
             self.polled_connected = Some(now);
         }
         WifiStatus { status: Status::Success.into(), wifi_sta_state: state.into(), state: detail }
+    }
+
+    fn connected_to(&self, network: &Network) -> WifiConnected {
+        let address = if self.trouble.no_address { "0.0.0.0" } else { "192.168.1.42" };
+        WifiConnected {
+            ip4_addr: address.into(),
+            auth_mode: network.auth().into(),
+            ssid: network.ssid.clone().into_bytes(),
+            bssid: network.bssid(),
+            channel: i32::try_from(network.channel).unwrap_or(0),
+        }
     }
 
     /// One request on `prov-ctrl`.
@@ -342,16 +355,6 @@ fn reply(status: Status) -> StatusReply {
 
 fn entry(network: &Network) -> WifiNetwork {
     WifiNetwork { ssid: network.ssid.clone().into_bytes(), channel: network.channel, rssi: network.rssi, bssid: network.bssid(), auth: network.auth().into() }
-}
-
-fn connected_to(network: &Network) -> WifiConnected {
-    WifiConnected {
-        ip4_addr: "192.168.1.42".into(),
-        auth_mode: network.auth().into(),
-        ssid: network.ssid.clone().into_bytes(),
-        bssid: network.bssid(),
-        channel: i32::try_from(network.channel).unwrap_or(0),
-    }
 }
 
 #[cfg(test)]

@@ -58,6 +58,8 @@ pub struct Phone {
     data: PathBuf,
     server: String,
     radio: Option<String>,
+    /// Where everything goes that it logs, when that is wanted.
+    log: Option<PathBuf>,
     process: AtomicU32,
     pipes: Mutex<Option<Pipes>>,
 }
@@ -70,10 +72,20 @@ impl Phone {
 
     /// The same with a way of its own to the server, which is what it takes for the server.
     pub async fn with_way(world: &World, name: &str, server: &str, fleet: Option<&Fleet>) -> Self {
+        Self::made(world, name, server, fleet, None).await
+    }
+
+    /// One that logs all it can say, and how it crashes, into that file.
+    pub async fn talkative(world: &World, name: &str, server: &str, fleet: &Fleet, log: PathBuf) -> Self {
+        Self::made(world, name, server, Some(fleet), Some(log)).await
+    }
+
+    async fn made(world: &World, name: &str, server: &str, fleet: Option<&Fleet>, log: Option<PathBuf>) -> Self {
         let phone = Self {
             data: world.folder().join(name),
             server: server.to_owned(),
             radio: fleet.map(Fleet::address),
+            log,
             process: AtomicU32::new(0),
             pipes: Mutex::new(None),
         };
@@ -93,6 +105,10 @@ impl Phone {
         command.env("OMNIOT_APP_DATA", &self.data).env("OMNIOT_SERVER", &self.server).stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(true);
         if let Some(radio) = &self.radio {
             command.env("OMNIOT_VIRTUAL_RADIO", radio);
+        }
+        if let Some(log) = &self.log {
+            let file = std::fs::File::options().create(true).append(true).open(log).expect("a log file");
+            command.env("RUST_LOG", "trace").env("RUST_BACKTRACE", "full").stderr(file);
         }
         let mut child = command.spawn().expect("the app starts");
         let questions = child.stdin.take().expect("stdin is piped");

@@ -81,7 +81,16 @@ impl Endpoints {
     }
 }
 
-fn clean(name: &str) -> Option<&str> {
+/// The name of the endpoint with that UUID, by its number alone.
+#[must_use]
+pub fn name_of(uuid: Uuid) -> Option<&'static str> {
+    let is_ours = SERVICES.iter().any(|service| base(*service) == base(uuid));
+    BY_SUFFIX.iter().find(|(number, _)| is_ours && *number == suffix(uuid)).map(|(_, name)| *name)
+}
+
+/// A name as a descriptor holds it, without what firmwares put around it; `None` for none.
+#[must_use]
+pub fn clean(name: &str) -> Option<&str> {
     let name = name.trim_matches(|c: char| c == '\0' || c.is_whitespace());
     (!name.is_empty()).then_some(name)
 }

@@ -23,6 +23,11 @@ pub enum Remedy {
     Nothing,
 }
 
+/// "Connection failed to be established" (Core Specification, Vol 1, Part F, 2.58).
+const NOT_ESTABLISHED: u8 = 0x3e;
+/// "Invalid PDU" (Core Specification, Vol 3, Part F, 3.4.1.1).
+const INVALID_PDU: u8 = 0x04;
+
 macro_rules! causes {
     ($($(#[$doc:meta])* $variant:ident = $code:literal, $remedy:ident, [$($step:ident)*];)*) => {
         /// Why a step failed or was skipped.
@@ -67,6 +72,12 @@ causes! {
     NoAnswer = "no_answer", Retry, [];
     /// The link broke and did not come back.
     LinkLost = "link_lost", Retry, [];
+    /// The link broke, or did not come about, at a signal that was too weak to hold one.
+    OutOfRange = "out_of_range", Retry, [];
+    /// The device's handler refused the request (ATT 0x04, as NimBLE's firmwares say it).
+    AttInvalidPdu = "att_invalid_pdu", Retry, [];
+    /// The device's application reported an error of its own (ATT 0x80 to 0x9F; Bluedroid's firmwares say 0x85 and hang up).
+    AttApplicationError = "att_application_error", Retry, [];
     /// A reply that cannot be right.
     InvalidReply = "invalid_reply", Retry, [];
     /// The app could not store its state, e.g. the disk is full.
@@ -77,6 +88,10 @@ causes! {
     NotAdvertising = "not_advertising", Retry, [Connect];
     /// It was heard, but the link did not come about.
     ConnectFailed = "connect_failed", Retry, [Connect];
+    /// The system's own Bluetooth failed (GATT status 133 on Android).
+    GattError = "gatt_error", Retry, [];
+    /// The link was agreed on and no packet came through (HCI reason 0x3E).
+    NotEstablished = "not_established", Retry, [Connect];
     /// Another phone holds its link.
     DeviceBusy = "device_busy", Retry, [Connect Claim];
     /// It has no provisioning endpoints, or the system remembers old ones.
@@ -137,6 +152,10 @@ causes! {
     UnableToConnect = "unable_to_connect", Retry, [Join];
     /// It does not see that network.
     NetworkNotFound = "network_not_found", Retry, [Join];
+    /// It hears 2.4 GHz only, and this network is by its name one of 5 GHz.
+    Only24Ghz = "only_24_ghz", Retry, [Join];
+    /// It is in the network and was given no address (DHCP).
+    NoAddress = "no_address", Retry, [Join];
     /// The dataset is of no use to the device.
     DatasetInvalid = "dataset_invalid", Retry, [Join];
     /// No mesh with that dataset is in its range.
@@ -151,6 +170,8 @@ causes! {
     JoinUnconfirmed = "join_unconfirmed", Nothing, [Join];
     /// There is no network here; the server sees it later.
     OfflineDeferred = "offline_deferred", Nothing, [Cloud];
+    /// It has joined, this machine reaches the server, and the server has not heard of it.
+    CloudBlocked = "cloud_blocked", Nothing, [Cloud];
     /// The server has not seen it yet.
     NotYetSeen = "not_yet_seen", Nothing, [Cloud];
 }
@@ -160,6 +181,12 @@ impl Cause {
     #[must_use]
     pub fn of_code(code: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|cause| cause.code() == code)
+    }
+
+    /// Whether the device cannot be reached, and may have a good reason for that.
+    #[must_use]
+    pub const fn is_silence(self) -> bool {
+        matches!(self, Self::NotAdvertising | Self::ConnectFailed | Self::GattError | Self::NotEstablished | Self::OutOfRange)
     }
 
     /// What the device's answer to a claim means; `None` for success.
@@ -186,7 +213,11 @@ impl From<&RadioError> for Cause {
             RadioError::NoPermission => Self::NoPermission,
             RadioError::Timeout => Self::NoAnswer,
             RadioError::Busy => Self::DeviceBusy,
-            RadioError::Gone => Self::LinkLost,
+            RadioError::Gatt(_) => Self::GattError,
+            RadioError::Hci(NOT_ESTABLISHED) => Self::NotEstablished,
+            RadioError::Gone | RadioError::Hci(_) => Self::LinkLost,
+            RadioError::Att(INVALID_PDU) => Self::AttInvalidPdu,
+            RadioError::Att(0x80..=0x9f) => Self::AttApplicationError,
             RadioError::Att(_) | RadioError::NoSuchEndpoint | RadioError::Other(_) => Self::InvalidReply,
         }
     }

@@ -131,12 +131,16 @@ pub trait Desk: Send + Sync {
     /// Stores the state of a commission durably, over the one stored before.
     async fn save_commission(&self, state: &Unfinished) -> Result<(), DeskError>;
 
+    /// Keeps what the flight recorder wrote so far of an attempt, over what was kept before. It is no evidence: where
+    /// there is little room it is not kept.
+    async fn save_trace(&self, attempt: AttemptId, packed: Vec<u8>) -> Result<(), DeskError>;
+
     /// What a crash or a kill left behind, oldest first.
     async fn load_unfinished(&self) -> Result<Vec<Unfinished>, DeskError>;
 
     /// In one transaction: records the attempt as an intent to synchronize (once for its id),
-    /// creates the device when it is new to the store and `device` is there, and forgets the
-    /// unfinished state of that id. What the rules do not take waits for a person; it is never lost.
+    /// creates the device when it is new to the store and `device` is there, lets go of its trace for the
+    /// server, and forgets the unfinished state of that id. What the rules do not take waits for a person; it is never lost.
     async fn record(&self, attempt: &Attempt, device: Option<&CommissionedDevice>) -> Result<(), DeskError>;
 }
 

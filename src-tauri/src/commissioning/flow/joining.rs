@@ -23,6 +23,8 @@ use crate::commissioning::esp::{
     scan, thread,
 };
 
+/// The last channel of the 2.4 GHz band; those of 5 GHz begin at 32.
+const LAST_24_GHZ: u32 = 14;
 /// So many lies in a row are no accident.
 const FALSE_SUCCESSES: u8 = 3;
 
@@ -66,6 +68,7 @@ impl Run {
         while let Some(request) = scan::page(u32::try_from(found.len()).unwrap_or(u32::MAX), total) {
             found.extend(scan::read_page(&talk.ask(SCAN, &request).await?).map_err(failed)?);
         }
+        self.only_24_ghz = !found.is_empty() && found.iter().all(|network| network.channel <= LAST_24_GHZ);
         let seen = found.into_iter().map(|network| SeenNetwork::new(network.ssid, network.rssi, scan::auth_name(network.auth)));
         self.board.change(|draft| draft.networks = strongest(seen));
         Ok(Next::Done)
@@ -155,6 +158,7 @@ impl Run {
 
     /// Watches the device join. Only its own word together with the network counts as success.
     pub(super) async fn join(&mut self) -> Result<Next, Trouble> {
+        self.without_address = false;
         sleep(self.means.pace.join_first).await;
         let mut lies = 0;
         loop {
@@ -180,14 +184,26 @@ impl Run {
         }
     }
 
-    fn look_at_wifi(&self, reply: &[u8]) -> Look {
+    fn look_at_wifi(&mut self, reply: &[u8]) -> Look {
         match config::read_status(reply) {
+            Ok(Joining::Connected { address, .. }) if is_no_address(&address) => {
+                self.without_address = true;
+                Look::Trying
+            }
             Ok(Joining::Connected { ssid, .. }) if self.is_wanted(&ssid) => Look::Joined,
             Ok(Joining::WrongPassphrase) => Look::Refused(Step::SetNetwork, Cause::WrongPassword),
-            Ok(Joining::NotFound) => Look::Refused(Step::ScanNetworks, Cause::NetworkNotFound),
+            Ok(Joining::NotFound) => Look::Refused(Step::ScanNetworks, self.not_found()),
             Ok(Joining::Connecting(_) | Joining::Idle) => Look::Trying,
             Ok(Joining::Connected { .. }) | Err(EspError::FalseSuccess | EspError::Unreadable) => Look::Nonsense(Cause::FalseSuccess),
             Err(_) => Look::Nonsense(Cause::InvalidReply),
+        }
+    }
+
+    /// A device does not say which bands it hears. Its own scan shows it, and people name their networks.
+    fn not_found(&self) -> Cause {
+        match self.network.as_ref().map(|network| &network.access) {
+            Some(Access::Wifi { ssid, .. }) if self.only_24_ghz && is_named_5_ghz(ssid) => Cause::Only24Ghz,
+            _ => Cause::NetworkNotFound,
         }
     }
 
@@ -226,6 +242,12 @@ impl Run {
         Next::Back(step, cause)
     }
 
+    /// It was waited for in vain: where the device confirmed that it has joined, something keeps it from the server.
+    pub(super) fn unseen(&self) -> Cause {
+        let is_unconfirmed = self.board.read(|draft| draft.warnings.iter().any(|warning| warning == Cause::JoinUnconfirmed.code()));
+        if is_unconfirmed { Cause::NotYetSeen } else { Cause::CloudBlocked }
+    }
+
     /// Waits until the server has seen the device; without a network that is for later.
     pub(super) async fn cloud(&mut self) -> Result<Next, Trouble> {
         self.hang_up().await;
@@ -243,6 +265,17 @@ impl Run {
             sleep(self.means.pace.cloud_poll).await;
         }
     }
+}
+
+/// Whether that is what a device writes that has no address yet, or gave itself one.
+fn is_no_address(address: &str) -> bool {
+    address == "0.0.0.0" || address.starts_with("169.254.")
+}
+
+/// Whether people would call that a network of 5 GHz: `Plant 5G`, `plant_5GHz`.
+fn is_named_5_ghz(ssid: &[u8]) -> bool {
+    let name = String::from_utf8_lossy(ssid).to_ascii_lowercase().replace([' ', '-', '_', '.'], "");
+    name.match_indices("5g").any(|(at, _)| !name[..at].ends_with(|c: char| c.is_ascii_digit()))
 }
 
 /// One entry for each name, the strongest; hidden ones left out; strongest first.
@@ -264,6 +297,17 @@ pub(super) fn strongest(found: impl IntoIterator<Item = SeenNetwork>) -> Vec<See
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_network_of_5_ghz_is_known_by_its_name_alone() {
+        for name in ["Plant 5G", "plant_5GHz", "Guest-5-GHz", "5g"] {
+            assert!(is_named_5_ghz(name.as_bytes()), "{name}");
+        }
+        for name in ["Plant", "Hall 15G", "Wi-Fi 2.4G", "Room 5", ""] {
+            assert!(!is_named_5_ghz(name.as_bytes()), "{name}");
+        }
+        assert!(is_no_address("0.0.0.0") && is_no_address("169.254.7.7") && !is_no_address("192.168.1.42") && !is_no_address(""));
+    }
 
     #[test]
     fn a_network_with_several_access_points_is_listed_once_with_the_strongest() {

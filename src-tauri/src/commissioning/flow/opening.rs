@@ -26,6 +26,9 @@ use crate::{
     },
 };
 
+/// dBm. Receivers of phones begin to lose packets here, and links break soon after.
+const FAINT: i32 = -88;
+
 impl Run {
     /// Finds the device, stops the scan, and connects; a few tries, as radios need them.
     pub(super) async fn connect(&mut self) -> Result<Next, Trouble> {
@@ -64,13 +67,27 @@ impl Run {
                 (error @ (RadioError::AdapterOff | RadioError::AdapterAbsent | RadioError::NoPermission), _) => return Err(error.into()),
                 (_, Some(wait)) => sleep(*wait).await,
                 (RadioError::Busy, None) => return Err(Trouble::Failed(Cause::DeviceBusy)),
-                (_, None) => {
+                (error, None) => {
                     // What was heard may be long gone.
                     self.means.nearby.forget(address);
-                    return Err(Trouble::Failed(Cause::ConnectFailed));
+                    return Err(Trouble::Failed(self.unconnected(&error)));
                 }
             }
         }
+    }
+
+    /// Why no link came about, as far as it can be known: the system's own word, else a signal that is too weak.
+    fn unconnected(&self, error: &RadioError) -> Cause {
+        match error {
+            RadioError::Gatt(_) | RadioError::Hci(_) => error.into(),
+            _ if self.is_far() => Cause::OutOfRange,
+            _ => Cause::ConnectFailed,
+        }
+    }
+
+    /// Whether the device was heard so faintly that a link does not hold.
+    pub(super) fn is_far(&self) -> bool {
+        self.board.read(|draft| draft.rssi).is_some_and(|rssi| rssi <= FAINT)
     }
 
     /// Finds the endpoints. Missing ones may be an old cache of the system: a new link can heal that.

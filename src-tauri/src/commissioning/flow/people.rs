@@ -87,7 +87,7 @@ impl Run {
             self.reconnects = 0;
             return Ok(if self.has_link() { Step::Handshake } else { Step::Connect });
         }
-        if matches!(cause, Cause::NetworkRefused | Cause::JoinTimeout) {
+        if matches!(cause, Cause::NetworkRefused | Cause::JoinTimeout | Cause::NoAddress) {
             self.forget_remembered();
         }
         if cause == Cause::NetworkRefused {

@@ -26,11 +26,13 @@ impl Run {
             draft.state = State::Running;
             draft.begin(step, now);
         });
+        self.means.flight.step(step);
         let began = Instant::now();
         let result = match self.save().await {
             Ok(()) => self.work(step).await,
             Err(trouble) => Err(trouble),
         };
+        let result = result.map_err(|trouble| self.explained(trouble));
         let duration = u32::try_from(began.elapsed().as_millis()).unwrap_or(u32::MAX);
         let (outcome, cause) = match result {
             Ok(Next::Done) => (StepOutcome::Done, None),
@@ -50,6 +52,14 @@ impl Run {
         });
         tracing::info!(attempt.id = %self.board.read(|draft| draft.id), step = step.name(), ?outcome, cause = cause.map(Cause::code), duration_ms = duration, "commissioning step ended");
         result
+    }
+
+    /// A link that breaks where the device is hardly heard breaks because of that.
+    fn explained(&self, trouble: Trouble) -> Trouble {
+        match trouble {
+            Trouble::Broken(Cause::LinkLost) if self.is_far() => Trouble::Broken(Cause::OutOfRange),
+            other => other,
+        }
     }
 
     async fn work(&mut self, step: Step) -> Result<Next, Trouble> {
@@ -74,8 +84,8 @@ impl Run {
         });
         let done = match (done.await, step) {
             (Ok(done), _) => done?,
-            (Err(_), Step::Join) => return Err(Trouble::Failed(Cause::JoinTimeout)),
-            (Err(_), Step::Cloud) => Next::Skipped(Some(Cause::NotYetSeen)),
+            (Err(_), Step::Join) => return Err(Trouble::Failed(if self.without_address { Cause::NoAddress } else { Cause::JoinTimeout })),
+            (Err(_), Step::Cloud) => Next::Skipped(Some(self.unseen())),
             (Err(_), _) => return Err(Trouble::Broken(Cause::NoAnswer)),
         };
         if step == Step::Identify && done == Next::Done {

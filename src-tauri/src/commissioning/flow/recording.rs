@@ -14,6 +14,7 @@ use super::{
     run::{End, Run},
     step::Step,
 };
+use crate::commissioning::flight;
 
 impl Run {
     /// Says what became of the grant, writes the record, and only then shows the end.
@@ -49,6 +50,8 @@ impl Run {
             draft.ended = Some(ended.clone());
         });
         let _ = self.save().await;
+        self.means.flight.end();
+        flight::save(&self.means.flight, &*self.desk, draft.id).await;
         let record = self.board.read(|draft| Record { attempt: draft.attempt(&ended), device: draft.commissioned() });
         let recorded = record.write(&*self.desk).await;
         if let Err(error) = &recorded {

@@ -35,6 +35,7 @@ use super::{
 };
 use crate::commissioning::{
     esp::{level::Mode, sec2::Inner},
+    flight::{self, Recorder},
     nearby::{Nearby, Protocol},
     radio::Radio,
 };
@@ -62,6 +63,8 @@ pub struct Means {
     pub left: LeftBehind,
     /// Records that could not be saved yet.
     pub late: Late,
+    /// What happens on the radio, as it is written down.
+    pub flight: Arc<Recorder>,
 }
 
 /// Which device is meant.
@@ -122,6 +125,10 @@ pub struct Run {
     /// What sort of network the device joins.
     pub(super) wants: NetworkKind,
     pub(super) needs_reset: bool,
+    /// Whether its own scan showed networks, and none above the channels of 2.4 GHz.
+    pub(super) only_24_ghz: bool,
+    /// Whether it said that it is in the network and has no address there.
+    pub(super) without_address: bool,
     /// Whether the device may already be joining `network`.
     pub(super) apply_sent: bool,
     /// The first step that was not done.
@@ -152,6 +159,8 @@ impl Run {
             network: None,
             wants: NetworkKind::Wifi,
             needs_reset: false,
+            only_24_ghz: false,
+            without_address: false,
             apply_sent: false,
             reached: Step::Connect,
             reconnects: 0,
@@ -160,9 +169,13 @@ impl Run {
 
     /// Works until the end and records it.
     pub async fn finish(mut self, stop: CancellationToken) {
+        let (id, began) = self.board.read(|draft| (draft.id, draft.started_at));
+        self.means.flight.begin(id, began);
+        let keeping = flight::keep(Arc::clone(&self.means.flight), Arc::clone(&self.desk), id);
         let end = tokio::select! {
             biased;
             () = stop.cancelled() => End::Cancelled,
+            () = keeping => End::Cancelled,
             end = self.drive() => end,
         };
         self.hang_up().await;
@@ -195,7 +208,7 @@ impl Run {
                     step = Step::Connect;
                 }
                 // Apply was sent and the device is silent now: it has most probably joined.
-                Err(Trouble::Failed(Cause::NotAdvertising | Cause::ConnectFailed)) if step == Step::Connect && self.apply_sent => step = Step::Join,
+                Err(Trouble::Failed(cause)) if step == Step::Connect && self.apply_sent && cause.is_silence() => step = Step::Join,
                 Err(trouble) => match self.stuck(step, trouble.cause()).await {
                     Ok(again) => step = again,
                     Err(end) => return end,
@@ -238,7 +251,7 @@ impl Run {
     /// and the system still goes by the layout of the old one.
     async fn heal(&self, step: Step, cause: Cause) {
         if step < Step::Handshake
-            && matches!(cause, Cause::NotProvisionable | Cause::InvalidReply)
+            && matches!(cause, Cause::NotProvisionable | Cause::InvalidReply | Cause::AttInvalidPdu | Cause::AttApplicationError)
             && let Some(address) = &self.target.address
         {
             self.means.radio.forget(address).await;

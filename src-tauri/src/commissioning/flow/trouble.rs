@@ -26,7 +26,7 @@ impl From<RadioError> for Trouble {
         let cause = Cause::from(&error);
         match error {
             RadioError::AdapterOff | RadioError::AdapterAbsent | RadioError::NoPermission | RadioError::NoSuchEndpoint => Self::Failed(cause),
-            RadioError::Att(_) | RadioError::Gone | RadioError::Timeout | RadioError::Busy | RadioError::Other(_) => Self::Broken(cause),
+            RadioError::Att(_) | RadioError::Gatt(_) | RadioError::Hci(_) | RadioError::Gone | RadioError::Timeout | RadioError::Busy | RadioError::Other(_) => Self::Broken(cause),
         }
     }
 }

@@ -38,6 +38,19 @@ impl Characteristic {
         Uuid::from_u128(SERVICE.as_u128() | self as u128)
     }
 
+    /// The name of the characteristic with that UUID, for records.
+    #[must_use]
+    pub fn named(uuid: Uuid) -> Option<&'static str> {
+        let found = Self::ALL.into_iter().find(|one| one.uuid() == uuid)?;
+        Some(match found {
+            Self::State => "improv-state",
+            Self::Fault => "improv-error",
+            Self::Command => "improv-command",
+            Self::Result => "improv-result",
+            Self::Capabilities => "improv-capabilities",
+        })
+    }
+
     /// It among the discovered ones.
     #[must_use]
     pub fn among(self, discovered: &[radio::Endpoint]) -> Option<&radio::Endpoint> {

@@ -1,7 +1,8 @@
 //! The radio seam: finding devices nearby and exchanging bytes with one of them.
 //!
 //! [`virtual_radio`] talks to virtual devices in another process; [`bluetooth`] to the
-//! operating system. Protocols above know only [`Radio`] and [`Link`].
+//! operating system; [`recorded`] is either of them with the flight recorder between. Protocols above know only
+//! [`Radio`] and [`Link`].
 //!
 //! Deliberately not here: what the bytes mean, retries of a protocol, deadlines of steps.
 //! To add a carrier: implement both traits; `Link` operations may assume that its user
@@ -9,6 +10,7 @@
 
 mod absent;
 pub mod bluetooth;
+pub mod recorded;
 pub mod virtual_radio;
 
 use std::{fmt, sync::Arc};
@@ -38,6 +40,12 @@ pub enum RadioError {
     /// The device answered with an ATT error; the link may or may not live on.
     #[error("the device refused with ATT error {0:#04x}")]
     Att(u8),
+    /// The system's Bluetooth gave up with a GATT status of its own, e.g. Android's 133.
+    #[error("the system's Bluetooth failed with GATT status {0}")]
+    Gatt(u8),
+    /// The controller ended the link for this reason of the HCI, e.g. 0x3E: it never came about.
+    #[error("the link ended with HCI reason {0:#04x}")]
+    Hci(u8),
     /// The link is closed, or the device left.
     #[error("the device is out of reach")]
     Gone,

@@ -10,6 +10,7 @@ export const ACTIONS = [
   'device.claimed',
   'device.online',
   'attempt.record',
+  'attempt.attach',
   'session.begin',
   'session.end',
   'session.refuse',

@@ -11,9 +11,25 @@ export interface AttemptFilter {
   technician_id: string;
 }
 
+/** What else it can be narrowed to, by a link that leads there. */
+export const NARROWED = ['cause', 'model_id', 'firmware', 'app_version', 'phone', 'from', 'to'] as const;
+export type Narrowed = Partial<Record<(typeof NARROWED)[number], string>>;
+
+/** What the address of a list says of that. */
+export function narrowedBy(search: URLSearchParams): Narrowed {
+  return Object.fromEntries(
+    NARROWED.flatMap((name) => {
+      const value = search.get(name);
+      return value ? [[name, value]] : [];
+    })
+  );
+}
+
 /** Attempts of everybody, newest first. */
-export function listAttempts(filter: AttemptFilter, cursor?: string): Promise<Page<Attempt>> {
-  return answer<Page<Attempt>>(api().GET('/v1/attempts', { params: { query: filled({ ...filter, cursor }) } }));
+export function listAttempts(filter: AttemptFilter, narrowed: Narrowed, cursor?: string): Promise<Page<Attempt>> {
+  const { from, to, ...rest } = narrowed;
+  const period = { from: from ? Number(from) : undefined, to: to ? Number(to) : undefined };
+  return answer<Page<Attempt>>(api().GET('/v1/attempts', { params: { query: filled({ ...filter, ...rest, ...period, cursor }) } }));
 }
 
 /** Attempts on one device. */

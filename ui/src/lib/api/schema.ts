@@ -21,6 +21,78 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/attempts/quality": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Show how well commissioning goes */
+        get: operations["get_commissioning_quality"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/attempts/{id}/attachments": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List the files of an attempt */
+        get: operations["list_attachments"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/attempts/{id}/attachments/{sha256}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Fetch a file of an attempt */
+        get: operations["get_attachment"];
+        /**
+         * Add a file to one's own attempt
+         * @description The same again changes nothing. It is taken whole or not at all, so whatever broke off is simply sent again.
+         */
+        put: operations["put_attachment"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/attempts/{id}/trace": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Show what the flight recorder wrote of an attempt */
+        get: operations["get_attempt_trace"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/audit": {
         parameters: {
             query?: never;
@@ -1137,6 +1209,32 @@ export interface components {
             /** @description The tenant's short name. */
             tenant: string;
         };
+        /** @description A file of an attempt. */
+        Attachment: {
+            /** @description When it came. */
+            added_at: components["schemas"]["Millis"];
+            /** @description What it is. */
+            kind: components["schemas"]["AttachmentKind"];
+            /** @description Its media type. */
+            media_type: string;
+            /** @description What it is called. */
+            sha256: components["schemas"]["Sha256"];
+            /**
+             * Format: int64
+             * @description Bytes.
+             */
+            size: number;
+        };
+        /**
+         * @description What a file is.
+         * @enum {string}
+         */
+        AttachmentKind: "trace" | "photo";
+        /** @description The files of an attempt. */
+        Attachments: {
+            /** @description Oldest first. */
+            items: components["schemas"]["Attachment"][];
+        };
         /** @description One attempt to commission one device: append-only, one writer, evidence. Never holds a secret. */
         Attempt: {
             /** @description Version of the app. */
@@ -1167,7 +1265,7 @@ export interface components {
             mtu?: number | null;
             /** @description Network name, never the passphrase. */
             network_name?: string | null;
-            /** @description Operating system of the app's machine. */
+            /** @description Operating system of the app's machine and what sort of machine it is, as far as they are known: `android 14, Google Pixel 7`. */
             os: string;
             /** @description How it ended. */
             outcome: components["schemas"]["AttemptOutcome"];
@@ -1220,6 +1318,20 @@ export interface components {
             started_at: components["schemas"]["Millis"];
             /** @description `connect`, `discover`, … (docs/ARCHITECTURE.md lists them). */
             step: string;
+        };
+        /** @description What was written of one attempt. */
+        AttemptTrace: {
+            /** @description Of which. */
+            attempt_id: components["schemas"]["AttemptId"];
+            /**
+             * Format: int32
+             * @description How many are missing behind the first 200.
+             */
+            left_out: number;
+            /** @description In order. */
+            operations: components["schemas"]["TraceOperation"][];
+            /** @description When it began, by the app's clock. */
+            started_at: components["schemas"]["Millis"];
         };
         /** @description Who did it. */
         AuditActor: {
@@ -1472,6 +1584,19 @@ export interface components {
          * @enum {string}
          */
         Code: "invalid_field" | "not_allowed" | "no_longer_permitted" | "not_found" | "already_exists" | "state_conflict" | "stale" | "row_deleted" | "append_only" | "parent_refused" | "parent_pending" | "malformed" | "needs_newer_server" | "internal" | "unknown";
+        /** @description How well commissioning went. */
+        CommissioningQuality: {
+            /** @description How they are grouped. */
+            by: components["schemas"]["QualityBy"];
+            /** @description Attempts that began then or later. */
+            from: components["schemas"]["Millis"];
+            /** @description By group, those with the most attempts first. */
+            groups: components["schemas"]["Quality"][];
+            /** @description And before. */
+            to: components["schemas"]["Millis"];
+            /** @description All of them together. */
+            total: components["schemas"]["Quality"];
+        };
         /** @description How much there is of a tenant. */
         Counts: {
             /**
@@ -2651,6 +2776,69 @@ export interface components {
              */
             skew_ms: number;
         };
+        /** @description How well the attempts of a group went. */
+        Quality: {
+            /**
+             * Format: int64
+             * @description All of them.
+             */
+            attempts: number;
+            /**
+             * Format: int64
+             * @description Stopped by their technicians; they count neither way.
+             */
+            cancelled: number;
+            /** @description The most frequent causes of failure. */
+            causes: components["schemas"]["QualityCause"][];
+            /**
+             * Format: int64
+             * @description Devices that were tried.
+             */
+            devices: number;
+            /**
+             * Format: int64
+             * @description Failed for good.
+             */
+            failed: number;
+            /**
+             * Format: int64
+             * @description Those of them whose first attempt in the period succeeded.
+             */
+            first_try: number;
+            /**
+             * Format: int64
+             * @description The app or its machine died in the middle.
+             */
+            interrupted: number;
+            /**
+             * Format: int64
+             * @description The middle one of the times that successful attempts took; `null` without one.
+             */
+            median_ms?: number | null;
+            model_id?: components["schemas"]["ModelId"] | null;
+            /** @description What the group is called; `null`: unknown. */
+            name?: string | null;
+            /**
+             * Format: int64
+             * @description Claimed and joined.
+             */
+            succeeded: number;
+        };
+        /**
+         * @description What attempts are grouped by.
+         * @enum {string}
+         */
+        QualityBy: "model" | "firmware" | "app_version" | "phone";
+        /** @description How often attempts ended with a cause. */
+        QualityCause: {
+            /**
+             * Format: int64
+             * @description How many.
+             */
+            attempts: number;
+            /** @description A code of the catalogue. */
+            cause: string;
+        };
         /** @description A value that a device measured. */
         ReadingValue: boolean | number | string;
         /** @description The server's answer to one intent. */
@@ -2783,6 +2971,11 @@ export interface components {
             label?: string | null;
             last_used_at: components["schemas"]["Millis"];
         };
+        /**
+         * @description What a file is called: the SHA-256 of its bytes, 64 hex digits.
+         * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+         */
+        Sha256: string;
         /** @description A place where devices stand. */
         Site: {
             /** @description Postal address, free text, at most 400 characters. */
@@ -3063,6 +3256,42 @@ export interface components {
             /** @description For light surroundings. */
             light: components["schemas"]["BTreeMap"];
         };
+        /** @description One operation of the radio. */
+        TraceOperation: {
+            /**
+             * Format: int32
+             * @description When it began, milliseconds since the attempt did.
+             */
+            at_ms: number;
+            /**
+             * Format: int32
+             * @description The ATT error, GATT status or HCI reason.
+             */
+            code?: number | null;
+            /**
+             * Format: int32
+             * @description How long it took.
+             */
+            duration_ms: number;
+            /** @description The name of the endpoint, or its UUID. */
+            endpoint?: string | null;
+            /** @description `scan`, `connect`, `discover`, `mtu`, `read`, `write`, `subscribe`, `notification`, `disconnect` or `forget`. */
+            kind: string;
+            /** @description `ok`, `att`, `gatt`, `hci` (each with its code), `timeout`, `gone`, `busy`, `adapter_off`, `adapter_absent`, `no_permission`, `no_endpoint`, `given_up` (nobody waited any more) or `failed`. */
+            outcome: string;
+            /**
+             * Format: int32
+             * @description How often the same was tried just before, in vain.
+             */
+            retry?: number;
+            /**
+             * Format: int32
+             * @description Bytes that were written, read or notified; of `mtu` the MTU, of `discover` how many endpoints there are.
+             */
+            size?: number | null;
+            /** @description The step of the attempt in which it began. */
+            step: string;
+        };
         /** @description `POST /v1/sync/verify`: is what I hold what you hold? */
         VerifyRequest: {
             /**
@@ -3132,6 +3361,20 @@ export interface operations {
                 technician_id?: components["schemas"]["PersonId"];
                 /** @description That ended so. */
                 outcome?: components["schemas"]["AttemptOutcome"];
+                /** @description For this reason, a code of the catalogue of causes. */
+                cause?: string;
+                /** @description On devices of this kind. */
+                model_id?: components["schemas"]["ModelId"];
+                /** @description On devices that said they run this. */
+                firmware?: string;
+                /** @description With this version of the app. */
+                app_version?: string;
+                /** @description On this sort of phone or machine, as `os` says. */
+                phone?: string;
+                /** @description Begun then or later. */
+                from?: components["schemas"]["Millis"];
+                /** @description Begun before. */
+                to?: components["schemas"]["Millis"];
             };
             header?: never;
             path?: never;
@@ -3158,6 +3401,344 @@ export interface operations {
             };
             /** @description not_allowed, tenant_suspended, csrf */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description not_ready, timeout */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    get_commissioning_quality: {
+        parameters: {
+            query?: {
+                /** @description How they are grouped. */
+                by?: components["schemas"]["QualityBy"];
+                /** @description Begun then or later; 30 days before `to`. */
+                from?: components["schemas"]["Millis"];
+                /** @description Begun before; now. */
+                to?: components["schemas"]["Millis"];
+                /** @description At this site. */
+                site_id?: components["schemas"]["SiteId"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CommissioningQuality"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description not_signed_in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description not_allowed, tenant_suspended, csrf */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description not_ready, timeout */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    list_attachments: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["schemas"]["AttemptId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Attachments"];
+                };
+            };
+            /** @description not_signed_in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description not_allowed, tenant_suspended, csrf */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description not_ready, timeout */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    get_attachment: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["schemas"]["AttemptId"];
+                sha256: components["schemas"]["Sha256"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": number[];
+                };
+            };
+            /** @description As `If-None-Match` says */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description not_signed_in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description not_allowed, tenant_suspended, csrf */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description not_ready, timeout */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    put_attachment: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["schemas"]["AttemptId"];
+                sha256: components["schemas"]["Sha256"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/octet-stream": number[];
+            };
+        };
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description not_signed_in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description not_allowed, tenant_suspended, csrf */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description not_ready, timeout */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    get_attempt_trace: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["schemas"]["AttemptId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AttemptTrace"];
+                };
+            };
+            /** @description not_signed_in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description not_allowed, tenant_suspended, csrf */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };

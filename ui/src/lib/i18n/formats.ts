@@ -57,6 +57,11 @@ export function duration(ms: number, locale: string): string {
   return unit(ms / 60_000, 'minute', 1);
 }
 
+/** A share of a whole: `94%`. */
+export function share(part: number, locale: string): string {
+  return new Intl.NumberFormat(locale, { style: 'percent', maximumFractionDigits: 0 }).format(part);
+}
+
 /** So many bytes, short: `830 byte`, `1.2 MB`. */
 export function bytes(count: number, locale: string): string {
   const unit = (value: number, name: string) => new Intl.NumberFormat(locale, { style: 'unit', unit: name, unitDisplay: 'short', maximumFractionDigits: 1 }).format(value);

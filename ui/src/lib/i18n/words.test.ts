@@ -6,7 +6,7 @@ import { bundleOf, format, LOCALES } from './words';
 
 const ROOT = join(import.meta.dirname, '../..');
 /** Families of keys that are put together from a code; each of them falls back to words for the unknown. */
-const OPEN = ['error-', 'cause-', 'next-', 'warning-', 'refused-', 'intent-', 'action-of-', 'party-', 'permission-', 'security-', 'radio-', 'step-', 'sync-error-', 'field-of-', 'reading-'];
+const OPEN = ['error-', 'cause-', 'next-', 'warning-', 'refused-', 'intent-', 'action-of-', 'party-', 'permission-', 'security-', 'radio-', 'step-', 'sync-error-', 'field-of-', 'reading-', 'trace-kind-', 'trace-outcome-'];
 
 function sources(folder: string): string[] {
   return readdirSync(folder).flatMap((name) => {
@@ -44,13 +44,15 @@ describe('words', () => {
     expect(missing('party-', logged('\\.target'))).toEqual([]);
     expect(missing('cause-', causes())).toEqual([]);
     expect(missing('next-', causes())).toEqual([]);
+    expect(missing('trace-kind-', traced('radio/recorded.rs', /begins\("([a-z_]+)"/g))).toEqual([]);
+    expect(missing('trace-outcome-', traced('flight.rs', /(?:\("|, )"?([a-z_]+)", (?:None|Some)/g))).toEqual([]);
     expect(missing('error-', errorCodes())).toEqual([]);
     expect(missing('error-', doorCodes())).toEqual([]);
     expect(missing('permission-', permissions())).toEqual([]);
   });
 
   it('gives every family that takes unknown codes a fallback', () => {
-    const fallbacks = ['error-unknown', 'cause-unknown', 'next-unknown', 'warning-other', 'refused-other', 'intent-other', 'action-of-other', 'party-other', 'permission-other', 'state-unknown', 'step-unknown', 'sync-error-other', 'field-of-other', 'reading-other', 'value-data'];
+    const fallbacks = ['error-unknown', 'cause-unknown', 'next-unknown', 'warning-other', 'refused-other', 'intent-other', 'action-of-other', 'party-other', 'permission-other', 'state-unknown', 'step-unknown', 'sync-error-other', 'field-of-other', 'reading-other', 'trace-kind-other', 'trace-outcome-other', 'value-data'];
     expect(fallbacks.filter((key) => !known.includes(key))).toEqual([]);
     expect(OPEN.filter((family) => !families.includes(family))).toEqual([]);
   });
@@ -72,10 +74,17 @@ describe('words', () => {
   });
 });
 
+/** What the flight recorder writes, in its own words. */
+function traced(file: string, words: RegExp): string[] {
+  const found = [...readFileSync(join(ROOT, '../../src-tauri/src/commissioning', file), 'utf8').matchAll(words)].map((match) => match[1] as string);
+  expect(found.length).toBeGreaterThan(5);
+  return found;
+}
+
 /** The catalogue of the commissioning engine. */
 function causes(): string[] {
   const rust = readFileSync(join(ROOT, '../../src-tauri/src/commissioning/flow/causes.rs'), 'utf8');
-  const found = [...rust.matchAll(/= "([a-z_]+)", (?:Retry|Stop|Nothing)/g)].map((match) => match[1] as string);
+  const found = [...rust.matchAll(/= "([a-z0-9_]+)", (?:Retry|Stop|Nothing)/g)].map((match) => match[1] as string);
   expect(found.length).toBeGreaterThan(30);
   return found;
 }

@@ -44,13 +44,29 @@ fn of_text(text: &str, all: &str) -> RadioError {
         RadioError::Busy
     } else if says(&["timed out", "timeout", "noreply", "no reply"]) {
         RadioError::Timeout
-    } else if says(&["not connected", "notconnected", "disconnected", "abort", "le-connection-", "unknownobject", "doesnotexist", "unreachable", "host is down", "status 133", "0x3e"]) {
+    } else if let Some(error) = android(&lower) {
+        error
+    } else if says(&["0x3e", "failed to be established", "failed-to-be-established"]) {
+        RadioError::Hci(0x3e)
+    } else if says(&["not connected", "notconnected", "disconnected", "abort", "le-connection-", "unknownobject", "doesnotexist", "unreachable", "host is down"]) {
         RadioError::Gone
     } else if says(&["serviceunknown", "no such file", "no bluetooth"]) {
         RadioError::AdapterAbsent
     } else {
         RadioError::Other(text.chars().filter(|c| !c.is_control()).take(200).collect())
     }
+}
+
+/// `Unable to write characteristic, status: 4` (Android): an ATT error, or a status of its own such as 133. That
+/// is 0x85 as well, so there the two cannot be told apart.
+fn android(lower: &str) -> Option<RadioError> {
+    let (_, rest) = lower.split_once(", status: ")?;
+    let status = rest.chars().take_while(char::is_ascii_digit).collect::<String>().parse().ok()?;
+    Some(match status {
+        1..=0x13 => RadioError::Att(status),
+        0x3e => RadioError::Hci(status),
+        _ => RadioError::Gatt(status),
+    })
 }
 
 /// `ATT error: 0x04` (BlueZ), `CBATTErrorDomain Code=4` (Apple), `protocol error 4` (Windows).
@@ -85,6 +101,10 @@ mod tests {
             ("org.bluez.Error.InProgress: In Progress", RadioError::Busy),
             ("org.bluez.Error.Failed: le-connection-abort-by-local", RadioError::Gone),
             ("org.bluez.Error.Failed: Software caused connection abort", RadioError::Gone),
+            ("Unable to write characteristic, status: 133", RadioError::Gatt(133)),
+            ("Unable to write characteristic, status: 4", RadioError::Att(4)),
+            ("Unable to discover services, status: 62", RadioError::Hci(0x3e)),
+            ("Disconnect complete: Connection Failed to be Established (0x3e)", RadioError::Hci(0x3e)),
             ("org.freedesktop.DBus.Error.UnknownObject: Method \"Connect\"", RadioError::Gone),
             ("org.freedesktop.DBus.Error.NoReply: Did not receive a reply", RadioError::Timeout),
             ("org.freedesktop.DBus.Error.ServiceUnknown: org.bluez", RadioError::AdapterAbsent),

@@ -268,6 +268,8 @@ impl From<WireError> for RadioError {
     fn from(error: WireError) -> Self {
         match error.kind.as_str() {
             "att" => Self::Att(error.code.unwrap_or(0x0e)),
+            "gatt" => Self::Gatt(error.code.unwrap_or(133)),
+            "hci" => Self::Hci(error.code.unwrap_or(0x3e)),
             "gone" => Self::Gone,
             "timeout" => Self::Timeout,
             "busy" => Self::Busy,
