@@ -22,3 +22,4 @@ mod networks;
 mod others;
 mod proofs;
 mod records;
+mod transfer;

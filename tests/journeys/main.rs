@@ -8,6 +8,7 @@
 
 mod browser;
 mod checks;
+mod handover;
 mod spine;
 mod technician;
 mod window;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use omniot_shared::{
+    claim::{Fingerprint, Letter},
     entities::{Attempt, Device, DeviceModel},
     ids::{AttemptId, DeviceId, GrantId, SiteId, normal_serial},
     sync::{Change, Row, RowKey, intent::NewDevice},
@@ -16,7 +17,7 @@ use rusqlite::Transaction;
 use super::{Account, Accounts};
 use crate::{
     commissioning::flow::desk::{CommissionedDevice, Desk, DeskError, Desks, GrantFate, TakenGrant, Technician, Unfinished},
-    store::{StoreError, commissions, grants, lists, on_worker, rows},
+    store::{StoreError, commissions, grants, lists, on_worker, releases, rows},
     sync,
 };
 
@@ -81,6 +82,11 @@ impl Desk for Account {
             GrantFate::Spent => grants::spend(db, grant),
         })
         .await
+    }
+
+    async fn release_for(&self, serial: &str, owner: Fingerprint) -> Result<Option<Letter>, DeskError> {
+        let serial = normal_serial(serial);
+        self.look(move |db| releases::find(db, &serial, owner)).await
     }
 
     async fn is_online(&self) -> bool {

@@ -27,6 +27,7 @@ pub mod farewell;
 pub mod grants;
 pub mod lists;
 pub mod meta;
+pub mod releases;
 pub mod replica;
 mod reserve;
 mod room;
@@ -43,7 +44,7 @@ pub use room::Room;
 use window::Window;
 
 /// The layouts there were, each as what it adds to the one before. That of this version is the last.
-const LAYOUTS: [&str; 2] = [include_str!("schema.sql"), include_str!("schema-2.sql")];
+const LAYOUTS: [&str; 3] = [include_str!("schema.sql"), include_str!("schema-2.sql"), include_str!("schema-3.sql")];
 /// Readers that are kept open.
 const READERS: usize = 3;
 

@@ -60,6 +60,42 @@ fn power_loss_leaves_the_old_owner_or_the_new_one_and_the_claim_can_be_repeated(
     }
 }
 
+/// The bytes of one record, as they lie on the disk.
+fn on_disk(bench: &Bench) -> Vec<u8> {
+    std::fs::read(bench.dir.path().join("OM-N0001.json")).unwrap()
+}
+
+#[test]
+fn power_that_goes_at_any_byte_of_a_claim_leaves_the_old_owner_and_the_claim_can_be_repeated() {
+    let bench = Bench::new(ordinary(Security::Sec0));
+    let mut device = bench.device();
+    Client::open(&mut device, 1).claim(&grant(1, 5), 1).unwrap();
+    device.disconnect();
+    let old = on_disk(&bench);
+    let length = {
+        let twin = Bench::new(ordinary(Security::Sec0));
+        let mut device = twin.device();
+        let mut client = Client::open(&mut device, 1);
+        client.claim(&grant(1, 5), 1).unwrap();
+        client.claim(&grant(1, 6), 2).unwrap();
+        on_disk(&twin).len()
+    };
+    assert!(length > old.len() / 2, "{length} bytes are written");
+    let mut receipts = std::collections::BTreeSet::new();
+    for byte in 0..=length {
+        std::fs::write(bench.dir.path().join("OM-N0001.json"), &old).unwrap();
+        let mut device = bench.device();
+        device.faults.power_loss = Some(PowerLoss::TornAt(byte));
+        assert_eq!(Client::open(&mut device, 1).claim(&grant(1, 6), 2), Err(Outcome::Gone), "byte {byte}");
+        assert_eq!(on_disk(&bench), old, "byte {byte}: a record is replaced as a whole");
+        let mut again = bench.device();
+        let reply = Client::open(&mut again, 1).claim(&grant(1, 6), 2).unwrap();
+        assert_eq!((reply.status(), again.identity().epoch), (Status::Ok, 2), "byte {byte}");
+        receipts.insert(prost::Message::encode_to_vec(&reply));
+    }
+    assert_eq!(receipts.len(), 1, "the claim that was repeated is that claim");
+}
+
 #[derive(Debug, Clone)]
 enum Act {
     Claim { tenant: u8, grant: u128, nonce: u8, loss: Option<PowerLoss> },
