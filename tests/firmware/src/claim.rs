@@ -6,9 +6,9 @@ use ed25519_dalek::SigningKey;
 
 use crate::{
     grant::{Grant, Notice, Release, Wrong, same_serial},
-    sealed::{RECEIPT, fingerprint, sign},
+    sealed::{RECEIPT, Signed, fingerprint, sign},
     state::{Left, Owner, State},
-    wire::{Malformed, Message, each},
+    wire::{Malformed, Message, Value, each},
 };
 
 /// Clocks may be wrong by so much, either way.
@@ -53,6 +53,12 @@ impl From<Malformed> for Status {
     }
 }
 
+/// The bytes of a `Signed`, which they must be whether it is looked at or not.
+fn signed(value: Value<'_>) -> Result<&[u8], Malformed> {
+    Signed::read(value.bytes()?)?;
+    value.bytes()
+}
+
 /// A claim as it came.
 #[derive(Default)]
 struct Request<'a> {
@@ -67,10 +73,10 @@ impl<'a> Request<'a> {
         let mut request = Self::default();
         each(bytes, |field, value| {
             match field {
-                1 => request.grant = Some(value.bytes()?),
+                1 => request.grant = Some(signed(value)?),
                 2 => request.site = value.bytes()?,
                 3 => request.nonce = value.bytes()?,
-                4 => request.release = Some(value.bytes()?),
+                4 => request.release = Some(signed(value)?),
                 _ => {}
             }
             Ok(())

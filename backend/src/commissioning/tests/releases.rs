@@ -136,9 +136,10 @@ async fn a_release_is_given_again_until_it_is_taken_back_and_the_device_hears_of
 #[tokio::test]
 async fn a_release_ends_and_is_not_for_a_device_that_nobody_claimed() {
     for app in App::both().await {
-        let story = Story::of(&app).await;
+        let mut story = Story::of(&app).await;
         story.release().await;
         app.pass(RELEASE_MS);
+        story.owner = story.acme.session_of(&story.owner).await;
         assert_eq!(story.shown().await["release"]["state"], "expired", "{}", app.engine);
         let operator = story.acme.person(Role::Operator).await;
         let model = operator.post("/v1/models", json!({ "name": "Sensor", "sku": "S1", "min_security": "sec1" })).await.expect(201);
@@ -167,6 +168,7 @@ async fn a_received_release_is_in_every_technicians_pack() {
         assert_eq!(refusal(technician.post("/v1/releases", json!({ "text": &letter.to_text()[..40] })).await), (422, "release_unreadable".into()));
         assert_eq!(refusal(story.owner.post("/v1/releases", json!({ "text": letter.to_text() })).await), (422, "release_own".into()));
         app.pass(RELEASE_MS);
+        let (technician, other) = (story.bolt.session_of(&technician).await, story.bolt.session_of(&other).await);
         assert_eq!(refusal(technician.post("/v1/releases", json!({ "text": letter.to_text() })).await), (422, "release_expired".into()));
         assert_eq!(other.post("/v1/grants/pack", body).await.expect(200)["releases"], json!([]), "it is over");
     }
