@@ -3514,15 +3514,6 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description not_signed_in */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
             403: {
                 headers: {
                     [name: string]: unknown;

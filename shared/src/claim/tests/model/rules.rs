@@ -84,7 +84,11 @@ fn small(device: u8, state: &OwnerState, slip: Option<Slip>) -> Kept {
 thread_local! {
     static CLAIMS: RefCell<HashMap<(u8, Kept, u8, Option<Slip>), Option<Kept>>> = RefCell::default();
     static NOTICES: RefCell<HashMap<(u8, Kept, u8), Kept>> = RefCell::default();
+    static CONTACTS: RefCell<HashMap<Arrival, Result<contact::Verdict, Refusal>>> = RefCell::default();
 }
+
+/// A contact with what the backend knows: who spent the grant, whether it is revoked, the binding.
+type Arrival = (Shown, Option<u8>, bool, Option<Bound>);
 
 /// What the device keeps after it was shown a grant; `None` when it refuses.
 pub fn claim(device: u8, kept: Kept, grant: u8, slip: Option<Slip>) -> Option<Kept> {
@@ -126,9 +130,15 @@ fn binding(device: u8, bound: Bound) -> Binding {
 
 /// What the backend of the grant's tenant says to a contact.
 pub fn judge(shown: Shown, spent_by: Option<u8>, is_revoked: bool, bound: Option<Bound>) -> Result<contact::Verdict, Refusal> {
+    let arrival = (shown, spent_by, is_revoked, bound);
+    if let Some(known) = CONTACTS.with_borrow(|known| known.get(&arrival).copied()) {
+        return known;
+    }
     let contact = Contact { grant: real_grant(shown.grant), receipt: receipt(shown), identity: identity(shown.device, shown.epoch, shown.grant) };
     let known = KnownGrant { revoked_at: is_revoked.then_some(Millis(2_000)), spent_by: spent_by.map(|device| PublicKey::of(&device_key(device))), recorded_at: None };
-    contact::judge(&contact, Some(known), bound.map(|bound| binding(shown.device, bound)), Millis(2_000))
+    let verdict = contact::judge(&contact, Some(known), bound.map(|bound| binding(shown.device, bound)), Millis(2_000));
+    CONTACTS.with_borrow_mut(|known| known.insert(arrival, verdict));
+    verdict
 }
 
 /// What the former owner's backend says to a device that left.
