@@ -16,9 +16,9 @@ use crate::http::{OPERATOR_COOKIE, SESSION_COOKIE};
 
 /// Operations that anybody may call: what comes before signing in, and what proves itself otherwise.
 /// The attack on the boundary compares this with what the server does.
-const PUBLIC: [&str; 10] = [
+const PUBLIC: [&str; 11] = [
     "accept_invitation", "claim_device", "complete_password_reset", "create_device_challenge", "create_operator_session", "create_session",
-    "find_tenant_card", "hand_over_work", "lookup_invitation", "request_password_reset",
+    "find_tenant_card", "hand_over_device", "hand_over_work", "lookup_invitation", "request_password_reset",
 ];
 
 /// Adds the ways to sign in and the common refusals.

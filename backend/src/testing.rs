@@ -254,6 +254,13 @@ impl App {
         Self { router, ..self.clone() }
     }
 
+    /// The same server under another public URL.
+    pub fn moved_to(&self, public_url: &str) -> Self {
+        let settings = Settings { public_url: public_url.to_owned(), ..(*self.state.settings).clone() };
+        let state = AppState { settings: Arc::new(settings), ..self.state.clone() };
+        Self { router: crate::build(state.clone()), state, ..self.clone() }
+    }
+
     /// The same server as it is outside development.
     pub fn without_development(&self) -> Self {
         let settings = Settings { mail_readable: false, ..(*self.state.settings).clone() };
@@ -387,6 +394,13 @@ pub struct Actor {
     pub token: String,
 }
 
+impl Actor {
+    /// The same person at another server.
+    pub fn at(&self, app: &App) -> Self {
+        Self { client: self.client.at(app), id: self.id, email: self.email.clone(), token: self.token.clone() }
+    }
+}
+
 impl std::ops::Deref for Actor {
     type Target = Client;
     fn deref(&self) -> &Client {
@@ -402,6 +416,11 @@ pub struct Client {
 }
 
 impl Client {
+    /// The same caller at another server.
+    pub fn at(&self, app: &App) -> Self {
+        Self { app: app.clone(), token: self.token.clone() }
+    }
+
     /// GET.
     pub async fn get(&self, path: &str) -> Reply {
         self.call(Method::GET, path, None).await

@@ -52,7 +52,7 @@ impl Role {
         match permission {
             P::DeviceRead | P::SiteRead | P::ModelRead | P::AttemptRead | P::Sync => true,
             P::OwnerManage => matches!(self, Self::Owner),
-            P::PersonManage | P::InvitationManage | P::GrantManage | P::AuditRead => matches!(self, Self::Owner | Self::Admin),
+            P::PersonManage | P::InvitationManage | P::GrantManage | P::AuditRead | P::DeviceRelease => matches!(self, Self::Owner | Self::Admin),
             P::PersonRead => matches!(self, Self::Owner | Self::Admin | Self::Operator | Self::Viewer),
             P::SiteWrite | P::ModelWrite | P::DeviceRetire => matches!(self, Self::Owner | Self::Admin | Self::Operator),
             P::DeviceWrite => matches!(self, Self::Owner | Self::Admin | Self::Operator | Self::Technician),
@@ -110,6 +110,8 @@ permissions! {
     DeviceWrite = "device.write";
     /// Retire devices.
     DeviceRetire = "device.retire";
+    /// Let go of devices, so that another organization can claim them.
+    DeviceRelease = "device.release";
     /// Commission devices: fetch grants, record attempts.
     DeviceCommission = "device.commission";
     /// See sites.

@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use ed25519_dalek::SigningKey;
 use omniot_app::commissioning::flow::desk::{CommissionedDevice, Desk, DeskError, Desks, GrantFate, TakenGrant, Technician, Unfinished};
 use omniot_shared::{
-    claim::{Grant, PublicKey, SignedGrant},
+    claim::{Fingerprint, Grant, Letter, PublicKey, SignedGrant},
     entities::{Attempt, Device, DeviceModel, DeviceState},
     ids::{AttemptId, ClientId, GrantId, PersonId, SiteId, TenantId, normal_serial},
     time::Millis,
@@ -40,6 +40,8 @@ pub struct Books {
     pub traces: BTreeMap<AttemptId, Vec<u8>>,
     pub known: Vec<Device>,
     pub models: Vec<DeviceModel>,
+    /// Of other tenants, for their devices.
+    pub releases: Vec<Letter>,
     pub online: bool,
     pub full_disk: bool,
     /// What is kept of visits.
@@ -163,6 +165,10 @@ impl Desk for Ledger {
             };
         }
         Ok(())
+    }
+
+    async fn release_for(&self, serial: &str, owner: Fingerprint) -> Result<Option<Letter>, DeskError> {
+        Ok(self.books().releases.iter().find(|letter| letter.frees(serial, owner)).cloned())
     }
 
     async fn is_online(&self) -> bool {

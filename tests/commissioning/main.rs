@@ -23,4 +23,5 @@ mod networks;
 mod others;
 mod proofs;
 mod records;
+mod transfer;
 mod visits;

@@ -9,6 +9,7 @@
 mod browser;
 mod checks;
 mod fifty;
+mod handover;
 mod secrets;
 mod spine;
 mod technician;

@@ -78,7 +78,7 @@ test('a device of another organization is refused, and the page says whose it is
   await begin(page, 'OM-V0002');
   await reached(page, 'failed');
   await expect(page.getByTestId('failure')).toContainText('This device belongs to another organization');
-  await expect(page.getByTestId('failure')).toContainText('Ask that organization to release it');
+  await expect(page.getByTestId('failure')).toContainText('Ask that organization for a release');
   await expect(page.getByRole('button', { name: 'Try again' })).toHaveCount(0);
   await page.getByRole('button', { name: 'Next device' }).click();
   await expect(page.getByLabel('QR text or claim code')).toBeFocused();

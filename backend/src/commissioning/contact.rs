@@ -32,7 +32,7 @@ use crate::{
 };
 
 /// The longest part of a claim, in base64 characters.
-const PART_LIMIT: usize = 8192;
+pub(super) const PART_LIMIT: usize = 8192;
 
 /// Whose challenge.
 #[derive(Debug, Deserialize, utoipa::ToSchema)]
@@ -140,7 +140,7 @@ pub(super) async fn claim_device(State(state): State<AppState>, request_id: Requ
 }
 
 /// A tenant that is not there looks like one that did not sign.
-fn open(scope: Result<Scope, DbError>) -> Result<Scope, CommissioningError> {
+pub(super) fn open(scope: Result<Scope, DbError>) -> Result<Scope, CommissioningError> {
     scope.map_err(|error| match error {
         DbError::NoSuchTenant(_) => Refusal::BadSignature.into(),
         other => other.into(),
@@ -177,22 +177,31 @@ struct Arrival {
     request_id: RequestId,
 }
 
+/// How things stood before a device is bound.
+struct Before {
+    /// The resets that were known.
+    resets: u32,
+    /// It used this grant before, and was reset since.
+    is_spent: bool,
+}
+
 impl Arrival {
     async fn settle(&self, scope: &mut Scope, state: &AppState) -> Result<Claimed, CommissioningError> {
         let device = DeviceId::for_serial(scope.tenant(), &self.contact.identity.serial);
         let known = grants::known(scope, self.contact.grant.id).await?;
         let record_pending = known.is_none_or(|grant| grant.recorded_at.is_none());
+        let is_spent = known.is_some_and(|grant| grant.spent_by.is_some());
         let bound = bindings::find(scope, device).await?;
         let verdict = judge(&self.contact, known, bound.as_ref().map(|bound| bound.binding), self.now)?;
         let credential = self.key.credential(device, &self.contact).ok_or_else(|| ApiError::internal(&"a credential has no form"))?;
         match verdict {
             Verdict::Replay => bindings::seen(scope, device, self.now).await?,
-            Verdict::Bind => self.bind(scope, state, device, &credential, bound.map_or(0, |bound| bound.resets)).await?,
+            Verdict::Bind => self.bind(scope, state, device, &credential, Before { resets: bound.map_or(0, |bound| bound.resets), is_spent }).await?,
         }
         Ok(Claimed { device_id: device, credential: credential.reveal().to_owned(), record_pending, server_time: self.now })
     }
 
-    async fn bind(&self, scope: &mut Scope, state: &AppState, device: DeviceId, credential: &Token, resets_before: u32) -> Result<(), CommissioningError> {
+    async fn bind(&self, scope: &mut Scope, state: &AppState, device: DeviceId, credential: &Token, before: Before) -> Result<(), CommissioningError> {
         if bindings::is_retired(scope, device).await? {
             return Err(Refusal::Retired.into());
         }
@@ -207,7 +216,7 @@ impl Arrival {
         };
         let actor = Actor { tenant: scope.tenant(), who: Who::Device(device), now: self.now };
         sync::execute_as(scope, &actor, &author, Some(self.request_id.as_str()), Change::DeviceClaimed(change)).await?;
-        if !grants::spend(scope, self.contact.grant.id, identity.public_key, device, self.now).await? {
+        if !before.is_spent && !grants::spend(scope, self.contact.grant.id, identity.public_key, device, self.now).await? {
             return Err(Refusal::GrantSpent.into());
         }
         bindings::put(scope, device, &self.contact, credential.hash(), self.now).await?;
@@ -216,7 +225,7 @@ impl Arrival {
             "technician_id": self.contact.grant.technician,
             "epoch": self.contact.receipt.epoch,
             "key": identity.public_key.fingerprint().to_string(),
-            "factory_resets": identity.resets.saturating_sub(resets_before),
+            "factory_resets": identity.resets.saturating_sub(before.resets),
         }));
         audit::append(scope, &author, self.now, Some(self.request_id.as_str()), entry).await?;
         Ok(())

@@ -3,7 +3,7 @@
 use axum::extract::State;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use omniot_shared::{
-    claim::{Grant, SITES_LIMIT, SignedGrant},
+    claim::{Grant, Letter, SITES_LIMIT, SignedGrant},
     ids::{ClientId, DeviceId, GrantId, PersonId, SiteId},
     roles::need,
     sync::Sight,
@@ -18,7 +18,7 @@ use super::{
     secrets::ClaimKey,
     store::{
         grants::{self, GrantRow},
-        keys,
+        keys, releases,
     },
 };
 use crate::{
@@ -51,6 +51,8 @@ pub(super) struct Pack {
     grants: Vec<String>,
     /// The tenant's public claim key, base64 of 32 bytes.
     claim_key: String,
+    /// Releases that other organizations gave to this one, as their texts, to carry to the devices.
+    releases: Vec<String>,
     /// For the app to measure its clock.
     server_time: Millis,
 }
@@ -65,9 +67,10 @@ pub(super) async fn fetch_grants(mut caller: Caller<need::DeviceCommission>, Sta
     let key = claim_key(&mut caller, &state).await?;
     let (person, now) = (caller.person().clone(), caller.now());
     let Some(sites) = covered(&person.sight) else {
-        return Ok(Json(Pack { grants: vec![], claim_key: STANDARD.encode(key.public().0), server_time: now }));
+        return Ok(Json(Pack { grants: vec![], claim_key: STANDARD.encode(key.public().0), releases: vec![], server_time: now }));
     };
-    let held = fitting(grants::outstanding(caller.scope(), person.id, body.client_id, now.plus(SOON_OVER_MS)).await?, &sites).len();
+    let home = &state.settings.public_url;
+    let held = fitting(grants::outstanding(caller.scope(), person.id, body.client_id, now.plus(SOON_OVER_MS)).await?, &sites, home).len();
     let missing = usize::try_from(body.count).unwrap_or(0).saturating_sub(held);
     for _ in 0..missing {
         let grant = new_grant(&caller, &state, &key, body.client_id, sites.clone());
@@ -76,14 +79,15 @@ pub(super) async fn fetch_grants(mut caller: Caller<need::DeviceCommission>, Sta
         signed.read().map_err(|error| ApiError::internal(&format!("a grant of this server cannot be read: {error}")))?;
         grants::insert(caller.scope(), &grant, &person.name, &signed, now).await?;
     }
-    let pack = fitting(grants::outstanding(caller.scope(), person.id, body.client_id, now).await?, &sites);
+    let pack = fitting(grants::outstanding(caller.scope(), person.id, body.client_id, now).await?, &sites, home);
+    let releases = releases::received(caller.scope(), now).await?.iter().map(Letter::to_text).collect();
     if missing > 0 {
         let entry = Entry::new("grant.issue").target("person", person.id, &person.name);
         caller.audit(entry.detail(serde_json::json!({ "count": missing, "client_id": body.client_id }))).await?;
     }
     caller.commit().await?;
     let grants = pack.iter().map(|SignedGrant(bytes)| STANDARD.encode(bytes)).collect();
-    Ok(Json(Pack { grants, claim_key: STANDARD.encode(key.public().0), server_time: now }))
+    Ok(Json(Pack { grants, claim_key: STANDARD.encode(key.public().0), releases, server_time: now }))
 }
 
 /// The sites that the grants of a person with that sight are for; none named: everywhere. `None`: nothing.
@@ -98,9 +102,10 @@ fn covered(sight: &Sight) -> Option<Vec<SiteId>> {
     }
 }
 
-/// Those for just these sites. Others stay good for devices that hold them already, and are handed out no more.
-fn fitting(grants: Vec<SignedGrant>, sites: &[SiteId]) -> Vec<SignedGrant> {
-    grants.into_iter().filter(|signed| signed.read().is_ok_and(|grant| grant.sites == sites)).collect()
+/// Those for just these sites that lead to where this server is. Others stay good for devices that hold them already, and
+/// are handed out no more.
+fn fitting(grants: Vec<SignedGrant>, sites: &[SiteId], home: &str) -> Vec<SignedGrant> {
+    grants.into_iter().filter(|signed| signed.read().is_ok_and(|grant| grant.sites == sites && grant.backend_url == home)).collect()
 }
 
 /// The tenant's claim key, made when it is first needed.

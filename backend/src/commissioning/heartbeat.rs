@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     DeviceCaller, ReadingValue,
     error::CommissioningError,
+    notices,
     store::{bindings, presence},
 };
 use crate::{
@@ -27,6 +28,8 @@ use crate::{
 const READINGS_LIMIT: usize = 32;
 /// The most readings of earlier moments in one heartbeat.
 const HISTORY_LIMIT: usize = 1000;
+/// The longest address.
+const ADDRESS_LIMIT: usize = 255;
 /// The longest text.
 const TEXT_LIMIT: usize = 120;
 /// How long ago a reading may have been made.
@@ -45,6 +48,11 @@ pub(super) struct Heartbeat {
     /// What it measured earlier and could not tell; at most 1000 readings in all. Only with `sent_at`.
     #[serde(default)]
     history: Vec<Moment>,
+    /// Where it was told last to report, by its grant or a notice.
+    #[schema(max_length = 255)]
+    reports_to: Option<String>,
+    /// The number of the last notice that it heard in this epoch; without one it is told nothing.
+    heard: Option<u32>,
 }
 
 /// What a device measured at one moment.
@@ -62,6 +70,9 @@ pub(super) struct Moment {
 pub(super) struct HeartbeatHeard {
     /// For the device to set its clock.
     server_time: Millis,
+    /// What its owner tells it: base64 of an encoded `Signed` with a `Notice` (see docs/DEVICE-CONTRACT.md).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    notice: Option<String>,
 }
 
 /// Take a device's heartbeat. Keeps the latest value of each reading; an older one never replaces a newer one. Numbers and yes/no are kept for curves, too; the same again changes nothing.
@@ -78,9 +89,13 @@ pub(super) async fn record_heartbeat(State(state): State<AppState>, mut device: 
     }
     telemetry::record(&mut device.scope, device.id, &points(&moments), now, state.settings.telemetry_days).await?;
     bindings::seen(&mut device.scope, device.id, now).await?;
+    let notice = match (&body.reports_to, body.heard) {
+        (Some(reports_to), Some(heard)) => notices::due(&mut device, &state, reports_to, heard).await?,
+        _ => None,
+    };
     come_online(&mut device, body.firmware).await?;
     device.scope.commit().await?;
-    Ok(Json(HeartbeatHeard { server_time: now }))
+    Ok(Json(HeartbeatHeard { server_time: now, notice }))
 }
 
 type Readings = BTreeMap<String, ReadingValue>;
@@ -149,6 +164,9 @@ fn check(body: &Heartbeat) -> Result<(), CommissioningError> {
     if body.sent_at.is_none() && !body.history.is_empty() {
         return Err(CommissioningError::History("sent_at", "Without the time of sending nobody knows how long ago the earlier moments were."));
     }
+    if body.reports_to.as_ref().is_some_and(|address| address.len() > ADDRESS_LIMIT) {
+        return Err(CommissioningError::History("reports_to", "An address has at most 255 characters."));
+    }
     body.history.iter().map(|moment| &moment.readings).chain([&body.readings]).try_for_each(check_readings)
 }
 
@@ -189,7 +207,7 @@ mod unit {
         let reading = Readings::from([("t".to_owned(), ReadingValue::Number(1.0))]);
         let at = |sent_at: Millis, ago: i64| {
             let history = vec![Moment { at: sent_at.plus(-ago), readings: reading.clone() }];
-            let body = Heartbeat { readings: Readings::new(), firmware: None, sent_at: Some(sent_at), history };
+            let body = Heartbeat { readings: Readings::new(), firmware: None, sent_at: Some(sent_at), history, reports_to: None, heard: None };
             body.moments(now)[0].0
         };
         assert_eq!(at(now, 60_000), now.plus(-60_000));

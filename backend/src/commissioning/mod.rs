@@ -13,7 +13,11 @@ mod caller;
 mod contact;
 mod error;
 mod grants;
+mod handover;
 mod heartbeat;
+mod notices;
+mod received;
+pub mod releases;
 mod secrets;
 pub mod store;
 #[cfg(test)]
@@ -34,6 +38,8 @@ pub fn router() -> OpenApiRouter<AppState> {
         .routes(routes!(grants::list_grants))
         .routes(routes!(grants::revoke_grant))
         .routes(routes!(contact::create_device_challenge))
+        .routes(routes!(received::receive_release))
         .routes(routes!(contact::claim_device))
+        .routes(routes!(handover::hand_over_device))
         .routes(routes!(heartbeat::record_heartbeat))
 }

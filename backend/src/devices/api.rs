@@ -16,7 +16,10 @@ use uuid::Uuid;
 
 use super::store::{self, Listed};
 use crate::{
-    commissioning::{self, Presence, ReadingValue},
+    commissioning::{
+        self, Presence, ReadingValue,
+        releases::{ReleaseStanding, parting},
+    },
     db::DbError,
     http::{ApiError, Caller, Created, Cursor, Json, Limit, Needs, Page, Path, Query},
     sync::{self, ExecuteError},
@@ -102,6 +105,10 @@ pub struct DeviceDetail {
     readings: Vec<LatestReading>,
     /// Whether the device has claimed itself and its technician's record has not arrived yet.
     record_pending: bool,
+    /// The latest release of it; `null` when nobody ever let go of it.
+    release: Option<ReleaseStanding>,
+    /// When it said that another organization has claimed it by that release.
+    handed_over_at: Option<Millis>,
 }
 
 /// The latest value of one key.
@@ -116,9 +123,9 @@ pub struct LatestReading {
 }
 
 impl DeviceDetail {
-    fn new(device: NamedDevice, presence: Presence) -> Self {
+    fn new(device: NamedDevice, presence: Presence, (release, handed_over_at): (Option<ReleaseStanding>, Option<Millis>)) -> Self {
         let readings = presence.readings.into_iter().map(|(key, reading)| LatestReading { key, value: reading.value, at: reading.at }).collect();
-        Self { device, readings, record_pending: presence.record_pending }
+        Self { device, readings, record_pending: presence.record_pending, release, handed_over_at }
     }
 }
 
@@ -188,9 +195,11 @@ pub(super) async fn seen<N: Needs>(caller: &mut Caller<N>, id: DeviceId) -> Resu
 #[utoipa::path(get, path = "/v1/devices/{id}", operation_id = "get_device", tag = "devices", params(("id" = DeviceId, Path)),
     responses((status = 200, body = DeviceDetail), (status = 404, body = crate::http::ErrorBody)))]
 pub async fn get_device(mut caller: Caller<need::DeviceRead>, Path(id): Path<DeviceId>) -> Result<Json<DeviceDetail>, DeviceError> {
-    let device = seen(&mut caller, id).await?;
+    let device: NamedDevice = seen(&mut caller, id).await?.try_into()?;
     let presence = commissioning::presence(caller.scope(), id).await?;
-    Ok(Json(DeviceDetail::new(device.try_into()?, presence)))
+    let now = caller.now();
+    let parting = parting(caller.scope(), &device.device, now).await?;
+    Ok(Json(DeviceDetail::new(device, presence, parting)))
 }
 
 /// Edit a device

@@ -7,9 +7,11 @@
 mod api;
 mod attempts;
 mod bookmarks;
+mod releases;
 mod store;
 #[cfg(test)]
 mod tests;
+mod waiting;
 
 use utoipa_axum::{router::OpenApiRouter, routes};
 
@@ -21,6 +23,8 @@ pub fn router() -> OpenApiRouter<AppState> {
         .routes(routes!(api::list_devices, api::create_device))
         .routes(routes!(api::get_device, api::update_device))
         .routes(routes!(api::retire_device))
+        .routes(routes!(releases::release_device, releases::withdraw_release))
+        .routes(routes!(waiting::list_waiting_devices))
         .routes(routes!(bookmarks::set_bookmark, bookmarks::remove_bookmark))
         .routes(routes!(attempts::list_attempts))
         .routes(routes!(attempts::list_device_attempts))

@@ -111,6 +111,63 @@ pub async fn find(scope: &mut Scope, reader: PersonId, id: DeviceId) -> Result<O
     scope.query(FIND).bind(id).bind(reader).optional().await
 }
 
+/// A device that waits for contact or record.
+#[derive(Debug, sqlx::FromRow)]
+pub struct Waiting {
+    /// Which.
+    pub id: Uuid,
+    /// Its serial number.
+    pub serial: String,
+    /// Its name.
+    pub name: String,
+    /// Where it stands.
+    pub site_id: Option<Uuid>,
+    /// The name of that.
+    pub site_name: Option<String>,
+    /// `contact` or `record`.
+    pub waits_for: String,
+    /// Since when.
+    pub since: i64,
+    /// Who commissioned it.
+    pub technician_name: Option<String>,
+}
+
+const WAITING: &str = "
+    select w.id, w.serial, w.name, w.site_id, s.name as site_name, w.waits_for, w.since, w.technician_name
+    from (
+        select d.tenant_id, d.id, d.serial, d.name, d.site_id, 'contact' as waits_for, a.ended_at as since, a.technician_name
+        from claim_grant g
+        join attempt a on a.tenant_id = g.tenant_id and a.grant_id = g.id
+        join device d on d.tenant_id = a.tenant_id and d.id = a.device_id
+        left join device_binding b on b.tenant_id = d.tenant_id and b.device_id = d.id
+        where g.tenant_id = $1 and g.spent_at is null and d.state <> 'retired' and a.epoch > coalesce(b.epoch, 0)
+          and not exists (select 1 from attempt later where later.tenant_id = $1 and later.device_id = a.device_id
+                          and (later.epoch > a.epoch or (later.epoch = a.epoch and later.id > a.id)))
+        union all
+        select d.tenant_id, d.id, d.serial, d.name, d.site_id, 'record' as waits_for, b.bound_at as since, g.person_name as technician_name
+        from device_binding b
+        join device d on d.tenant_id = b.tenant_id and d.id = b.device_id
+        join claim_grant g on g.tenant_id = b.tenant_id and g.id = b.grant_id
+        where b.tenant_id = $1 and b.handed_over_at is null and d.state <> 'retired'
+          and not exists (select 1 from attempt a where a.tenant_id = $1 and a.grant_id = b.grant_id)
+    ) w
+    left join site s on s.tenant_id = w.tenant_id and s.id = w.site_id
+    where w.tenant_id = $1
+      and (cast($2 as text) is null or w.waits_for = $2)
+      and (w.since, w.id) > ($3, $4)
+      and (w.site_id is null or exists (select 1 from person p where p.tenant_id = $1 and p.id = $6 and (p.sites = 'all' or p.role in ('owner', 'admin')))
+           or exists (select 1 from person_site v where v.tenant_id = $1 and v.person_id = $6 and v.site_id = w.site_id)
+           or exists (select 1 from person_site_group g join site_group_site v on v.tenant_id = g.tenant_id and v.group_id = g.group_id
+                      where g.tenant_id = $1 and g.person_id = $6 and v.site_id = w.site_id))
+    order by w.since, w.id
+    limit $5";
+
+/// A page of the devices that `reader` sees and that wait, the longest waiting first.
+pub async fn waiting(scope: &mut Scope, reader: PersonId, waits_for: Option<&str>, after: Option<(i64, Uuid)>, rows: i64) -> Result<Vec<Waiting>, DbError> {
+    let (since, id) = after.unwrap_or((i64::MIN, Uuid::nil()));
+    scope.query(WAITING).bind(waits_for).bind(since).bind(id).bind(rows).bind(reader).all().await
+}
+
 const fn state_name(state: DeviceState) -> &'static str {
     match state {
         DeviceState::Planned => "planned",

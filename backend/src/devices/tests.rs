@@ -1,8 +1,10 @@
 //! Facts about devices and attempts, through the API, on both engines.
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use omniot_shared::{
+    claim::SignedGrant,
     entities::{Attempt, AttemptOutcome, AttemptStep, StepOutcome},
-    ids::{AttemptId, ClientId, DeviceId, SiteId},
+    ids::{AttemptId, ClientId, DeviceId, GrantId, SiteId},
     roles::Role,
     sync::{Actor as SyncActor, Change, Sight, Who},
     time::Millis,
@@ -11,6 +13,7 @@ use serde_json::{Value, json};
 
 use crate::{
     audit::Author,
+    commissioning::tests::device::{claimed, pack},
     sync,
     testing::{Actor, App, Tenant},
 };
@@ -39,6 +42,16 @@ impl Plant {
 
     /// An attempt by `technician`, as the app records it.
     async fn attempt(&self, technician: &Actor, serial: &str, outcome: AttemptOutcome, at: i64) -> AttemptId {
+        self.recorded(technician, serial, (outcome, None, None), at).await
+    }
+
+    /// An attempt that the device answered with a receipt, of its first epoch.
+    async fn claim_attempt(&self, technician: &Actor, serial: &str, grant: &str, at: i64) -> AttemptId {
+        let grant = SignedGrant(STANDARD.decode(grant).expect("base64")).read().expect("a grant").id;
+        self.recorded(technician, serial, (AttemptOutcome::Succeeded, Some(1), Some(grant)), at).await
+    }
+
+    async fn recorded(&self, technician: &Actor, serial: &str, (outcome, epoch, grant_id): (AttemptOutcome, Option<u32>, Option<GrantId>), at: i64) -> AttemptId {
         let app = &self.tenant.app;
         let site: SiteId = serde_json::from_value(self.site["id"].clone()).expect("an id");
         let attempt = Attempt {
@@ -59,9 +72,9 @@ impl Plant {
             rssi: Some(-60),
             mtu: Some(517),
             steps: vec![AttemptStep { step: "connect".to_owned(), started_at: Millis(at), duration_ms: 5, outcome: StepOutcome::Done, cause: None }],
-            grant_id: None,
+            grant_id,
             receipt: None,
-            epoch: None,
+            epoch,
             network_name: None,
             outcome,
             cause: None,
@@ -265,5 +278,36 @@ async fn attempts_are_listed_newest_first_by_device_site_technician_and_outcome(
         let page = found("limit=2").await;
         assert_eq!(ids(&found(&format!("limit=2&cursor={}", page["next"].as_str().expect("more"))).await), [&first]);
         assert_eq!(plant.operator.get("/v1/attempts?outcome=great").await.refusal(), (400, "invalid_query".to_owned()));
+    }
+}
+
+#[tokio::test]
+async fn devices_of_which_one_side_is_not_heard_wait_the_longest_waiting_first() {
+    for app in App::both().await {
+        let (plant, other) = (Plant::of(&app, "acme").await, Plant::of(&app, "bolt").await);
+        let technician = plant.tenant.person(Role::Technician).await;
+        let waiting = async |query: &str| plant.operator.get(&format!("/v1/devices/waiting{query}")).await.expect(200);
+        assert_eq!(waiting("").await["items"], json!([]), "nothing waits: {}", app.engine);
+        plant.plan("NEVER", "Never seen").await;
+        plant.plan("PLANNED", "Nobody touched it").await;
+        let grants = pack(&technician, 5, 2).await;
+        plant.claim_attempt(&technician, "NEVER", &grants[0], app.state.now().0 - 6_000).await;
+        plant.claim_attempt(&technician, "NEVER", &grants[0], app.state.now().0 - 5_000).await;
+        app.pass(1_000);
+        let (credential, seen) = claimed(&plant.tenant, "SEEN").await;
+        credential.post("/v1/device/heartbeat", json!({"readings": {}})).await.expect(200);
+        let page = waiting("").await;
+        let rows: Vec<_> = page["items"].as_array().expect("items").iter().map(|item| (item["serial"].clone(), item["waits_for"].clone())).collect();
+        assert_eq!(rows, [(json!("NEVER"), json!("contact")), (json!("SEEN"), json!("record"))], "{}", app.engine);
+        assert_eq!((&page["items"][0]["technician_name"], &page["items"][0]["site_name"]), (&json!("Tess"), &json!("Halle Süd")));
+        assert_eq!(page["items"][0]["since"], json!(app.state.now().0 - 1_000 - 5_000 + 10));
+        assert_eq!(waiting("?waits_for=record").await["items"][0]["id"], json!(seen));
+        let first = waiting("?limit=1").await;
+        let rest = waiting(&format!("?limit=1&cursor={}", first["next"].as_str().expect("more"))).await;
+        assert_eq!((&first["items"][0]["serial"], &rest["items"][0]["serial"], &rest["next"]), (&json!("NEVER"), &json!("SEEN"), &json!(null)));
+        assert_eq!(other.operator.get("/v1/devices/waiting").await.expect(200)["items"], json!([]), "another tenant sees none of it");
+        plant.claim_attempt(&technician, "SEEN", &grants[1], app.state.now().0).await;
+        assert_eq!(waiting("?waits_for=record").await["items"].as_array().map(Vec::len), Some(1), "a record of another grant is none of its claim");
+        assert_eq!(waiting("?waits_for=contact").await["items"].as_array().map(Vec::len), Some(1), "an older claim is not waited for");
     }
 }

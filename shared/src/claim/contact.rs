@@ -5,15 +5,11 @@
 
 use prost::Message as _;
 
-use super::{Domain, Grant, Identity, PublicKey, Receipt, Unreadable, contact_context, messages::Signed};
+use super::{Domain, Grant, Identity, PublicKey, Receipt, SKEW_TOLERANCE_MS, Unreadable, contact_context, messages::Signed};
 use crate::{
     ids::{GrantId, SiteId, normal_serial},
     time::Millis,
 };
-
-/// How far beyond a grant's time a first contact is still accepted: clocks of tablets and
-/// servers are wrong by hours.
-pub const SKEW_TOLERANCE_MS: i64 = 12 * 60 * 60 * 1000;
 
 /// What a device shows, with every signature checked against the tenant's claim key and the device's own.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -173,7 +169,8 @@ pub fn judge(contact: &Contact, grant: Option<KnownGrant>, binding: Option<Bindi
             return Err(Refusal::EpochStale);
         }
     }
-    if grant.spent_by.is_some() {
+    // One device may use it again: its button was held, and the technician's app sent the same claim once more.
+    if grant.spent_by.is_some_and(|by| by != contact.identity.public_key) {
         return Err(Refusal::GrantSpent);
     }
     let claimed_by = grant.recorded_at.map_or(now, |recorded| recorded.min(now));

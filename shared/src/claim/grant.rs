@@ -1,19 +1,22 @@
-//! What a tenant signs with its claim key: grants and releases.
+//! A grant: what a tenant signs with its claim key so that a technician may claim a device for it.
 //!
-//! Deliberately not here: the private half (it stays in the backend) and whether a grant
-//! was spent or revoked (the backend's store knows).
+//! Deliberately not here: the private half (it stays in the backend), whether a grant was spent or
+//! revoked (the backend's store knows), and what else that key signs ([`super::release`], [`super::home`]).
 
 use ed25519_dalek::SigningKey;
 use prost::Message as _;
 
-use super::{Domain, PublicKey, Unreadable, id, messages, open, seal, text};
+use super::{Domain, PublicKey, Unreadable, home::Backend, id, messages, open, seal};
 use crate::{
-    ids::{ClientId, GrantId, PersonId, SiteId, TenantId, normal_serial},
+    ids::{ClientId, GrantId, PersonId, SiteId, TenantId},
     time::Millis,
 };
 
 /// The longest accepted trust anchor (a DER certificate).
 pub const TRUST_ANCHOR_LIMIT: usize = 2048;
+/// How far beyond a grant's time a claim is still accepted: the clocks of devices, tablets and servers are
+/// wrong by hours.
+pub const SKEW_TOLERANCE_MS: i64 = 12 * 60 * 60 * 1000;
 /// The most sites a grant may name; a wider one names none.
 pub const SITES_LIMIT: usize = 32;
 
@@ -103,6 +106,18 @@ impl Grant {
     pub fn in_time(&self, now: Millis) -> bool {
         (self.not_before..=self.not_after).contains(&now)
     }
+
+    /// Whether `now` may lie within its time, by a clock that is wrong by hours ([`SKEW_TOLERANCE_MS`]).
+    #[must_use]
+    pub fn may_be_in_time(&self, now: Millis) -> bool {
+        now.plus(SKEW_TOLERANCE_MS) >= self.not_before && now.plus(-SKEW_TOLERANCE_MS) <= self.not_after
+    }
+
+    /// Where a device reports that was claimed with it.
+    #[must_use]
+    pub fn backend(&self) -> Backend {
+        Backend { url: self.backend_url.clone(), trust_anchor: self.trust_anchor.clone() }
+    }
 }
 
 impl SignedGrant {
@@ -129,50 +144,8 @@ impl std::fmt::Debug for SignedGrant {
     }
 }
 
-/// The owner lets go of a device: whoever holds it with a grant may claim the device.
-/// It dies with the first claim, because that raises the epoch.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Release {
-    /// The owner.
-    pub tenant: TenantId,
-    /// The device; compared normalized.
-    pub serial: String,
-    /// Good while the device's epoch is not higher.
-    pub up_to_epoch: u32,
-    /// Not good after, where the device knows the time.
-    pub not_after: Millis,
-}
-
-impl Release {
-    /// Signs the release with the owner's claim key.
-    #[must_use]
-    pub fn sign(&self, key: &SigningKey) -> messages::Signed {
-        let body = messages::Release {
-            tenant: self.tenant.0.as_bytes().to_vec(),
-            serial: normal_serial(&self.serial),
-            up_to_epoch: self.up_to_epoch,
-            not_after: self.not_after.0,
-        };
-        seal(key, Domain::Release, &[], body.encode_to_vec())
-    }
-
-    /// Reads a release that `owner` must have signed.
-    ///
-    /// # Errors
-    /// When a field is wrong or the signature is not the owner's.
-    pub fn read(signed: &messages::Signed, owner: PublicKey) -> Result<Self, Unreadable> {
-        let body = messages::Release::decode(open(owner, Domain::Release, &[], signed)?).map_err(|_| Unreadable::Field("release"))?;
-        Ok(Self {
-            tenant: id(&body.tenant, "tenant")?,
-            serial: text(&body.serial, 1, 64, "serial")?,
-            up_to_epoch: body.up_to_epoch,
-            not_after: Millis(body.not_after),
-        })
-    }
-}
-
 /// An http(s) origin with an optional path, without a trailing slash and without credentials.
-fn origin(url: &str) -> Result<String, Unreadable> {
+pub(super) fn origin(url: &str) -> Result<String, Unreadable> {
     let rest = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://")).unwrap_or_default();
     let plain = url.len() <= 255 && url.bytes().all(|b| b.is_ascii_graphic()) && !url.contains(['@', '#', '?', '\\', '"']);
     let host = rest.split('/').next().unwrap_or_default();

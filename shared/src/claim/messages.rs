@@ -143,6 +143,43 @@ pub struct Release {
     /// Milliseconds since 1970.
     #[prost(int64, tag = "4")]
     pub not_after: i64,
+    /// Good while the device has heard no notice with a higher number.
+    #[prost(uint32, tag = "5")]
+    pub number: u32,
+}
+
+/// A release as one organization gives it to another; never sent to a device.
+#[derive(Clone, PartialEq, Eq, prost::Message)]
+pub struct Letter {
+    /// A [`Release`].
+    #[prost(message, optional, tag = "1")]
+    pub release: Option<Signed>,
+    /// The owner's public claim key, 32 bytes.
+    #[prost(bytes = "vec", tag = "2")]
+    pub claim_key: Vec<u8>,
+}
+
+/// What the owner tells its device, in the answer to a heartbeat.
+#[derive(Clone, PartialEq, Eq, prost::Message)]
+pub struct Notice {
+    /// The owner.
+    #[prost(bytes = "vec", tag = "1")]
+    pub tenant: Vec<u8>,
+    /// The device.
+    #[prost(string, tag = "2")]
+    pub serial: String,
+    /// The commissioning epoch it is for.
+    #[prost(uint32, tag = "3")]
+    pub epoch: u32,
+    /// Rises with each notice of an epoch; one that was heard is ignored.
+    #[prost(uint32, tag = "4")]
+    pub number: u32,
+    /// Where to report from now on, as in a [`Grant`].
+    #[prost(string, tag = "5")]
+    pub backend_url: String,
+    /// As in a [`Grant`].
+    #[prost(bytes = "vec", tag = "6")]
+    pub trust_anchor: Vec<u8>,
 }
 
 /// `omniot-claim`, request.

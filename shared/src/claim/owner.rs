@@ -10,12 +10,13 @@ use ed25519_dalek::SigningKey;
 use prost::Message as _;
 
 use super::{
-    Fingerprint, Grant, Identity, PublicKey, Receipt, Release, Unreadable,
+    Fingerprint, Grant, Identity, PublicKey, Receipt, Release, SKEW_TOLERANCE_MS, Unreadable,
+    home::Backend,
     messages::{ClaimReply, ClaimRequest, Signed, Status},
     proof,
 };
 use crate::{
-    ids::{GrantId, SiteId, normal_serial},
+    ids::{GrantId, SiteId, TenantId, normal_serial},
     time::Millis,
 };
 
@@ -29,11 +30,32 @@ pub struct OwnerState {
     pub resets: u32,
     /// Its owner; `None`: unowned.
     pub owner: Option<Owner>,
+    /// The owner that released it and does not know yet that it left.
+    pub left: Option<Left>,
+}
+
+/// A former owner, to be told ([`super::handover`]).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Left {
+    /// Who.
+    pub tenant: TenantId,
+    /// Where.
+    pub backend: Backend,
+    /// The release that was used (an encoded `Signed`).
+    pub release: Vec<u8>,
 }
 
 /// The owner, and the claim that made it so.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Owner {
+    /// Who.
+    pub tenant: TenantId,
+    /// The address that answers; that of the grant until it was told another.
+    pub backend: Backend,
+    /// The address that it was told, and that has not answered yet.
+    pub next: Option<Backend>,
+    /// The number of the last notice that it heard in this epoch.
+    pub heard: u32,
     /// The pinned key of the tenant.
     pub claim_key: PublicKey,
     /// The grant, as it came (an encoded `Signed`).
@@ -58,7 +80,13 @@ impl OwnerState {
     /// After the button was held: unowned, same epoch, one more reset.
     #[must_use]
     pub fn factory_reset(&self) -> Self {
-        Self { epoch: self.epoch, resets: self.resets.saturating_add(1), owner: None }
+        Self { epoch: self.epoch, resets: self.resets.saturating_add(1), owner: None, left: self.left.clone() }
+    }
+
+    /// After the former owner was told, or cannot be.
+    #[must_use]
+    pub fn settled(&self) -> Self {
+        Self { left: None, ..self.clone() }
     }
 
     /// Puts owner, epoch and resets into an identity.
@@ -128,8 +156,9 @@ impl From<Unreadable> for Refusal {
     }
 }
 
-/// Decides a claim. `now` is `None` on a device without a clock (most, before their
-/// first network): then the backend alone judges the grant's time.
+/// Decides a claim. `now` is `None` on a device that was not told the time since it last had power (most, before
+/// their first network): then the backend alone judges the grant's time. A clock may be wrong by
+/// [`SKEW_TOLERANCE_MS`] either way.
 ///
 /// # Errors
 /// The reason, when the claim is refused.
@@ -140,9 +169,10 @@ pub fn decide(state: &OwnerState, serial: &str, key: &SigningKey, request: &Clai
     if !(16..=32).contains(&request.nonce.len()) {
         return Err(Refusal::Malformed);
     }
+    let mut left = state.left.clone().filter(|left| left.tenant != grant.tenant);
     if let Some(owner) = &state.owner {
         if owner.claim_key != grant.claim_key {
-            released(state, owner, serial, request, now)?;
+            left = Some(released(state, owner, serial, request, now)?);
         } else if owner.grant_id == grant.id {
             return repeated(state, owner, signed, &request.nonce, site);
         }
@@ -150,12 +180,16 @@ pub fn decide(state: &OwnerState, serial: &str, key: &SigningKey, request: &Clai
     if !grant.covers(site) {
         return Err(Refusal::SiteNotCovered);
     }
-    if now.is_some_and(|now| !grant.in_time(now)) {
+    if now.is_some_and(|now| !grant.may_be_in_time(now)) {
         return Err(Refusal::GrantExpired);
     }
     let epoch = state.epoch.checked_add(1).ok_or(Refusal::Malformed)?;
     let receipt = Receipt { grant: grant.id, tenant: grant.tenant, epoch, nonce: request.nonce.clone(), site, serial: serial.to_owned() }.sign(key);
     let owner = Owner {
+        tenant: grant.tenant,
+        backend: grant.backend(),
+        next: None,
+        heard: 0,
         claim_key: grant.claim_key,
         grant: signed.encode_to_vec(),
         grant_id: grant.id,
@@ -163,7 +197,7 @@ pub fn decide(state: &OwnerState, serial: &str, key: &SigningKey, request: &Clai
         site,
         receipt: receipt.encode_to_vec(),
     };
-    Ok(Accepted { state: OwnerState { epoch, resets: state.resets, owner: Some(owner) }, receipt })
+    Ok(Accepted { state: OwnerState { epoch, resets: state.resets, owner: Some(owner), left }, receipt })
 }
 
 /// The answer on the wire to [`decide`]'s outcome.
@@ -187,10 +221,13 @@ fn repeated(state: &OwnerState, owner: &Owner, signed: &Signed, nonce: &[u8], si
     Ok(Accepted { state: state.clone(), receipt })
 }
 
-/// Whether the request carries the present owner's release for this device and epoch.
-fn released(state: &OwnerState, owner: &Owner, serial: &str, request: &ClaimRequest, now: Option<Millis>) -> Result<(), Refusal> {
+/// Whether the request carries the present owner's release for this device, epoch and number; whom to tell then.
+fn released(state: &OwnerState, owner: &Owner, serial: &str, request: &ClaimRequest, now: Option<Millis>) -> Result<Left, Refusal> {
     let signed = request.release.as_ref().ok_or_else(|| Refusal::OwnedByAnother(owner.claim_key.fingerprint()))?;
     let release = Release::read(signed, owner.claim_key).map_err(|_| Refusal::BadRelease)?;
-    let fits = normal_serial(&release.serial) == normal_serial(serial) && state.epoch <= release.up_to_epoch && now.is_none_or(|now| now <= release.not_after);
-    if fits { Ok(()) } else { Err(Refusal::BadRelease) }
+    let fits = normal_serial(&release.serial) == normal_serial(serial)
+        && state.epoch <= release.up_to_epoch
+        && owner.heard <= release.number
+        && now.is_none_or(|now| now.plus(-SKEW_TOLERANCE_MS) <= release.not_after);
+    fits.then(|| Left { tenant: owner.tenant, backend: owner.backend.clone(), release: signed.encode_to_vec() }).ok_or(Refusal::BadRelease)
 }

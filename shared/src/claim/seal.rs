@@ -21,11 +21,15 @@ pub enum Domain {
     Receipt,
     /// A device proves who it is to the backend. Context: [`contact_context`].
     Contact,
+    /// A tenant tells its device where to report.
+    Notice,
+    /// A device proves to the owner it left that it left. Context: [`handover_context`].
+    Handover,
 }
 
 impl Domain {
     /// All domains.
-    pub const ALL: [Self; 5] = [Self::Grant, Self::Release, Self::Identity, Self::Receipt, Self::Contact];
+    pub const ALL: [Self; 7] = [Self::Grant, Self::Release, Self::Identity, Self::Receipt, Self::Contact, Self::Notice, Self::Handover];
 
     /// The bytes that stand before everything else.
     #[must_use]
@@ -36,6 +40,8 @@ impl Domain {
             Self::Identity => b"omniot/identity/v1\0",
             Self::Receipt => b"omniot/receipt/v1\0",
             Self::Contact => b"omniot/contact/v1\0",
+            Self::Notice => b"omniot/notice/v1\0",
+            Self::Handover => b"omniot/handover/v1\0",
         }
     }
 }
@@ -128,6 +134,12 @@ pub fn open<'a>(key: PublicKey, domain: Domain, context: &[u8], signed: &'a Sign
 #[must_use]
 pub fn contact_context(challenge: &[u8], grant: &[u8], receipt: &[u8]) -> Vec<u8> {
     [challenge, grant, receipt].iter().flat_map(Sha256::digest).collect()
+}
+
+/// The context of [`Domain::Handover`]; `release` is the encoded `Signed` message.
+#[must_use]
+pub fn handover_context(challenge: &[u8], release: &[u8]) -> Vec<u8> {
+    [challenge, release].iter().flat_map(Sha256::digest).collect()
 }
 
 #[cfg(test)]

@@ -104,7 +104,10 @@ cause-no-grant = No permission to claim is left on this machine
 next-no-grant = Go online for a moment so that the app can fetch new ones, then try again.
 
 cause-owned-by-another = This device belongs to another organization
-next-owned-by-another = It cannot be taken over. Ask that organization to release it, or ask your supplier.
+next-owned-by-another = Ask that organization for a release, enter it here, and begin with this device once more. Without one, ask your supplier.
+
+cause-release-refused = The device does not accept the release
+next-release-refused = It was taken back, is over, or the device was claimed again since. Ask its owner for a new one.
 
 cause-grant-used = The permission to claim was used before
 next-grant-used = Try again; the app takes another one.

@@ -61,6 +61,9 @@ error-network-needs-account = This network wants a user account. Devices can onl
 
 error-label-empty = Paste what the QR code says, or type the claim code.
 error-label-too-long = This is too long for a label.
+error-release-unreadable = This is not a whole release. Copy all of it, from “OMR1” on.
+error-release-expired = The time of this release is over. Ask the owner of the device for another.
+error-release-own = Your own organization made this release. Give it to the one that takes the device over.
 error-label-unreadable = This is no label of a device. Scan it again, or type the claim code.
 error-label-incomplete = Something is missing in this label. Scan it again.
 error-label-not-bluetooth = This device is not set up over Bluetooth.

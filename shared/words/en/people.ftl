@@ -116,6 +116,7 @@ role-about-technician = Commissions devices in the field, also without a network
 permission-device-read = See devices
 permission-device-write = Add and edit devices
 permission-device-retire = Retire devices
+permission-device-release = Hand devices over to other organizations
 permission-device-commission = Commission devices
 permission-site-read = See sites
 permission-site-write = Add and edit sites

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use omniot_shared::{
+    claim::{Fingerprint, Letter},
     entities::{Attempt, Device, DeviceModel, DeviceState},
     ids::{AttemptId, DeviceId, GrantId, SiteId, normal_serial},
     sync::{Change, Row, RowKey, intent::NewDevice},
@@ -17,7 +18,7 @@ use zeroize::Zeroizing;
 use super::{Account, Accounts};
 use crate::{
     commissioning::flow::desk::{CommissionedDevice, Desk, DeskError, Desks, GrantFate, TakenGrant, Technician, Unfinished},
-    store::{StoreError, attachments, commissions, grants, lists::{self, ByName, DeviceFilter}, on_worker, rows},
+    store::{StoreError, attachments, commissions, grants, lists::{self, ByName, DeviceFilter}, on_worker, releases, rows},
     sync,
 };
 
@@ -109,6 +110,11 @@ impl Desk for Account {
             GrantFate::Spent => grants::spend(db, grant),
         })
         .await
+    }
+
+    async fn release_for(&self, serial: &str, owner: Fingerprint) -> Result<Option<Letter>, DeskError> {
+        let serial = normal_serial(serial);
+        self.look(move |db| releases::find(db, &serial, owner)).await
     }
 
     async fn is_online(&self) -> bool {

@@ -4,7 +4,7 @@
 
 use std::{path::Path as Folder, sync::Arc};
 
-use omniot_shared::ids::{AttemptId, IntentId};
+use omniot_shared::{claim::Letter, ids::{AttemptId, IntentId}};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
@@ -17,7 +17,7 @@ use crate::{
     accounts::Account,
     events::Event,
     files,
-    store::{Store, on_worker},
+    store::{Store, on_worker, releases},
     sync::{
         self, Verified,
         status::State,
@@ -48,6 +48,14 @@ impl WishForm {
         wishes.save_data = self.save_data.unwrap_or(wishes.save_data);
         wishes.anyway = self.anyway.unwrap_or(wishes.anyway);
     }
+}
+
+/// Body of `POST /app/releases`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ReleaseForm {
+    /// `OMR1.…`; white space in it is left out.
+    text: String,
 }
 
 /// Body of a retry: what a person corrected.
@@ -87,6 +95,7 @@ pub async fn answer(door: &Door, method: &str, path: &Path, given: Option<&Value
             door.commissioning.account_changed().await;
             Ok(reply)
         }
+        ("POST", ["app", "releases"]) => take_release(&*door.account()?, body(given)?).await,
         ("GET", ["app", "sync"]) => sync_status(door).await,
         ("PATCH", ["app", "sync"]) => {
             let account = door.account()?;
@@ -145,6 +154,22 @@ pub async fn answer(door: &Door, method: &str, path: &Path, given: Option<&Value
         }
         _ => Err(Reply::not_found()),
     }
+}
+
+/// Keeps a release of another organization here, so that a device can be taken over without a network.
+async fn take_release(account: &Account, form: ReleaseForm) -> Result<Reply, Reply> {
+    let unreadable = |_| Reply::invalid("release_unreadable", "text", "This is not a whole release.");
+    let letter = Letter::parse(&form.text).map_err(unreadable)?;
+    if letter.release.not_after <= account.server_now() {
+        return Err(Reply::invalid("release_expired", "text", "The time of this release is over."));
+    }
+    if letter.release.tenant == account.me().tenant.id {
+        return Err(Reply::invalid("release_own", "text", "This organization made the release itself."));
+    }
+    let (serial, expires_at) = (letter.release.serial.clone(), letter.release.not_after);
+    let kept = on_worker(&account.store, move |store| store.edit(|db| releases::keep(db, &letter, releases::Source::Entered))).await;
+    kept.map_err(|error| error.reply())?;
+    Ok(Reply::created(json!({"serial": serial, "expires_at": expires_at})))
 }
 
 /// A commission ends in the account in which it began, in sight of its technician.

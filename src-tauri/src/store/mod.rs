@@ -28,6 +28,7 @@ pub mod farewell;
 pub mod grants;
 pub mod lists;
 pub mod meta;
+pub mod releases;
 pub mod replica;
 mod reserve;
 mod room;

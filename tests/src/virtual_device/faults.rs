@@ -94,6 +94,8 @@ pub enum PowerLoss {
     BeforeStore,
     /// The new file is half written beside the old one.
     Torn,
+    /// So many bytes of the new file are written beside the old one.
+    TornAt(usize),
     /// The new state is stored, the answer is not sent.
     AfterStore,
 }

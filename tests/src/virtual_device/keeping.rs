@@ -14,9 +14,10 @@ use std::{
 use omniot_shared::{
     claim::{
         SignedGrant,
-        owner::{Owner, OwnerState},
+        home::Backend,
+        owner::{Left, Owner, OwnerState},
     },
-    ids::SiteId,
+    ids::{SiteId, TenantId},
 };
 use serde::{Deserialize, Serialize};
 
@@ -38,6 +39,9 @@ pub struct Kept {
     pub thread: Option<String>,
     /// What the backend gave it, and for which epoch.
     pub credential: Option<(u32, String)>,
+    /// Whom to tell that it left.
+    #[serde(default)]
+    pub(super) left: Option<KeptLeft>,
 }
 
 /// An owner, with the bytes in hex.
@@ -47,13 +51,46 @@ pub struct KeptOwner {
     nonce: String,
     site: Option<SiteId>,
     receipt: String,
+    #[serde(default)]
+    heard: u32,
+    /// The address that answers, when it is another than the grant's.
+    #[serde(default)]
+    backend: Option<KeptBackend>,
+    /// The address that it was told.
+    #[serde(default)]
+    next: Option<KeptBackend>,
+}
+
+/// An address, with the certificate in hex.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct KeptBackend {
+    url: String,
+    trust_anchor: String,
+}
+
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct KeptLeft {
+    tenant: TenantId,
+    backend: KeptBackend,
+    release: String,
+}
+
+impl KeptBackend {
+    fn of(backend: &Backend) -> Self {
+        Self { url: backend.url.clone(), trust_anchor: hex::encode(&backend.trust_anchor) }
+    }
+
+    fn read(&self) -> Option<Backend> {
+        Some(Backend { url: self.url.clone(), trust_anchor: hex::decode(&self.trust_anchor).ok()? })
+    }
 }
 
 impl Kept {
     /// The owner state in it; unowned when the owner cannot be read.
     #[must_use]
     pub fn state(&self) -> OwnerState {
-        OwnerState { epoch: self.epoch, resets: self.resets, owner: self.owner.as_ref().and_then(KeptOwner::read) }
+        let left = |left: &KeptLeft| Some(Left { tenant: left.tenant, backend: left.backend.read()?, release: hex::decode(&left.release).ok()? });
+        OwnerState { epoch: self.epoch, resets: self.resets, owner: self.owner.as_ref().and_then(KeptOwner::read), left: self.left.as_ref().and_then(left) }
     }
 
     /// With another owner state; a credential of an older epoch goes.
@@ -66,19 +103,32 @@ impl Kept {
             wifi: self.wifi.clone(),
             thread: self.thread.clone(),
             credential: self.credential.clone().filter(|(epoch, _)| *epoch == state.epoch && state.owner.is_some()),
+            left: state.left.as_ref().map(|left| KeptLeft { tenant: left.tenant, backend: KeptBackend::of(&left.backend), release: hex::encode(&left.release) }),
         }
     }
 }
 
 impl KeptOwner {
     fn of(owner: &Owner) -> Self {
-        Self { grant: hex::encode(&owner.grant), nonce: hex::encode(&owner.nonce), site: owner.site, receipt: hex::encode(&owner.receipt) }
+        Self {
+            grant: hex::encode(&owner.grant),
+            nonce: hex::encode(&owner.nonce),
+            site: owner.site,
+            receipt: hex::encode(&owner.receipt),
+            heard: owner.heard,
+            backend: Some(KeptBackend::of(&owner.backend)),
+            next: owner.next.as_ref().map(KeptBackend::of),
+        }
     }
 
     fn read(&self) -> Option<Owner> {
         let grant = SignedGrant(hex::decode(&self.grant).ok()?);
         let read = grant.read().ok()?;
         Some(Owner {
+            tenant: read.tenant,
+            backend: self.backend.as_ref().map_or_else(|| Some(read.backend()), KeptBackend::read)?,
+            next: self.next.as_ref().and_then(KeptBackend::read),
+            heard: self.heard,
             claim_key: read.claim_key,
             grant: grant.0,
             grant_id: read.id,
@@ -128,8 +178,13 @@ impl Keeper {
             return Ok(());
         }
         let mut file = File::create(&beside)?;
-        if loss == Some(PowerLoss::Torn) {
-            return file.write_all(bytes.get(..bytes.len() / 2).unwrap_or_default());
+        let torn_at = match loss {
+            Some(PowerLoss::Torn) => Some(bytes.len() / 2),
+            Some(PowerLoss::TornAt(byte)) => Some(byte.min(bytes.len())),
+            _ => None,
+        };
+        if let Some(byte) = torn_at {
+            return file.write_all(bytes.get(..byte).unwrap_or_default());
         }
         file.write_all(&bytes)?;
         file.sync_all()?;

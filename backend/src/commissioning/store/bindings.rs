@@ -16,20 +16,25 @@ use crate::{
 };
 
 const FIND: &str = "
-    select b.public_key, b.epoch, b.grant_id, b.resets, b.credential_hash, d.state from device_binding b
+    select b.public_key, b.epoch, b.grant_id, b.resets, b.credential_hash, b.notice, b.handed_over_at, d.state from device_binding b
     left join device d on d.tenant_id = b.tenant_id and d.id = b.device_id
     where b.tenant_id = $1 and b.device_id = $2";
 const PUT: &str = "
-    insert into device_binding (tenant_id, device_id, public_key, hardware_id, grant_id, epoch, resets, credential_hash, bound_at, last_seen_at)
-    values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9)
+    insert into device_binding (tenant_id, device_id, public_key, hardware_id, grant_id, epoch, resets, credential_hash, bound_at, last_seen_at, notice)
+    values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9,
+        (select count(*) from device_release r where r.tenant_id = $1 and r.device_id = $2 and r.withdrawn_at is not null and r.up_to_epoch >= $6))
     on conflict (tenant_id, device_id) do update set
         hardware_id = excluded.hardware_id, grant_id = excluded.grant_id, epoch = excluded.epoch, resets = excluded.resets,
-        credential_hash = excluded.credential_hash, bound_at = excluded.bound_at, last_seen_at = excluded.last_seen_at";
+        credential_hash = excluded.credential_hash, bound_at = excluded.bound_at, last_seen_at = excluded.last_seen_at,
+        notice = excluded.notice, handed_over_at = null";
 const BY_CREDENTIAL: &str = "
-    select t.status, d.state, d.name, d.firmware from device_binding b
+    select t.status, d.state, d.name, d.serial, d.firmware, b.epoch, b.notice from device_binding b
     join tenant t on t.tenant_id = b.tenant_id
     join device d on d.tenant_id = b.tenant_id and d.id = b.device_id
-    where b.tenant_id = $1 and b.device_id = $2 and b.credential_hash = $3";
+    where b.tenant_id = $1 and b.device_id = $2 and b.credential_hash = $3 and b.handed_over_at is null";
+const HAND_OVER: &str = "
+    update device_binding set handed_over_at = $3, epoch = $4, last_seen_at = $3
+    where tenant_id = $1 and device_id = $2";
 const SEEN: &str = "update device_binding set last_seen_at = $3 where tenant_id = $1 and device_id = $2 and last_seen_at < $3";
 const STATE: &str = "select state from device where tenant_id = $1 and id = $2";
 const MODEL: &str = "select id from device_model where tenant_id = $1 and sku = $2 order by created_at, id limit 1";
@@ -42,6 +47,8 @@ struct Row {
     grant_id: Uuid,
     resets: i64,
     credential_hash: Vec<u8>,
+    notice: i64,
+    handed_over_at: Option<i64>,
     state: Option<String>,
 }
 
@@ -53,6 +60,10 @@ pub struct Bound {
     pub resets: u32,
     /// The hash of the credential in force.
     pub credential_hash: Vec<u8>,
+    /// The number of the last notice in its epoch.
+    pub notice: u32,
+    /// When it said that it left.
+    pub handed_over_at: Option<Millis>,
 }
 
 /// The binding of a device.
@@ -68,7 +79,8 @@ pub async fn find(scope: &mut Scope, device: DeviceId) -> Result<Option<Bound>, 
             grant: row.grant_id.into(),
             retired: row.state.as_deref() == Some("retired"),
         };
-        Some(Bound { binding, resets: u32::try_from(row.resets).ok()?, credential_hash: row.credential_hash })
+        let notice = u32::try_from(row.notice).ok()?;
+        Some(Bound { binding, resets: u32::try_from(row.resets).ok()?, credential_hash: row.credential_hash, notice, handed_over_at: row.handed_over_at.map(Millis) })
     }))
 }
 
@@ -90,8 +102,14 @@ pub struct Credentialed {
     pub state: String,
     /// Its name.
     pub name: String,
+    /// Its serial number.
+    pub serial: String,
     /// What the row says it runs.
     pub firmware: Option<String>,
+    /// The epoch in force.
+    pub epoch: i64,
+    /// The number of the last notice in it.
+    pub notice: i64,
 }
 
 /// The device that this credential belongs to.
@@ -108,6 +126,14 @@ pub async fn by_credential(scope: &mut Scope, device: DeviceId, hash: &TokenHash
 /// Whatever the store says.
 pub async fn seen(scope: &mut Scope, device: DeviceId, now: Millis) -> Result<(), DbError> {
     scope.query(SEEN).bind(device).bind(now).execute().await.map(drop)
+}
+
+/// The device said that it left, with the epoch that it has since: its credential is dead, and no claim of before is good.
+///
+/// # Errors
+/// Whatever the store says.
+pub async fn hand_over(scope: &mut Scope, device: DeviceId, epoch: u32, now: Millis) -> Result<(), DbError> {
+    scope.query(HAND_OVER).bind(device).bind(now).bind(epoch).execute().await.map(drop)
 }
 
 /// Whether the device row is retired, bound or not.

@@ -4,3 +4,4 @@ pub mod bindings;
 pub mod grants;
 pub mod keys;
 pub mod presence;
+pub mod releases;

@@ -1,6 +1,6 @@
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use omniot_shared::{
-    claim::contact::SKEW_TOLERANCE_MS,
+    claim::SKEW_TOLERANCE_MS,
     ids::{DeviceId, SiteId, TenantId},
     roles::Role,
 };

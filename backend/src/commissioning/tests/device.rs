@@ -4,9 +4,9 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use ed25519_dalek::SigningKey;
 use omniot_shared::{
     claim::{
-        Domain, Identity, PublicKey, contact_context,
+        Domain, Identity, Letter, PublicKey, contact_context, handover_context,
         messages::ClaimRequest,
-        owner::{OwnerState, decide},
+        owner::{self, OwnerState, decide},
     },
     ids::{ClientId, DeviceId, SiteId},
     roles::Role,
@@ -35,17 +35,32 @@ impl Device {
 
     /// What a technician does over the radio.
     pub fn take(&mut self, grant: &str, site: Option<SiteId>) {
+        self.try_take(grant, site, None).unwrap();
+    }
+
+    /// The same, with a release or without.
+    pub fn try_take(&mut self, grant: &str, site: Option<SiteId>, release: Option<&Letter>) -> Result<(), owner::Refusal> {
         self.nonce += 1;
         let grant = omniot_shared::claim::SignedGrant(STANDARD.decode(grant).unwrap()).parts().unwrap();
         let site = site.map(|site| site.0.as_bytes().to_vec()).unwrap_or_default();
-        let request = ClaimRequest { grant: Some(grant), site, nonce: vec![self.nonce; 16], release: None };
-        self.state = decide(&self.state, &self.serial, &self.key, &request, None).unwrap().state;
+        let request = ClaimRequest { grant: Some(grant), site, nonce: vec![self.nonce; 16], release: release.map(Letter::signed) };
+        self.state = decide(&self.state, &self.serial, &self.key, &request, None)?.state;
+        Ok(())
     }
 
-    /// The body of `POST /v1/device/claim`, over that challenge.
-    pub fn claim_over(&self, challenge: &[u8]) -> Value {
-        let owner = self.state.owner.clone().unwrap();
-        let identity = self.state.describe(Identity {
+    /// The body of `POST /v1/device/handover`, over that challenge.
+    pub fn handover_over(&self, challenge: &[u8]) -> Value {
+        let left = self.state.left.clone().unwrap();
+        let signed = self.identity().sign(&self.key, Domain::Handover, &handover_context(challenge, &left.release));
+        json!({
+            "release": STANDARD.encode(&left.release),
+            "identity": STANDARD.encode(signed.encode_to_vec()),
+            "challenge": STANDARD.encode(challenge),
+        })
+    }
+
+    fn identity(&self) -> Identity {
+        self.state.describe(Identity {
             serial: self.serial.clone(),
             model: self.model.clone(),
             hardware_id: "c0ffee000001".into(),
@@ -54,8 +69,13 @@ impl Device {
             owner: None,
             epoch: 0,
             resets: 0,
-        });
-        let signed = identity.sign(&self.key, Domain::Contact, &contact_context(challenge, &owner.grant, &owner.receipt));
+        })
+    }
+
+    /// The body of `POST /v1/device/claim`, over that challenge.
+    pub fn claim_over(&self, challenge: &[u8]) -> Value {
+        let owner = self.state.owner.clone().unwrap();
+        let signed = self.identity().sign(&self.key, Domain::Contact, &contact_context(challenge, &owner.grant, &owner.receipt));
         json!({
             "grant": STANDARD.encode(&owner.grant),
             "receipt": STANDARD.encode(&owner.receipt),

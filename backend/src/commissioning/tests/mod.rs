@@ -2,5 +2,7 @@ mod claim;
 pub mod device;
 mod grants;
 mod heartbeat;
+mod notices;
+mod releases;
 
 use device::Device;

@@ -2,8 +2,8 @@ use prost::Message as _;
 
 use super::{bytes, claim, claim_key, device_key, grant, signed};
 use crate::claim::{
-    Domain, Identity, PublicKey, contact_context,
-    contact::{Binding, Contact, KnownGrant, Refusal, SKEW_TOLERANCE_MS, Shown, Verdict, judge},
+    Domain, Identity, PublicKey, SKEW_TOLERANCE_MS, contact_context,
+    contact::{Binding, Contact, KnownGrant, Refusal, Shown, Verdict, judge},
     messages::Signed,
     owner::{OwnerState, decide},
 };
@@ -76,7 +76,7 @@ fn a_receipt_forged_by_another_key_or_for_another_grant_is_refused() {
     let forged = |receipt: Signed| {
         let mut parts = parts(b"c");
         parts.receipt = receipt.encode_to_vec();
-        let state = OwnerState { epoch: 1, resets: 0, owner: decide(&OwnerState::default(), SERIAL, &device_key(), &claim(1, 7, 9), None).unwrap().state.owner };
+        let state = OwnerState { epoch: 1, owner: decide(&OwnerState::default(), SERIAL, &device_key(), &claim(1, 7, 9), None).unwrap().state.owner, ..OwnerState::default() };
         parts.identity = bytes(&identity(&state).sign(&device_key(), Domain::Contact, &contact_context(b"c", &parts.grant, &parts.receipt)));
         read(&parts, b"c")
     };
@@ -117,6 +117,18 @@ fn each_other_obstacle_has_its_own_reason() {
     ] {
         assert_eq!(judge(&contact(), grant, binding, NOW), Err(expected));
     }
+}
+
+#[test]
+fn a_device_that_was_reset_and_took_the_same_grant_again_is_bound_again() {
+    let spent = KnownGrant { spent_by: Some(PublicKey::of(&device_key())), ..FRESH };
+    let reset = decide(&OwnerState::default(), SERIAL, &device_key(), &claim(1, 7, 9), None).unwrap().state.factory_reset();
+    let again = decide(&reset, SERIAL, &device_key(), &claim(1, 7, 9), None).unwrap();
+    let (grant, receipt) = (bytes(&signed(1, &grant(1, 7))), bytes(&again.receipt));
+    let shown = identity(&again.state).sign(&device_key(), Domain::Contact, &contact_context(b"c", &grant, &receipt));
+    let contact = read(&Parts { grant, receipt, identity: bytes(&shown) }, b"c").unwrap();
+    assert_eq!(contact.identity.resets, 1, "and the reset is told");
+    assert_eq!(judge(&contact, Some(spent), Some(bound(1, 7)), NOW), Ok(Verdict::Bind));
 }
 
 #[test]

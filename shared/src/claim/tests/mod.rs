@@ -1,5 +1,8 @@
 mod contact;
 mod contract;
+mod handover;
+mod home;
+mod model;
 mod owner;
 mod vectors;
 

@@ -4,7 +4,7 @@ use uuid::Uuid;
 
 use super::{bytes, claim, claim_key, device_key, grant, signed};
 use crate::claim::{
-    Grant, PublicKey, Receipt, Release,
+    Grant, PublicKey, Receipt, Release, SKEW_TOLERANCE_MS,
     messages::{ClaimRequest, Signed, Status},
     owner::{Accepted, OwnerState, Refusal, decide, reply},
 };
@@ -25,7 +25,7 @@ fn receipt(accepted: &Accepted) -> Receipt {
 }
 
 fn release(n: u8, serial: &str, up_to_epoch: u32) -> Signed {
-    Release { tenant: Uuid::from_u128(n.into()).into(), serial: serial.into(), up_to_epoch, not_after: Millis(10) }.sign(&claim_key(n))
+    Release { tenant: Uuid::from_u128(n.into()).into(), serial: serial.into(), up_to_epoch, not_after: Millis(10), number: 0 }.sign(&claim_key(n))
 }
 
 #[test]
@@ -103,10 +103,37 @@ fn site_scope_nonce_and_time_are_checked() {
     assert_eq!(decided(&OwnerState::default(), &at(vec![1; 3])), Err(Refusal::Malformed));
     let short = ClaimRequest { nonce: vec![1; 15], ..claim(1, 7, 9) };
     assert_eq!(decided(&OwnerState::default(), &short), Err(Refusal::Malformed));
-    for (now, good) in [(Some(999), false), (Some(1_000), true), (Some(1_000_000_001), false), (None, true)] {
-        let outcome = decide(&OwnerState::default(), SERIAL, &device_key(), &claim(1, 7, 9), now.map(Millis));
+}
+
+#[test]
+fn a_device_that_was_told_the_time_bears_clocks_that_are_hours_off_and_no_more() {
+    let (first, last) = (Millis(1_000), Millis(1_000_000_000));
+    for (now, good) in [
+        (Some(first.plus(-SKEW_TOLERANCE_MS - 1)), false),
+        (Some(first.plus(-SKEW_TOLERANCE_MS)), true),
+        (Some(last.plus(SKEW_TOLERANCE_MS)), true),
+        (Some(last.plus(SKEW_TOLERANCE_MS + 1)), false),
+        (Some(Millis(i64::MIN)), false),
+        (Some(Millis(i64::MAX)), false),
+        (None, true),
+    ] {
+        let outcome = decide(&OwnerState::default(), SERIAL, &device_key(), &claim(1, 7, 9), now);
         assert_eq!(outcome.is_ok(), good, "{now:?}");
+        assert!(good || outcome == Err(Refusal::GrantExpired), "{now:?}");
     }
+    let with = ClaimRequest { release: Some(release(1, SERIAL, 1)), ..claim(2, 8, 9) };
+    let at = |now| decide(&owned_by(1), SERIAL, &device_key(), &with, Some(now)).is_ok();
+    assert!(at(Millis(10).plus(SKEW_TOLERANCE_MS)) && !at(Millis(11).plus(SKEW_TOLERANCE_MS)), "a release ends as a grant does");
+}
+
+#[test]
+fn a_device_that_moved_on_remembers_whom_to_tell_until_it_has() {
+    let moved = decided(&owned_by(1), &ClaimRequest { release: Some(release(1, SERIAL, 1)), ..claim(2, 8, 9) }).unwrap().state;
+    let left = moved.left.clone().expect("tenant 1 does not know yet");
+    assert_eq!((left.tenant, left.backend.url.as_str()), (Uuid::from_u128(1).into(), "http://127.0.0.1:8080"));
+    let again = decided(&moved, &claim(2, 9, 9)).unwrap().state;
+    assert_eq!((&again.left, &again.factory_reset().left), (&moved.left, &moved.left), "nothing else makes it forget");
+    assert_eq!(again.settled().left, None);
 }
 
 /// What a technician or an attacker does to a device.

@@ -126,6 +126,8 @@ causes! {
     NoGrant = "no_grant", Retry, [Claim];
     /// Another organisation owns it.
     OwnedByAnother = "owned_by_another", Stop, [Claim];
+    /// It does not honour the release of the organisation that owns it.
+    ReleaseRefused = "release_refused", Stop, [Claim];
     /// The claim permission was used before.
     GrantUsed = "grant_used", Retry, [Claim];
     /// The claim permission is out of its time.
@@ -194,7 +196,8 @@ impl Cause {
     pub const fn of_claim(status: ClaimStatus) -> Option<Self> {
         match status {
             ClaimStatus::Ok => None,
-            ClaimStatus::Malformed | ClaimStatus::BadSignature | ClaimStatus::BadRelease => Some(Self::ClaimRefused),
+            ClaimStatus::Malformed | ClaimStatus::BadSignature => Some(Self::ClaimRefused),
+            ClaimStatus::BadRelease => Some(Self::ReleaseRefused),
             ClaimStatus::OwnedByAnother => Some(Self::OwnedByAnother),
             ClaimStatus::GrantUsed => Some(Self::GrantUsed),
             ClaimStatus::GrantExpired => Some(Self::GrantExpired),

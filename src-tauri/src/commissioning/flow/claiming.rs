@@ -108,7 +108,12 @@ impl Run {
             self.desk.settle_grant(taken.id, GrantFate::Spent).await?;
             return Err(Trouble::Failed(Cause::GrantUsed));
         };
-        if identity.owner.is_some_and(|owner| owner != grant.claim_key.fingerprint()) {
+        let stranger = identity.owner.filter(|owner| *owner != grant.claim_key.fingerprint());
+        let release = match stranger {
+            Some(owner) => self.desk.release_for(&serial, owner).await?,
+            None => None,
+        };
+        if stranger.is_some() && release.is_none() {
             // It has said so, signed: the grant need not leave the app.
             self.desk.settle_grant(taken.id, GrantFate::Unsent).await?;
             self.board.change(|draft| draft.grant_id = None);
@@ -121,7 +126,7 @@ impl Run {
             grant: taken.grant.parts().ok(),
             site: site.0.as_bytes().to_vec(),
             nonce: taken.nonce.to_vec(),
-            release: None,
+            release: release.map(|letter| letter.signed()),
         };
         let reply: messages::ClaimReply = self.talking()?.ask_whole(CLAIM, &request).await?;
         self.take_receipt(&taken, &identity, &reply, grant.tenant).await

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use zeroize::Zeroizing;
 use omniot_shared::{
-    claim::SignedGrant,
+    claim::{Fingerprint, Letter, SignedGrant},
     entities::{Attempt, Device, DeviceModel},
     ids::{AttemptId, ClientId, GrantId, PersonId, SiteId, TenantId},
     time::Millis,
@@ -124,6 +124,9 @@ pub trait Desk: Send + Sync {
 
     /// Says what became of a taken grant, durably. Unknown ids and repetitions are fine.
     async fn settle_grant(&self, grant: GrantId, fate: GrantFate) -> Result<(), DeskError>;
+
+    /// The release that `owner` gave for the device `serial` (normalized), when there is one here.
+    async fn release_for(&self, serial: &str, owner: Fingerprint) -> Result<Option<Letter>, DeskError>;
 
     /// Whether the server is in reach now, as far as synchronization knows.
     async fn is_online(&self) -> bool;

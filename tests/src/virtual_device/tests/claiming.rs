@@ -8,6 +8,7 @@ use super::{Bench, Client, claim_key, grant, ordinary};
 use crate::virtual_device::{
     device::Outcome,
     faults::{Faults, PowerLoss},
+    keeping::{Keeper, Kept},
     spec::Spec,
 };
 
@@ -58,6 +59,36 @@ fn power_loss_leaves_the_old_owner_or_the_new_one_and_the_claim_can_be_repeated(
         assert_eq!(reply.status(), Status::Ok, "{loss:?}");
         assert_eq!(client.identity().epoch, 1, "{loss:?}: one claim, one epoch");
     }
+}
+
+/// What is kept after claims with these grants, each with a nonce of its own.
+fn kept_after(ids: &[u8]) -> Kept {
+    let bench = bench();
+    let mut device = bench.device();
+    let mut client = Client::open(&mut device, 1);
+    ids.iter().for_each(|id| assert_eq!(client.claim(&grant(1, u128::from(*id)), *id).unwrap().status(), Status::Ok));
+    device.kept.clone()
+}
+
+#[test]
+fn power_that_goes_at_any_byte_of_a_claim_leaves_the_old_owner_and_the_claim_can_be_repeated() {
+    let bench = bench();
+    let keeper = Keeper::new(bench.dir.path(), "OM-N0001").unwrap();
+    let (old, new) = (kept_after(&[5]), kept_after(&[5, 6]));
+    keeper.save(&old, None).unwrap();
+    let length = serde_json::to_vec(&new).unwrap().len();
+    for byte in 0..=length {
+        keeper.save(&new, Some(PowerLoss::TornAt(byte))).unwrap();
+        assert!(keeper.load().unwrap().as_ref() == Some(&old), "byte {byte}: a record is replaced as a whole");
+        if byte % 500 == 0 {
+            let mut device = bench.device();
+            let reply = Client::open(&mut device, 1).claim(&grant(1, 6), 6).unwrap();
+            assert_eq!((reply.status(), device.identity().epoch), (Status::Ok, 2), "byte {byte}");
+            assert!(device.kept == new, "byte {byte}: the claim that was repeated is that claim");
+            keeper.save(&old, None).unwrap();
+        }
+    }
+    assert!(length > 3_000, "a record with its certificate: {length} bytes");
 }
 
 #[derive(Debug, Clone)]

@@ -6,7 +6,7 @@ use omniot_shared::{
         ENDPOINTS, Identity, SignedGrant,
         chunk::{Assembler, chunks, read_chunk},
         identify,
-        messages::{Chunk, ClaimReply, ClaimRequest, IdentityReply, IdentityRequest},
+        messages::{Chunk, ClaimReply, ClaimRequest, IdentityReply, IdentityRequest, Signed},
     },
     entities::Security,
 };
@@ -108,7 +108,11 @@ impl<'d> Client<'d> {
     }
 
     pub fn claim(&mut self, grant: &SignedGrant, nonce: u8) -> Result<ClaimReply, Outcome> {
-        let request = ClaimRequest { grant: Some(grant.parts().unwrap()), site: Vec::new(), nonce: vec![nonce; 16], release: None };
+        self.claim_with(grant, nonce, None)
+    }
+
+    pub fn claim_with(&mut self, grant: &SignedGrant, nonce: u8, release: Option<Signed>) -> Result<ClaimReply, Outcome> {
+        let request = ClaimRequest { grant: Some(grant.parts().unwrap()), site: Vec::new(), nonce: vec![nonce; 16], release };
         self.message(Endpoint::Claim, &request)
     }
 

@@ -9,8 +9,14 @@ use std::{
 };
 
 use axum::{Json, Router, extract::State, http::StatusCode, response::IntoResponse, routing::post};
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use omniot_app::commissioning::radio::{Radio, virtual_radio::VirtualRadio};
-use omniot_shared::{entities::Security, time::Millis};
+use omniot_shared::{
+    claim::{Notice, Release, home::Backend},
+    entities::Security,
+    time::Millis,
+};
+use prost::Message as _;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
@@ -140,4 +146,87 @@ async fn a_device_trusts_the_anchor_of_its_grant_and_no_other() {
     let (fleet, _other_dir, _other_radio) = fleet().await;
     commission(&fleet.slots[0], &backend, include_bytes!("../../../vectors/tls/ca.der"));
     eventually("it is heard over TLS", || fleet.slots[0].device().contact.heartbeats >= 1).await;
+}
+
+/// A backend that takes everything, and tells what it is given to tell.
+#[derive(Clone, Default)]
+struct Telling {
+    notice: Arc<std::sync::Mutex<Option<String>>>,
+    beats: Arc<AtomicU32>,
+    handovers: Arc<AtomicU32>,
+}
+
+impl Telling {
+    async fn serve(&self, listener: TcpListener) {
+        let beat = |State(telling): State<Telling>| async move {
+            telling.beats.fetch_add(1, Ordering::SeqCst);
+            Json(json!({ "server_time": 1, "notice": *telling.notice.lock().unwrap() }))
+        };
+        // The first time its database is away.
+        let hand_over = |State(telling): State<Telling>, Json(body): Json<Value>| async move {
+            assert!(["release", "identity", "challenge"].iter().all(|part| body[part].is_string()));
+            if telling.handovers.fetch_add(1, Ordering::SeqCst) == 0 { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::NO_CONTENT }
+        };
+        let router = Router::new()
+            .route("/v1/device/challenge", post(|| async { Json(json!({ "challenge": "AAECAw==", "server_time": 1 })) }))
+            .route("/v1/device/claim", post(claim))
+            .route("/v1/device/heartbeat", post(beat))
+            .route("/v1/device/handover", post(hand_over))
+            .with_state(self.clone());
+        tokio::spawn(async move { axum::serve(listener, router).await });
+    }
+}
+
+#[tokio::test]
+async fn a_device_follows_its_deployment_and_reports_where_it_was_until_the_new_one_answers() {
+    let (fleet, dir, _radio) = fleet().await;
+    let slot = &fleet.slots[0];
+    let (old, new) = (Telling::default(), Telling::default());
+    let (here, there) = (TcpListener::bind("127.0.0.1:0").await.unwrap(), TcpListener::bind("127.0.0.1:0").await.unwrap());
+    let (old_url, address) = (format!("http://{}", here.local_addr().unwrap()), there.local_addr().unwrap());
+    let new_url = format!("http://{address}");
+    old.serve(here).await;
+    drop(there);
+    commission(slot, &old_url, &[]);
+    eventually("it is heard", || old.beats.load(Ordering::SeqCst) > 0).await;
+    let notice = Notice { tenant: uuid::Uuid::from_u128(1).into(), serial: "OM-N0001".into(), epoch: 1, number: 1, backend: Backend { url: new_url.clone(), trust_anchor: Vec::new() } };
+    let signed = |key| STANDARD.encode(notice.sign(&super::claim_key(key)).encode_to_vec());
+    *old.notice.lock().unwrap() = Some(signed(2));
+    let before = old.beats.load(Ordering::SeqCst);
+    eventually("it goes on", || old.beats.load(Ordering::SeqCst) > before + 2).await;
+    let told = || slot.device().kept.state().owner.unwrap().backends().into_iter().map(|backend| backend.url).collect::<Vec<_>>();
+    assert_eq!(told(), [old_url.clone()], "a stranger's notice changes nothing");
+    *old.notice.lock().unwrap() = Some(signed(1));
+    eventually("it heard", || told() == [new_url.clone(), old_url.clone()]).await;
+    let before = old.beats.load(Ordering::SeqCst);
+    eventually("it reports where it was", || old.beats.load(Ordering::SeqCst) > before + 1).await;
+    new.serve(TcpListener::bind(address).await.unwrap()).await;
+    eventually("it reports to the new one, and there only", || told() == [new_url.clone()]).await;
+    let kept = std::fs::read_to_string(dir.path().join("OM-N0001.json")).unwrap();
+    assert!(kept.contains(&new_url), "it is stored");
+}
+
+#[tokio::test]
+async fn a_device_that_changed_hands_tells_its_former_owner_until_that_knows() {
+    let (fleet, _dir, _radio) = fleet().await;
+    let slot = &fleet.slots[0];
+    let (former, present) = (Telling::default(), Telling::default());
+    let (one, two) = (TcpListener::bind("127.0.0.1:0").await.unwrap(), TcpListener::bind("127.0.0.1:0").await.unwrap());
+    let (theirs, ours) = (format!("http://{}", one.local_addr().unwrap()), format!("http://{}", two.local_addr().unwrap()));
+    former.serve(one).await;
+    present.serve(two).await;
+    {
+        let mut device = slot.device();
+        let now = slot.now();
+        let mut client = Client::open(&mut device, now);
+        client.claim(&grant_for(1, 5, &theirs, &[]), 1).unwrap();
+        let release = Release { tenant: uuid::Uuid::from_u128(1).into(), serial: "OM-N0001".into(), up_to_epoch: 1, not_after: Millis(i64::MAX), number: 0 };
+        client.claim_with(&grant_for(2, 6, &ours, &[]), 2, Some(release.sign(&super::claim_key(1)))).unwrap();
+        client.join("Guest", "");
+        device.disconnect();
+    }
+    eventually("the former owner knows", || slot.device().kept.state().left.is_none()).await;
+    assert_eq!(former.handovers.load(Ordering::SeqCst), 2, "once in vain, and never again");
+    assert_eq!(former.beats.load(Ordering::SeqCst), 0);
+    eventually("the present owner is reported to", || present.beats.load(Ordering::SeqCst) > 1).await;
 }

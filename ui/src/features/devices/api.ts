@@ -1,4 +1,5 @@
-import { answer, api, type Change, type Device, type DeviceDetail, type DevicePatch, type DeviceState, filled, type NewDevice, type Page } from '$lib/api';
+import { answer, api, type Change, type Device, type DeviceDetail, type DevicePatch, type DeviceRelease, type DeviceState, door, filled, type NewDevice, type Page, type ReceivedRelease, type WaitingDevice, type WaitsFor } from '$lib/api';
+import { host } from '$lib/host';
 
 export { filled } from '$lib/api';
 
@@ -6,6 +7,8 @@ export const DEVICES = ['devices'] as const;
 /** How often everything about one device is read again while it is looked at. */
 export const FRESH_MS = 15_000;
 export const DEVICE_STATES: DeviceState[] = ['planned', 'claimed', 'online', 'retired'];
+
+export const WAITS_FOR: WaitsFor[] = ['contact', 'record'];
 
 /** What a list of devices can be narrowed to; an empty text is no filter. */
 export interface DeviceFilter {
@@ -65,4 +68,24 @@ export async function removeBookmark(id: string): Promise<void> {
 /** What was done to a device, newest first. */
 export function listChanges(id: string, cursor?: string): Promise<Page<Change>> {
   return answer<Page<Change>>(api().GET('/v1/devices/{id}/changes', { params: { path: { id }, query: filled({ cursor, limit: 20 }) } }));
+}
+
+/** The release of a device: the one that is open, or a new one. */
+export function releaseDevice(id: string): Promise<DeviceRelease> {
+  return answer<DeviceRelease>(api().POST('/v1/devices/{id}/release', { params: { path: { id } } }));
+}
+
+/** Takes the release of a device back. */
+export async function withdrawRelease(id: string): Promise<void> {
+  await answer(api().DELETE('/v1/devices/{id}/release', { params: { path: { id } } }));
+}
+
+/** Takes in the release of another organization. The app keeps it on this machine, where it is of use without a connection. */
+export function receiveRelease(text: string): Promise<ReceivedRelease> {
+  return host().has('sync') ? door<ReceivedRelease>('POST', '/app/releases', { text }) : answer<ReceivedRelease>(api().POST('/v1/releases', { body: { text } }));
+}
+
+/** One page of the devices that wait for their first contact or their record. */
+export function listWaiting(waits_for: WaitsFor | '', cursor?: string, limit = 50): Promise<Page<WaitingDevice>> {
+  return answer<Page<WaitingDevice>>(api().GET('/v1/devices/waiting', { params: { query: filled({ waits_for: waits_for || undefined, cursor, limit }) } }));
 }

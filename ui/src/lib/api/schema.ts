@@ -144,6 +144,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/device/handover": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Tell the former owner, as a device, that another organization has claimed it. Again and again is fine. */
+        post: operations["hand_over_device"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/device/heartbeat": {
         parameters: {
             query?: never;
@@ -176,6 +193,23 @@ export interface paths {
          * @description Its id follows from tenant and serial number; two people who plan the same one get `already_exists`.
          */
         post: operations["create_device"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/devices/waiting": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List the devices that were commissioned and not seen, or seen and not recorded, the longest waiting first */
+        get: operations["list_waiting_devices"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -250,6 +284,30 @@ export interface paths {
         put?: never;
         post?: never;
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/devices/{id}/release": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Release a device, so that another organization can claim it
+         * @description Twice gives the same release. It is good for 30 days, and until the device is claimed again.
+         */
+        post: operations["release_device"];
+        /**
+         * Take the release of a device back, as long as it is not used
+         * @description The device hears of it at its next heartbeat; until then somebody who has the release could still claim it.
+         */
+        delete: operations["withdraw_release"];
         options?: never;
         head?: never;
         patch?: never;
@@ -836,6 +894,23 @@ export interface paths {
          */
         put: operations["set_person_sites"];
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/releases": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Take in a release that another organization gave. The technicians' apps fetch it with their next pack of grants. */
+        post: operations["receive_release"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1705,10 +1780,12 @@ export interface components {
         };
         /** @description A device with what it last reported. */
         DeviceDetail: components["schemas"]["NamedDevice"] & {
+            handed_over_at?: components["schemas"]["Millis"] | null;
             /** @description The latest value of each key, by key. */
             readings: components["schemas"]["LatestReading"][];
             /** @description Whether the device has claimed itself and its technician's record has not arrived yet. */
             record_pending: boolean;
+            release?: components["schemas"]["ReleaseStanding"] | null;
         };
         /**
          * @description One device of one tenant; see [`DeviceId::for_serial`].
@@ -1753,6 +1830,11 @@ export interface components {
             /** @description At most 2,000 characters. */
             note?: string | null;
             site_id?: components["schemas"]["SiteId"] | null;
+        };
+        /** @description A release to hand over. */
+        DeviceRelease: components["schemas"]["ReleaseStanding"] & {
+            /** @description `OMR1.…`: whoever holds it may claim the device. */
+            text: string;
         };
         /** @description Takes a device out of service. */
         DeviceRetire: {
@@ -1952,20 +2034,38 @@ export interface components {
          * @enum {string}
          */
         GrantState: "outstanding" | "spent" | "revoked" | "expired";
+        /** @description What a device shows to the owner that it left. Every part is base64 (see docs/DEVICE-CONTRACT.md). */
+        HandoverForm: {
+            /** @description As the former owner's server gave it. */
+            challenge: string;
+            /** @description Who it is now, signed over challenge and release. */
+            identity: string;
+            /** @description The release that it used, an encoded `Signed`. */
+            release: string;
+        };
         /** @description What a device says. */
         Heartbeat: {
             /** @description What it runs. */
             firmware?: string | null;
+            /**
+             * Format: int32
+             * @description The number of the last notice that it heard in this epoch; without one it is told nothing.
+             */
+            heard?: number | null;
             /** @description What it measured earlier and could not tell; at most 1000 readings in all. Only with `sent_at`. */
             history?: components["schemas"]["Moment"][];
             /** @description At most 32; keys of 1–40 characters of `a-z 0-9 _ .` */
             readings: {
                 [key: string]: components["schemas"]["ReadingValue"];
             };
+            /** @description Where it was told last to report, by its grant or a notice. */
+            reports_to?: string | null;
             sent_at?: components["schemas"]["Millis"] | null;
         };
         /** @description What it hears back. */
         HeartbeatHeard: {
+            /** @description What its owner tells it: base64 of an encoded `Signed` with a `Notice` (see docs/DEVICE-CONTRACT.md). */
+            notice?: string | null;
             /** @description For the device to set its clock. */
             server_time: components["schemas"]["Millis"];
         };
@@ -2380,6 +2480,8 @@ export interface components {
             claim_key: string;
             /** @description Each the base64 of an encoded `Signed` (see shared/proto/omniot_device.proto). */
             grants: string[];
+            /** @description Releases that other organizations gave to this one, as their texts, to carry to the devices. */
+            releases: string[];
             /** @description For the app to measure its clock. */
             server_time: components["schemas"]["Millis"];
         };
@@ -2652,6 +2754,26 @@ export interface components {
             /** @description Pass it as `cursor` for what follows; `null` at the end. */
             next?: string | null;
         };
+        /** @description One page of a list. */
+        Page_WaitingDevice: {
+            /** @description In the list's order. */
+            items: {
+                /** @description Which. */
+                id: components["schemas"]["DeviceId"];
+                name: string;
+                serial: string;
+                /** @description Since when: the end of its commissioning, or its first contact. */
+                since: components["schemas"]["Millis"];
+                site_id?: components["schemas"]["SiteId"] | null;
+                site_name?: string | null;
+                /** @description Who commissioned it, as far as is known. */
+                technician_name?: string | null;
+                /** @description For what. */
+                waits_for: components["schemas"]["WaitsFor"];
+            }[];
+            /** @description Pass it as `cursor` for what follows; `null` at the end. */
+            next?: string | null;
+        };
         /** @description One's own password, the current and the new one. */
         PasswordChange: {
             /**
@@ -2858,6 +2980,13 @@ export interface components {
              */
             seq: components["schemas"]["Seq"];
         };
+        /** @description What a release is for. */
+        ReceivedRelease: {
+            /** @description Until when it can be taken over. */
+            expires_at: components["schemas"]["Millis"];
+            /** @description The device. */
+            serial: string;
+        };
         /** @description Why a change does not happen. */
         Refusal: {
             /** @description What clients branch on. */
@@ -2867,6 +2996,27 @@ export interface components {
             /** @description The field at fault, as it is named on the wire. */
             field?: string | null;
         };
+        /** @description A release as its owner gave it. */
+        ReleaseForm: {
+            /** @description `OMR1.…`; white space in it is left out. */
+            text: string;
+        };
+        /** @description The latest release of a device. */
+        ReleaseStanding: {
+            /** @description When it ends. */
+            expires_at: components["schemas"]["Millis"];
+            /** @description When it was signed. */
+            made_at: components["schemas"]["Millis"];
+            /** @description The name of who signed it, then. */
+            made_by: string;
+            /** @description What became of it. */
+            state: components["schemas"]["ReleaseState"];
+        };
+        /**
+         * @description What became of a release.
+         * @enum {string}
+         */
+        ReleaseState: "open" | "withdrawn" | "expired" | "void" | "used";
         /** @description A link and what it sets. */
         ResetCompletion: {
             /**
@@ -3325,6 +3475,26 @@ export interface components {
             seq: components["schemas"]["Seq"];
             whole?: components["schemas"]["Checksum"] | null;
         };
+        /** @description A device that waits. */
+        WaitingDevice: {
+            /** @description Which. */
+            id: components["schemas"]["DeviceId"];
+            name: string;
+            serial: string;
+            /** @description Since when: the end of its commissioning, or its first contact. */
+            since: components["schemas"]["Millis"];
+            site_id?: components["schemas"]["SiteId"] | null;
+            site_name?: string | null;
+            /** @description Who commissioned it, as far as is known. */
+            technician_name?: string | null;
+            /** @description For what. */
+            waits_for: components["schemas"]["WaitsFor"];
+        };
+        /**
+         * @description What a device waits for.
+         * @enum {string}
+         */
+        WaitsFor: "contact" | "record";
         /** @description What an app asks for: everything of these devices that it does not hold yet. */
         WantedTelemetry: {
             /** @description At most 64; what comes first matters most. */
@@ -3906,6 +4076,60 @@ export interface operations {
             };
         };
     };
+    hand_over_device: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["HandoverForm"];
+            };
+        };
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description not_ready, timeout */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
     record_heartbeat: {
         parameters: {
             query?: never;
@@ -4070,6 +4294,57 @@ export interface operations {
                 };
             };
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description not_ready, timeout */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    list_waiting_devices: {
+        parameters: {
+            query?: {
+                limit?: components["schemas"]["Limit"];
+                cursor?: components["schemas"]["Cursor"];
+                /** @description Only those that wait for this. */
+                waits_for?: components["schemas"]["WaitsFor"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_WaitingDevice"];
+                };
+            };
+            /** @description not_signed_in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description not_allowed, tenant_suspended, csrf */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4446,6 +4721,132 @@ export interface operations {
                 };
             };
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description not_ready, timeout */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    release_device: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["schemas"]["DeviceId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeviceRelease"];
+                };
+            };
+            /** @description not_signed_in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description not_allowed, tenant_suspended, csrf */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description not_ready, timeout */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    withdraw_release: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["schemas"]["DeviceId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description not_signed_in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description not_allowed, tenant_suspended, csrf */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -6650,6 +7051,64 @@ export interface operations {
                 };
             };
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description not_ready, timeout */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    receive_release: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ReleaseForm"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReceivedRelease"];
+                };
+            };
+            /** @description not_signed_in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description not_allowed, tenant_suspended, csrf */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -44,7 +44,7 @@ const DOORS: Record<string, string[]> = {
   audit: ['ChangeLine.svelte', 'History.svelte'],
   commissioning: ['api', 'AttemptRecord.svelte', 'attempts', 'causes'],
   console: [],
-  devices: ['api', 'StateBadge.svelte'],
+  devices: ['api', 'StateBadge.svelte', 'TakeOver.svelte'],
   identity: ['session', 'SessionLine.svelte', 'signIn', 'SignInFrame.svelte', 'signOut', 'whoami.svelte'],
   models: ['names'],
   people: ['names'],

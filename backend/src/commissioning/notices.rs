@@ -1,0 +1,68 @@
+//! What a tenant has to tell a device: where to report, and that releases were taken back.
+//!
+//! A device says in its heartbeat which address it was told last and which notice it heard last; it is answered a
+//! notice when that is not how things are. One that says neither is too old to be told.
+//!
+//! Deliberately not here: what the device does with it (`omniot_shared::claim::home`).
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use omniot_shared::claim::{Notice, home::Backend};
+use prost::Message as _;
+
+use super::{
+    DeviceCaller,
+    error::CommissioningError,
+    store::{keys, releases},
+};
+use crate::http::AppState;
+
+/// The notice for a device that was told `reports_to` and has heard number `heard`, as base64; `None` when it knows all.
+pub(super) async fn due(device: &mut DeviceCaller, state: &AppState, reports_to: &str, heard: u32) -> Result<Option<String>, CommissioningError> {
+    let known = u32::try_from(device.row.notice).unwrap_or(u32::MAX);
+    let Some(number) = number(known, heard, reports_to == state.settings.public_url) else { return Ok(None) };
+    let Some(key) = keys::owner(&mut device.scope).await?.and_then(|owner| owner.key) else { return Ok(None) };
+    let notice = Notice {
+        tenant: device.scope.tenant(),
+        serial: device.row.serial.clone(),
+        epoch: u32::try_from(device.row.epoch).unwrap_or_default(),
+        number,
+        backend: Backend { url: state.settings.public_url.clone(), trust_anchor: state.settings.trust_anchor.clone() },
+    };
+    let signed = notice.sign(key.signing());
+    // What a device could not read must not leave the server.
+    if let Err(error) = Notice::read(&signed, key.public()) {
+        tracing::error!(%error, "a notice of this server cannot be read: look at its public URL and trust anchor");
+        return Ok(None);
+    }
+    releases::number(&mut device.scope, device.id, number).await?;
+    Ok(Some(STANDARD.encode(signed.encode_to_vec())))
+}
+
+/// The number of the notice that is due, when the last one was `known`; `None` when the device has heard it and reports
+/// where it should.
+const fn number(known: u32, heard: u32, is_home: bool) -> Option<u32> {
+    if known > heard {
+        Some(known)
+    } else if is_home {
+        None
+    } else {
+        heard.checked_add(1)
+    }
+}
+
+#[cfg(test)]
+mod unit {
+    use super::number;
+
+    #[test]
+    fn a_device_is_told_once_and_again_only_when_there_is_news() {
+        assert_eq!(number(0, 0, true), None);
+        assert_eq!(number(0, 0, false), Some(1), "the deployment moved");
+        assert_eq!(number(1, 0, false), Some(1), "it did not hear that");
+        assert_eq!(number(1, 1, true), None);
+        assert_eq!(number(2, 1, true), Some(2), "a release was taken back");
+        assert_eq!(number(1, 1, false), Some(2), "it moved once more");
+        assert_eq!(number(1, 5, false), Some(6), "a server that lost its latest past goes on from what the device heard");
+        assert_eq!(number(0, u32::MAX, false), None);
+    }
+}
