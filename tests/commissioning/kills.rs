@@ -94,3 +94,31 @@ async fn a_cancelled_commission_gives_its_device_free_and_is_recorded() {
     bench.until("succeeded").await;
     assert_eq!(bench.ledger.books().attempts.len(), 2);
 }
+
+#[tokio::test]
+async fn a_device_that_joined_while_the_app_was_dead_is_not_lost() {
+    let mut bench = Bench::with(vec![device("OM-0001", Security::Sec2Patch1)]).await;
+    bench.begin("OM-0001").await;
+    bench.until("needs_network").await;
+    bench.join(SSID, PASSPHRASE).await;
+    while bench.current().await["step"] != "join" {
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+    bench.kill_and_start().await;
+    assert_eq!(bench.ledger.attempt().outcome, AttemptOutcome::Interrupted);
+    let slot = &bench.fleet.slots[0];
+    let is_silent = || {
+        let (now, device) = (slot.now(), slot.device());
+        device.joined(now) && !device.advertises(now)
+    };
+    while !is_silent() {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    bench.begin("OM-0001").await;
+    let ended = bench.until("succeeded").await;
+    assert!(ended["warnings"].as_array().unwrap().contains(&json!("join_unconfirmed")), "{ended}");
+    let books = bench.ledger.books();
+    let [first, second] = &books.attempts[..] else { panic!("{:?}", books.attempts) };
+    assert_eq!((second.outcome, &second.receipt, second.grant_id, second.epoch), (AttemptOutcome::Succeeded, &first.receipt, first.grant_id, Some(1)));
+    assert_eq!(second.network_name.as_deref(), Some(SSID));
+}

@@ -131,6 +131,10 @@ impl Desk for Ledger {
         Ok(self.books().models.iter().find(|model| model.id == device.model_id).cloned())
     }
 
+    async fn last_attempt(&self, serial: &str) -> Result<Option<Attempt>, DeskError> {
+        Ok(self.books().attempts.iter().rev().find(|attempt| attempt.serial.as_deref() == Some(&normal_serial(serial))).cloned())
+    }
+
     async fn planned_at(&self, site: SiteId) -> Result<Vec<Device>, DeskError> {
         Ok(self.books().known.iter().filter(|device| device.site_id == Some(site) && device.state == DeviceState::Planned).cloned().collect())
     }

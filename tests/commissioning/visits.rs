@@ -164,7 +164,7 @@ async fn bad_input_is_answered_and_changes_nothing() {
     assert_eq!(asked("POST", "/app/visit/items", json!({"label": pin, "device_name": "x".repeat(121)})).await, refused(422, "invalid_field"));
     assert_eq!(asked("POST", "/app/visit/items", json!({"label": pin})).await.0, 200);
     assert_eq!(asked("POST", "/app/visit/items", json!({"label": pin})).await, refused(409, "already_exists"));
-    assert_eq!(asked("PUT", "/app/visit/network", json!({"ssid": SSID, "passphrase": "short"})).await, refused(422, "invalid_field"));
+    assert_eq!(asked("PUT", "/app/visit/network", json!({"ssid": SSID, "passphrase": "shorts"})).await, refused(422, "invalid_field"));
     assert_eq!(asked("PUT", "/app/visit/network", json!({"keep": true})).await, refused(422, "invalid_field"));
     assert_eq!(asked("DELETE", "/app/visit/items/nothing", Value::Null).await.0, 404);
     assert_eq!(asked("PATCH", "/app/visit", json!({"auto": "yes"})).await, refused(422, "invalid_field"));

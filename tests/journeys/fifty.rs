@@ -23,6 +23,7 @@ const DEATHS: usize = 3;
 /// Longer than all devices take, each with every deadline that it can run into.
 const PATIENCE: Duration = Duration::from_secs(1_500);
 
+#[allow(clippy::disallowed_methods, reason = "a run is told its seed and its size")]
 fn told(name: &str, otherwise: u64) -> u64 {
     std::env::var(name).ok().and_then(|value| value.parse().ok()).unwrap_or(otherwise)
 }

@@ -39,7 +39,7 @@ test('a visit begins at a site, without a network', async () => {
 test('its network is given once and its password is not shown again', async () => {
   const { page } = phone;
   await page.getByLabel('Network name').fill('Plant-Floor');
-  await page.getByLabel('Network password').fill('short');
+  await page.getByLabel('Network password').fill('shorts');
   await page.getByRole('button', { name: 'Use for all' }).click();
   await expect(page.getByText('has 8 to 63 characters')).toBeVisible();
   await page.getByLabel('Network password').fill('press-on-2026');

@@ -18,7 +18,7 @@ use zeroize::Zeroizing;
 use super::{Account, Accounts};
 use crate::{
     commissioning::flow::desk::{CommissionedDevice, Desk, DeskError, Desks, GrantFate, TakenGrant, Technician, Unfinished},
-    store::{StoreError, attachments, commissions, grants, lists::{self, ByName, DeviceFilter}, on_worker, releases, rows},
+    store::{StoreError, attachments, commissions, grants, lists::{self, AttemptFilter, ByName, DeviceFilter}, on_worker, releases, rows},
     sync,
 };
 
@@ -83,6 +83,11 @@ impl Desk for Account {
             Some(Row::Model(model)) => Ok(Some(model)),
             _ => Ok(None),
         }
+    }
+
+    async fn last_attempt(&self, serial: &str) -> Result<Option<Attempt>, DeskError> {
+        let filter = AttemptFilter { device: Some(DeviceId::for_serial(self.me().tenant.id, serial)), rows: 1, ..AttemptFilter::default() };
+        self.look(move |db| Ok(lists::attempts(db, &filter)?.pop().map(|named| named.attempt))).await
     }
 
     async fn planned_at(&self, site: SiteId) -> Result<Vec<Device>, DeskError> {

@@ -12,6 +12,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::AtomicBool};
 
 use omniot_shared::{
+    entities::{Attempt, AttemptOutcome},
     ids::{AttemptId, SiteId},
     label::{Label, Pop, Scanned},
     time::Clock,
@@ -216,7 +217,8 @@ impl Commissioning {
         draft.advertised = label.as_ref().map(|label| label.name.clone()).or_else(|| self.name_in_the_air(order.address.as_deref()));
         draft.address.clone_from(&order.address);
         let floor = Self::look_up(&*desk, &mut draft, label.as_ref()).await?;
-        let target = Target { address: order.address, label, code, floor };
+        let earlier = Self::unfinished_business(&*desk, &draft).await?.map(Box::new);
+        let target = Target { address: order.address, label, code, floor, earlier };
         Ok(self.set_to_work(desk, draft, target, order.pop))
     }
 
@@ -245,6 +247,15 @@ impl Commissioning {
         draft.is_known = true;
         draft.known_name = Some(device.name.clone());
         Ok(desk.model_of(&device).await?.map(|model| model.min_security))
+    }
+
+    /// The device's latest attempt, when the app died after the claim and with the network handed over: the device
+    /// may be in it, and silent.
+    async fn unfinished_business(desk: &dyn Desk, draft: &Draft) -> Result<Option<Attempt>, DeskError> {
+        let Some(serial) = &draft.serial else { return Ok(None) };
+        let joins = |attempt: &Attempt| attempt.steps.iter().any(|row| [Step::Apply, Step::Join].iter().any(|step| row.step == step.name()));
+        let earlier = desk.last_attempt(serial).await?;
+        Ok(earlier.filter(|attempt| attempt.outcome == AttemptOutcome::Interrupted && attempt.receipt.is_some() && attempt.site_id == Some(draft.site_id) && joins(attempt)))
     }
 
     fn name_in_the_air(&self, address: Option<&str>) -> Option<String> {

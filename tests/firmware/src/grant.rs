@@ -70,7 +70,8 @@ impl Grant {
     pub fn read(bytes: &[u8]) -> Result<Self, Wrong> {
         let signed = Signed::read(bytes)?;
         let mut grant = Self::default();
-        let (mut tenant, mut grant_id, mut technician, mut client, mut claim_key): (&[u8], &[u8], &[u8], &[u8], &[u8]) = (&[], &[], &[], &[], &[]);
+        const NONE: &[u8] = &[];
+        let (mut tenant, mut grant_id, mut technician, mut client, mut claim_key) = (NONE, NONE, NONE, NONE, NONE);
         let (mut url, mut sites) = ("", Vec::new());
         each(signed.body, |field, value| {
             match field {
@@ -93,7 +94,8 @@ impl Grant {
             return Err(Wrong::Signature);
         }
         (grant.tenant, grant.id) = (id(tenant)?, id(grant_id)?);
-        (id(technician)?, id(client)?);
+        id(technician)?;
+        id(client)?;
         grant.sites = sites.into_iter().map(id).collect::<Result<_, _>>()?;
         grant.backend.url = origin(url)?.into();
         let fits = grant.backend.trust_anchor.len() <= 2048 && grant.sites.len() <= 32 && grant.not_before <= grant.not_after;

@@ -160,11 +160,11 @@ fn claim_of(n: u8, id: u128, nonce: u8, release: Option<messages::Signed>) -> me
         not_before: omniot_shared::time::Millis(1_000),
         not_after: omniot_shared::time::Millis(1_000_000_000),
         backend_url: "http://127.0.0.1:8080".into(),
-        trust_anchor: if id % 2 == 0 { Vec::new() } else { vec![7; 40] },
-        sites: if id % 3 == 0 { vec![Uuid::from_u128(5).into()] } else { Vec::new() },
+        trust_anchor: if id.is_multiple_of(2) { Vec::new() } else { vec![7; 40] },
+        sites: if id.is_multiple_of(3) { vec![Uuid::from_u128(5).into()] } else { Vec::new() },
         claim_key: PublicKey::of(&claim_key(n)),
     };
-    let site = if nonce % 2 == 0 { Uuid::from_u128(5).as_bytes().to_vec() } else { Vec::new() };
+    let site = if nonce.is_multiple_of(2) { Uuid::from_u128(5).as_bytes().to_vec() } else { Vec::new() };
     messages::ClaimRequest { grant: grant.sign(&claim_key(n)).parts().ok(), site, nonce: vec![nonce; 16], release }
 }
 

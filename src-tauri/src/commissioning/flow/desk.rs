@@ -110,6 +110,9 @@ pub trait Desk: Send + Sync {
     /// The model of a stored device.
     async fn model_of(&self, device: &Device) -> Result<Option<DeviceModel>, DeskError>;
 
+    /// The latest attempt of the device of that serial (normalized by the desk) in the local store.
+    async fn last_attempt(&self, serial: &str) -> Result<Option<Attempt>, DeskError>;
+
     /// The devices that are planned at a site, by name.
     async fn planned_at(&self, site: SiteId) -> Result<Vec<Device>, DeskError>;
 

@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use omniot_shared::{
     claim::Identity,
-    entities::Security,
+    entities::{Attempt, Security},
     label::{ClaimCode, Label, Pop},
     time::Clock,
 };
@@ -78,6 +78,8 @@ pub struct Target {
     pub code: Option<ClaimCode>,
     /// The weakest protection that its model allows.
     pub floor: Option<Security>,
+    /// The attempt before, where that died when the device was claimed and perhaps joining already.
+    pub earlier: Option<Box<Attempt>>,
 }
 
 /// How a commission ends.
@@ -141,6 +143,7 @@ impl Run {
     pub fn new(means: Arc<Means>, desk: Arc<dyn Desk>, board: Arc<Board>, commands: mpsc::Receiver<Command>, target: Target, typed: Option<Pop>) -> Self {
         let scanned = target.label.as_ref().and_then(|label| label.pop.clone());
         let pop_typed = typed.is_some();
+        let apply_sent = target.earlier.is_some();
         Self {
             means,
             desk,
@@ -161,7 +164,7 @@ impl Run {
             needs_reset: false,
             only_24_ghz: false,
             without_address: false,
-            apply_sent: false,
+            apply_sent,
             reached: Step::Connect,
             reconnects: 0,
         }
@@ -208,13 +211,32 @@ impl Run {
                     step = Step::Connect;
                 }
                 // Apply was sent and the device is silent now: it has most probably joined.
-                Err(Trouble::Failed(cause)) if step == Step::Connect && self.apply_sent && cause.is_silence() => step = Step::Join,
+                Err(Trouble::Failed(cause)) if step == Step::Connect && self.apply_sent && cause.is_silence() => {
+                    self.take_over();
+                    step = Step::Join;
+                }
                 Err(trouble) => match self.stuck(step, trouble.cause()).await {
                     Ok(again) => step = again,
                     Err(end) => return end,
                 },
             }
         }
+    }
+
+    /// The attempt before was the one that claimed it: this one ends what that began.
+    fn take_over(&mut self) {
+        let Some(earlier) = self.target.earlier.take() else { return };
+        self.board.change(|draft| {
+            draft.grant_id = earlier.grant_id;
+            draft.grant_sent = true;
+            draft.receipt = earlier.receipt;
+            draft.epoch = earlier.epoch;
+            draft.identity_verified = earlier.identity_verified;
+            draft.security = earlier.security;
+            draft.protocol = earlier.protocol;
+            draft.firmware = earlier.firmware;
+            draft.network_name = earlier.network_name;
+        });
     }
 
     /// The step after a finished one; `None` at the end.

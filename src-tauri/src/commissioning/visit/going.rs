@@ -103,10 +103,9 @@ impl Commissioning {
                     if let Some(visit) = &mut kept.visit {
                         visit.ended(standing.attempt, standing.ending.clone());
                     }
-                    // What worked serves the others; what did not is forgotten by the flow, and here.
-                    let before = kept.networks.remove(&site).unwrap_or_default();
+                    // What worked serves the others. That one device does not take it says nothing about them.
                     for network in known {
-                        let keep = before.iter().any(|before| before.keep && before.network.kind() == network.kind());
+                        let keep = kept.networks.get(&site).is_some_and(|before| before.iter().any(|before| before.keep && before.network.kind() == network.kind()));
                         kept.put_network(site, SiteNetwork { network, keep });
                     }
                 })?;

@@ -195,7 +195,7 @@ async fn a_device_follows_its_deployment_and_reports_where_it_was_until_the_new_
     let before = old.beats.load(Ordering::SeqCst);
     eventually("it goes on", || old.beats.load(Ordering::SeqCst) > before + 2).await;
     let told = || slot.device().kept.state().owner.unwrap().backends().into_iter().map(|backend| backend.url).collect::<Vec<_>>();
-    assert_eq!(told(), [old_url.clone()], "a stranger's notice changes nothing");
+    assert_eq!(told(), std::slice::from_ref(&old_url), "a stranger's notice changes nothing");
     *old.notice.lock().unwrap() = Some(signed(1));
     eventually("it heard", || told() == [new_url.clone(), old_url.clone()]).await;
     let before = old.beats.load(Ordering::SeqCst);

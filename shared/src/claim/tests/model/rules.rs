@@ -81,8 +81,11 @@ fn small(device: u8, state: &OwnerState, slip: Option<Slip>) -> Kept {
     kept
 }
 
+/// Which device, as what it is kept, which grant, and with which release.
+type Asked = (u8, Kept, u8, Option<Slip>);
+
 thread_local! {
-    static CLAIMS: RefCell<HashMap<(u8, Kept, u8, Option<Slip>), Option<Kept>>> = RefCell::default();
+    static CLAIMS: RefCell<HashMap<Asked, Option<Kept>>> = RefCell::default();
     static NOTICES: RefCell<HashMap<(u8, Kept, u8), Kept>> = RefCell::default();
     static CONTACTS: RefCell<HashMap<Arrival, Result<contact::Verdict, Refusal>>> = RefCell::default();
 }
