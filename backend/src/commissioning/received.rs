@@ -24,6 +24,9 @@ pub(super) struct ReleaseForm {
     text: String,
 }
 
+/// No release is good for longer: one made up would never go.
+const LONGEST_MS: i64 = 60 * 24 * 3_600_000;
+
 /// What a release is for.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub(super) struct ReceivedRelease {
@@ -41,6 +44,9 @@ pub(super) async fn receive_release(mut caller: Caller<need::DeviceCommission>, 
     let (now, person) = (caller.now(), caller.person().id);
     if letter.release.not_after <= now {
         return Err(refused("release_expired", "The time of this release is over.").into());
+    }
+    if letter.release.not_after > now.plus(LONGEST_MS) {
+        return Err(refused("release_unreadable", "This release has no end that can be: no organization makes one for so long.").into());
     }
     let own = keys::owner(caller.scope()).await?.and_then(|owner| owner.key);
     if own.is_some_and(|key| key.public() == letter.owner) {

@@ -81,6 +81,9 @@ fn standing(row: &ReleaseRow, device: &Device, bound: Option<&Bound>, now: Milli
         ReleaseState::Void
     } else if row.withdrawn_at.is_some() {
         ReleaseState::Withdrawn
+    } else if bound.is_some_and(|bound| i64::from(bound.binding.epoch) == row.up_to_epoch && Letter::read(&row.letter).is_ok_and(|letter| letter.release.number < bound.notice)) {
+        // A notice that the device was given since has a higher number: it refuses whatever lies below.
+        ReleaseState::Void
     } else if row.not_after <= now.0 {
         ReleaseState::Expired
     } else {
@@ -89,7 +92,7 @@ fn standing(row: &ReleaseRow, device: &Device, bound: Option<&Bound>, now: Milli
     ReleaseStanding { state, made_at: Millis(row.made_at), expires_at: Millis(row.not_after), made_by: row.person_name.clone() }
 }
 
-/// The highest epoch that is known, from the device itself or from a technician's record.
+/// The highest epoch that is known from the device itself.
 fn epoch(device: &Device, bound: Option<&Bound>) -> u32 {
     device.epoch.max(bound.map_or(0, |bound| bound.binding.epoch))
 }

@@ -133,7 +133,7 @@ pub struct Waiting {
 }
 
 const WAITING: &str = "
-    select w.id, w.serial, w.name, w.site_id, s.name as site_name, w.waits_for, w.since, w.technician_name
+    select x.id, x.serial, x.name, x.site_id, s.name as site_name, x.waits_for, x.since, x.technician_name
     from (
         select d.tenant_id, d.id, d.serial, d.name, d.site_id, 'contact' as waits_for, a.ended_at as since, a.technician_name
         from claim_grant g
@@ -150,16 +150,16 @@ const WAITING: &str = "
         join claim_grant g on g.tenant_id = b.tenant_id and g.id = b.grant_id
         where b.tenant_id = $1 and b.handed_over_at is null and d.state <> 'retired'
           and not exists (select 1 from attempt a where a.tenant_id = $1 and a.grant_id = b.grant_id)
-    ) w
-    left join site s on s.tenant_id = w.tenant_id and s.id = w.site_id
-    where w.tenant_id = $1
-      and (cast($2 as text) is null or w.waits_for = $2)
-      and (w.since, w.id) > ($3, $4)
-      and (w.site_id is null or exists (select 1 from person p where p.tenant_id = $1 and p.id = $6 and (p.sites = 'all' or p.role in ('owner', 'admin')))
-           or exists (select 1 from person_site v where v.tenant_id = $1 and v.person_id = $6 and v.site_id = w.site_id)
-           or exists (select 1 from person_site_group g join site_group_site v on v.tenant_id = g.tenant_id and v.group_id = g.group_id
-                      where g.tenant_id = $1 and g.person_id = $6 and v.site_id = w.site_id))
-    order by w.since, w.id
+    ) x
+    left join site s on s.tenant_id = x.tenant_id and s.id = x.site_id
+    where x.tenant_id = $1
+      and (cast($2 as text) is null or x.waits_for = $2)
+      and (x.since, x.id) > ($3, $4)
+      and (x.site_id is null or exists (select 1 from person p where p.tenant_id = $1 and p.id = $6 and (p.sites = 'all' or p.role in ('owner', 'admin')))
+           or exists (select 1 from person_site v where v.tenant_id = $1 and v.person_id = $6 and v.site_id = x.site_id)
+           or exists (select 1 from person_site_group w join site_group_site v on v.tenant_id = w.tenant_id and v.group_id = w.group_id
+                      where w.tenant_id = $1 and w.person_id = $6 and v.site_id = x.site_id))
+    order by x.since, x.id
     limit $5";
 
 /// A page of the devices that `reader` sees and that wait, the longest waiting first.

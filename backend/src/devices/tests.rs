@@ -292,6 +292,7 @@ async fn devices_of_which_one_side_is_not_heard_wait_the_longest_waiting_first()
         plant.plan("PLANNED", "Nobody touched it").await;
         let grants = pack(&technician, 5, 2).await;
         plant.claim_attempt(&technician, "NEVER", &grants[0], app.state.now().0 - 6_000).await;
+        app.pass(1);
         plant.claim_attempt(&technician, "NEVER", &grants[0], app.state.now().0 - 5_000).await;
         app.pass(1_000);
         let (credential, seen) = claimed(&plant.tenant, "SEEN").await;

@@ -191,9 +191,9 @@ visit-auto = The next one begins by itself
 visit-end = End visit
 visit-end-title = End this visit?
 visit-end-text = { $waiting ->
-    [0] Its network and its list go from this machine; what was commissioned stays.
-    [one] One device still waits. Its label, the network and the list go from this machine; what was commissioned stays.
-   *[other] { $waiting } devices still wait. Their labels, the network and the list go from this machine; what was commissioned stays.
+    [0] Its network and its list go from this machine, and its summary with it; what was commissioned stays.
+    [one] One device still waits. Its label, the network, the list and the summary go from this machine; what was commissioned stays.
+   *[other] { $waiting } devices still wait. Their labels, the network, the list and the summary go from this machine; what was commissioned stays.
 }
 visit-counts = { $done } of { $total } done
 visit-failed = { $count ->

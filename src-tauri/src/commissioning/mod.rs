@@ -12,7 +12,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::AtomicBool};
 
 use omniot_shared::{
-    entities::{Attempt, AttemptOutcome},
+    entities::{Attempt, AttemptOutcome, StepOutcome},
     ids::{AttemptId, SiteId},
     label::{Label, Pop, Scanned},
     time::Clock,
@@ -52,6 +52,9 @@ use flow::{
 use nearby::Nearby;
 use radio::{Radio, RadioKind, RadioState, recorded::RecordedRadio};
 use visit::Visits;
+
+/// So long after the app died the silence of a device that was joining says that it has joined.
+const SILENCE_COUNTS_MS: i64 = 24 * 3_600_000;
 
 /// What the edge decides about commissioning.
 #[derive(Debug, Clone)]
@@ -172,6 +175,7 @@ impl Commissioning {
     pub async fn account_changed(&self) {
         self.means.networks.forget_all();
         self.going.store(false, std::sync::atomic::Ordering::Relaxed);
+        self.visits.forget().await;
         let accounts: Vec<String> = self.desks.all().await.iter().map(|desk| desk.account().to_owned()).collect();
         self.keep_only(&accounts).await;
         self.start().await;
@@ -253,9 +257,15 @@ impl Commissioning {
     /// may be in it, and silent.
     async fn unfinished_business(desk: &dyn Desk, draft: &Draft) -> Result<Option<Attempt>, DeskError> {
         let Some(serial) = &draft.serial else { return Ok(None) };
-        let joins = |attempt: &Attempt| attempt.steps.iter().any(|row| [Step::Apply, Step::Join].iter().any(|step| row.step == step.name()));
+        let joins = |attempt: &Attempt| {
+            attempt.steps.last().is_some_and(|row| row.outcome != StepOutcome::Failed && [Step::Apply, Step::Join].iter().any(|step| row.step == step.name()))
+        };
+        let is_same = |attempt: &Attempt| attempt.technician_id == draft.technician_id && attempt.site_id == Some(draft.site_id);
         let earlier = desk.last_attempt(serial).await?;
-        Ok(earlier.filter(|attempt| attempt.outcome == AttemptOutcome::Interrupted && attempt.receipt.is_some() && attempt.site_id == Some(draft.site_id) && joins(attempt)))
+        Ok(earlier.filter(|attempt| {
+            let is_fresh = draft.started_at.since(attempt.ended_at) < SILENCE_COUNTS_MS;
+            attempt.outcome == AttemptOutcome::Interrupted && attempt.receipt.is_some() && is_fresh && is_same(attempt) && joins(attempt)
+        }))
     }
 
     fn name_in_the_air(&self, address: Option<&str>) -> Option<String> {

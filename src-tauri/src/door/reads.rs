@@ -58,6 +58,16 @@ struct Contact {
     last_seen_at: Option<i64>,
     #[serde(default)]
     record_pending: bool,
+    /// How its release stands; a server of before does not say.
+    #[serde(default, deserialize_with = "said")]
+    release: Option<Value>,
+    #[serde(default)]
+    handed_over_at: Option<i64>,
+}
+
+/// What is said, `null` too.
+fn said<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, D::Error> {
+    Value::deserialize(deserializer).map(Some)
 }
 
 /// `GET /v1/roles`.
@@ -158,6 +168,10 @@ pub async fn device(account: &Account, id: DeviceId) -> Result<Reply, Reply> {
         body.insert("readings".to_owned(), Value::Array(contact.readings));
         body.insert("last_seen_at".to_owned(), json!(contact.last_seen_at));
         body.insert("record_pending".to_owned(), Value::Bool(contact.record_pending));
+        body.insert("handed_over_at".to_owned(), json!(contact.handed_over_at));
+        if let Some(release) = contact.release {
+            body.insert("release".to_owned(), release);
+        }
         if is_unknown {
             // Not the same as "never": the server knows, and cannot be asked.
             body.insert("last_seen_unknown".to_owned(), Value::Bool(true));

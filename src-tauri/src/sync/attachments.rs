@@ -18,6 +18,11 @@ const MOST: usize = 50;
 /// How long the server is left alone with a file that it has no room for.
 const REST_MS: i64 = 3_600_000;
 
+/// Whether something may go now.
+pub async fn wait(account: &Account) -> bool {
+    next(account).await.is_ok_and(|next| next.is_some())
+}
+
 /// Sends what may go now.
 ///
 /// # Errors
@@ -50,9 +55,10 @@ pub async fn send(account: &Account, server: &Server) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Whether the same file would be refused in the same way for ever.
+/// Whether the same file would be refused in the same way for ever. A right that went may come back (403, 404), and
+/// so may a server that knows of files.
 const fn is_final(status: u16) -> bool {
-    matches!(status, 400 | 403 | 404 | 409 | 413 | 415 | 422)
+    matches!(status, 409 | 413 | 415 | 422)
 }
 
 /// The next file that may go, with what is wished for at this moment.

@@ -16,7 +16,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Failure, farewell,
+    Failure, attachments, farewell,
     pokes::{Ended, Pokes},
     round::{self, Met, Pace, Sent},
     status::State,
@@ -388,7 +388,8 @@ impl Driver {
                     // While nothing is fetched, news is no reason for anything. What comes while the round is on its
                     // way is known by then, or makes one more.
                     Ok(poke) if self.pace.pulls => {
-                        if !self.takes(poke).await {
+                        // What the server has now may have files that go with it.
+                        if !self.takes(poke).await || attachments::wait(&self.account).await {
                             woken = Some(Reason::Any);
                         }
                     }

@@ -22,7 +22,8 @@ const NUMBER: &str = "update device_binding set notice = $3 where tenant_id = $1
 const RECEIVE: &str = "
     insert into received_release (tenant_id, owner, serial, letter, not_after, person_id, received_at) values ($1, $2, $3, $4, $5, $6, $7)
     on conflict (tenant_id, serial, owner) do update set letter = excluded.letter, not_after = excluded.not_after,
-        person_id = excluded.person_id, received_at = excluded.received_at";
+        person_id = excluded.person_id, received_at = excluded.received_at
+    where excluded.not_after >= received_release.not_after";
 const FORGET: &str = "delete from received_release where tenant_id = $1 and not_after < $2";
 const RECEIVED: &str = "
     select letter from received_release where tenant_id = $1 and not_after > $2

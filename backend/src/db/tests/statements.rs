@@ -142,7 +142,7 @@ fn who_asks_at_which_sites_somebody_works_asks_for_their_groups_too() {
         assert_eq!((sql.matches("person_site ").count(), single), (grouped, grouped), "{place} sees something else than the others:\n{sql}");
         asked += single;
     }
-    assert_eq!(asked, 7, "with each request, in the lists of sites and devices, twice in that of attempts, in both statements of statistics");
+    assert_eq!(asked, 8, "with each request, in the lists of sites, devices and waiting ones, twice in that of attempts, in both statements of statistics");
 }
 
 #[tokio::test]

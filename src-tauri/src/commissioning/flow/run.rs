@@ -143,7 +143,6 @@ impl Run {
     pub fn new(means: Arc<Means>, desk: Arc<dyn Desk>, board: Arc<Board>, commands: mpsc::Receiver<Command>, target: Target, typed: Option<Pop>) -> Self {
         let scanned = target.label.as_ref().and_then(|label| label.pop.clone());
         let pop_typed = typed.is_some();
-        let apply_sent = target.earlier.is_some();
         Self {
             means,
             desk,
@@ -164,7 +163,7 @@ impl Run {
             needs_reset: false,
             only_24_ghz: false,
             without_address: false,
-            apply_sent,
+            apply_sent: false,
             reached: Step::Connect,
             reconnects: 0,
         }
@@ -211,7 +210,7 @@ impl Run {
                     step = Step::Connect;
                 }
                 // Apply was sent and the device is silent now: it has most probably joined.
-                Err(Trouble::Failed(cause)) if step == Step::Connect && self.apply_sent && cause.is_silence() => {
+                Err(Trouble::Failed(cause)) if step == Step::Connect && (self.apply_sent || self.target.earlier.is_some()) && cause.is_silence() => {
                     self.take_over();
                     step = Step::Join;
                 }
@@ -226,6 +225,7 @@ impl Run {
     /// The attempt before was the one that claimed it: this one ends what that began.
     fn take_over(&mut self) {
         let Some(earlier) = self.target.earlier.take() else { return };
+        self.apply_sent = true;
         self.board.change(|draft| {
             draft.grant_id = earlier.grant_id;
             draft.grant_sent = true;
@@ -242,6 +242,8 @@ impl Run {
     /// The step after a finished one; `None` at the end.
     fn after(&mut self, step: Step) -> Option<Step> {
         let next = Step::ALL.iter().copied().find(|later| *later > step)?;
+        // It was heard: whatever was begun before, it can be asked.
+        self.target.earlier = None;
         if next > self.reached {
             self.reached = next;
             if next > Step::Handshake {

@@ -41,7 +41,11 @@ pub async fn handle(commissioning: &Commissioning, method: &str, rest: &[&str], 
         ("PUT", ["network"]) => put_network(&mut held, body)?,
         ("DELETE", ["network"]) => {
             let site = under_way(&held)?.site;
-            held.change(|kept| kept.networks.remove(&site)).map_err(|error| wrong(&error))?;
+            held.change(|kept| {
+                kept.networks.remove(&site);
+                kept.visit.as_mut().map(Visit::network_changed)
+            })
+            .map_err(|error| wrong(&error))?;
             commissioning.means.networks.forget_all();
         }
         ("POST", ["items"]) => add(commissioning, &mut held, body)?,
@@ -148,7 +152,11 @@ fn put_network(held: &mut Held<'_>, body: Option<Value>) -> Result<(), Reply> {
         _ => return Err(Reply::invalid("invalid_field", "ssid", "say which network: either `ssid` or `dataset`")),
     };
     let network = KeptNetwork::of(&given);
-    held.change(|kept| kept.put_network(site, SiteNetwork { network, keep })).map_err(|error| wrong(&error))
+    held.change(|kept| {
+        kept.put_network(site, SiteNetwork { network, keep });
+        kept.visit.as_mut().map(Visit::network_changed);
+    })
+    .map_err(|error| wrong(&error))
 }
 
 #[derive(Deserialize)]

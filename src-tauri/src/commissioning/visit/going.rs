@@ -6,16 +6,19 @@
 use std::sync::{Arc, Weak, atomic::Ordering};
 
 use omniot_shared::{
-    ids::AttemptId,
+    entities::AttemptOutcome,
+    ids::{AttemptId, SiteId},
     label::{self, Scanned},
 };
 use tokio::sync::broadcast::error::RecvError;
 
-use super::{Ending, Fate, Item, KeptNetwork, keeping::SiteNetwork};
+use super::{Ending, Fate, Item, KeptNetwork, keeping::{Held, SiteNetwork}};
 use crate::{
     commissioning::{Commissioning, NotBegun, Order, State, Step, flow::{causes::{Cause, Remedy}, desk::DeskError, draft::NetworkKind}},
     events::Event,
 };
+
+const KINDS: [NetworkKind; 2] = [NetworkKind::Wifi, NetworkKind::Thread];
 
 /// How the current commission stands, as a visit sees it.
 struct Standing {
@@ -63,10 +66,14 @@ impl Commissioning {
     /// [`NotNext`].
     pub async fn begin_next(&self) -> Result<(), NotNext> {
         let mut held = self.visits.held().await?;
-        let heard = self.means.nearby.list();
-        let is_heard = |item: &Item| item.name.is_some() && heard.iter().any(|heard| heard.advert.name == item.name);
-        let (site, item) = held.visit().and_then(|visit| visit.next(is_heard).map(|item| (visit.site, item.clone()))).ok_or(NotNext::Nobody)?;
+        if let Some(standing) = self.standing().await {
+            self.note(&mut held, &standing)?;
+        }
+        let (site, item) = self.whose_turn(&mut held).await?;
         let account = held.account().to_owned();
+        for kind in KINDS {
+            self.means.networks.forget(&account, site, kind);
+        }
         for known in held.networks(site).iter().filter_map(|known| known.network.network()) {
             self.means.networks.worked(&account, site, known);
         }
@@ -84,34 +91,36 @@ impl Commissioning {
         Ok(())
     }
 
+    /// Whose turn it is. A device that was done when the app died has had it.
+    async fn whose_turn(&self, held: &mut Held<'_>) -> Result<(SiteId, Item), NotNext> {
+        let heard = self.means.nearby.list();
+        let is_heard = |item: &Item| item.name.is_some() && heard.iter().any(|heard| heard.advert.name == item.name);
+        loop {
+            let (site, item) = held.visit().and_then(|visit| visit.next(is_heard).map(|item| (visit.site, item.clone()))).ok_or(NotNext::Nobody)?;
+            let before = match (&item.serial, item.attempt) {
+                (Some(serial), Some(attempt)) => self.desks.active().await?.last_attempt(serial).await?.filter(|last| last.id == attempt && last.outcome == AttemptOutcome::Succeeded),
+                _ => None,
+            };
+            let Some(before) = before else { return Ok((site, item)) };
+            let ending = Ending { done: true, cause: None, again: false, ours: false, rssi: before.rssi, took_ms: before.ended_at.since(before.started_at) };
+            held.change(|kept| kept.visit.as_mut().map(|visit| visit.ended(before.id, ending)))?;
+        }
+    }
+
     /// Takes note of an end, and goes on where that is wanted.
     async fn keep_going(&self) -> Result<(), NotNext> {
         let Some(standing) = self.standing().await else { return Ok(()) };
         let goes_on = {
             let mut held = self.visits.held().await?;
-            let Some(visit) = held.visit() else { return Ok(()) };
-            let (site, auto) = (visit.site, visit.auto);
-            let is_noted = visit.of(standing.attempt).is_none_or(|item| match item.fate {
-                Fate::Running => false,
-                Fate::Waiting | Fate::Failed => !standing.ending.done,
-                Fate::Done => true,
-            });
-            if !is_noted {
-                let account = held.account().to_owned();
-                let known: Vec<_> = [NetworkKind::Wifi, NetworkKind::Thread].into_iter().filter_map(|kind| self.means.networks.of(&account, site, kind)).map(|network| KeptNetwork::of(&network)).collect();
-                held.change(|kept| {
-                    if let Some(visit) = &mut kept.visit {
-                        visit.ended(standing.attempt, standing.ending.clone());
-                    }
-                    // What worked serves the others. That one device does not take it says nothing about them.
-                    for network in known {
-                        let keep = kept.networks.get(&site).is_some_and(|before| before.iter().any(|before| before.keep && before.network.kind() == network.kind()));
-                        kept.put_network(site, SiteNetwork { network, keep });
-                    }
-                })?;
+            let auto = held.visit().is_some_and(|visit| visit.auto);
+            let is_news = self.note(&mut held, &standing)?;
+            if is_news && standing.ending.ours {
+                self.going.store(false, Ordering::Relaxed);
+            }
+            if is_news {
                 self.events.tell(Event::Commission);
             }
-            !is_noted && auto && self.going.load(Ordering::Relaxed)
+            is_news && auto && self.going.load(Ordering::Relaxed)
         };
         if !goes_on {
             return Ok(());
@@ -126,6 +135,35 @@ impl Commissioning {
         Ok(())
     }
 
+    /// Keeps how the current commission stands; whether that is news.
+    fn note(&self, held: &mut Held<'_>, standing: &Standing) -> Result<bool, DeskError> {
+        let Some(visit) = held.visit() else { return Ok(false) };
+        let is_news = visit.of(standing.attempt).is_some_and(|item| match item.fate {
+            Fate::Running => true,
+            Fate::Waiting | Fate::Failed => standing.ending.done,
+            Fate::Done => false,
+        });
+        if !is_news {
+            return Ok(false);
+        }
+        let (site, account) = (visit.site, held.account().to_owned());
+        let worked = |kind| self.means.networks.of(&account, site, kind).map(|network| KeptNetwork::of(&network));
+        // What worked serves the others. That one device does not take it says nothing about them.
+        let known: Vec<KeptNetwork> = if standing.ending.done { KINDS.into_iter().filter_map(worked).collect() } else { vec![] };
+        held.change(|kept| {
+            let Some(visit) = &mut kept.visit else { return };
+            visit.ended(standing.attempt, standing.ending.clone());
+            if visit.outdated == Some(standing.attempt) {
+                return;
+            }
+            for network in known {
+                let keep = kept.networks.get(&site).is_some_and(|before| before.iter().any(|before| before.keep && before.network.kind() == network.kind()));
+                kept.put_network(site, SiteNetwork { network, keep });
+            }
+        })?;
+        Ok(true)
+    }
+
     /// How the current commission ended, or how it stands when nobody has to do anything about it.
     async fn standing(&self) -> Option<Standing> {
         self.mine(|current| {
@@ -138,9 +176,12 @@ impl Commissioning {
                     return None;
                 }
                 let cause = draft.failure.as_ref().map(|failure| failure.cause.clone()).or_else(|| draft.ended.as_ref().and_then(|ended| ended.cause.clone()));
+                let ours = cause.as_deref().and_then(Cause::of_code).is_some_and(|cause| {
+                    matches!(cause, Cause::AdapterOff | Cause::AdapterAbsent | Cause::NoPermission | Cause::StoreFailed | Cause::NoGrant | Cause::NoAccount)
+                });
                 let again = cause.as_deref().and_then(Cause::of_code).is_some_and(|cause| cause.remedy() == Remedy::Retry);
                 let done = joined || draft.state == State::Succeeded;
-                let ending = Ending { done, cause: cause.filter(|_| !done), again, rssi: draft.rssi, took_ms: self.means.clock.now().since(draft.started_at) };
+                let ending = Ending { done, cause: cause.filter(|_| !done), again, ours: ours && !done, rssi: draft.rssi, took_ms: self.means.clock.now().since(draft.started_at) };
                 Some(Standing { attempt: draft.id, ending })
             })
         })

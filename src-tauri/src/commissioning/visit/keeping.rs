@@ -69,6 +69,11 @@ impl Visits {
         Self { desks, held: Mutex::default() }
     }
 
+    /// Keeps nothing in memory, e.g. because another person uses the app.
+    pub async fn forget(&self) {
+        *self.held.lock().await = None;
+    }
+
     /// What is kept in the active account. Once an account is read, what was at work has its turn again.
     ///
     /// # Errors

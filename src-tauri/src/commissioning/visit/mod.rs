@@ -85,6 +85,8 @@ pub struct Ending {
     pub cause: Option<String>,
     /// Whether a second try can help.
     pub again: bool,
+    /// Whether it lies at this machine, e.g. Bluetooth is off: then it would be the same with the next device.
+    pub ours: bool,
     /// dBm.
     pub rssi: Option<i32>,
     /// Milliseconds.
@@ -102,6 +104,9 @@ pub struct Visit {
     pub auto: bool,
     /// In the order of their turns.
     pub items: Vec<Item>,
+    /// The attempt that was at work when the network was changed: what it joined is not wanted any more.
+    #[serde(default)]
+    pub outdated: Option<AttemptId>,
 }
 
 /// Why a label is not taken.
@@ -133,7 +138,7 @@ impl Visit {
     /// A visit that begins.
     #[must_use]
     pub const fn new(site: SiteId, started_at: Millis, auto: bool) -> Self {
-        Self { site, started_at, auto, items: Vec::new() }
+        Self { site, started_at, auto, items: Vec::new(), outdated: None }
     }
 
     /// Adds a label at the end. One that failed before gets another turn.
@@ -157,6 +162,11 @@ impl Visit {
         self.items.last().ok_or(NotAdded::Full)
     }
 
+    /// The network was changed: what is at work got the one before.
+    pub fn network_changed(&mut self) {
+        self.outdated = self.items.iter().find(|item| item.fate == Fate::Running).and_then(|item| item.attempt);
+    }
+
     /// Takes a label out that is not at work. `false`: there is none.
     pub fn remove(&mut self, id: Uuid) -> bool {
         let before = self.items.len();
@@ -178,8 +188,13 @@ impl Visit {
 
     /// Its device is being commissioned.
     pub fn began(&mut self, id: Uuid, attempt: AttemptId) {
-        if let Some(item) = self.items.iter_mut().find(|item| item.id == id) {
-            (item.fate, item.attempt) = (Fate::Running, Some(attempt));
+        for item in &mut self.items {
+            if item.id == id {
+                (item.fate, item.attempt) = (Fate::Running, Some(attempt));
+            } else if item.fate == Fate::Running {
+                // One at a time: of the one before it was never heard how it ended.
+                item.fate = Fate::Waiting;
+            }
         }
     }
 
@@ -200,18 +215,25 @@ impl Visit {
             self.items.insert(at, item);
             return;
         }
-        item.tries = item.tries.saturating_add(1);
         item.cause = ending.cause;
+        if ending.ours {
+            item.fate = Fate::Waiting;
+            self.items.insert(at, item);
+            return;
+        }
+        item.tries = item.tries.saturating_add(1);
         item.fate = if ending.again && item.tries < TRIES { Fate::Waiting } else { Fate::Failed };
         self.items.push(item);
     }
 
     /// The app died: what was at work has its turn first.
     pub fn resume(&mut self) {
-        let Some(at) = self.items.iter().position(|item| item.fate == Fate::Running) else { return };
-        let mut item = self.items.remove(at);
-        item.fate = Fate::Waiting;
-        self.items.insert(0, item);
+        let (mut items, others): (Vec<Item>, Vec<Item>) = std::mem::take(&mut self.items).into_iter().partition(|item| item.fate == Fate::Running);
+        for item in &mut items {
+            item.fate = Fate::Waiting;
+        }
+        items.extend(others);
+        self.items = items;
     }
 
     /// How many of them there are.
@@ -244,7 +266,7 @@ mod tests {
     }
 
     fn ending(done: bool, again: bool) -> Ending {
-        Ending { done, cause: (!done).then(|| "link_lost".into()), again, rssi: Some(-60), took_ms: 9 }
+        Ending { done, cause: (!done).then(|| "link_lost".into()), again, ours: false, rssi: Some(-60), took_ms: 9 }
     }
 
     #[test]
@@ -292,8 +314,31 @@ mod tests {
         let mut visit = visit(&["A", "B", "C"]);
         let (_, attempt) = begin(&mut visit, &["B"]);
         visit.resume();
-        visit.ended(attempt, ending(true, true));
-        assert_eq!(begin(&mut visit, &[]).0, "B", "what comes late from the attempt before counts for nothing");
+        visit.ended(attempt, ending(false, true));
+        assert_eq!(visit.items[0].tries, 0, "a failure that comes late counts for nothing");
+        let (serial, again) = begin(&mut visit, &[]);
+        assert_eq!(serial, "B");
+        visit.ended(again, ending(true, true));
+        assert_eq!(visit.count(Fate::Done), 1);
+    }
+
+    #[test]
+    fn what_lies_at_this_machine_is_no_failure_of_a_device() {
+        let mut visit = visit(&["A", "B"]);
+        for _ in 0..5 {
+            let (serial, attempt) = begin(&mut visit, &[]);
+            assert_eq!(serial, "A", "it keeps its turn");
+            visit.ended(attempt, Ending { ours: true, ..ending(false, true) });
+        }
+        assert_eq!((visit.count(Fate::Waiting), visit.items[0].cause.as_deref()), (2, Some("link_lost")));
+    }
+
+    #[test]
+    fn one_device_is_at_work_at_a_time() {
+        let mut visit = visit(&["A", "B"]);
+        begin(&mut visit, &["A"]);
+        begin(&mut visit, &["B"]);
+        assert_eq!((visit.count(Fate::Running), visit.count(Fate::Waiting)), (1, 1));
     }
 
     #[test]
