@@ -24,6 +24,7 @@ test('a technician without a network sees what happens on the radio, failures ma
   await phone.signIn();
   await toDevices(SERIAL, 'faults', { faults: { gatt_133: 1 } });
   await page.getByRole('link', { name: 'Commission' }).last().click();
+  await expect(page.getByRole('heading', { level: 1, name: 'Commission' })).toBeVisible();
   await page.getByRole('combobox', { name: 'Site' }).fill('tower');
   await page.keyboard.press('Enter');
   phone.way.cut();

@@ -28,6 +28,7 @@ test('a visit begins at a site, without a network', async () => {
   phone.way.cut();
   await page.getByRole('link', { name: 'Commission' }).last().click();
   await page.getByRole('link', { name: 'Many devices in a row' }).click();
+  await expect(page.getByRole('heading', { level: 1, name: 'Many devices in a row' })).toBeVisible();
   await page.getByRole('combobox', { name: 'Site' }).fill('tower');
   await expect(page.getByRole('option')).toHaveCount(1);
   await page.keyboard.press('Enter');
