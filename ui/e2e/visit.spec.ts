@@ -70,7 +70,6 @@ test('labels are scanned ahead, and the devices follow each other', async () => 
   for (const serial of SERIALS) await expect(item(page, serial)).toHaveAttribute('data-state', 'done', { timeout: 60_000 });
   await expect(page.getByTestId('visit-counts')).toHaveText('2 of 2 done');
   await accessible(page);
-  await page.screenshot({ path: 'test-results/visit-done.png', fullPage: true });
 });
 
 test('what was done is handed over as a sheet', async () => {
@@ -80,7 +79,6 @@ test('what was done is handed over as a sheet', async () => {
   await expect(sheet.getByRole('row')).toHaveCount(3);
   await expect(sheet.getByText('North tower')).toBeVisible();
   await accessible(page);
-  await page.screenshot({ path: 'test-results/visit-summary.png', fullPage: true });
   await page.getByRole('button', { name: 'Save as file' }).click();
   await expect(page.getByText('Saved as')).toBeVisible();
   await page.goBack();
