@@ -242,8 +242,11 @@ impl Run {
     /// The step after a finished one; `None` at the end.
     fn after(&mut self, step: Step) -> Option<Step> {
         let next = Step::ALL.iter().copied().find(|later| *later > step)?;
-        // It was heard: whatever was begun before, it can be asked.
-        self.target.earlier = None;
+        // It has proven who it is: whatever was begun before, it can be asked. One that falls silent sooner was
+        // still on its way into its network.
+        if step >= Step::Identity {
+            self.target.earlier = None;
+        }
         if next > self.reached {
             self.reached = next;
             if next > Step::Handshake {
