@@ -226,6 +226,9 @@ impl Run {
     fn take_over(&mut self) {
         let Some(earlier) = self.target.earlier.take() else { return };
         self.apply_sent = true;
+        if self.board.read(|draft| draft.receipt.is_some()) {
+            return;
+        }
         self.board.change(|draft| {
             draft.grant_id = earlier.grant_id;
             draft.grant_sent = true;
@@ -242,11 +245,6 @@ impl Run {
     /// The step after a finished one; `None` at the end.
     fn after(&mut self, step: Step) -> Option<Step> {
         let next = Step::ALL.iter().copied().find(|later| *later > step)?;
-        // It has proven who it is: whatever was begun before, it can be asked. One that falls silent sooner was
-        // still on its way into its network.
-        if step >= Step::Identity {
-            self.target.earlier = None;
-        }
         if next > self.reached {
             self.reached = next;
             if next > Step::Handshake {
