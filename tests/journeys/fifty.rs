@@ -148,6 +148,7 @@ async fn fifty_devices_in_a_row(world: World) {
     let mut technician = Technician { phone: &phone, rng, deaths: 0, since: now, dies_at };
     technician.goes_on().await;
     let first = technician.look_on().await;
+    tell_of_surprises(&phone, &first, &broken).await;
     every_failure_has_its_cause(&first, &broken);
 
     // Somebody mends what was out of order, and they get another turn.
@@ -158,6 +159,7 @@ async fn fifty_devices_in_a_row(world: World) {
     phone.request("PUT", "/app/visit/network", json!({"ssid": NETWORK.0, "passphrase": NETWORK.1})).await.succeeded();
     technician.goes_on().await;
     let last = technician.look_on().await;
+    tell_of_surprises(&phone, &last, &BTreeMap::new()).await;
     assert_eq!(last["counts"], json!({"done": count, "failed": 0, "waiting": 0, "running": 0}), "{last}");
     assert_eq!(technician.deaths, DEATHS, "the app died as often as it should");
     let took = technician.since.elapsed();
@@ -185,6 +187,17 @@ async fn out_of_order(fleet: &Fleet, serials: &[String], rng: &mut ChaCha20Rng) 
         broken.insert(serial, can_be_done);
     }
     broken
+}
+
+/// What happened to a device that is in order and failed, for whoever reads the run.
+async fn tell_of_surprises(phone: &Phone, visit: &Value, broken: &BTreeMap<String, bool>) {
+    for item in visit["items"].as_array().unwrap().iter().filter(|item| item["state"] == "failed" && !broken.contains_key(item["serial"].as_str().unwrap())) {
+        let attempts = phone.items(&format!("/v1/devices/{}/attempts", item["device"]["id"].as_str().unwrap())).await;
+        for attempt in attempts.iter().rev() {
+            let steps: Vec<String> = attempt["steps"].as_array().unwrap().iter().map(|row| format!("{} {} {}", row["step"], row["outcome"], row["cause"])).collect();
+            eprintln!("{} {} {} receipt: {} {steps:?}", item["serial"], attempt["outcome"], attempt["cause"], attempt["receipt"].is_string());
+        }
+    }
 }
 
 fn every_failure_has_its_cause(visit: &Value, broken: &BTreeMap<String, bool>) {

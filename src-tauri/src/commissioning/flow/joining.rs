@@ -96,7 +96,8 @@ impl Run {
 
     /// Lets the device join. A device that holds older credentials is reset first and gets them again.
     ///
-    /// When the answer to an earlier Apply was lost, the device is asked what it does first.
+    /// When the answer to an earlier Apply was lost, the device is asked what it does first. One that takes no Apply
+    /// even then may be joining already, or be in the network: an attempt before this one died there.
     pub(super) async fn apply(&mut self) -> Result<Next, Trouble> {
         if std::mem::replace(&mut self.apply_sent, true) && self.is_joining().await? {
             return Ok(Next::Done);
@@ -110,6 +111,7 @@ impl Run {
         self.needs_reset = true;
         self.set_network().await?;
         match self.try_apply().await? {
+            Err(EspError::Status(_)) if self.is_joining().await? => Ok(Next::Done),
             Err(EspError::Status(_)) => Err(Trouble::Failed(Cause::ApplyRefused)),
             other => Ok(other.map(|()| Next::Done)?),
         }
