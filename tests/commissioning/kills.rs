@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use omniot_shared::entities::{AttemptOutcome, Security, StepOutcome};
+use omniot_tests::virtual_device::device::Power;
 use serde_json::{Value, json};
 
 use crate::{
@@ -95,8 +96,8 @@ async fn a_cancelled_commission_gives_its_device_free_and_is_recorded() {
     assert_eq!(bench.ledger.books().attempts.len(), 2);
 }
 
-#[tokio::test]
-async fn a_device_that_joined_while_the_app_was_dead_is_not_lost() {
+/// The app dies while the device joins.
+async fn killed_while_joining() -> Bench {
     let mut bench = Bench::with(vec![device("OM-0001", Security::Sec2Patch1)]).await;
     bench.begin("OM-0001").await;
     bench.until("needs_network").await;
@@ -106,19 +107,58 @@ async fn a_device_that_joined_while_the_app_was_dead_is_not_lost() {
     }
     bench.kill_and_start().await;
     assert_eq!(bench.ledger.attempt().outcome, AttemptOutcome::Interrupted);
+    bench
+}
+
+/// Waits until the device is in its network, and is silent or not.
+async fn joined(bench: &Bench, is_silent: bool) {
     let slot = &bench.fleet.slots[0];
-    let is_silent = || {
+    let is_so = || {
         let (now, device) = (slot.now(), slot.device());
-        device.joined(now) && !device.advertises(now)
+        device.joined(now) && device.advertises(now) != is_silent
     };
-    while !is_silent() {
-        tokio::time::sleep(Duration::from_millis(50)).await;
+    while !is_so() {
+        tokio::time::sleep(Duration::from_millis(10)).await;
     }
+}
+
+#[tokio::test]
+async fn a_device_that_joined_while_the_app_was_dead_is_not_lost() {
+    let mut bench = killed_while_joining().await;
+    joined(&bench, true).await;
+    // Whatever happens before it is looked for again says nothing about it.
+    bench.begin("OM-0001").await;
+    bench.act("cancel", Value::Null).await;
+    bench.kill_and_start().await;
     bench.begin("OM-0001").await;
     let ended = bench.until("succeeded").await;
     assert!(ended["warnings"].as_array().unwrap().contains(&json!("join_unconfirmed")), "{ended}");
     let books = bench.ledger.books();
-    let [first, second] = &books.attempts[..] else { panic!("{:?}", books.attempts) };
-    assert_eq!((second.outcome, &second.receipt, second.grant_id, second.epoch), (AttemptOutcome::Succeeded, &first.receipt, first.grant_id, Some(1)));
-    assert_eq!(second.network_name.as_deref(), Some(SSID));
+    let [first, _, last] = &books.attempts[..] else { panic!("{:?}", books.attempts) };
+    assert_eq!((last.outcome, &last.receipt, last.grant_id, last.epoch), (AttemptOutcome::Succeeded, &first.receipt, first.grant_id, Some(1)));
+    assert_eq!(last.network_name.as_deref(), Some(SSID));
+}
+
+#[tokio::test]
+async fn a_device_that_is_in_its_network_and_still_talks_is_not_told_to_join_in_vain() {
+    let bench = killed_while_joining().await;
+    joined(&bench, false).await;
+    bench.begin("OM-0001").await;
+    bench.until("needs_network").await;
+    bench.join(SSID, PASSPHRASE).await;
+    bench.until("succeeded").await;
+}
+
+#[tokio::test]
+async fn silence_is_no_success_after_the_device_has_said_no() {
+    let mut bench = Bench::with(vec![device("OM-0001", Security::Sec2Patch1)]).await;
+    bench.begin("OM-0001").await;
+    bench.until("needs_network").await;
+    bench.join(SSID, "not the password").await;
+    bench.until("needs_network").await;
+    bench.kill_and_start().await;
+    let now = bench.fleet.slots[0].now();
+    bench.fleet.slots[0].device().power(Power::Off, now);
+    bench.begin("OM-0001").await;
+    bench.until_failed("not_advertising").await;
 }

@@ -17,11 +17,13 @@ use zeroize::Zeroizing;
 
 use super::{Account, Accounts};
 use crate::{
-    commissioning::flow::desk::{CommissionedDevice, Desk, DeskError, Desks, GrantFate, TakenGrant, Technician, Unfinished},
+    commissioning::flow::desk::{CommissionedDevice, Desk, DeskError, Desks, GrantFate, TakenGrant, Technician, Unfinished, reached},
     store::{StoreError, attachments, commissions, grants, lists::{self, AttemptFilter, ByName, DeviceFilter}, on_worker, releases, rows},
     sync,
 };
 
+/// So many attempts are looked through for one that reached its device.
+const LATEST: u32 = 20;
 /// So many planned devices of a site are shown in a visit.
 const MOST_PLANNED: u32 = 500;
 
@@ -86,8 +88,9 @@ impl Desk for Account {
     }
 
     async fn last_attempt(&self, serial: &str) -> Result<Option<Attempt>, DeskError> {
-        let filter = AttemptFilter { device: Some(DeviceId::for_serial(self.me().tenant.id, serial)), rows: 1, ..AttemptFilter::default() };
-        self.look(move |db| Ok(lists::attempts(db, &filter)?.pop().map(|named| named.attempt))).await
+        let filter = AttemptFilter { device: Some(DeviceId::for_serial(self.me().tenant.id, serial)), rows: LATEST, ..AttemptFilter::default() };
+        let attempts = self.look(move |db| lists::attempts(db, &filter)).await?;
+        Ok(attempts.into_iter().map(|named| named.attempt).find(reached))
     }
 
     async fn planned_at(&self, site: SiteId) -> Result<Vec<Device>, DeskError> {

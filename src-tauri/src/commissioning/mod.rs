@@ -12,7 +12,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::AtomicBool};
 
 use omniot_shared::{
-    entities::{Attempt, AttemptOutcome, StepOutcome},
+    entities::{Attempt, AttemptOutcome, AttemptStep, StepOutcome},
     ids::{AttemptId, SiteId},
     label::{Label, Pop, Scanned},
     time::Clock,
@@ -257,8 +257,12 @@ impl Commissioning {
     /// may be in it, and silent.
     async fn unfinished_business(desk: &dyn Desk, draft: &Draft) -> Result<Option<Attempt>, DeskError> {
         let Some(serial) = &draft.serial else { return Ok(None) };
+        // Its last word about the network, whatever was tried after it: a link that was lost is none.
         let joins = |attempt: &Attempt| {
-            attempt.steps.last().is_some_and(|row| row.outcome != StepOutcome::Failed && [Step::Apply, Step::Join].iter().any(|step| row.step == step.name()))
+            let of = |row: &AttemptStep, steps: &[Step]| steps.iter().any(|step| row.step == step.name());
+            let last = attempt.steps.iter().rev().find(|row| of(row, &[Step::ScanNetworks, Step::SetNetwork, Step::Apply, Step::Join]));
+            let is_open = |row: &AttemptStep| row.outcome != StepOutcome::Failed || row.cause.as_deref().and_then(Cause::of_code).is_some_and(|cause| cause.is_silence() || matches!(cause, Cause::LinkLost | Cause::NoAnswer));
+            last.is_some_and(|row| of(row, &[Step::Apply, Step::Join]) && is_open(row))
         };
         let is_same = |attempt: &Attempt| attempt.technician_id == draft.technician_id && attempt.site_id == Some(draft.site_id);
         let earlier = desk.last_attempt(serial).await?;

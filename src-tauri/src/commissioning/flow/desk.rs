@@ -8,13 +8,15 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use zeroize::Zeroizing;
 use omniot_shared::{
     claim::{Fingerprint, Letter, SignedGrant},
-    entities::{Attempt, Device, DeviceModel},
+    entities::{Attempt, Device, DeviceModel, StepOutcome},
     ids::{AttemptId, ClientId, GrantId, PersonId, SiteId, TenantId},
     time::Millis,
 };
+use zeroize::Zeroizing;
+
+use super::step::Step;
 
 /// Why the desk could not.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -92,6 +94,12 @@ pub struct CommissionedDevice {
     pub epoch: u32,
 }
 
+/// Whether an attempt had a link to its device.
+#[must_use]
+pub fn reached(attempt: &Attempt) -> bool {
+    attempt.steps.iter().any(|row| row.step == Step::Connect.name() && row.outcome == StepOutcome::Done)
+}
+
 /// One account's side of commissioning.
 #[async_trait]
 pub trait Desk: Send + Sync {
@@ -110,7 +118,8 @@ pub trait Desk: Send + Sync {
     /// The model of a stored device.
     async fn model_of(&self, device: &Device) -> Result<Option<DeviceModel>, DeskError>;
 
-    /// The latest attempt of the device of that serial (normalized by the desk) in the local store.
+    /// The latest attempt in the local store that reached the device of that serial (normalized by the desk): one
+    /// that did not says nothing about it.
     async fn last_attempt(&self, serial: &str) -> Result<Option<Attempt>, DeskError>;
 
     /// The devices that are planned at a site, by name.

@@ -97,7 +97,8 @@ impl Run {
     /// Lets the device join. A device that holds older credentials is reset first and gets them again.
     ///
     /// When the answer to an earlier Apply was lost, the device is asked what it does first. One that takes no Apply
-    /// even then may be joining already, or be in the network: an attempt before this one died there.
+    /// even then may be joining already, or be in the network: an attempt before this one died there. What this
+    /// attempt made it try before is another network.
     pub(super) async fn apply(&mut self) -> Result<Next, Trouble> {
         if std::mem::replace(&mut self.apply_sent, true) && self.is_joining().await? {
             return Ok(Next::Done);
@@ -110,8 +111,9 @@ impl Run {
         }
         self.needs_reset = true;
         self.set_network().await?;
+        let is_first = self.board.read(|draft| !draft.steps.iter().any(|row| row.step == Step::Join.name()));
         match self.try_apply().await? {
-            Err(EspError::Status(_)) if self.is_joining().await? => Ok(Next::Done),
+            Err(EspError::Status(_)) if is_first && self.is_joining().await? => Ok(Next::Done),
             Err(EspError::Status(_)) => Err(Trouble::Failed(Cause::ApplyRefused)),
             other => Ok(other.map(|()| Next::Done)?),
         }
