@@ -125,6 +125,10 @@ for (const { locale, looks } of LOOKS) {
     await reached('failed');
     await lookAt('refused');
     await ended.locator('.row button').first().click();
+    await expect(page.getByRole('dialog')).toBeVisible();
+    await lookAt('release');
+    await page.keyboard.press('Escape');
+    await ended.locator('.row button').last().click();
     await expect(card).toHaveCount(0);
     await toDevices(DEVICE, 'factory_reset');
     expect(found).toEqual([]);
