@@ -26,6 +26,8 @@ pub enum Mood {
     HoldsStreams,
     /// A proxy that takes no body longer than so many bytes, and answers with a page of its own.
     SmallBodies(usize),
+    /// A filter that dislikes a word, and answers with a page of its own.
+    Dislikes(&'static str),
 }
 
 /// A relay on loopback with a mood.
@@ -78,6 +80,8 @@ impl Drop for Middlebox {
 
 const TOO_LARGE: &str = "HTTP/1.1 413 Payload Too Large\r\ncontent-type: text/html\r\ncontent-length: 13\r\nconnection: close\r\n\r\n<html>No!\n\n\n";
 
+const FORBIDDEN: &str = "HTTP/1.1 403 Forbidden\r\ncontent-type: text/html\r\ncontent-length: 13\r\nconnection: close\r\n\r\n<html>No!\n\n\n";
+
 /// The length of the body that a request announces.
 fn announced(question: &[u8]) -> usize {
     let text = String::from_utf8_lossy(question).to_ascii_lowercase();
@@ -92,8 +96,8 @@ async fn carry(mut near: TcpStream, server: SocketAddr, mut moods: watch::Receiv
         let _ = near.write_all(PAGE.as_bytes()).await;
         return;
     }
-    if let Mood::SmallBodies(room) = mood {
-        return proxy(near, server, room, moods).await;
+    if matches!(mood, Mood::SmallBodies(_) | Mood::Dislikes(_)) {
+        return proxy(near, server, mood, moods).await;
     }
     let Ok(far) = TcpStream::connect(server).await else { return };
     let (mut from_app, mut to_app) = near.into_split();
@@ -137,8 +141,8 @@ async fn carry(mut near: TcpStream, server: SocketAddr, mut moods: watch::Receiv
     }
 }
 
-/// One request for each connection: passed on when it is small enough, refused otherwise.
-async fn proxy(mut near: TcpStream, server: SocketAddr, room: usize, mut moods: watch::Receiver<Mood>) {
+/// One request for each connection: passed on when it is small enough and nothing is wrong with it, refused otherwise.
+async fn proxy(mut near: TcpStream, server: SocketAddr, mood: Mood, mut moods: watch::Receiver<Mood>) {
     let (mut question, mut buffer) = (Vec::new(), vec![0; 64 * 1024]);
     while !question.windows(4).any(|window| window == b"\r\n\r\n") {
         match near.read(&mut buffer).await {
@@ -146,8 +150,22 @@ async fn proxy(mut near: TcpStream, server: SocketAddr, room: usize, mut moods: 
             _ => return,
         }
     }
-    if announced(&question) > room {
-        let _ = near.write_all(TOO_LARGE.as_bytes()).await;
+    let refusal = match mood {
+        Mood::SmallBodies(room) => (announced(&question) > room).then_some(TOO_LARGE),
+        Mood::Dislikes(word) => {
+            let body = question.windows(4).position(|window| window == b"\r\n\r\n").map_or(0, |end| end + 4);
+            while question.len() < body + announced(&question[..body]) {
+                match near.read(&mut buffer).await {
+                    Ok(read @ 1..) => question.extend_from_slice(&buffer[..read]),
+                    _ => return,
+                }
+            }
+            String::from_utf8_lossy(&question).contains(word).then_some(FORBIDDEN)
+        }
+        _ => None,
+    };
+    if let Some(refusal) = refusal {
+        let _ = near.write_all(refusal.as_bytes()).await;
         // What still comes is read, or the answer would be lost with the connection.
         let _ = tokio::time::timeout(std::time::Duration::from_millis(200), async { while let Ok(1..) = near.read(&mut buffer).await {} }).await;
         return;

@@ -157,6 +157,33 @@ async fn an_answer_that_is_lost_makes_nothing_twice(world: World) {
     assert_eq!(staff.get("/v1/sites?q=Sent+twice").await.succeeded()["items"].as_array().unwrap().len(), 1);
 }
 
+async fn a_filter_that_dislikes_one_change_holds_up_none_before_it_and_loses_none(world: World) {
+    let tenant = world.tenant("northlift");
+    let middlebox = Middlebox::before(world.server.address()).await;
+    let person = Person::signed_in(&folder(&world, "app"), &middlebox.origin(), tenant, "operator").await;
+    middlebox.becomes(Mood::CaptivePortal);
+    person.sync_now().await;
+    person.offline().await;
+    for n in 0..12 {
+        let note = if n == 7 { "<script>" } else { "short" };
+        succeeded(person.ask("POST", "/v1/sites", json!({"name": format!("Filtered {n}"), "note": note, "time_zone": "UTC"})).await);
+    }
+    middlebox.becomes(Mood::Dislikes("<script>"));
+    let staff = tenant.viewer().await;
+    eventually("those before it are there", || async {
+        person.sync_now().await;
+        let there = staff.get("/v1/sites?q=Filtered&limit=200").await.succeeded();
+        (there["items"].as_array().unwrap().len() == 7).then_some(())
+    })
+    .await;
+    let sync = person.get("/app/sync").await;
+    assert_eq!((&sync["pending"], &sync["attention"]), (&json!(5), &json!(0)), "nothing is given up within minutes: {sync}");
+    middlebox.becomes(Mood::Honest);
+    person.sync_now().await;
+    assert_eq!(person.synced().await["attention"], 0);
+    assert_eq!(staff.get("/v1/sites?q=Filtered&limit=200").await.succeeded()["items"].as_array().unwrap().len(), 12);
+}
+
 async fn a_proxy_that_takes_small_requests_only_does_not_hold_the_outbox_up(world: World) {
     let tenant = world.tenant("northlift");
     let middlebox = Middlebox::before(world.server.address()).await;
@@ -249,6 +276,7 @@ on_both_engines!(
     offline_work_survives_reopening_and_arrives_once,
     a_change_elsewhere_is_here_without_being_asked_for,
     a_page_of_a_captive_portal_changes_nothing,
+    a_filter_that_dislikes_one_change_holds_up_none_before_it_and_loses_none,
     a_pull_that_breaks_off_publishes_nothing_and_is_taken_up_again,
     a_segment_that_breaks_off_goes_on_where_it_did,
     where_streams_do_not_get_through_pokes_are_asked_for,

@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path};
 
-use omniot_tests::{on_both_engines, world::World};
+use omniot_tests::{on_both_engines, world::{World, eventually}};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -69,6 +69,34 @@ async fn what_a_person_may_not_see_any_more_leaves_the_file_and_unsent_work_does
     assert_eq!(person.items("/v1/devices?q=SIGHT&limit=200").await.len(), 200, "a page of three hundred");
 }
 
+async fn devices_that_move_out_of_sight_leave_the_file(world: World) {
+    let tenant = world.tenant("northlift");
+    let (admin, technician) = (tenant.admin().await, tenant.technician().await);
+    let model = admin.all("/v1/models").await[0]["id"].clone();
+    let site = async |name: &str| admin.post("/v1/sites", json!({"name": name, "time_zone": "UTC"})).await.succeeded()["id"].clone();
+    let (depot, yard) = (site("Depot").await, site("Yard").await);
+    let mut devices = Vec::new();
+    for n in 0..120 {
+        let note = if n % 3 == 0 { CANARY } else { "ordinary" };
+        let made = admin.post("/v1/devices", json!({"serial": format!("MOVES-{n:03}"), "name": format!("Sensor {n}"), "model_id": model, "site_id": yard, "note": note})).await.succeeded();
+        devices.push(made["id"].as_str().unwrap().to_owned());
+    }
+    let me = technician.get("/v1/me").await.succeeded()["person"]["id"].as_str().unwrap().to_owned();
+    admin.send(Method::PUT, &format!("/v1/people/{me}/sites"), Some(json!({"sites": [yard]}))).await.succeeded();
+    let data = folder(&world, "app");
+    let person = Person::signed_in(&data, &world.network.origin(), tenant, "technician").await;
+    assert_eq!(person.items("/v1/devices?q=MOVES&limit=200").await.len(), 120);
+    assert!(is_readable_in(&data, CANARY), "the test sees what it looks for");
+
+    for device in devices.iter().step_by(3) {
+        admin.patch(&format!("/v1/devices/{device}"), json!({"site_id": depot})).await.succeeded();
+    }
+    eventually("they have left the list", || async { (person.items("/v1/devices?q=MOVES&limit=200").await.len() == 80).then_some(()) }).await;
+    eventually("10: a row that has moved away is readable in no file", || async { (!is_readable_in(&data, CANARY)).then_some(()) }).await;
+    let verified = succeeded(person.ask("POST", "/app/sync/verify", Value::Null).await);
+    assert_eq!(verified["result"], "same", "{verified}");
+}
+
 async fn a_site_that_leaves_a_group_leaves_the_files_of_those_who_work_there(world: World) {
     let tenant = world.tenant("northlift");
     let (admin, technician) = (tenant.admin().await, tenant.technician().await);
@@ -111,3 +139,4 @@ async fn a_site_that_leaves_a_group_leaves_the_files_of_those_who_work_there(wor
 
 on_both_engines!(a_site_that_leaves_a_group_leaves_the_files_of_those_who_work_there);
 on_both_engines!(what_a_person_may_not_see_any_more_leaves_the_file_and_unsent_work_does_not);
+on_both_engines!(devices_that_move_out_of_sight_leave_the_file);

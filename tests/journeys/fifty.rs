@@ -18,6 +18,8 @@ use serde_json::{Value, json};
 
 use crate::technician;
 
+/// So many there are where nobody says how many.
+const FEW: u64 = 8;
 /// How often the app dies.
 const DEATHS: usize = 3;
 /// Longer than all devices take, each with every deadline that it can run into.
@@ -117,11 +119,7 @@ impl Technician<'_> {
 
 async fn fifty_devices_in_a_row(world: World) {
     let seed = told("OMNIOT_FIFTY_SEED", u64::from(rand::random::<u32>()));
-    let count = usize::try_from(told("OMNIOT_FIFTY_DEVICES", 0)).unwrap();
-    if count == 0 {
-        eprintln!("no devices were asked for: make journey-50");
-        return;
-    }
+    let count = usize::try_from(told("OMNIOT_FIFTY_DEVICES", FEW)).unwrap();
     eprintln!("{count} devices in a row, {:?}: OMNIOT_FIFTY_SEED={seed} OMNIOT_FIFTY_DEVICES={count}", world.engine());
     let mut rng = ChaCha20Rng::seed_from_u64(seed);
     let north = world.tenant("northlift");
@@ -167,6 +165,7 @@ async fn fifty_devices_in_a_row(world: World) {
     phone.request("DELETE", "/app/commissions/current", Value::Null).await.succeeded();
 
     world.network.restore();
+    phone.post("/app/sync/now", Value::Null).await.succeeded();
     eventually_within(Duration::from_secs(60), "the app synchronizes again", || async { (phone.get("/app/sync").await.succeeded()["pending"] == 0).then_some(()) }).await;
     all_have_arrived(north, &fleet, &serials).await;
     eprintln!("{count} devices took {:.0} s, {} of them were out of order", took.as_secs_f64(), broken.len());

@@ -30,7 +30,8 @@ pub(super) fn for_sqlite(sql: &str, values: &[Value]) -> (String, Vec<Value>) {
                 text.push('?');
             }
         }
-        bound.extend(values.get(number.wrapping_sub(1)).cloned());
+        // A value that nobody gave is none, as it would be by name; the others keep their places.
+        bound.push(values.get(number.wrapping_sub(1)).cloned().unwrap_or(Value::Text(None)));
         rest = after;
     }
     text.push_str(rest);

@@ -126,7 +126,8 @@ pub async fn take(scope: &mut Scope, request: &FarewellRequest, proven: &Proven,
     let most = if proven.removed_at.is_some() { MOST_CHANGES } else { MOST_OF_A_MEMBER };
     let before = store::held(scope, author.id).await?.0;
     answer.taken.extend(super::keep(scope, &author, Why::Left, &changes, most, now).await?);
-    answer.refused = ids.into_iter().filter(|id| !answer.taken.contains(id)).collect();
+    // What there is no room for now is not spoken of: it waits where it is.
+    answer.refused = ids.into_iter().filter(|id| !answer.taken.contains(id) && !changes.iter().any(|kept| kept.intent == *id)).collect();
     let new = store::held(scope, author.id).await?.0 - before;
     if new > 0 {
         let entry = Entry::new("escrow.receive").target("person", author.id, &author.name).detail(serde_json::json!({ "changes": new }));

@@ -1,6 +1,6 @@
 //! A person's right to call, to be checked again after the call: what streams and long answers hold.
 
-use omniot_shared::{ids::TenantId, roles::Permission};
+use omniot_shared::{ids::TenantId, roles::Permission, sync::Seq};
 
 use super::{
     ApiError, AppState,
@@ -30,6 +30,12 @@ impl Ticket {
     #[cfg(test)]
     pub fn for_test(tenant: TenantId, token: &str, permission: Permission, role: &str) -> Self {
         Self::new(tenant, TokenHash::of(token), Some(permission), role, 0)
+    }
+
+    /// Since which change of the tenant its person sees what they see.
+    #[must_use]
+    pub const fn seen_since(&self) -> Seq {
+        Seq(self.sites_seq)
     }
 
     /// Whether the stream may go on: the session lives, the tenant is served, the permission is there

@@ -67,7 +67,7 @@ pub async fn body(caller: Caller<need::Sync>, state: AppState, request: &PullReq
     let (mut begin, min_retained) = begin(&mut scope, &view, request, now).await?;
     let mut recorder = None;
     if let Some(rows) = may_be_kept(&mut scope, &view, request, &begin).await? {
-        match right.state.segments.place(tenant, &begin, min_retained, rows) {
+        match right.state.segments.place(tenant, &begin, right.oldest(min_retained), rows) {
             Place::Records(here) => recorder = Some(here),
             Place::Kept(segment) => return shown(&segment, &begin),
             Place::Recorded(waiting) => {
@@ -78,7 +78,7 @@ pub async fn body(caller: Caller<need::Sync>, state: AppState, request: &PullReq
                 let min_retained;
                 (begin, min_retained) = self::begin(&mut scope, &view, request, right.state.now()).await?;
                 let may = may_be_kept(&mut scope, &view, request, &begin).await?.is_some();
-                if let Some(segment) = right.state.segments.kept(tenant, &begin, min_retained).filter(|_| may) {
+                if let Some(segment) = right.state.segments.kept(tenant, &begin, right.oldest(min_retained)).filter(|_| may) {
                     return shown(&segment, &begin);
                 }
                 // Whoever is recorded reads too slowly to be waited for.
@@ -139,6 +139,11 @@ impl Right {
     /// That of whoever calls. Make it before rows are read, so that nothing falls in between.
     pub(super) fn of(caller: &Caller<need::Sync>, state: AppState) -> Self {
         Self { events: state.bus.subscribe(caller.tenant()), ticket: caller.ticket(), checked: Instant::now(), state, span: Span::current() }
+    }
+
+    /// How old a kept pull may be for them: what left a site before they saw it is none of their business.
+    fn oldest(&self, min_retained: Seq) -> Seq {
+        min_retained.max(self.ticket.seen_since())
     }
 
     /// Whether the next chunk may go out. Asked again when access changed here, and each second,

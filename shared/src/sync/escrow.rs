@@ -187,7 +187,8 @@ pub struct FarewellResponse {
     pub epoch: Option<u64>,
     /// Boxes that are in the administrators' hands, now or since before; or whose change the server had carried out.
     pub taken: Vec<IntentId>,
-    /// Boxes that will never be: too late, too many, not to be opened, or no change.
+    /// Boxes that will never be: too late, not to be opened, or no change. Those that there is no room for now stand
+    /// in neither list, and may be handed over again.
     pub refused: Vec<IntentId>,
 }
 

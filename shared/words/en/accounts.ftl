@@ -33,6 +33,6 @@ account-ended-handed = { $count ->
    *[other] { $count } changes that had not been sent were handed to its administrators.
 }
 account-ended-lost = { $count ->
-    [one] One change could not be handed over: the time for it was over, or the server could not read it.
-   *[other] { $count } changes could not be handed over: the time for it was over, or the server could not read them.
+    [one] One change or photo was lost: the time for it was over, the server could not read it, or it is a photo, which is not handed over.
+   *[other] { $count } changes or photos were lost: the time for them was over, the server could not read them, or they are photos, which are not handed over.
 }

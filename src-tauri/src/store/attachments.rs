@@ -13,9 +13,10 @@ use uuid::Uuid;
 
 use super::StoreError;
 
-/// How long what the server has is kept, to be looked at without a network; and how long something waits for the
-/// attempt that it belongs to.
+/// How long what the server has is kept, to be looked at without a network.
 const KEEP_MS: i64 = 30 * 24 * 3_600_000;
+/// So many wait for attempts that are not here. No time limits them: a tablet's clock may be years off.
+const KEEP_STRAYS: i64 = 200;
 /// So many of those that the server has are kept.
 const KEEP_SENT: i64 = 100;
 
@@ -93,14 +94,16 @@ pub fn keep(db: &Connection, file: &File, way: Way, now: Millis) -> Result<Addre
     Ok(address)
 }
 
-/// The oldest file that may go now, and its place: the server has its attempt, and `saves_data` does not hold it back.
+/// The oldest file that may go now, and its place: the server has its attempt, or may have it where that is out of
+/// sight here, and `saves_data` does not hold it back.
 ///
 /// # Errors
 /// [`StoreError`].
 pub fn due(db: &Connection, saves_data: bool, now: Millis) -> Result<Option<(i64, File)>, StoreError> {
     let sql = "select f.place, f.attempt_id, f.kind, f.media_type, f.content from attachment f \
                where f.state = 'waiting' and f.not_before <= ?2 and (?1 = 0 or f.wifi_only = 0) \
-                 and exists (select 1 from attempt a where a.id = f.attempt_id and a.seq > 0) order by f.place limit 1";
+                 and not exists (select 1 from attempt a where a.id = f.attempt_id and a.seq = 0) \
+                 and f.attempt_id not in (select id from commission) order by f.place limit 1";
     let found = db.prepare_cached(sql)?.query_row(params![saves_data, now.0], |row| Ok((row.get(0)?, file(row)?))).optional()?;
     found.map(|(place, file)| Ok((place, file?))).transpose()
 }
@@ -151,16 +154,18 @@ pub fn unsent_photos(db: &Connection) -> Result<i64, StoreError> {
 }
 
 /// Forgets what is not needed any more: what the server has, when it is old, one of many, or of an attempt that is out
-/// of sight; and what waits for an attempt that will not come.
+/// of sight; and the oldest of many that wait for attempts that are not here.
 ///
 /// # Errors
 /// [`StoreError`].
 pub fn prune(db: &Connection, now: Millis) -> Result<(), StoreError> {
     let old = now.plus(-KEEP_MS).0;
-    let sql = "delete from attachment where (made_at < ?1 and (state <> 'waiting' or not exists (select 1 from attempt a where a.id = attempt_id))) \
+    let sql = "delete from attachment where (state <> 'waiting' and made_at < ?1) \
                  or (state = 'sent' and not exists (select 1 from attempt a where a.id = attempt_id)) \
-                 or place in (select place from attachment where state = 'sent' order by made_at desc, place desc limit -1 offset ?2)";
-    db.prepare_cached(sql)?.execute(params![old, KEEP_SENT])?;
+                 or place in (select place from attachment where state = 'sent' order by made_at desc, place desc limit -1 offset ?2) \
+                 or place in (select place from attachment f where state = 'waiting' and attempt_id not in (select id from commission) \
+                              and not exists (select 1 from attempt a where a.id = f.attempt_id) order by place desc limit -1 offset ?3)";
+    db.prepare_cached(sql)?.execute(params![old, KEEP_SENT, KEEP_STRAYS])?;
     // Under way is what has a begun commission.
     db.prepare_cached("delete from trace where attempt_id not in (select id from commission)")?.execute([])?;
     Ok(())
@@ -257,10 +262,16 @@ mod tests {
         store.edit(|db| keep(db, &photo(id), Way::Any, Millis(1)).and_then(|_| keep(db, &photo(stray), Way::Any, Millis(1)))).unwrap();
         store.apply(|db| save_trace(db, stray, b"of nothing")).unwrap();
         let count = |sql: &str| store.read(|db| Ok(db.query_row(sql, [], |row| row.get::<_, i64>(0))?)).unwrap();
-        store.note(|db| prune(db, Millis(KEEP_MS))).unwrap();
-        assert_eq!((count("select count(*) from attachment"), count("select count(*) from trace")), (2, 0), "its attempt may still come");
-        store.note(|db| prune(db, Millis(KEEP_MS + 2))).unwrap();
-        assert_eq!(count("select count(*) from attachment"), 1, "that attempt does not come any more");
+        store.note(|db| prune(db, Millis(3 * KEEP_MS))).unwrap();
+        assert_eq!((count("select count(*) from attachment"), count("select count(*) from trace")), (2, 0), "whatever the clock says, it was not sent");
+        for n in 0..KEEP_STRAYS {
+            let more = AttemptId(Uuid::from_u128(100 + n.unsigned_abs() as u128));
+            store.edit(|db| keep(db, &photo(more), Way::Any, Millis(1))).unwrap();
+        }
+        store.note(|db| prune(db, Millis(2))).unwrap();
+        let strays = |of: &str| count(&format!("select count(*) from attachment where attempt_id {of} x'{}'", hex::encode(stray.0.as_bytes())));
+        assert_eq!((strays("="), strays("<>")), (0, KEEP_STRAYS + 1), "the oldest of too many is given up");
+        store.edit(|db| Ok(db.execute("delete from attachment where attempt_id <> ?1", [id.0.as_bytes()])?)).unwrap();
         let (place, _) = due_now(&store, false, KEEP_MS + 2).unwrap();
         store.note(|db| settle(db, place, Fate::Sent).and_then(|()| rows::remove(db, RowKey { table: Table::Attempt, id: id.0 }))).unwrap();
         store.note(|db| prune(db, Millis(2))).unwrap();

@@ -19,7 +19,7 @@ use rusqlite::{Connection, params};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{StoreError, meta, replica::{self, Open}, rows, scrub};
+use super::{StoreError, attachments, meta, replica::{self, Open}, rows, scrub};
 use crate::chance;
 
 /// The proof that the tenant knows.
@@ -172,12 +172,14 @@ pub fn begin(db: &Connection, epoch: Option<u64>) -> Result<Option<Farewell>, St
         let sealed = sealed.ok_or_else(|| StoreError::Damaged("the organization's key is none".to_owned()))?;
         db.prepare_cached("insert or ignore into farewell (intent_id, box) values (?1, ?2)")?.execute(params![sealed.intent_id.0.as_bytes(), sealed.content])?;
     }
+    // A photo is too large for a box: that it was lost is said.
+    let lost = attachments::unsent_photos(db)?;
     rows::clear(db)?;
     db.execute_batch("delete from outbox; delete from pre_image; delete from staged; delete from claim_grant; delete from received_release; delete from commission; delete from trace; delete from attachment")?;
     let fresh = Meta::new(replica.client_id, replica.tenant, replica.person, replica.role);
     Open(db).save_meta(&Meta { next_n: replica.next_n, next_order: replica.next_order, ..fresh })?;
     meta::set(db, SEALED_UNDER, &proof)?;
-    meta::set(db, FAREWELL, &Farewell::default())?;
+    meta::set(db, FAREWELL, &Farewell { lost, ..Farewell::default() })?;
     scrub::wish(db)?;
     stands(db)
 }
@@ -211,19 +213,21 @@ pub fn put_last(db: &Connection, intent: IntentId) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Takes note of what the server said about boxes.
+/// Takes note of what the server said about boxes; how many are gone. What it has no room for now, it says nothing of.
 ///
 /// # Errors
 /// [`StoreError`].
-pub fn settled(db: &Connection, taken: &[IntentId], refused: &[IntentId]) -> Result<(), StoreError> {
+pub fn settled(db: &Connection, taken: &[IntentId], refused: &[IntentId]) -> Result<i64, StoreError> {
     // Of a member nothing is counted, since they are shown no end, and nothing goes before it is in somebody's hands.
     let before = meta::get::<Farewell>(db, FAREWELL)?;
     let refused = if before.is_some() { refused } else { &[] };
     let mut forget = db.prepare_cached("delete from farewell where intent_id = ?1")?;
     let mut gone = |ids: &[IntentId]| ids.iter().try_fold(0, |count, id| Ok::<_, StoreError>(count + i64::try_from(forget.execute([id.0.as_bytes()])?).unwrap_or(0)));
     let (handed, lost) = (gone(taken)?, gone(refused)?);
-    let Some(before) = before else { return Ok(()) };
-    meta::set(db, FAREWELL, &Farewell { handed: before.handed + handed, lost: before.lost + lost, waiting: 0 })
+    if let Some(before) = before {
+        meta::set(db, FAREWELL, &Farewell { handed: before.handed + handed, lost: before.lost + lost, waiting: 0 })?;
+    }
+    Ok(handed + lost)
 }
 
 /// The person is a member again (a server that was restored from a backup); what is sealed stays.

@@ -17,6 +17,8 @@ use crate::{
 const MOST: usize = 50;
 /// How long the server is left alone with a file that it has no room for.
 const REST_MS: i64 = 3_600_000;
+/// How long a file lets others go first that did not get through to the server.
+const SLOW_MS: i64 = 300_000;
 
 /// Whether something may go now.
 pub async fn wait(account: &Account) -> bool {
@@ -41,11 +43,13 @@ pub async fn send(account: &Account, server: &Server) -> Result<(), Failure> {
             // No room for it there now, or it stumbled over this one: the others may go.
             Err(Trouble::Refused { status, code, .. }) => {
                 tracing::info!(status, code, "the server cannot take a file of an attempt now");
-                let at = now.plus(REST_MS);
-                on(account, move |store| store.note(|db| attachments::put_off(db, place, at))).await?;
+                put_off(account, place, REST_MS).await?;
             }
             Err(trouble) => {
                 tracing::debug!(%trouble, "files of attempts wait for the next round");
+                if trouble.is_offline() {
+                    put_off(account, place, SLOW_MS).await?;
+                }
                 return Ok(());
             }
         }
@@ -76,6 +80,11 @@ async fn put(server: &Server, file: File) -> Result<(), Trouble> {
     let path = format!("/v1/attempts/{}/attachments/{}", file.attempt, Address::of(&file.content));
     let answer = server.put(&path, &file.media_type, file.content).await?;
     if answer.is_success() { Ok(()) } else { Err(Trouble::of_answer(&answer)) }
+}
+
+async fn put_off(account: &Account, place: i64, by_ms: i64) -> Result<(), Failure> {
+    let at = account.clock.now().plus(by_ms);
+    on(account, move |store| store.note(|db| attachments::put_off(db, place, at))).await
 }
 
 async fn settle(account: &Account, place: i64, fate: Fate) -> Result<(), Failure> {

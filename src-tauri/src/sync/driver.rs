@@ -183,11 +183,13 @@ impl Driver {
         self.used = Some(server.clone());
         let asked = self.account.take_wish();
         self.no_pull_until = self.no_pull_until.filter(|until| !asked && *until > Instant::now());
-        let paused = self.account.wishes.now().paused;
+        let (paused, was_held) = (self.account.wishes.now().paused, self.account.status.now().hold.is_some());
         self.account.status.held(paused.then_some(Hold::Paused));
         self.pace.pulls = self.no_pull_until.is_none() && !paused;
+        let mut was_synced = false;
         self.account.status.change(|status| {
             if status.state == State::Synced {
+                was_synced = true;
                 status.state = State::Syncing;
             }
         });
@@ -197,10 +199,12 @@ impl Driver {
             self.greeted = Some(Instant::now());
         }
         let is_heard = self.pokes.as_ref().is_some_and(Pokes::is_stream) && self.pace.pulls;
-        if reason == Reason::Edited && is_heard && !asked && !self.pace.requeue {
+        if reason == Reason::Edited && is_heard && !asked && !was_held && !self.pace.requeue {
             match round::send(&self.account, &server, &mut self.pace).await? {
-                Sent::Taken(seq) => self.sent = Some((seq, Instant::now() + TOLD_WITHIN)),
-                Sent::Nothing if self.sent.is_none() => self.is_synced(),
+                // However much is sent meanwhile: what was not told of in time is pulled.
+                Sent::Taken(seq) => self.sent = Some((seq, self.sent.map_or_else(|| Instant::now() + TOLD_WITHIN, |(_, until)| until))),
+                // It stands where it stood; nothing was heard of the server.
+                Sent::Nothing if was_synced && self.sent.is_none() => self.account.status.change(|status| status.state = State::Synced),
                 Sent::Nothing => {}
                 Sent::More => return self.whole_round(&server).await,
             }
@@ -243,7 +247,6 @@ impl Driver {
             self.requeued = Some(Instant::now());
         }
         self.met = met;
-        self.pace.most = Pace::default().most;
         let me: Me = server.fetch(Method::GET, "/v1/me", None).await?;
         round::keep_role(&self.account, me.person.role).await?;
         if let Some(accounts) = self.accounts.upgrade() {

@@ -158,16 +158,20 @@ async fn hand_over(account: &Account, most: &mut usize) -> Result<bool, Failure>
             *most = count / 2;
             return Ok(true);
         }
+        // Fewer get through where the way is slow.
+        Err(failure @ Failure::Trouble(Trouble::Offline(_))) if count > 1 => {
+            *most = count / 2;
+            return Err(failure);
+        }
         Err(failure) => {
             // What does not get through even alone must not hold up those behind it.
             on(account, move |store| store.note(|db| farewell::put_last(db, first))).await?;
             return Err(failure);
         }
     };
-    let is_progress = !(taken.is_empty() && refused.is_empty());
-    on(account, move |store| store.note(|db| farewell::settled(db, &taken, &refused))).await?;
+    let settled = on(account, move |store| store.note(|db| farewell::settled(db, &taken, &refused))).await?;
     account.events.tell(Event::Accounts);
-    Ok(is_progress)
+    Ok(settled > 0)
 }
 
 /// What became of an account's work; `None` while its person is a member.

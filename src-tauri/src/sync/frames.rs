@@ -13,7 +13,7 @@ use reqwest::{Method, Response, header::{self, HeaderValue}};
 use zstd::stream::raw::{DParameter, Decoder, InBuffer, Operation, OutBuffer};
 
 use super::Failure;
-use crate::{chance, transport::{Server, Trouble, Unreachable}};
+use crate::{chance, transport::{Server, Trouble, Unreachable, part}};
 
 /// So many bytes are unpacked at once.
 const PIECE: usize = 64 * 1024;
@@ -91,7 +91,7 @@ impl Frames {
     /// The bytes that come next; `None` at the end. A segment that breaks off is gone on with where it did.
     async fn chunk(&mut self) -> Result<Option<Bytes>, Trouble> {
         loop {
-            let came = self.response.chunk().await.map_err(|error| Trouble::of_transport(&error));
+            let came = part(&mut self.response).await;
             let Some(pieces) = &mut self.segment else { return came };
             match came {
                 Ok(Some(bytes)) => {

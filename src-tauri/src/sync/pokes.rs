@@ -10,7 +10,7 @@ use omniot_shared::sync::{Seq, wire::Poke};
 use reqwest::{Method, Response, header};
 use tokio::time::{Instant, timeout_at};
 
-use crate::transport::{Server, Trouble, Unreachable};
+use crate::transport::{SILENCE, Server, Trouble, Unreachable};
 
 /// The server speaks at once. Who hears nothing for so long has something in between that keeps
 /// answers until they are whole.
@@ -35,6 +35,8 @@ pub struct Stream {
     lines: Lines,
     /// Until when the first word must come; `None` once it has.
     first: Option<Instant>,
+    /// When the last came.
+    heard: Instant,
 }
 
 /// Why no more pokes come.
@@ -55,7 +57,7 @@ impl Pokes {
         let request = server.request(Method::GET, "/v1/sync/stream", None)?.header(header::ACCEPT, "text/event-stream");
         let first = Instant::now() + FIRST;
         let response = timeout_at(first, server.open(request, "text/event-stream")).await.map_err(|_| Trouble::Offline(Unreachable::Timeout))??;
-        Ok(Self::Stream(Stream { response, lines: Lines::default(), first: Some(first) }))
+        Ok(Self::Stream(Stream { response, lines: Lines::default(), first: Some(first), heard: Instant::now() }))
     }
 
     /// Whether they come without being asked for.
@@ -101,13 +103,14 @@ impl Stream {
             if let Some(poke) = self.lines.next_poke() {
                 return Ok(poke);
             }
-            let part = match self.first {
-                Some(first) => timeout_at(first, self.response.chunk()).await.map_err(|_| Ended::Mute)?,
-                None => self.response.chunk().await,
+            let longest = self.first.unwrap_or(self.heard + SILENCE);
+            let Ok(came) = timeout_at(longest, self.response.chunk()).await else {
+                return Err(if self.first.is_some() { Ended::Mute } else { Ended::Closed });
             };
-            match part {
+            match came {
                 Ok(Some(bytes)) => {
                     self.first = None;
+                    self.heard = Instant::now();
                     self.lines.push(&bytes);
                 }
                 Ok(None) | Err(_) => return Err(Ended::Closed),

@@ -2,15 +2,18 @@
 //!
 //! Deliberately not here: pulling (`round`), and what receipts do (the core).
 
+use std::time::Duration;
+
 use omniot_shared::{
-    ids::ClientId,
+    ids::{ClientId, IntentId},
     sync::{
         Code, Refusal, Seq,
         client,
-        wire::{PushRequest, PushResponse},
+        wire::{MAX_PUSH_INTENTS, PushRequest, PushResponse},
     },
 };
 use reqwest::Method;
+use tokio::time::Instant;
 
 use super::{Failure, on, round::{tell_data, value}};
 use crate::{
@@ -18,7 +21,7 @@ use crate::{
     chance,
     events::Event,
     store::{grants, replica::Open},
-    transport::{Server, Trouble},
+    transport::{Server, Trouble, Unreachable},
 };
 
 /// What came of one push.
@@ -32,22 +35,79 @@ pub(super) enum Pushed {
     More,
 }
 
-/// Pushes one batch of at most `most`.
-pub(super) async fn push(account: &Account, server: &Server, most: &mut usize) -> Result<Pushed, Failure> {
-    let (now, limit) = (account.clock.now(), *most);
+/// A change that does not get through alone is set aside after so many tries,
+const TRIES: u32 = 5;
+/// over no less than this: whatever else is wrong may be mended by then.
+const STUCK: Duration = Duration::from_secs(15 * 60);
+
+/// How many changes go in one push: fewer where so many did not get through, more again when they do.
+#[derive(Debug, Clone, Copy)]
+pub struct Batch {
+    most: usize,
+    /// The change that does not get through alone, since when, and how often it was tried.
+    stuck: Option<(IntentId, Instant, u32)>,
+}
+
+impl Default for Batch {
+    fn default() -> Self {
+        Self { most: MAX_PUSH_INTENTS, stuck: None }
+    }
+}
+
+impl Batch {
+    fn got_through(&mut self) {
+        *self = Self { most: (self.most * 2).min(MAX_PUSH_INTENTS), stuck: None };
+    }
+
+    const fn halve(&mut self, sent: usize) {
+        self.most = if sent > 1 { sent / 2 } else { 1 };
+    }
+
+    /// Takes note that a change did not get through alone. Whether that was often and long enough.
+    fn is_stuck(&mut self, intent: IntentId, now: Instant) -> bool {
+        let (since, tries) = self.stuck.filter(|(stuck, ..)| *stuck == intent).map_or((now, 1), |(_, since, tries)| (since, tries + 1));
+        self.stuck = Some((intent, since, tries));
+        tries >= TRIES && now.duration_since(since) >= STUCK
+    }
+}
+
+/// Whether it may be what was sent that the way or the server stumbles over: a filter that dislikes a word, a
+/// fault of the server. A server that is full, or away, is none.
+const fn is_about_what_was_sent(trouble: &Trouble) -> bool {
+    matches!(trouble, Trouble::Offline(Unreachable::SomebodyElse) | Trouble::Refused { status: 400..=500, .. })
+}
+
+/// Pushes one batch.
+pub(super) async fn push(account: &Account, server: &Server, batch: &mut Batch) -> Result<Pushed, Failure> {
+    let (now, limit) = (account.clock.now(), batch.most);
     let next: Option<PushRequest> = on(account, move |store| store.read(|db| client::next_push_of(&Open(db), now, limit))).await?;
     let Some(request) = next else { return Ok(Pushed::Nothing) };
+    let sent = request.intents.len();
     match server.fetch::<PushResponse>(Method::POST, "/v1/sync/push", Some(&value(&request)?)).await {
-        Ok(answer) => take_receipts(account, answer).await,
+        Ok(answer) => {
+            batch.got_through();
+            take_receipts(account, answer).await
+        }
         Err(Trouble::Refused { code, .. }) if code == "client_forked" => rename(account, Rename::Fork).await.map(|()| Pushed::More),
         // The server has forgotten numbers it had given receipts for: everything it may have lost is sent again.
         Err(Trouble::Refused { code, .. }) if code == "sequence_gap" => rename(account, Rename::Restore).await.map(|()| Pushed::More),
-        Err(Trouble::Refused { status: 400..500, .. }) if request.intents.len() > 1 => {
-            *most = request.intents.len() / 2;
-            tracing::warn!(most, "a push was refused as a whole; fewer changes are sent at once");
+        Err(Trouble::Refused { status: 413 | 422, detail, .. }) if sent == 1 => set_aside(account, &request, detail).await.map(|()| Pushed::More),
+        Err(trouble @ Trouble::Refused { status: 400..500, .. }) if sent > 1 => {
+            batch.halve(sent);
+            tracing::warn!(%trouble, most = batch.most, "a push was refused as a whole; fewer changes are sent at once");
             Ok(Pushed::More)
         }
-        Err(Trouble::Refused { status: 413 | 422, detail, .. }) => set_aside(account, &request, detail).await.map(|()| Pushed::More),
+        // The way is too slow for so many, breaks before they are over, or somebody dislikes one of them.
+        Err(trouble) if sent > 1 => {
+            if is_about_what_was_sent(&trouble) || trouble.is_offline() {
+                batch.halve(sent);
+            }
+            Err(trouble.into())
+        }
+        // The server is there, as its greeting before each of these tries showed.
+        Err(trouble) if is_about_what_was_sent(&trouble) && batch.is_stuck(request.intents[0].id, Instant::now()) => {
+            set_aside(account, &request, trouble.to_string()).await.map(|()| Pushed::More)
+        }
         Err(trouble) => Err(trouble.into()),
     }
 }
@@ -105,4 +165,49 @@ pub(super) async fn rename(account: &Account, why: Rename) -> Result<(), Failure
     .await?;
     account.becomes(client);
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+
+    #[test]
+    fn what_does_not_get_through_is_made_smaller_and_grows_again() {
+        let mut batch = Batch::default();
+        for (sent, most) in [(500, 250), (250, 125), (3, 1), (1, 1)] {
+            batch.halve(sent);
+            assert_eq!(batch.most, most);
+        }
+        batch.got_through();
+        assert_eq!(batch.most, 2);
+        (0..20).for_each(|_| batch.got_through());
+        assert_eq!(batch.most, MAX_PUSH_INTENTS);
+    }
+
+    #[test]
+    fn one_change_is_stuck_after_many_tries_over_a_long_time_and_not_before() {
+        let (one, other) = (IntentId(Uuid::from_u128(1)), IntentId(Uuid::from_u128(2)));
+        let begin = Instant::now();
+        let tried = |batch: &mut Batch, which, minutes: u64| batch.is_stuck(which, begin + Duration::from_secs(60 * minutes));
+        let mut batch = Batch::default();
+        assert!((0..10).all(|_| !tried(&mut batch, one, 14)), "often, but all within minutes");
+        assert!(tried(&mut batch, one, 29));
+        assert!(!tried(&mut batch, other, 30), "each for itself");
+        assert!(!tried(&mut batch, other, 60), "long ago, but not often");
+        batch.got_through();
+        assert!((0..4).all(|n| !tried(&mut batch, other, 60 + 20 * n)), "what got through in between begins it anew");
+        assert!(tried(&mut batch, other, 140));
+    }
+
+    #[test]
+    fn a_server_that_is_full_or_away_says_nothing_about_a_change() {
+        let refused = |status| Trouble::Refused { status, code: String::new(), detail: String::new() };
+        assert!([400, 403, 404, 500].into_iter().all(|status| is_about_what_was_sent(&refused(status))));
+        assert!([501, 502, 507].into_iter().all(|status| !is_about_what_was_sent(&refused(status))));
+        assert!(is_about_what_was_sent(&Trouble::Offline(Unreachable::SomebodyElse)));
+        assert!([Unreachable::NoConnection, Unreachable::Timeout, Unreachable::Cut, Unreachable::Gateway].into_iter().all(|why| !is_about_what_was_sent(&Trouble::Offline(why))));
+        assert!(!is_about_what_was_sent(&Trouble::NeedsSignIn) && !is_about_what_was_sent(&Trouble::Throttled(None)));
+    }
 }

@@ -10,17 +10,18 @@ use omniot_shared::{
     sync::{
         Seq, Sight,
         client::{self, Greeting, Published, Pull, Replica, Step},
-        wire::{Checkpoint, Frame, HelloRequest, HelloResponse, MAX_PUSH_INTENTS, PROTOCOL, SCHEMA, Segment},
+        wire::{Checkpoint, Frame, HelloRequest, HelloResponse, PROTOCOL, SCHEMA, Segment},
     },
+    time::Millis,
 };
 use reqwest::Method;
-use rusqlite::Connection;
+use rusqlite::{Connection, Transaction};
 
 use super::{
     Failure, attachments,
     frames::Frames,
     on, pack,
-    pushing::{Pushed, Rename, push, rename},
+    pushing::{Batch, Pushed, Rename, push, rename},
     status::{Progress, State},
     telemetry,
     wishes::{self, Hold},
@@ -44,8 +45,8 @@ const LARGE: usize = 10_000;
 /// What one round is to do, and what it learned for the next one.
 #[derive(Debug, Clone, Copy)]
 pub struct Pace {
-    /// Most intents in one push: fewer where more do not get through.
-    pub most: usize,
+    /// How much goes in one push.
+    pub batch: Batch,
     /// Intents that the server put off are sent again.
     pub requeue: bool,
     /// Changes are pulled.
@@ -56,7 +57,7 @@ pub struct Pace {
 
 impl Default for Pace {
     fn default() -> Self {
-        Self { most: MAX_PUSH_INTENTS, requeue: true, pulls: true, grants_left: None }
+        Self { batch: Batch::default(), requeue: true, pulls: true, grants_left: None }
     }
 }
 
@@ -150,12 +151,12 @@ pub async fn round(account: &Account, server: &Server, pace: &mut Pace) -> Resul
         on(account, |store| store.note(|db| client::requeue_deferred(&mut Open(db)))).await?;
     }
     loop {
-        let mut pushed = push(account, server, &mut pace.most).await;
+        let mut pushed = push(account, server, &mut pace.batch).await;
         for _ in 1..PUSHES {
             if !matches!(pushed, Ok(Pushed::Taken(_) | Pushed::More)) {
                 break;
             }
-            pushed = push(account, server, &mut pace.most).await;
+            pushed = push(account, server, &mut pace.batch).await;
         }
         if pace.pulls {
             let before = sight(account).await?;
@@ -203,7 +204,7 @@ pub enum Sent {
 pub async fn send(account: &Account, server: &Server, pace: &mut Pace) -> Result<Sent, Failure> {
     let mut sent = Sent::Nothing;
     for _ in 0..PUSHES {
-        match push(account, server, &mut pace.most).await? {
+        match push(account, server, &mut pace.batch).await? {
             Pushed::Taken(seq) => sent = Sent::Taken(seq),
             Pushed::Nothing => {
                 if sent != Sent::Nothing {
@@ -243,13 +244,13 @@ pub async fn take_news(account: &Account, frames: Vec<Frame>) -> bool {
     }
     let now = account.clock.now();
     let mut frames = Some(frames);
-    let published = on(account, move |store| {
+    let taken = on(account, move |store| {
         store.apply(|db| {
             let Some((pull, checkpoint)) = Pull::of_poke(&Open(db), frames.take().unwrap_or_default())? else { return Ok(None) };
-            client::publish(&mut Open(db), pull, &checkpoint, now).map(Some)
+            Ok(Some(published(db, pull, &checkpoint, now)?))
         })
     });
-    match published.await {
+    match taken.await {
         Ok(Some(published)) => take_note(account, published, false).await.unwrap_or(false),
         Ok(None) | Err(_) => false,
     }
@@ -385,14 +386,22 @@ fn tell_progress(account: &Account, progress: &mut Option<Progress>, frame: &Fra
 async fn publish(account: &Account, pull: Pull, checkpoint: Checkpoint, fresh: bool) -> Result<bool, Failure> {
     let now = account.clock.now();
     let mut pull = Some(pull);
-    let published = on(account, move |store| {
+    let taken = on(account, move |store| {
         // On a full disk nothing is tried twice for pulled rows, so the pull is there to take.
         store.apply(|db| {
-            let pull = pull.take().ok_or(StoreError::Closing)?;
-            client::publish(&mut Open(db), pull, &checkpoint, now)
+            published(db, pull.take().ok_or(StoreError::Closing)?, &checkpoint, now)
         })
     });
-    take_note(account, published.await?, fresh).await
+    take_note(account, taken.await?, fresh).await
+}
+
+/// What came is shown from here on. Of what went out of sight with it nothing stays in the file.
+fn published(db: &Transaction<'_>, pull: Pull, checkpoint: &Checkpoint, now: Millis) -> Result<Published, StoreError> {
+    let published = client::publish(&mut Open(db), pull, checkpoint, now)?;
+    if matches!(published, Published::Now { departed: true, .. }) {
+        scrub::wish(db)?;
+    }
+    Ok(published)
 }
 
 /// Rows that this person may not see any more go, from the file as well as from the list.

@@ -58,6 +58,12 @@ pub async fn keep_up(account: &Account) {
 }
 
 async fn catch_up(account: &Account) -> Result<(), Failure> {
+    // Whatever is fetched or not, and after a crash too.
+    on(account, |store| {
+        forget_departed(store);
+        Ok(())
+    })
+    .await?;
     if account.wishes.now().paused || wishes::saves_data(account).await {
         return Ok(());
     }
@@ -114,9 +120,8 @@ fn take_in(store: &Store, news: &TelemetryNews, asked: &[DeviceMark]) -> Result<
     })
 }
 
-/// Forgets what is old, departed or too much, and says what to ask for.
+/// Forgets what is old or too much, and says what to ask for.
 fn prepare(store: &Store, now: Millis) -> Result<Vec<DeviceMark>, StoreError> {
-    forget_departed(store);
     if store.window.rests(now) {
         return Ok(Vec::new());
     }

@@ -12,8 +12,10 @@ use std::{
     time::Duration,
 };
 
+use bytes::Bytes;
 use reqwest::{Client, Method, RequestBuilder, Response, header, redirect};
 use serde_json::Value;
+use tokio::time::timeout;
 use zeroize::Zeroizing;
 
 use crate::chance;
@@ -29,10 +31,12 @@ pub use trouble::{Trouble, Unreachable};
 
 /// How long a connection may take to stand.
 const CONNECT: Duration = Duration::from_secs(5);
-/// How long one whole call may take.
+/// How long one whole call may take that sends little.
 const CALL: Duration = Duration::from_secs(30);
+/// What is sent may go so slowly, bytes a second: what a phone still gets through at the edge of coverage.
+const SLOWEST: u64 = 2_048;
 /// How long a stream may be silent: more than twice the server's heartbeat.
-const SILENCE: Duration = Duration::from_secs(60);
+pub const SILENCE: Duration = Duration::from_secs(60);
 /// More JSON than this in one answer is not our server's.
 const LIMIT: usize = 16 * 1024 * 1024;
 /// How often a reading call is repeated when the network failed.
@@ -95,8 +99,7 @@ impl Server {
         let http = Client::builder()
             .user_agent(format!("omniot-app/{version}"))
             .redirect(redirect::Policy::none())
-            .connect_timeout(CONNECT)
-            .read_timeout(SILENCE);
+            .connect_timeout(CONNECT);
         // Plain HTTP to this machine needs no certificates, and they may be absent.
         let http = if origin.is_encrypted() { http } else { http.no_proxy().tls_certs_only([]) };
         let http = http.build().map_err(|error| Trouble::of_transport(&error))?;
@@ -155,7 +158,7 @@ impl Server {
     /// # Errors
     /// [`Trouble`] of any kind.
     pub async fn open(&self, request: RequestBuilder, content_type: &str) -> Result<Response, Trouble> {
-        let response = self.sign(request).send().await.map_err(|error| Trouble::of_transport(&error))?;
+        let response = timely(self.sign(request).send()).await?;
         if response.status().is_success() && is_ours(&response) && is_of_type(&response, content_type) {
             return Ok(response);
         }
@@ -199,13 +202,16 @@ impl Server {
     /// Only [`Trouble::Offline`], as [`Server::call`].
     pub async fn put(&self, path: &str, media_type: &str, body: Vec<u8>) -> Result<Answer, Trouble> {
         self.traffic.bytes_out.fetch_add(body.len() as u64, Ordering::Relaxed);
-        let request = self.request(Method::PUT, path, None)?.header(header::CONTENT_TYPE, media_type).body(body).timeout(CALL);
+        let longest = longest(body.len());
+        let request = self.request(Method::PUT, path, None)?.header(header::CONTENT_TYPE, media_type).body(body).timeout(longest);
         let response = self.sign(request).send().await.map_err(|error| Trouble::of_transport(&error))?;
         self.read(response).await
     }
 
     async fn call_once(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Answer, Trouble> {
-        let request = self.request(method, path, body.map(|body| body.to_string().into_bytes()))?.timeout(CALL);
+        let body = body.map(|body| body.to_string().into_bytes());
+        let longest = longest(body.as_ref().map_or(0, Vec::len));
+        let request = self.request(method, path, body)?.timeout(longest);
         let response = self.sign(request).send().await.map_err(|error| Trouble::of_transport(&error))?;
         self.read(response).await
     }
@@ -230,7 +236,7 @@ impl Server {
         let retry_after = retry_after(&response);
         let is_json = is_of_type(&response, "application/json");
         let mut bytes = Vec::new();
-        while let Some(part) = response.chunk().await.map_err(|error| Trouble::of_transport(&error))? {
+        while let Some(part) = part(&mut response).await? {
             self.traffic.came_in(part.len());
             if bytes.len() + part.len() > LIMIT {
                 return Err(Trouble::Offline(Unreachable::SomebodyElse));
@@ -244,6 +250,27 @@ impl Server {
         };
         Ok(Answer { status, body, retry_after })
     }
+}
+
+/// The next bytes of an answer that comes in parts; `None` at its end.
+///
+/// # Errors
+/// [`Trouble::Offline`], also after a long silence.
+pub async fn part(response: &mut Response) -> Result<Option<Bytes>, Trouble> {
+    timely(response.chunk()).await
+}
+
+/// What must come before the silence is too long.
+async fn timely<T>(coming: impl Future<Output = reqwest::Result<T>>) -> Result<T, Trouble> {
+    match timeout(SILENCE, coming).await {
+        Ok(came) => came.map_err(|error| Trouble::of_transport(&error)),
+        Err(_) => Err(Trouble::Offline(Unreachable::Timeout)),
+    }
+}
+
+/// How long a call may take that sends so many bytes.
+const fn longest(bytes: usize) -> Duration {
+    CALL.saturating_add(Duration::from_secs(bytes as u64 / SLOWEST))
 }
 
 fn no_path() -> Trouble {

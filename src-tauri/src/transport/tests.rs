@@ -113,3 +113,10 @@ async fn no_path_leads_to_another_server() {
         assert_eq!(origin.address_of(path).unwrap().host_str(), Some("iot.example"), "{path:?}");
     }
 }
+
+#[test]
+fn what_is_large_has_time_to_go_up_a_narrow_way() {
+    assert_eq!(longest(0), CALL);
+    // A push of the largest size at the edge of coverage, 20 kbit a second: 105 seconds.
+    assert!(longest(256 * 1024) > Duration::from_secs(256 * 1024 * 8 / 20_000));
+}

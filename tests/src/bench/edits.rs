@@ -36,7 +36,7 @@ struct Shown {
 
 impl Shown {
     async fn until_noted(&self, handset: &Handset, note: &str) {
-        handset.until(&self.list, |page| page["items"][0]["note"] == note).await;
+        handset.until_told(&self.list, |page| page["items"][0]["note"] == note).await;
     }
 }
 

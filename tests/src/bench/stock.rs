@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use omniot_app::{App as Core, Config};
+use omniot_app::{App as Core, Config, Event};
 use omniot_backend::testing::{Actor, App, Tenant};
 use omniot_shared::{ids::ClientId, roles::Role};
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use tokio::sync::broadcast::error::RecvError;
 use uuid::Uuid;
 
 const PASSWORD: &str = "seven green kettles";
@@ -92,6 +93,14 @@ impl Handset {
             tokio::time::sleep(GLANCE).await;
         }
         panic!("{path} was never as wished: {}", self.get(path).await);
+    }
+
+    /// Waits as a page does: it looks again when the app tells of other devices.
+    pub async fn until_told(&self, path: &str, is_so: impl Fn(&Value) -> bool) {
+        let mut events = self.core.events();
+        while !is_so(&self.get(path).await) {
+            while !matches!(events.recv().await, Ok(Event::Data { entity: "device" }) | Err(RecvError::Lagged(_))) {}
+        }
     }
 
     /// Waits until everything is here and nothing waits to be sent.

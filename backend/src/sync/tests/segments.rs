@@ -114,6 +114,10 @@ async fn nobody_who_is_limited_or_elsewhere_is_shown_to_it_or_gets_it() {
         let theirs = shown(&app, &tina).await;
         assert_eq!((theirs.rows, fetch(&app, &tina, &theirs.id, &[]).await.0), (110, 200), "on {}", app.engine);
         assert_eq!((fetch(&app, &tess, &theirs.id, &[]).await.0, fetch(&app, &staff.actor, &theirs.id, &[]).await.0), (404, 404));
+        // Who is shown these sites only now was never to see what had left them before.
+        let tony = tenant.person(Role::Technician).await;
+        staff.actor.put(&format!("/v1/people/{}/sites", tony.id), json!({"sites": sites})).await.expect(200);
+        assert!(matches!(first_pull(&app, &tony).await.last(), Some(Frame::Checkpoint(_))), "on {}", app.engine);
         let elsewhere = app.tenant("globex").await.person(Role::Owner).await;
         assert_eq!(fetch(&app, &elsewhere, &segment.id, &[]).await.0, 404, "on {}", app.engine);
         assert_eq!(fetch(&app, &staff.actor, "1-..%2f", &[]).await.0, 404);

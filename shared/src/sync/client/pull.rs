@@ -7,14 +7,14 @@ use std::collections::{HashMap, HashSet};
 
 #[cfg(test)]
 use crate::sync::seeded::{Bug, commit_here, is};
-use super::{Delta, KEEP_ACKNOWLEDGED_MS, Meta, Replica, StagedMeta, rebase};
+use super::{Delta, KEEP_ACKNOWLEDGED_MS, Meta, Replica, StagedMeta, State, rebase};
 use crate::{
     sync::{
         checksum::Checksum,
         intent::Change,
         rows::{RowKey, Scope, Seq},
         sight::Sight,
-        wire::{Begin, Checkpoint, Cursor, Frame, PullRequest, SCHEMA, SEGMENT, Segment},
+        wire::{Begin, Checkpoint, Cursor, Departure, Frame, PullRequest, SCHEMA, SEGMENT, Segment},
     },
     time::Millis,
 };
@@ -247,7 +247,7 @@ pub enum Published {
         seq: Seq,
         /// Changes that came.
         changes: usize,
-        /// Whether rows, or what was staged of them, went.
+        /// Whether rows went out of sight, or all were laid down anew.
         departed: bool,
     },
     /// The rows would not be those of the server: nothing was published, and the next pull brings
@@ -297,8 +297,8 @@ pub fn publish<R: Replica>(replica: &mut R, pull: Pull, checkpoint: &Checkpoint,
     if pull.is_fresh(&begin) {
         replica.remove_all()?;
     }
-    let (changes, gone) = lay_down(replica, &pull)?;
-    let departed = gone || pull.is_fresh(&begin) && meta.epoch != 0;
+    let (changes, departed) = lay_down(replica, &pull)?;
+    let departed = departed || pull.is_fresh(&begin) && meta.epoch != 0;
     replica.clear_staged()?;
     rebase::settle(replica, checkpoint.seq, begin.server_time)?;
     meta.sight = begin.scopes;
@@ -370,14 +370,14 @@ fn each<R: Replica>(replica: &R, pull: &Pull, mut visit: impl FnMut(&R, &Delta) 
 }
 
 fn lay_down<R: Replica>(replica: &mut R, pull: &Pull) -> Result<(usize, bool), R::Error> {
-    let (mut count, mut gone) = (pull.deltas.len(), pull.deltas.iter().any(is_gone));
+    let (mut count, mut departed) = (pull.deltas.len(), pull.deltas.iter().any(is_departed));
     if pull.resumes.is_some() {
         let mut skip = 0;
         loop {
             let chunk = replica.staged(skip, CHUNK)?;
             skip += chunk.len();
             chunk.iter().try_for_each(|delta| lay(replica, delta))?;
-            gone |= chunk.iter().any(is_gone);
+            departed |= chunk.iter().any(is_departed);
             if chunk.len() < CHUNK {
                 break;
             }
@@ -385,11 +385,11 @@ fn lay_down<R: Replica>(replica: &mut R, pull: &Pull) -> Result<(usize, bool), R
         count += skip;
     }
     pull.deltas.iter().try_for_each(|delta| lay(replica, delta))?;
-    Ok((count, gone))
+    Ok((count, departed))
 }
 
-const fn is_gone(delta: &Delta) -> bool {
-    matches!(delta, Delta::Gone(_))
+fn is_departed(delta: &Delta) -> bool {
+    matches!(delta, Delta::Gone(gone) if gone.why == Departure::LeftScope)
 }
 
 fn lay<R: Replica>(replica: &mut R, delta: &Delta) -> Result<(), R::Error> {
@@ -428,7 +428,8 @@ pub fn narrow<R: Replica>(replica: &mut R, sight: &Sight) -> Result<(), R::Error
         meta.checksum.remove(*key, *seq);
     }
     let hidden: HashSet<RowKey> = hidden.into_iter().map(|(key, _)| key).collect();
-    for entry in replica.acknowledged()? {
+    let accepted = replica.outbox()?.into_iter().filter(|entry| matches!(entry.state, State::Accepted(_)));
+    for entry in replica.acknowledged()?.into_iter().chain(accepted) {
         let change = &entry.intent.change;
         if hidden.contains(&change.target(meta.tenant)) && !matches!(change, Change::AttemptRecord(_)) {
             replica.remove_entry(entry.intent.id)?;
