@@ -16,6 +16,7 @@ async fn the_measurements_run() {
     let app = App::sqlite_with(Layout::FileEach).await;
     bench::measure(&app, Effort::GLANCE).await;
     bench::measure_sync(&app, Effort::GLANCE).await;
+    bench::measure_commissioning(&app, Effort::GLANCE).await;
 }
 
 fn documents(folder: &Path, found: &mut Vec<PathBuf>) {

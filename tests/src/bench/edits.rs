@@ -3,7 +3,8 @@
 
 use std::time::Instant;
 
-use omniot_backend::testing::App;
+use omniot_app::Event;
+use omniot_backend::{db, testing::App};
 use rusqlite::Connection;
 use serde_json::{Value, json};
 
@@ -22,7 +23,7 @@ pub async fn measure(app: &App, effort: Effort) {
     b.synced().await;
     let devices = all_devices(&a).await;
     offline(app, effort, &devices, (&a, &near), (&b, &far)).await;
-    live(app, effort, &devices, &a, &b).await;
+    live(app, effort, &stock, &devices, (&a, &b)).await;
     a.close().await;
     b.close().await;
 }
@@ -98,16 +99,30 @@ fn commit() -> f64 {
     percentile(&mut took, 0.5)
 }
 
-async fn live(app: &App, effort: Effort, devices: &[Shown], a: &Handset, b: &Handset) {
-    let mut seen = Vec::new();
+/// Where the time of an edit goes: kept here, at the server, told there, shown there; each since the edit began.
+const STAGES: [&str; 4] = ["kept on the one", "committed by the server", "told on the other", "shown there"];
+
+async fn live(app: &App, effort: Effort, stock: &Stock, devices: &[Shown], (a, b): (&Handset, &Handset)) {
+    let mut took: [Vec<f64>; 4] = Default::default();
     for n in 0..effort.looks {
         let device = &devices[n % devices.len()];
         let note = format!("live {n}");
+        let (mut server, mut told) = (app.state.bus.subscribe(stock.tenant.id), b.events());
         let began = Instant::now();
+        let mut passed = |stage: usize| took[stage].push(began.elapsed().as_secs_f64() * 1_000.0);
         a.ask("PATCH", &format!("/v1/devices/{}", device.id), json!({"note": note})).await;
+        passed(0);
+        while !matches!(server.recv().await, Ok(db::Event::Changed { .. })) {}
+        passed(1);
+        while !matches!(told.recv().await, Ok(Event::Data { entity: "device" })) {}
+        passed(2);
         device.until_noted(b, &note).await;
-        seen.push(began.elapsed().as_secs_f64() * 1_000.0);
+        passed(3);
     }
-    let (half, most) = (percentile(&mut seen, 0.5), percentile(&mut seen, 0.95));
+    let [.., shown] = &mut took;
+    let (half, most) = (percentile(shown, 0.5), percentile(shown, 0.95));
     report(&format!("an edit on one handset is seen on another, {}", app.engine), &format!("p50 {half:.1} ms, p95 {most:.1} ms"), "≤ 10 / 25 ms");
+    for (stage, took) in STAGES.iter().zip(&mut took) {
+        report(&format!("… {stage}, after"), &format!("p50 {:.1} ms", percentile(took, 0.5)), "");
+    }
 }

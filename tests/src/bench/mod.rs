@@ -6,6 +6,7 @@
 
 #![allow(clippy::expect_used, clippy::unwrap_used, clippy::print_stdout, reason = "a measurement that cannot be made says so and stops")]
 
+mod commission;
 mod crowd;
 mod edits;
 mod first_sync;
@@ -17,6 +18,8 @@ mod stock;
 use std::time::Duration;
 
 use omniot_backend::testing::App;
+
+use crate::virtual_device::timing::Timing;
 
 /// How much is measured.
 #[derive(Debug, Clone, Copy)]
@@ -41,14 +44,20 @@ pub struct Effort {
     pub crowd: usize,
     /// Clients that listen, and tenants with one each.
     pub listeners: usize,
+    /// Devices that are commissioned, one after the other.
+    pub devices: usize,
+    /// How long such a device takes for what it does.
+    pub timing: Timing,
+    /// Devices in range of one phone.
+    pub advertising: usize,
 }
 
 impl Effort {
     /// What docs/PERFORMANCE.md shows.
-    pub const FULL: Self = Self { rounds: 5, round: Duration::from_millis(1_500), listed: 1_000, synced: 10_000, tenants: 300, large: 100_000, edits: 1_000, looks: 200, crowd: 100, listeners: 1_000 };
+    pub const FULL: Self = Self { rounds: 5, round: Duration::from_millis(1_500), listed: 1_000, synced: 10_000, tenants: 300, large: 100_000, edits: 1_000, looks: 200, crowd: 100, listeners: 1_000, devices: 5, timing: Timing::REAL, advertising: 300 };
 
     /// Enough to see that the measurements still run.
-    pub const GLANCE: Self = Self { rounds: 1, round: Duration::from_millis(50), listed: 60, synced: 600, tenants: 3, large: 700, edits: 20, looks: 3, crowd: 3, listeners: 5 };
+    pub const GLANCE: Self = Self { rounds: 1, round: Duration::from_millis(50), listed: 60, synced: 600, tenants: 3, large: 700, edits: 20, looks: 3, crowd: 3, listeners: 5, devices: 1, timing: Timing::FAST, advertising: 20 };
 }
 
 /// What `make bench` prints, on one engine.
@@ -56,6 +65,11 @@ pub async fn measure(app: &App, effort: Effort) {
     scoped_read::measure(app, effort).await;
     provision::measure(app, effort).await;
     first_sync::measure(app, effort, effort.synced, "≤ 2").await;
+}
+
+/// What `make bench` prints of commissioning, which no engine has a part in.
+pub async fn measure_commissioning(app: &App, effort: Effort) {
+    commission::measure(app, effort).await;
 }
 
 /// What `make bench-sync` prints, on one engine.

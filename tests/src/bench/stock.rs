@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use omniot_app::{App as Core, Config, Event};
+use omniot_app::{App as Core, Config, Event, RadioChoice};
 use omniot_backend::testing::{Actor, App, Tenant};
 use omniot_shared::{ids::ClientId, roles::Role};
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::broadcast::{Receiver, error::RecvError};
 use uuid::Uuid;
 
 const PASSWORD: &str = "seven green kettles";
@@ -54,8 +54,14 @@ impl Stock {
 
     /// A new handset, not signed in.
     pub async fn handset(&self) -> Handset {
+        self.handset_near(RadioChoice::None).await
+    }
+
+    /// The same, with a radio.
+    pub async fn handset_near(&self, radio: RadioChoice) -> Handset {
         let folder = tempfile::tempdir().expect("a folder");
-        Handset { core: Core::open(Config::new(folder.path())).await.expect("the app opens"), _folder: folder }
+        let config = Config { radio, ..Config::new(folder.path()) };
+        Handset { core: Core::open(config).await.expect("the app opens"), _folder: folder }
     }
 
     /// Signs the owner in there.
@@ -95,9 +101,14 @@ impl Handset {
         panic!("{path} was never as wished: {}", self.get(path).await);
     }
 
+    /// What the app tells from now on.
+    pub fn events(&self) -> Receiver<Event> {
+        self.core.events()
+    }
+
     /// Waits as a page does: it looks again when the app tells of other devices.
     pub async fn until_told(&self, path: &str, is_so: impl Fn(&Value) -> bool) {
-        let mut events = self.core.events();
+        let mut events = self.events();
         while !is_so(&self.get(path).await) {
             while !matches!(events.recv().await, Ok(Event::Data { entity: "device" }) | Err(RecvError::Lagged(_))) {}
         }
