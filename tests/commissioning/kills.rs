@@ -110,14 +110,17 @@ async fn killed_while_joining() -> Bench {
     bench
 }
 
-/// Waits until the device is in its network, and is silent or not.
+/// Waits until the device is in its network, and is silent or not. One that has just lost its link is silent for a moment.
 async fn joined(bench: &Bench, is_silent: bool) {
     let slot = &bench.fleet.slots[0];
-    let is_so = || {
+    let mut looks = 0;
+    while looks < 30 {
         let (now, device) = (slot.now(), slot.device());
-        device.joined(now) && device.advertises(now) != is_silent
-    };
-    while !is_so() {
+        looks = if device.joined(now) && device.advertises(now) != is_silent { looks + 1 } else { 0 };
+        drop(device);
+        if !is_silent && looks > 0 {
+            return;
+        }
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
 }
@@ -137,6 +140,19 @@ async fn a_device_that_joined_while_the_app_was_dead_is_not_lost() {
     let [first, _, last] = &books.attempts[..] else { panic!("{:?}", books.attempts) };
     assert_eq!((last.outcome, &last.receipt, last.grant_id, last.epoch), (AttemptOutcome::Succeeded, &first.receipt, first.grant_id, Some(1)));
     assert_eq!(last.network_name.as_deref(), Some(SSID));
+}
+
+#[tokio::test]
+async fn nor_is_one_whose_app_died_again_before_a_network_was_spoken_of() {
+    let mut bench = killed_while_joining().await;
+    joined(&bench, false).await;
+    bench.begin("OM-0001").await;
+    bench.until("needs_network").await;
+    bench.kill_and_start().await;
+    joined(&bench, true).await;
+    bench.begin("OM-0001").await;
+    let ended = bench.until("succeeded").await;
+    assert!(ended["warnings"].as_array().unwrap().contains(&json!("join_unconfirmed")), "{ended}");
 }
 
 #[tokio::test]

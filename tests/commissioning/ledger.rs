@@ -7,7 +7,7 @@ use std::{
 
 use async_trait::async_trait;
 use ed25519_dalek::SigningKey;
-use omniot_app::commissioning::flow::desk::{CommissionedDevice, reached, Desk, DeskError, Desks, GrantFate, TakenGrant, Technician, Unfinished};
+use omniot_app::commissioning::flow::desk::{CommissionedDevice, Desk, DeskError, Desks, GrantFate, TakenGrant, Technician, Unfinished};
 use omniot_shared::{
     claim::{Fingerprint, Grant, Letter, PublicKey, SignedGrant},
     entities::{Attempt, Device, DeviceModel, DeviceState},
@@ -131,8 +131,8 @@ impl Desk for Ledger {
         Ok(self.books().models.iter().find(|model| model.id == device.model_id).cloned())
     }
 
-    async fn last_attempt(&self, serial: &str) -> Result<Option<Attempt>, DeskError> {
-        Ok(self.books().attempts.iter().rev().find(|attempt| attempt.serial.as_deref() == Some(&normal_serial(serial)) && reached(attempt)).cloned())
+    async fn attempts_of(&self, serial: &str) -> Result<Vec<Attempt>, DeskError> {
+        Ok(self.books().attempts.iter().rev().filter(|attempt| attempt.serial.as_deref() == Some(&normal_serial(serial))).cloned().collect())
     }
 
     async fn planned_at(&self, site: SiteId) -> Result<Vec<Device>, DeskError> {

@@ -17,12 +17,12 @@ use zeroize::Zeroizing;
 
 use super::{Account, Accounts};
 use crate::{
-    commissioning::flow::desk::{CommissionedDevice, Desk, DeskError, Desks, GrantFate, TakenGrant, Technician, Unfinished, reached},
+    commissioning::flow::desk::{CommissionedDevice, Desk, DeskError, Desks, GrantFate, TakenGrant, Technician, Unfinished},
     store::{StoreError, attachments, commissions, grants, lists::{self, AttemptFilter, ByName, DeviceFilter}, on_worker, releases, rows},
     sync,
 };
 
-/// So many attempts are looked through for one that reached its device.
+/// So many attempts of a device are looked at.
 const LATEST: u32 = 20;
 /// So many planned devices of a site are shown in a visit.
 const MOST_PLANNED: u32 = 500;
@@ -87,10 +87,10 @@ impl Desk for Account {
         }
     }
 
-    async fn last_attempt(&self, serial: &str) -> Result<Option<Attempt>, DeskError> {
+    async fn attempts_of(&self, serial: &str) -> Result<Vec<Attempt>, DeskError> {
         let filter = AttemptFilter { device: Some(DeviceId::for_serial(self.me().tenant.id, serial)), rows: LATEST, ..AttemptFilter::default() };
         let attempts = self.look(move |db| lists::attempts(db, &filter)).await?;
-        Ok(attempts.into_iter().map(|named| named.attempt).find(reached))
+        Ok(attempts.into_iter().map(|named| named.attempt).collect())
     }
 
     async fn planned_at(&self, site: SiteId) -> Result<Vec<Device>, DeskError> {

@@ -253,22 +253,16 @@ impl Commissioning {
         Ok(desk.model_of(&device).await?.map(|model| model.min_security))
     }
 
-    /// The device's latest attempt, when the app died after the claim and with the network handed over: the device
-    /// may be in it, and silent.
+    /// The attempt that had the last word about the device's network, when the app died after the claim and with the
+    /// network handed over: the device may be in it, and silent. Those after it that died or lost their link before
+    /// it came to that say nothing, and neither do those that found nobody.
     async fn unfinished_business(desk: &dyn Desk, draft: &Draft) -> Result<Option<Attempt>, DeskError> {
         let Some(serial) = &draft.serial else { return Ok(None) };
-        // Its last word about the network, whatever was tried after it: a link that was lost is none.
-        let joins = |attempt: &Attempt| {
-            let of = |row: &AttemptStep, steps: &[Step]| steps.iter().any(|step| row.step == step.name());
-            let last = attempt.steps.iter().rev().find(|row| of(row, &[Step::ScanNetworks, Step::SetNetwork, Step::Apply, Step::Join]));
-            let is_open = |row: &AttemptStep| row.outcome != StepOutcome::Failed || row.cause.as_deref().and_then(Cause::of_code).is_some_and(|cause| cause.is_silence() || matches!(cause, Cause::LinkLost | Cause::NoAnswer));
-            last.is_some_and(|row| of(row, &[Step::Apply, Step::Join]) && is_open(row))
-        };
         let is_same = |attempt: &Attempt| attempt.technician_id == draft.technician_id && attempt.site_id == Some(draft.site_id);
-        let earlier = desk.last_attempt(serial).await?;
+        let earlier = desk.attempts_of(serial).await?.into_iter().find(|attempt| !says_nothing(attempt));
         Ok(earlier.filter(|attempt| {
             let is_fresh = draft.started_at.since(attempt.ended_at) < SILENCE_COUNTS_MS;
-            attempt.outcome == AttemptOutcome::Interrupted && attempt.receipt.is_some() && is_fresh && is_same(attempt) && joins(attempt)
+            attempt.outcome == AttemptOutcome::Interrupted && attempt.receipt.is_some() && is_fresh && is_same(attempt) && may_have_joined(attempt)
         }))
     }
 
@@ -293,4 +287,27 @@ impl Commissioning {
         self.current.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+}
+
+/// Whether a row is of one of these steps.
+fn is_of(row: &AttemptStep, steps: &[Step]) -> bool {
+    steps.iter().any(|step| row.step == step.name())
+}
+
+/// Whether a link that was lost, or never stood, is why.
+fn is_out_of_reach(cause: Option<&str>) -> bool {
+    cause.and_then(Cause::of_code).is_some_and(|cause| cause.is_silence() || matches!(cause, Cause::LinkLost | Cause::NoAnswer))
+}
+
+/// Whether an attempt ended before anything was said about the device's network.
+fn says_nothing(attempt: &Attempt) -> bool {
+    let reached = attempt.steps.iter().any(|row| is_of(row, &[Step::Connect]) && row.outcome == StepOutcome::Done);
+    let broke_off = attempt.outcome == AttemptOutcome::Interrupted || is_out_of_reach(attempt.cause.as_deref());
+    !reached || broke_off && !attempt.steps.iter().any(|row| is_of(row, &[Step::SetNetwork, Step::Apply, Step::Join]))
+}
+
+/// Whether the last word of an attempt about the network was that the device tries it: a link that was lost then is none.
+fn may_have_joined(attempt: &Attempt) -> bool {
+    let last = attempt.steps.iter().rev().find(|row| is_of(row, &[Step::ScanNetworks, Step::SetNetwork, Step::Apply, Step::Join]));
+    last.is_some_and(|row| is_of(row, &[Step::Apply, Step::Join]) && (row.outcome != StepOutcome::Failed || is_out_of_reach(row.cause.as_deref())))
 }

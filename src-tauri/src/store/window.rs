@@ -82,12 +82,12 @@ impl Window {
         self.remove()
     }
 
-    /// Moves what was written into the main file, so that the log holds nothing of what is forgotten.
+    /// Writes the file anew and empties its log, so that neither holds anything of what is forgotten: it is small.
     pub fn settle(&self) {
         let open = self.connection();
-        let moved = open.as_ref().map(|connection| connection.query_row("pragma wal_checkpoint(truncate)", [], |_| Ok(())));
+        let moved = open.as_ref().map(|connection| connection.execute_batch("vacuum; pragma wal_checkpoint(truncate)"));
         if let Some(Err(error)) = moved {
-            tracing::debug!(%error, "the log was not moved into the telemetry now");
+            tracing::debug!(%error, "the telemetry was not written anew now");
         }
     }
 

@@ -10,13 +10,11 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use omniot_shared::{
     claim::{Fingerprint, Letter, SignedGrant},
-    entities::{Attempt, Device, DeviceModel, StepOutcome},
+    entities::{Attempt, Device, DeviceModel},
     ids::{AttemptId, ClientId, GrantId, PersonId, SiteId, TenantId},
     time::Millis,
 };
 use zeroize::Zeroizing;
-
-use super::step::Step;
 
 /// Why the desk could not.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -94,12 +92,6 @@ pub struct CommissionedDevice {
     pub epoch: u32,
 }
 
-/// Whether an attempt had a link to its device.
-#[must_use]
-pub fn reached(attempt: &Attempt) -> bool {
-    attempt.steps.iter().any(|row| row.step == Step::Connect.name() && row.outcome == StepOutcome::Done)
-}
-
 /// One account's side of commissioning.
 #[async_trait]
 pub trait Desk: Send + Sync {
@@ -118,9 +110,8 @@ pub trait Desk: Send + Sync {
     /// The model of a stored device.
     async fn model_of(&self, device: &Device) -> Result<Option<DeviceModel>, DeskError>;
 
-    /// The latest attempt in the local store that reached the device of that serial (normalized by the desk): one
-    /// that did not says nothing about it.
-    async fn last_attempt(&self, serial: &str) -> Result<Option<Attempt>, DeskError>;
+    /// The latest attempts in the local store of the device of that serial (normalized by the desk), the last one first.
+    async fn attempts_of(&self, serial: &str) -> Result<Vec<Attempt>, DeskError>;
 
     /// The devices that are planned at a site, by name.
     async fn planned_at(&self, site: SiteId) -> Result<Vec<Device>, DeskError>;

@@ -98,7 +98,7 @@ impl Commissioning {
         loop {
             let (site, item) = held.visit().and_then(|visit| visit.next(is_heard).map(|item| (visit.site, item.clone()))).ok_or(NotNext::Nobody)?;
             let before = match (&item.serial, item.attempt) {
-                (Some(serial), Some(attempt)) => self.desks.active().await?.last_attempt(serial).await?.filter(|last| last.id == attempt && last.outcome == AttemptOutcome::Succeeded),
+                (Some(serial), Some(attempt)) => self.desks.active().await?.attempts_of(serial).await?.into_iter().find(|last| last.id == attempt && last.outcome == AttemptOutcome::Succeeded),
                 _ => None,
             };
             let Some(before) = before else { return Ok((site, item)) };
