@@ -15,6 +15,8 @@ use super::StoreError;
 
 /// How long what the server has is kept, to be looked at without a network.
 const KEEP_MS: i64 = 30 * 24 * 3_600_000;
+/// Nothing is put off for longer: what seems to be was so by another clock.
+pub const LONGEST_REST_MS: i64 = 3_600_000;
 /// So many wait for attempts that are not here. No time limits them: a tablet's clock may be years off.
 const KEEP_STRAYS: i64 = 200;
 /// So many of those that the server has are kept.
@@ -101,10 +103,10 @@ pub fn keep(db: &Connection, file: &File, way: Way, now: Millis) -> Result<Addre
 /// [`StoreError`].
 pub fn due(db: &Connection, saves_data: bool, now: Millis) -> Result<Option<(i64, File)>, StoreError> {
     let sql = "select f.place, f.attempt_id, f.kind, f.media_type, f.content from attachment f \
-               where f.state = 'waiting' and f.not_before <= ?2 and (?1 = 0 or f.wifi_only = 0) \
+               where f.state = 'waiting' and (f.not_before <= ?2 or f.not_before > ?2 + ?3) and (?1 = 0 or f.wifi_only = 0) \
                  and not exists (select 1 from attempt a where a.id = f.attempt_id and a.seq = 0) \
                  and f.attempt_id not in (select id from commission) order by f.place limit 1";
-    let found = db.prepare_cached(sql)?.query_row(params![saves_data, now.0], |row| Ok((row.get(0)?, file(row)?))).optional()?;
+    let found = db.prepare_cached(sql)?.query_row(params![saves_data, now.0, LONGEST_REST_MS], |row| Ok((row.get(0)?, file(row)?))).optional()?;
     found.map(|(place, file)| Ok((place, file?))).transpose()
 }
 
@@ -247,6 +249,8 @@ mod tests {
         let (place, _) = due_now(&store, false, 3).unwrap();
         store.note(|db| put_off(db, place, Millis(10))).unwrap();
         assert_eq!((due_now(&store, false, 9), due_now(&store, false, 10).is_some()), (None, true));
+        store.note(|db| put_off(db, place, Millis(3 * LONGEST_REST_MS))).unwrap();
+        assert!(due_now(&store, false, 10).is_some(), "put off by a clock that was years ahead");
         store.note(|db| settle(db, place, Fate::Refused)).unwrap();
         assert_eq!((due_now(&store, false, 10), store.read(unsent_photos_of).unwrap()), (None, 0));
     }

@@ -84,10 +84,12 @@ impl Window {
 
     /// Writes the file anew and empties its log, so that neither holds anything of what is forgotten: it is small.
     pub fn settle(&self) {
-        let open = self.connection();
-        let moved = open.as_ref().map(|connection| connection.execute_batch("vacuum; pragma wal_checkpoint(truncate)"));
-        if let Some(Err(error)) = moved {
-            tracing::debug!(%error, "the telemetry was not written anew now");
+        let mut open = self.connection();
+        let anew = open.as_ref().map(|connection| connection.execute_batch("vacuum; pragma wal_checkpoint(truncate)"));
+        if let Some(Err(error)) = anew {
+            tracing::debug!(%error, "the telemetry could not be written anew; it is given up, and fetched again");
+            drop(open.take());
+            self.remove();
         }
     }
 

@@ -15,8 +15,6 @@ use crate::{
 
 /// So many go in one round, so that a long queue does not keep a round from its end.
 const MOST: usize = 50;
-/// How long the server is left alone with a file that it has no room for.
-const REST_MS: i64 = 3_600_000;
 /// How long a file lets others go first that did not get through to the server.
 const SLOW_MS: i64 = 300_000;
 
@@ -43,7 +41,7 @@ pub async fn send(account: &Account, server: &Server) -> Result<(), Failure> {
             // No room for it there now, or it stumbled over this one: the others may go.
             Err(Trouble::Refused { status, code, .. }) => {
                 tracing::info!(status, code, "the server cannot take a file of an attempt now");
-                put_off(account, place, REST_MS).await?;
+                put_off(account, place, attachments::LONGEST_REST_MS).await?;
             }
             Err(trouble) => {
                 tracing::debug!(%trouble, "files of attempts wait for the next round");

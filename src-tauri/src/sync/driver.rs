@@ -48,12 +48,15 @@ const UNFIT: Duration = Duration::from_secs(4 * 3600);
 /// So long an ended membership waits for commissions that are under way.
 const COMMISSIONS: Duration = Duration::from_secs(3600);
 
+/// Boxes of a former membership are offered so often: what there was no room for may have some now.
+const HAND_OVER: Duration = Duration::from_secs(10 * 60);
+
 /// What was sent is told of by the stream within this, or it is pulled.
 const TOLD_WITHIN: Duration = Duration::from_millis(400);
 
 /// Synchronizes until it is told to stop. Wakes up for [`Account::wake`] and [`Account::edited`].
 pub async fn run(accounts: Weak<Accounts>, account: Arc<Account>, stop: CancellationToken) {
-    let mut driver = Driver { accounts, account, pokes: None, mute_until: None, greeted: None, tries: 0, used: None, met: None, requeued: None, no_pull_until: None, pace: Pace::default(), leaving: None, sent: None };
+    let mut driver = Driver { accounts, account, pokes: None, mute_until: None, greeted: None, tries: 0, used: None, met: None, requeued: None, no_pull_until: None, pace: Pace::default(), leaving: None, sent: None, handed: None };
     tokio::select! {
         () = stop.cancelled() => {}
         () = driver.drive() => {}
@@ -80,6 +83,8 @@ struct Driver {
     leaving: Option<Instant>,
     /// What was sent and is not told of yet, and until when that is waited for.
     sent: Option<(Seq, Instant)>,
+    /// When boxes of a former membership were offered last.
+    handed: Option<Instant>,
 }
 
 /// Why a round begins.
@@ -162,8 +167,12 @@ impl Driver {
     async fn rest(&mut self) -> Reason {
         let account = Arc::clone(&self.account);
         let most = self.patience();
+        let is_due = self.handed.is_none_or(|at| at.elapsed() >= HAND_OVER);
+        if is_due {
+            self.handed = Some(Instant::now());
+        }
         let fetched = async {
-            if let Err(failure) = farewell::hand_over_the_rest(&account).await {
+            if is_due && let Err(failure) = farewell::hand_over_the_rest(&account).await {
                 tracing::info!(%failure, "work of a former membership could not be handed over now");
             }
             loop {
@@ -461,7 +470,7 @@ mod tests {
         let around = Surroundings { events: Events::default(), clock: Arc::new(SystemClock), version: "1".into(), metered: crate::transport::metered::nobody_knows(), large: 10_000 };
         let token = Some(zeroize::Zeroizing::new("omt_x".to_owned()));
         let account = Arc::new(Account::open(folder, &card, Server::at(&origin, "1").unwrap(), token, &around).unwrap());
-        Driver { accounts: Weak::new(), account, pokes: None, mute_until: None, greeted: None, tries: 0, used: None, met: None, requeued: None, no_pull_until: None, pace: Pace::default(), leaving: None, sent: None }
+        Driver { accounts: Weak::new(), account, pokes: None, mute_until: None, greeted: None, tries: 0, used: None, met: None, requeued: None, no_pull_until: None, pace: Pace::default(), leaving: None, sent: None, handed: None }
     }
 
     async fn waited(driver: &mut Driver, pause: Pause) -> Duration {

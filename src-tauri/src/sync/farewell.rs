@@ -20,7 +20,7 @@ use crate::{
     events::Event,
     store::{StoreError, commissions, farewell::{self, Farewell, Proof}},
     sync::status::State,
-    transport::Trouble,
+    transport::{Trouble, Unreachable},
 };
 
 /// So many boxes are handed over at once.
@@ -151,7 +151,8 @@ async fn hand_over(account: &Account, most: &mut usize) -> Result<bool, Failure>
     if boxes.is_empty() {
         return Ok(false);
     }
-    let (first, count) = (boxes[0].intent_id, boxes.len());
+    let (offered, count): (Vec<_>, _) = (boxes.iter().map(|sealed| sealed.intent_id).collect(), boxes.len());
+    let first = offered[0];
     let (taken, refused) = match ask(account, &proof, boxes).await {
         Ok(answer) => (answer.taken, answer.refused),
         Err(Failure::Trouble(Trouble::Refused { status: 413, .. })) if count > 1 => {
@@ -159,7 +160,7 @@ async fn hand_over(account: &Account, most: &mut usize) -> Result<bool, Failure>
             return Ok(true);
         }
         // Fewer get through where the way is slow.
-        Err(failure @ Failure::Trouble(Trouble::Offline(_))) if count > 1 => {
+        Err(failure @ Failure::Trouble(Trouble::Offline(Unreachable::Timeout | Unreachable::Cut))) if count > 1 => {
             *most = count / 2;
             return Err(failure);
         }
@@ -169,7 +170,16 @@ async fn hand_over(account: &Account, most: &mut usize) -> Result<bool, Failure>
             return Err(failure);
         }
     };
-    let settled = on(account, move |store| store.note(|db| farewell::settled(db, &taken, &refused))).await?;
+    *most = (count * 2).clamp(1, AT_ONCE);
+    let settled = on(account, move |store| {
+        store.note(|db| {
+            let settled = farewell::settled(db, &taken, &refused)?;
+            // What there is no room for lets others go first the next time.
+            offered.iter().try_for_each(|intent| farewell::put_last(db, *intent))?;
+            Ok(settled)
+        })
+    });
+    let settled = settled.await?;
     account.events.tell(Event::Accounts);
     Ok(settled > 0)
 }

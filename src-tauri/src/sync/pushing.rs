@@ -21,7 +21,7 @@ use crate::{
     chance,
     events::Event,
     store::{grants, replica::Open},
-    transport::{Server, Trouble, Unreachable},
+    transport::{Server, Trouble},
 };
 
 /// What came of one push.
@@ -35,16 +35,16 @@ pub(super) enum Pushed {
     More,
 }
 
-/// A change that does not get through alone is set aside after so many tries,
+/// A change that the server refuses without a word about it is set aside after so many tries,
 const TRIES: u32 = 5;
-/// over no less than this: whatever else is wrong may be mended by then.
+/// over no less than this: whatever is wrong may be mended by then.
 const STUCK: Duration = Duration::from_secs(15 * 60);
 
 /// How many changes go in one push: fewer where so many did not get through, more again when they do.
 #[derive(Debug, Clone, Copy)]
 pub struct Batch {
     most: usize,
-    /// The change that does not get through alone, since when, and how often it was tried.
+    /// The change that is refused alone, since when, and how often it was tried.
     stuck: Option<(IntentId, Instant, u32)>,
 }
 
@@ -63,7 +63,7 @@ impl Batch {
         self.most = if sent > 1 { sent / 2 } else { 1 };
     }
 
-    /// Takes note that a change did not get through alone. Whether that was often and long enough.
+    /// Takes note that a change was refused alone. Whether that was often and long enough.
     fn is_stuck(&mut self, intent: IntentId, now: Instant) -> bool {
         let (since, tries) = self.stuck.filter(|(stuck, ..)| *stuck == intent).map_or((now, 1), |(_, since, tries)| (since, tries + 1));
         self.stuck = Some((intent, since, tries));
@@ -71,10 +71,10 @@ impl Batch {
     }
 }
 
-/// Whether it may be what was sent that the way or the server stumbles over: a filter that dislikes a word, a
-/// fault of the server. A server that is full, or away, is none.
-const fn is_about_what_was_sent(trouble: &Trouble) -> bool {
-    matches!(trouble, Trouble::Offline(Unreachable::SomebodyElse) | Trouble::Refused { status: 400..=500, .. })
+/// Whether fewer changes may get through: the way is too slow for so many, breaks before they are over, or somebody
+/// stumbles over one of them.
+const fn is_hindered(trouble: &Trouble) -> bool {
+    matches!(trouble, Trouble::Offline(_) | Trouble::Refused { status: 500, .. })
 }
 
 /// Pushes one batch.
@@ -97,18 +97,17 @@ pub(super) async fn push(account: &Account, server: &Server, batch: &mut Batch) 
             tracing::warn!(%trouble, most = batch.most, "a push was refused as a whole; fewer changes are sent at once");
             Ok(Pushed::More)
         }
-        // The way is too slow for so many, breaks before they are over, or somebody dislikes one of them.
-        Err(trouble) if sent > 1 => {
-            if is_about_what_was_sent(&trouble) || trouble.is_offline() {
+        // The server says that it took nothing. Where something else answers, or it fails, that is not known: then
+        // the change waits.
+        Err(Trouble::Refused { status: 400..500, detail, .. }) if batch.is_stuck(request.intents[0].id, Instant::now()) => {
+            set_aside(account, &request, detail).await.map(|()| Pushed::More)
+        }
+        Err(trouble) => {
+            if is_hindered(&trouble) {
                 batch.halve(sent);
             }
             Err(trouble.into())
         }
-        // The server is there, as its greeting before each of these tries showed.
-        Err(trouble) if is_about_what_was_sent(&trouble) && batch.is_stuck(request.intents[0].id, Instant::now()) => {
-            set_aside(account, &request, trouble.to_string()).await.map(|()| Pushed::More)
-        }
-        Err(trouble) => Err(trouble.into()),
     }
 }
 
@@ -199,15 +198,5 @@ mod tests {
         batch.got_through();
         assert!((0..4).all(|n| !tried(&mut batch, other, 60 + 20 * n)), "what got through in between begins it anew");
         assert!(tried(&mut batch, other, 140));
-    }
-
-    #[test]
-    fn a_server_that_is_full_or_away_says_nothing_about_a_change() {
-        let refused = |status| Trouble::Refused { status, code: String::new(), detail: String::new() };
-        assert!([400, 403, 404, 500].into_iter().all(|status| is_about_what_was_sent(&refused(status))));
-        assert!([501, 502, 507].into_iter().all(|status| !is_about_what_was_sent(&refused(status))));
-        assert!(is_about_what_was_sent(&Trouble::Offline(Unreachable::SomebodyElse)));
-        assert!([Unreachable::NoConnection, Unreachable::Timeout, Unreachable::Cut, Unreachable::Gateway].into_iter().all(|why| !is_about_what_was_sent(&Trouble::Offline(why))));
-        assert!(!is_about_what_was_sent(&Trouble::NeedsSignIn) && !is_about_what_was_sent(&Trouble::Throttled(None)));
     }
 }

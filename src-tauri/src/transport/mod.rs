@@ -35,6 +35,8 @@ const CONNECT: Duration = Duration::from_secs(5);
 const CALL: Duration = Duration::from_secs(30);
 /// What is sent may go so slowly, bytes a second: what a phone still gets through at the edge of coverage.
 const SLOWEST: u64 = 2_048;
+/// A file holds up everything else for no longer.
+const FILE: Duration = Duration::from_secs(120);
 /// How long a stream may be silent: more than twice the server's heartbeat.
 pub const SILENCE: Duration = Duration::from_secs(60);
 /// More JSON than this in one answer is not our server's.
@@ -202,7 +204,7 @@ impl Server {
     /// Only [`Trouble::Offline`], as [`Server::call`].
     pub async fn put(&self, path: &str, media_type: &str, body: Vec<u8>) -> Result<Answer, Trouble> {
         self.traffic.bytes_out.fetch_add(body.len() as u64, Ordering::Relaxed);
-        let longest = longest(body.len());
+        let longest = longest(body.len()).min(FILE);
         let request = self.request(Method::PUT, path, None)?.header(header::CONTENT_TYPE, media_type).body(body).timeout(longest);
         let response = self.sign(request).send().await.map_err(|error| Trouble::of_transport(&error))?;
         self.read(response).await

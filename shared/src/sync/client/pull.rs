@@ -369,15 +369,17 @@ fn each<R: Replica>(replica: &R, pull: &Pull, mut visit: impl FnMut(&R, &Delta) 
     pull.deltas.iter().try_for_each(|delta| visit(replica, delta))
 }
 
+/// How many changes were laid down, and whether a row has left sight with them. One that came back in the same pull
+/// has only moved.
 fn lay_down<R: Replica>(replica: &mut R, pull: &Pull) -> Result<(usize, bool), R::Error> {
-    let (mut count, mut departed) = (pull.deltas.len(), pull.deltas.iter().any(is_departed));
+    let (mut count, mut left) = (pull.deltas.len(), HashSet::new());
     if pull.resumes.is_some() {
         let mut skip = 0;
         loop {
             let chunk = replica.staged(skip, CHUNK)?;
             skip += chunk.len();
             chunk.iter().try_for_each(|delta| lay(replica, delta))?;
-            departed |= chunk.iter().any(is_departed);
+            left.extend(chunk.iter().filter(|delta| is_departed(delta)).map(Delta::key));
             if chunk.len() < CHUNK {
                 break;
             }
@@ -385,6 +387,11 @@ fn lay_down<R: Replica>(replica: &mut R, pull: &Pull) -> Result<(usize, bool), R
         count += skip;
     }
     pull.deltas.iter().try_for_each(|delta| lay(replica, delta))?;
+    left.extend(pull.deltas.iter().filter(|delta| is_departed(delta)).map(Delta::key));
+    let mut departed = false;
+    for key in left {
+        departed |= replica.row(key)?.is_none();
+    }
     Ok((count, departed))
 }
 
