@@ -115,9 +115,11 @@ async fn joined(bench: &Bench, is_silent: bool) {
     let slot = &bench.fleet.slots[0];
     let mut looks = 0;
     while looks < 30 {
-        let (now, device) = (slot.now(), slot.device());
-        looks = if device.joined(now) && device.advertises(now) != is_silent { looks + 1 } else { 0 };
-        drop(device);
+        let is_so = {
+            let (now, device) = (slot.now(), slot.device());
+            device.joined(now) && device.advertises(now) != is_silent
+        };
+        looks = if is_so { looks + 1 } else { 0 };
         if !is_silent && looks > 0 {
             return;
         }
