@@ -1948,7 +1948,10 @@ export interface components {
              * @description Changes when the server was restored from a backup: then it does not know any more what it took before.
              */
             epoch?: number | null;
-            /** @description Boxes that will never be: too late, too many, not to be opened, or no change. */
+            /**
+             * @description Boxes that will never be: too late, not to be opened, or no change. Those that there is no room for now stand
+             *     in neither list, and may be handed over again.
+             */
             refused: components["schemas"]["IntentId"][];
             /** @description The server's clock. */
             server_time: components["schemas"]["Millis"];
