@@ -157,17 +157,23 @@ async fn an_answer_that_is_lost_makes_nothing_twice(world: World) {
     assert_eq!(staff.get("/v1/sites?q=Sent+twice").await.succeeded()["items"].as_array().unwrap().len(), 1);
 }
 
-async fn a_filter_that_dislikes_one_change_holds_up_none_before_it_and_loses_none(world: World) {
-    let tenant = world.tenant("northlift");
-    let middlebox = Middlebox::before(world.server.address()).await;
-    let person = Person::signed_in(&folder(&world, "app"), &middlebox.origin(), tenant, "operator").await;
+/// Somebody who made twelve sites without a network, of which that one has that note.
+async fn made_a_dozen_offline(world: &World, middlebox: &Middlebox, name: &str, (odd, its_note): (usize, &str)) -> Person {
+    let person = Person::signed_in(&folder(world, "app"), &middlebox.origin(), world.tenant("northlift"), "operator").await;
     middlebox.becomes(Mood::CaptivePortal);
     person.sync_now().await;
     person.offline().await;
     for n in 0..12 {
-        let note = if n == 7 { "<script>" } else { "short" };
-        succeeded(person.ask("POST", "/v1/sites", json!({"name": format!("Filtered {n}"), "note": note, "time_zone": "UTC"})).await);
+        let note = if n == odd { its_note } else { "short" };
+        succeeded(person.ask("POST", "/v1/sites", json!({"name": format!("{name} {n}"), "note": note, "time_zone": "UTC"})).await);
     }
+    person
+}
+
+async fn a_filter_that_dislikes_one_change_holds_up_none_before_it_and_loses_none(world: World) {
+    let tenant = world.tenant("northlift");
+    let middlebox = Middlebox::before(world.server.address()).await;
+    let person = made_a_dozen_offline(&world, &middlebox, "Filtered", (7, "<script>")).await;
     middlebox.becomes(Mood::Dislikes("<script>"));
     let staff = tenant.viewer().await;
     eventually("those before it are there", || async {
@@ -187,14 +193,7 @@ async fn a_filter_that_dislikes_one_change_holds_up_none_before_it_and_loses_non
 async fn a_proxy_that_takes_small_requests_only_does_not_hold_the_outbox_up(world: World) {
     let tenant = world.tenant("northlift");
     let middlebox = Middlebox::before(world.server.address()).await;
-    let person = Person::signed_in(&folder(&world, "app"), &middlebox.origin(), tenant, "operator").await;
-    middlebox.becomes(Mood::CaptivePortal);
-    person.sync_now().await;
-    person.offline().await;
-    for n in 0..12 {
-        let note = if n == 5 { "x".repeat(1_900) } else { "short".to_owned() };
-        succeeded(person.ask("POST", "/v1/sites", json!({"name": format!("Narrow {n}"), "note": note, "time_zone": "UTC"})).await);
-    }
+    let person = made_a_dozen_offline(&world, &middlebox, "Narrow", (5, &"x".repeat(1_900))).await;
     middlebox.becomes(Mood::SmallBodies(1_500));
     person.sync_now().await;
     let sync = person.synced().await;
