@@ -36,3 +36,23 @@ pub fn backoff(base: u64, cap: u64, tries: u32) -> std::time::Duration {
     let part = u64::from_le_bytes(bytes()) % half.max(1);
     std::time::Duration::from_millis(half + part)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{collections::BTreeSet, time::Duration};
+
+    use super::*;
+
+    #[test]
+    fn a_thousand_apps_that_wait_come_back_spread_over_half_the_wait_which_grows_to_its_most() {
+        for (tries, whole) in [(0, 1_000), (1, 2_000), (5, 32_000), (6, 60_000), (40, 60_000), (u32::MAX, 60_000)] {
+            let waits: Vec<Duration> = (0..1_000).map(|_| backoff(1_000, 60_000, tries)).collect();
+            let (half, whole) = (Duration::from_millis(whole / 2), Duration::from_millis(whole));
+            assert!(waits.iter().all(|wait| (half..=whole).contains(wait)), "{tries}");
+            // Each tenth of the spread has somebody: the chance of an empty one among a thousand is below 1e-45.
+            let tenths: BTreeSet<u128> = waits.iter().map(|wait| (*wait - half).as_millis() * 10 / half.as_millis()).collect();
+            assert!(tenths.len() >= 10, "{tries}: {tenths:?}");
+        }
+        assert_eq!(backoff(0, 0, 3), Duration::ZERO, "nothing to wait for");
+    }
+}

@@ -3,7 +3,7 @@
 use std::fs;
 
 use omniot_shared::ids::SiteId;
-use omniot_tests::{on_both_engines, world::World};
+use omniot_tests::{on_both_engines, world::{Tenant, World}};
 use rusqlite::Connection;
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -47,11 +47,45 @@ async fn a_letter_that_changed_on_the_disk_is_found_and_mended_and_unsent_work_i
     assert!(person.items("/v1/sites?limit=200").await.iter().any(|site| site["name"].as_str().unwrap().ends_with('!')), "no pull sees it");
     assert_eq!(verified(&person).await, json!({"result": "different"}));
     person.until("everything is fetched anew", |sync| sync["state"] == "synced").await;
+    let log = told(tenant).await;
+    assert_eq!((log.len(), &log[0]["found_by"], &log[0]["server"]["count"]), (1, &json!("verify"), &json!(rows)), "{log:?}");
     let same = omniot_tests::world::eventually("what was rotten is mended", || async { Some(verified(&person).await).filter(|answer| answer["result"] == "same") }).await;
     assert_eq!(same["rows"], rows);
     let names: Vec<Value> = person.items("/v1/sites?limit=200").await.into_iter().map(|site| site["name"].clone()).collect();
     assert!(names.contains(&other["name"]), "{names:?}");
     assert_eq!(person.get(&path).await["note"], "mine");
+}
+
+/// What the server was told of replicas that were not as it is, newest first.
+async fn told(tenant: Tenant<'_>) -> Vec<Value> {
+    let log = tenant.admin().await.all("/v1/audit?action=sync.mismatch").await;
+    log.into_iter().map(|entry| entry["detail"].clone()).collect()
+}
+
+async fn a_replica_that_does_not_add_up_is_fetched_anew_and_the_server_is_told_both_sums(world: World) {
+    let tenant = world.tenant("northlift");
+    let data = folder(&world, "app");
+    let person = Person::signed_in(&data, &world.network.origin(), tenant, "operator").await;
+    let sites = person.items("/v1/sites?limit=200").await.len();
+    let account = person.items("/app/accounts").await[0]["id"].as_str().unwrap().to_owned();
+    world.network.cut();
+    person.offline().await;
+    succeeded(person.ask("POST", "/v1/sites", json!({"name": "Unsent", "time_zone": "UTC"})).await);
+    let db = Connection::open(data.join("accounts").join(account).join("replica.db")).expect("the replica");
+    let changed = "update meta set value = json_set(value, '$.checksum.sum', '00000000deadbeef') where name = 'replica'";
+    assert_eq!(db.execute(changed, []).expect("a wrong sum"), 1);
+    drop(db);
+    world.network.restore();
+    person.sync_now().await;
+    let log = omniot_tests::world::eventually("the server is told", || async { Some(told(tenant).await).filter(|log| !log.is_empty()) }).await;
+    person.synced().await;
+    assert_eq!((log.len(), &log[0]["found_by"]), (1, &json!("checkpoint")), "{log:?}");
+    let (mine, theirs) = (&log[0]["replica"], &log[0]["server"]);
+    assert_eq!(mine["count"], theirs["count"], "nothing is missing");
+    assert_ne!(mine["sum"], theirs["sum"]);
+    assert_eq!(person.items("/v1/sites?limit=200").await.len(), sites + 1, "with what was made meanwhile");
+    assert_eq!(verified(&person).await["result"], "same");
+    assert_eq!(told(tenant).await.len(), 1, "once");
 }
 
 async fn what_has_not_been_sent_is_saved_into_a_file_without_the_server(world: World) {
@@ -77,6 +111,7 @@ async fn what_has_not_been_sent_is_saved_into_a_file_without_the_server(world: W
 }
 
 on_both_engines!(
+    a_replica_that_does_not_add_up_is_fetched_anew_and_the_server_is_told_both_sums,
     a_letter_that_changed_on_the_disk_is_found_and_mended_and_unsent_work_is_kept,
     what_has_not_been_sent_is_saved_into_a_file_without_the_server,
 );

@@ -17,12 +17,12 @@ use omniot_shared::{
         Seq,
         rows::Scope as SyncScope,
         sight::Sight,
-        wire::{HelloRequest, HelloResponse, MAX_PUSH_BYTES, MIN_SCHEMA, PROTOCOL, Poke, PullRequest, PushRequest, PushResponse, SCHEMA, VerifyRequest, VerifyResponse},
+        wire::{HelloRequest, HelloResponse, MAX_PUSH_BYTES, MIN_SCHEMA, MismatchReport, PROTOCOL, Poke, PullRequest, PushRequest, PushResponse, SCHEMA, VerifyRequest, VerifyResponse},
     },
 };
 
 use super::{pull, push, segment, store::{self, Own, Stand, View}, stream};
-use crate::{escrow, http::{ApiError, AppState, Caller, ErrorBody, Json, Path, Query, Reader, parse}};
+use crate::{audit::Entry, escrow, http::{ApiError, AppState, Caller, ErrorBody, Json, NoContent, Path, Query, Reader, parse}};
 
 /// Say who is there: versions, clocks, and how far the server has come.
 #[utoipa::path(post, path = "/v1/sync/hello", operation_id = "greet_sync", tag = "sync", request_body = HelloRequest,
@@ -118,6 +118,18 @@ pub async fn verify_replica(mut caller: Reader<need::Sync>, Json(asked): Json<Ve
     let is_comparable = asked.schema == SCHEMA && asked.epoch == epoch && asked.seq == seq && asked.scopes == view.sight;
     let whole = if is_comparable { Some(store::whole(scope, &view, seq).await?) } else { None };
     Ok(axum::Json(VerifyResponse { schema: SCHEMA, epoch, seq, whole }))
+}
+
+/// Report that a replica did not hold what the server holds
+///
+/// It fetches everything anew by itself; the report is for those who look for the cause.
+#[utoipa::path(post, path = "/v1/sync/mismatch", operation_id = "report_mismatch", tag = "sync", request_body = MismatchReport,
+    responses((status = 204), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody)))]
+pub async fn report_mismatch(mut caller: Caller<need::Sync>, Json(report): Json<MismatchReport>) -> Result<NoContent, ApiError> {
+    tracing::error!(?report, "a replica did not hold what the server holds");
+    caller.audit(Entry::new("sync.mismatch").target("replica", report.client_id, "").detail(&report)).await?;
+    caller.commit().await?;
+    Ok(NoContent)
 }
 
 /// Server-sent events: `changed` with the tenant's sequence and, where it is little, what changed; `closed` with a code when access ends.

@@ -36,6 +36,7 @@ pub fn router() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
         .routes(routes!(api::greet_sync))
         .routes(routes!(api::verify_replica))
+        .routes(routes!(api::report_mismatch))
         .routes(routes!(api::push_intents))
         .routes(routes!(api::pull_changes))
         .routes(routes!(api::fetch_segment))

@@ -170,6 +170,31 @@ pub struct VerifyResponse {
     pub whole: Option<Checksum>,
 }
 
+/// `POST /v1/sync/mismatch`: a replica did not hold what the server holds, and fetches everything anew.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct MismatchReport {
+    /// The replica.
+    pub client_id: ClientId,
+    /// Up to where both were compared.
+    pub seq: Seq,
+    /// What found it.
+    pub found_by: FoundBy,
+    /// What the replica held, or would have held.
+    pub replica: Checksum,
+    /// What the server said that it holds.
+    pub server: Checksum,
+}
+
+/// What found a replica to be different.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum FoundBy {
+    /// The checksum at the end of a pull.
+    Checkpoint,
+    /// [`VerifyRequest`].
+    Verify,
+}
+
 /// How far a client has come in what it holds; the scope is always `tenant`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[schema(as = SyncCursor)]

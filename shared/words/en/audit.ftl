@@ -42,6 +42,7 @@ party-model = A model
 party-attempt = A commissioning
 party-grant = A claim grant
 party-release = A release
+party-replica = The data in an app
 party-other = { $kind }
 
 action-of-other = { $action }
@@ -73,6 +74,7 @@ action-of-session-end = Signed out
 action-of-session-revoke = Session ended
 action-of-session-refuse = Sign-in refused
 action-of-sync-restored = Brought back from a backup
+action-of-sync-mismatch = Data in an app was not the same as here; fetched anew
 action-of-person-create = Person added
 action-of-person-update = Person changed
 action-of-person-sites = Sites of a person chosen

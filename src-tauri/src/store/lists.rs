@@ -5,7 +5,7 @@
 
 use omniot_shared::{
     entities::{Attempt, AttemptOutcome, Device, DeviceModel, DeviceState, Site},
-    fold::like_pattern,
+    fold::fold,
     ids::{AttemptId, DeviceId, ModelId, PersonId, SiteId},
     time::Millis,
 };
@@ -92,8 +92,9 @@ impl Where {
 
     /// `row` is the alias of the listed table.
     fn by_name(&mut self, page: &ByName, row: &str) {
-        if let Some(pattern) = page.q.as_deref().and_then(like_pattern) {
-            self.and(&format!("{row}.search_text like ? escape '\\'"), [boxed(pattern)]);
+        // Both are folded: comparing bytes finds what the server's `like` finds, in half the time.
+        if let Some(sought) = page.q.as_deref().map(fold).filter(|sought| !sought.is_empty()) {
+            self.and(&format!("instr({row}.search_text, ?) > 0"), [boxed(sought)]);
         }
         if let Some((text, id)) = &page.after {
             self.and(&format!("({row}.search_text, {row}.id) > (?, ?)"), [boxed(text.clone()), boxed(id.into_bytes())]);

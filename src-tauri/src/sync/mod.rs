@@ -31,6 +31,7 @@ mod attention;
 mod driver;
 pub mod farewell;
 mod frames;
+mod incident;
 mod pack;
 mod pokes;
 mod pushing;

@@ -48,16 +48,11 @@ pub async fn fill(account: &Account, server: &Server, left: &mut Option<u32>) ->
         return Ok(());
     }
     let now: Millis = account.server_now();
-    let free = on(account, move |store| {
-        store.note(|db| {
-            grants::forget_ended(db, now)?;
-            grants::count_free(db, now.plus(USEFUL_MS))
-        })
-    })
-    .await?;
+    let free = on(account, move |store| store.read(|db| grants::count_free(db, now.plus(USEFUL_MS)))).await?;
     if !is_low(free, *left) {
         return Ok(());
     }
+    on(account, move |store| store.note(|db| grants::forget_ended(db, now))).await?;
     // The whole that is wished for: the server knows how much of it this replica has.
     let body = json!({"client_id": account.client(), "count": FULL});
     let pack: Pack = server.fetch(Method::POST, "/v1/grants/pack", Some(&body)).await?;

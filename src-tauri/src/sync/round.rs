@@ -10,7 +10,7 @@ use omniot_shared::{
     sync::{
         Seq, Sight,
         client::{self, Greeting, Published, Pull, Replica, Step},
-        wire::{Checkpoint, Frame, HelloRequest, HelloResponse, PROTOCOL, SCHEMA, Segment},
+        wire::{Checkpoint, FoundBy, Frame, HelloRequest, HelloResponse, PROTOCOL, SCHEMA, Segment},
     },
     time::Millis,
 };
@@ -20,7 +20,7 @@ use rusqlite::{Connection, Transaction};
 use super::{
     Failure, attachments,
     frames::Frames,
-    on, pack,
+    incident, on, pack,
     pushing::{Batch, Pushed, Rename, push, rename},
     status::{Progress, State},
     telemetry,
@@ -449,8 +449,8 @@ async fn take_note(account: &Account, published: Published, fresh: bool) -> Resu
             }
             Ok(true)
         }
-        Published::Mismatch { ours, theirs } => {
-            tracing::error!(?ours, ?theirs, "the replica is not what the server holds");
+        Published::Mismatch { seq, ours, theirs } => {
+            incident::report(account, FoundBy::Checkpoint, seq, ours, theirs).await;
             Err(Failure::Unfit { detail: "the rows that came are not those that the server says it holds".to_owned(), fresh })
         }
         Published::Overtaken => Ok(false),

@@ -6,11 +6,11 @@
 use omniot_shared::sync::{
     Checksum,
     client::{self, Replica},
-    wire::{SCHEMA, VerifyRequest, VerifyResponse},
+    wire::{FoundBy, SCHEMA, VerifyRequest, VerifyResponse},
 };
 use reqwest::Method;
 
-use super::{Failure, on, round::{pull, value}};
+use super::{Failure, incident, on, round::{pull, value}};
 use crate::{
     accounts::Account,
     store::replica::{self, Open},
@@ -53,7 +53,7 @@ pub async fn verify(account: &Account) -> Result<Verified, Failure> {
         match theirs.whole {
             Some(whole) if whole == ours => return Ok(Verified::Same(ours.count)),
             Some(whole) => {
-                tracing::error!(?ours, theirs = ?whole, "the rows here are not those that the server holds");
+                incident::report(account, FoundBy::Verify, theirs.seq, ours, whole).await;
                 on(account, |store| store.note(|db| client::start_afresh(&mut Open(db)))).await?;
                 account.wish_round();
                 return Ok(Verified::Different);

@@ -1,7 +1,7 @@
 //! A day's edits: made offline, pushed when the network is back, pulled by another handset; and one
 //! edit at a time while both are online.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use omniot_app::Event;
 use omniot_backend::{db, testing::App};
@@ -37,7 +37,8 @@ struct Shown {
 
 impl Shown {
     async fn until_noted(&self, handset: &Handset, note: &str) {
-        handset.until_told(&self.list, |page| page["items"][0]["note"] == note).await;
+        let is_it = |item: &Value| item["id"] == self.id && item["note"] == note;
+        handset.until_told(&self.list, |page| page["items"].as_array().is_some_and(|items| items.iter().any(is_it))).await;
     }
 }
 
@@ -102,10 +103,17 @@ fn commit() -> f64 {
 /// Where the time of an edit goes: kept here, at the server, told there, shown there; each since the edit began.
 const STAGES: [&str; 4] = ["kept on the one", "committed by the server", "told on the other", "shown there"];
 
+/// What a person looks at, and how many devices stand there.
+const PAGE: (&str, usize) = ("/v1/devices?limit=50", 50);
+/// Nobody edits without a pause; what the edit before left to do is over by then.
+const BETWEEN: Duration = Duration::from_millis(100);
+
 async fn live(app: &App, effort: Effort, stock: &Stock, devices: &[Shown], (a, b): (&Handset, &Handset)) {
     let mut took: [Vec<f64>; 4] = Default::default();
     for n in 0..effort.looks {
-        let device = &devices[n % devices.len()];
+        let (list, most) = PAGE;
+        let device = Shown { id: devices[n % devices.len().min(most)].id.clone(), list: list.to_owned() };
+        tokio::time::sleep(BETWEEN).await;
         let note = format!("live {n}");
         let (mut server, mut told) = (app.state.bus.subscribe(stock.tenant.id), b.events());
         let began = Instant::now();

@@ -105,6 +105,7 @@ pub fn sample(operation: &str, at: &Estate) -> Option<Sample> {
         "claim_device" => with("/v1/device/claim", json!({"grant": "AA==", "receipt": "AA==", "identity": "AA==", "challenge": "AA=="})),
         "record_heartbeat" => with("/v1/device/heartbeat", json!({"readings": {"temperature": 4.5}})),
         // Sync
+        "report_mismatch" => with("/v1/sync/mismatch", json!({"client_id": client, "seq": 1, "found_by": "verify", "replica": {"count": 1, "sum": "0000000000000001"}, "server": {"count": 2, "sum": "0000000000000002"}})),
         "verify_replica" => with("/v1/sync/verify", json!({"schema": 1, "epoch": 1, "seq": 1})),
         "greet_sync" => with("/v1/sync/hello", json!({"protocol": 1, "schema": 1, "client_id": client, "app_version": "0", "now": 0})),
         "pull_changes" => with("/v1/sync/pull", json!({"schema": 1, "client_id": client, "epoch": 0, "cursors": []})),

@@ -5,10 +5,11 @@ use std::time::Duration;
 use axum::body::BodyDataStream;
 use futures::StreamExt as _;
 use omniot_shared::sync::{Seq, wire::Poke};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 use tower::ServiceExt as _;
 
 use super::*;
+use crate::db::Event;
 
 /// An open stream.
 pub(super) struct Ear(BodyDataStream);
@@ -197,6 +198,66 @@ async fn a_small_change_comes_with_its_poke_and_a_large_one_is_pulled() {
         assert_eq!(a.rows(), b.rows());
         db_checksum_holds(&tenant).await;
     }
+}
+
+#[tokio::test]
+async fn the_first_change_is_poked_at_once_and_those_of_the_next_eight_milliseconds_together() {
+    for app in App::both().await {
+        let tenant = app.tenant("acme").await;
+        let listener = tenant.person(Role::Viewer).await;
+        let mut ear = Ear::of(&app, &listener).await;
+        ear.poke().await;
+        // Nothing below asks the store, so its clock may stand still.
+        tokio::time::pause();
+        let (bus, ms) = (&app.state.bus, Duration::from_millis);
+        let tell = |seq| bus.relay(tenant.id, Event::changed(seq));
+        let began = Instant::now();
+        tell(1);
+        assert_eq!((ear.poke().await.0.seq, began.elapsed()), (Seq(1), ms(0)), "at once");
+        let three_more = async {
+            tell(2);
+            tokio::time::sleep(ms(3)).await;
+            tell(3);
+            tokio::time::sleep(ms(3)).await;
+            tell(4);
+        };
+        let (heard, ()) = tokio::join!(ear.poke(), three_more);
+        assert_eq!(heard.0.seq, Seq(4), "three are one");
+        // A timer goes off within the millisecond after its time.
+        assert!((ms(8)..=ms(9)).contains(&began.elapsed()), "{:?}", began.elapsed());
+        tokio::time::sleep(ms(20)).await;
+        tell(5);
+        let began = Instant::now();
+        assert_eq!((ear.poke().await.0.seq, began.elapsed()), (Seq(5), ms(0)), "and after a rest at once again");
+        tokio::time::resume();
+    }
+}
+
+#[tokio::test]
+async fn a_silent_stream_beats_every_25_seconds_and_looks_at_its_right_then() {
+    for app in App::both().await {
+        let tenant = app.tenant("acme").await;
+        let listener = tenant.person(Role::Viewer).await;
+        let mut ear = Ear::of(&app, &listener).await;
+        ear.poke().await;
+        later(24).await;
+        assert!(ear.is_silent().await, "on {}", app.engine);
+        later(1).await;
+        assert_eq!(ear.hear().await.as_deref(), Some(": \n\n"));
+        let mut scope = tenant.db_write().await;
+        scope.query("delete from session where tenant_id = $1 and person_id = $2").bind(listener.id).execute().await.expect("it ended");
+        scope.commit().await.expect("a commit that tells nobody");
+        assert!(ear.is_silent().await);
+        later(25).await;
+        assert_eq!(ear.hear().await.as_deref(), Some("event: closed\ndata: {\"code\":\"not_signed_in\"}\n\n"), "on {}", app.engine);
+    }
+}
+
+/// So many seconds pass at once.
+async fn later(seconds: u64) {
+    tokio::time::pause();
+    tokio::time::advance(Duration::from_secs(seconds)).await;
+    tokio::time::resume();
 }
 
 #[tokio::test]

@@ -253,6 +253,8 @@ pub enum Published {
     /// The rows would not be those of the server: nothing was published, and the next pull brings
     /// the whole scope anew. Worth a report, with both digests.
     Mismatch {
+        /// Up to where.
+        seq: Seq,
         /// What this replica would hold.
         ours: Checksum,
         /// What the server holds.
@@ -283,7 +285,7 @@ pub fn publish<R: Replica>(replica: &mut R, pull: Pull, checkpoint: &Checkpoint,
         meta.epoch = 0;
         replica.save_meta(&meta)?;
         let (ours, theirs) = if ours == theirs.0 { (own, theirs.1) } else { (ours, theirs.0) };
-        return Ok(Published::Mismatch { ours, theirs });
+        return Ok(Published::Mismatch { seq: checkpoint.seq, ours, theirs });
     }
     #[cfg(test)]
     if is(Bug::CursorBeforeRows) {

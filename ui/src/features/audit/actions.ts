@@ -38,6 +38,11 @@ export const ACTIONS = [
   'claim_key.create',
   'device.bind',
   'sync.restored',
+  'sync.mismatch',
+  'escrow_key.create',
+  'escrow.receive',
+  'escrow.accept',
+  'escrow.reject',
   'tenant.create',
   'tenant.suspend',
   'tenant.resume'

@@ -1119,6 +1119,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/sync/mismatch": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Report that a replica did not hold what the server holds
+         * @description It fetches everything anew by itself; the report is for those who look for the cause.
+         */
+        post: operations["report_mismatch"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/sync/poke": {
         parameters: {
             query?: never;
@@ -1961,6 +1981,11 @@ export interface components {
             taken: components["schemas"]["IntentId"][];
         };
         /**
+         * @description What found a replica to be different.
+         * @enum {string}
+         */
+        FoundBy: "checkpoint" | "verify";
+        /**
          * @description One frame of a pull. Rows and departures come in ascending order of sequence, so that any
          *     prefix is a place to resume from; nothing is published before the `checkpoint`.
          */
@@ -2294,6 +2319,19 @@ export interface components {
          * @example 1790000000000
          */
         Millis: number;
+        /** @description `POST /v1/sync/mismatch`: a replica did not hold what the server holds, and fetches everything anew. */
+        MismatchReport: {
+            /** @description The replica. */
+            client_id: components["schemas"]["ClientId"];
+            /** @description What found it. */
+            found_by: components["schemas"]["FoundBy"];
+            /** @description What the replica held, or would have held. */
+            replica: components["schemas"]["Checksum"];
+            /** @description Up to where both were compared. */
+            seq: components["schemas"]["Seq"];
+            /** @description What the server said that it holds. */
+            server: components["schemas"]["Checksum"];
+        };
         /**
          * @description A kind of device.
          * @example mod_0198c0f2a7b87e0e9c1d2e3f4a5b6c7d
@@ -8061,6 +8099,52 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["HelloResponse"];
                 };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description not_ready, timeout */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    report_mismatch: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["MismatchReport"];
+            };
+        };
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             401: {
                 headers: {
