@@ -95,7 +95,7 @@ pub fn sample(operation: &str, at: &Estate) -> Option<Sample> {
         "list_attachments" => no_body(format!("/v1/attempts/{attempt}/attachments")),
         "get_attempt_checks" => no_body(format!("/v1/attempts/{attempt}/checks")),
         "get_checklist" => no_body("/v1/checklist"),
-        "set_checklist" => with("/v1/checklist", json!({"version": 0, "items": []})),
+        "set_checklist" => with("/v1/checklist", json!({"version": 1, "items": []})),
         "get_attempt_trace" => no_body(format!("/v1/attempts/{attempt}/trace")),
         "get_attachment" => no_body(format!("/v1/attempts/{attempt}/attachments/{file}")),
         "put_attachment" => with(format!("/v1/attempts/{attempt}/attachments/{file}"), json!({})),
