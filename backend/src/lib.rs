@@ -5,6 +5,7 @@
 
 pub mod attachments;
 pub mod audit;
+pub mod checklist;
 pub mod cli;
 pub mod commissioning;
 pub mod console;
@@ -55,6 +56,7 @@ fn features() -> OpenApiRouter<AppState> {
         .merge(devices::router())
         .merge(attachments::router())
         .merge(quality::router())
+        .merge(checklist::router())
         .merge(sync::router())
         .merge(escrow::router())
         .merge(commissioning::router())

@@ -4,6 +4,7 @@
 
 pub mod attachment;
 pub mod brand;
+pub mod checklist;
 pub mod claim;
 pub mod entities;
 pub mod fold;

@@ -14,7 +14,7 @@ pub enum Event {
     Sync,
     /// Accounts came, went or another is active (`GET /app/accounts`).
     Accounts,
-    /// Rows of an entity changed: `site`, `model`, `device` or `attempt`.
+    /// Rows of an entity changed: `site`, `model`, `device` or `attempt` (also its files); or the `checklist` did.
     Data {
         /// Which entity.
         entity: &'static str,

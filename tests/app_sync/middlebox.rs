@@ -20,6 +20,10 @@ pub enum Mood {
     CutsPulls(usize),
     /// Carries a push to the server and swallows the answer.
     SwallowsReceipts,
+    /// Carries a file of an attempt to the server and swallows the answer.
+    SwallowsFiles,
+    /// Carries half of a file of an attempt, then hangs up.
+    HalvesFiles,
     /// Lets so many bytes of each piece of a segment through, then hangs up.
     CutsSegments(usize),
     /// Keeps answers that do not end: streams.
@@ -110,7 +114,8 @@ async fn carry(mut near: TcpStream, server: SocketAddr, mut moods: watch::Receiv
             if String::from_utf8_lossy(&buffer[..read]).to_ascii_lowercase().contains("range: bytes=") {
                 pieces.fetch_add(1, Ordering::SeqCst);
             }
-            if to_server.write_all(&buffer[..read]).await.is_err() {
+            let halves = mood == Mood::HalvesFiles && String::from_utf8_lossy(&asked.lock().await).contains("PUT /v1/attempts/");
+            if to_server.write_all(&buffer[..if halves { read / 2 } else { read }]).await.is_err() || halves {
                 break;
             }
         }
@@ -123,6 +128,7 @@ async fn carry(mut near: TcpStream, server: SocketAddr, mut moods: watch::Receiv
                 Mood::HoldsStreams if asked.contains("/v1/sync/stream") => std::future::pending().await,
                 Mood::CutsSegments(room) if asked.contains("/v1/sync/segment") => room.saturating_sub(passed),
                 Mood::CutsPulls(room) if asked.contains("/v1/sync/pull") => room.saturating_sub(passed),
+                Mood::SwallowsFiles if asked.contains("PUT /v1/attempts/") => 0,
                 Mood::SwallowsReceipts if asked.contains("/v1/sync/push") => 0,
                 _ => usize::MAX,
             };

@@ -61,6 +61,11 @@ impl Person {
         succeeded(self.ask("POST", "/app/accounts", body).await)
     }
 
+    /// What this app takes for its server.
+    pub fn server(&self) -> &str {
+        &self.server
+    }
+
     /// Closes the app.
     pub async fn close(self) {
         self.app.close().await;

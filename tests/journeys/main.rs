@@ -7,6 +7,7 @@
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "in a test, a step that fails is a test that fails")]
 
 mod browser;
+mod checklist;
 mod checks;
 mod fifty;
 mod handover;

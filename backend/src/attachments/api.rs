@@ -14,7 +14,7 @@ use omniot_shared::{
 };
 use serde::Serialize;
 
-use super::store;
+use super::{checks, store};
 use crate::{
     audit::Entry,
     db::DbError,
@@ -22,7 +22,7 @@ use crate::{
 };
 
 /// The media types that files may have.
-const TYPES: [&str; 4] = ["application/zstd", "image/jpeg", "image/png", "image/webp"];
+const TYPES: [&str; 5] = ["application/zstd", "application/json", "image/jpeg", "image/png", "image/webp"];
 
 /// Why something about files was refused.
 #[derive(Debug, thiserror::Error)]
@@ -96,7 +96,7 @@ pub struct Attachments {
 }
 
 /// Whose attempt that is, for somebody who sees it.
-async fn seen<N: Needs>(caller: &mut Caller<N>, attempt: AttemptId) -> Result<PersonId, AttachmentError> {
+pub(super) async fn seen<N: Needs>(caller: &mut Caller<N>, attempt: AttemptId) -> Result<PersonId, AttachmentError> {
     let owner = store::owner(caller.scope(), attempt).await?.filter(|owner| caller.sees(owner.site_id.map(SiteId)));
     owner.map(|owner| PersonId(owner.technician_id)).ok_or(AttachmentError::NotFound)
 }
@@ -177,6 +177,11 @@ impl FromRequest<AppState> for Sent {
 }
 
 impl Sent {
+    /// How many bytes.
+    fn size(&self) -> i64 {
+        i64::try_from(self.bytes.len()).unwrap_or(i64::MAX)
+    }
+
     /// What it says it is, when that is taken.
     fn kind(&self) -> Result<(Kind, &'static str), AttachmentError> {
         let media_type = TYPES.into_iter().find(|known| *known == self.stated).ok_or(AttachmentError::Type)?;
@@ -187,6 +192,7 @@ impl Sent {
 /// Add a file to one's own attempt
 ///
 /// The same again changes nothing. It is taken whole or not at all, so whatever broke off is simply sent again.
+/// Of records of checks (`application/json`) the eight latest are kept.
 #[utoipa::path(put, path = "/v1/attempts/{id}/attachments/{sha256}", operation_id = "put_attachment", tag = "devices", params(("id" = AttemptId, Path), ("sha256" = Address, Path)),
     request_body(content = Vec<u8>, content_type = "application/octet-stream"),
     responses((status = 204), (status = 404, body = crate::http::ErrorBody), (status = 409, body = crate::http::ErrorBody), (status = 413, body = crate::http::ErrorBody),
@@ -197,15 +203,21 @@ pub async fn put_attachment(mut caller: Caller<need::DeviceCommission>, State(st
     }
     let (kind, media_type) = sent.kind()?;
     attachment::check(kind, media_type, address, &sent.bytes)?;
+    if kind == Kind::Checks && !checks::is_of(id, &sent.bytes) {
+        return Err(Unfit::NotThat.into());
+    }
     let new = store::New { attempt: id, address, kind, media_type, content: &sent.bytes, by: caller.person().id, at: caller.now() };
     if !store::put(caller.scope(), &new).await? {
         return Ok(NoContent);
     }
+    let freed = if kind == Kind::Checks { checks::forget_older(caller.scope(), id, address).await? } else { Some(0) };
+    // Older than all that are kept: it is as if it had come before them.
+    let Some(freed) = freed else { return Ok(NoContent) };
     // What is over a limit is never committed.
     if store::count(caller.scope(), id).await? > i64::try_from(attachment::MOST).unwrap_or(i64::MAX) {
         return Err(AttachmentError::TooMany);
     }
-    if store::meter(caller.scope(), sent.bytes.len()).await? > state.settings.attachment_bytes {
+    if store::meter(caller.scope(), sent.size() - freed).await? > state.settings.attachment_bytes {
         return Err(AttachmentError::Quota);
     }
     let detail = serde_json::json!({"kind": kind, "sha256": address, "size": sent.bytes.len()});

@@ -1,4 +1,4 @@
-//! Files that belong to attempts: what the flight recorder wrote, and photos.
+//! Files that belong to attempts: what the flight recorder wrote, photos, and what was checked.
 //!
 //! Each is called by the SHA-256 of its bytes, put once by whoever made the attempt, and seen by whoever sees the
 //! attempt. A tenant's files together have a quota. They never take a sequence: synchronization does not carry them.
@@ -6,6 +6,7 @@
 //! To add a kind: there, and in the `check` of the table.
 
 mod api;
+mod checks;
 mod store;
 #[cfg(test)]
 mod tests;
@@ -24,5 +25,6 @@ pub fn router() -> OpenApiRouter<AppState> {
         .routes(routes!(api::get_attempt_trace))
         .layer(CompressionLayer::new())
         .routes(routes!(api::list_attachments))
+        .routes(routes!(checks::get_attempt_checks))
         .routes(routes!(api::get_attachment, api::put_attachment))
 }

@@ -17,6 +17,8 @@ const FIND: &str = "select media_type, content from attachment where tenant_id =
 const TRACE: &str = "
     select media_type, content from attachment
     where tenant_id = $1 and attempt_id = $2 and kind = 'trace' order by added_at desc, sha256 limit 1";
+const CHECKS: &str = "select sha256, size, content from attachment where tenant_id = $1 and attempt_id = $2 and kind = 'checks'";
+const REMOVE: &str = "delete from attachment where tenant_id = $1 and attempt_id = $2 and sha256 = $3";
 const PUT: &str = "
     insert into attachment (tenant_id, attempt_id, sha256, kind, media_type, size, added_by, added_at, content)
     values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
@@ -112,8 +114,30 @@ pub async fn count(scope: &mut Scope, attempt: AttemptId) -> Result<i64, DbError
     Ok(count)
 }
 
-/// Counts these bytes too; how many all files of the tenant have now.
-pub async fn meter(scope: &mut Scope, bytes: usize) -> Result<i64, DbError> {
-    let (all,): (i64,) = scope.query(METER).bind(i64::try_from(bytes).unwrap_or(i64::MAX)).one().await?;
+/// A record of checks with its bytes.
+#[derive(Debug, sqlx::FromRow)]
+pub struct Checks {
+    /// Its address.
+    pub sha256: Vec<u8>,
+    /// Bytes.
+    pub size: i64,
+    /// Its bytes.
+    pub content: Vec<u8>,
+}
+
+/// The records of checks of an attempt, in no order.
+pub async fn checks(scope: &mut Scope, attempt: AttemptId) -> Result<Vec<Checks>, DbError> {
+    scope.query(CHECKS).bind(attempt).all().await
+}
+
+/// Forgets a file.
+pub async fn remove(scope: &mut Scope, attempt: AttemptId, sha256: &[u8]) -> Result<(), DbError> {
+    scope.query(REMOVE).bind(attempt).bind(sha256).execute().await?;
+    Ok(())
+}
+
+/// Counts these bytes too, or as many fewer; how many all files of the tenant have now.
+pub async fn meter(scope: &mut Scope, bytes: i64) -> Result<i64, DbError> {
+    let (all,): (i64,) = scope.query(METER).bind(bytes).one().await?;
     Ok(all)
 }

@@ -2,7 +2,8 @@
 
 use axum::{body::Body, http::{Request, header}};
 use omniot_shared::{
-    attachment::{Address, Kind, MOST, trace::{self, Operation, Trace}},
+    attachment::{Address, Kind, MOST, MOST_CHECKS, trace::{self, Operation, Trace}},
+    checklist::{Answer, Checked, Evidence, Record},
     ids::{AttemptId, ClientId, SiteId},
     roles::Role,
     time::Millis,
@@ -98,7 +99,8 @@ async fn half_a_file_a_huge_one_and_another_one_are_refused_by_code() {
             ("image/jpeg", PNG, PNG, 422, "invalid_attachment"),
             ("application/zstd", no_trace, no_trace, 422, "invalid_attachment"),
             ("text/html", PNG, PNG, 415, "unsupported_media_type"),
-            ("application/json", PNG, PNG, 415, "unsupported_media_type"),
+            ("application/json", PNG, PNG, 422, "invalid_attachment"),
+            ("application/pdf", PNG, PNG, 415, "unsupported_media_type"),
         ];
         for (media_type, named, sent, status, code) in cases {
             let refused = tess.put_bytes(&path(id, named), media_type, sent).await;
@@ -167,5 +169,72 @@ async fn an_attempt_and_an_organization_hold_so_much_and_no_more() {
         full.bearer(&other.token).put_bytes(&path(theirs, PNG), "image/png", PNG).await.expect(204);
         let items: Value = tess.get(&format!("/v1/attempts/{next}/attachments")).await.expect(200);
         assert_eq!(items["items"].as_array().map(Vec::len), Some(1));
+    }
+}
+
+/// What was answered at that time, as the app sends it.
+fn checks(attempt: AttemptId, at: i64) -> Vec<u8> {
+    let answer = Answer::Text { text: format!("Answer {at}") };
+    let item = Checked { id: Uuid::from_u128(1), text: "Where?".into(), required: true, evidence: Evidence::Text, unit: None, answer: Some(answer) };
+    Record { schema: 1, attempt_id: attempt, at: Millis(at), checklist: 1, note: None, items: vec![item] }.pack().expect("a record")
+}
+
+#[tokio::test]
+async fn the_latest_record_of_checks_counts_whenever_it_comes_and_photos_stand_beside_it() {
+    for app in App::both().await {
+        let tenant = app.tenant("acme").await;
+        let (tess, viewer) = (tenant.person(Role::Technician).await, tenant.person(Role::Viewer).await);
+        let id = record(&tess, None).await;
+        let shown = format!("/v1/attempts/{id}/checks");
+        assert_eq!(viewer.get(&shown).await.expect(200), json!({"record": null, "photos": []}), "{}", app.engine);
+        for at in [5, 9, 7] {
+            tess.put_bytes(&path(id, &checks(id, at)), "application/json", &checks(id, at)).await.expect(204);
+        }
+        tess.put_bytes(&path(id, PNG), "image/png", PNG).await.expect(204);
+        let read = viewer.get(&shown).await.expect(200);
+        assert_eq!((&read["record"]["at"], &read["record"]["items"][0]["answer"]), (&json!(9), &json!({"kind": "text", "text": "Answer 9"})));
+        assert_eq!(read["photos"], json!([{"sha256": Address::of(PNG), "media_type": "image/png", "size": PNG.len(), "added_at": app.state.now()}]));
+        let fetched = viewer.get(&path(id, &checks(id, 9))).await;
+        assert_eq!(fetched.headers.get("content-type").and_then(|value| value.to_str().ok()), Some("application/json"));
+        let other = app.tenant("bolt").await.person(Role::Owner).await;
+        assert_eq!(other.get(&shown).await.refusal(), (404, "not_found".to_owned()));
+    }
+}
+
+#[tokio::test]
+async fn answering_anew_fills_nothing_up_and_what_is_older_than_all_that_is_kept_changes_nothing() {
+    for app in App::both().await {
+        let tenant = app.tenant("acme").await;
+        let tess = tenant.person(Role::Technician).await;
+        let id = record(&tess, None).await;
+        let put = async |at: i64| tess.put_bytes(&path(id, &checks(id, at)), "application/json", &checks(id, at)).await.expect(204);
+        let times = 10..i64::try_from(10 + MOST + 5).expect("few");
+        for at in times.clone() {
+            put(at).await;
+        }
+        let kept = async || tess.get(&format!("/v1/attempts/{id}/attachments")).await.expect(200)["items"].as_array().map(Vec::len);
+        assert_eq!(kept().await, Some(MOST_CHECKS), "{}", app.engine);
+        let size: usize = times.clone().rev().take(MOST_CHECKS).map(|at| checks(id, at).len()).sum();
+        assert_eq!(db_bytes(&tenant).await, i64::try_from(size).expect("a size"), "what is forgotten is counted no more");
+        put(10).await;
+        assert_eq!((kept().await, db_bytes(&tenant).await), (Some(MOST_CHECKS), i64::try_from(size).expect("a size")), "late and old");
+        assert_eq!(tess.get(&format!("/v1/attempts/{id}/checks")).await.expect(200)["record"]["at"], times.end - 1);
+    }
+}
+
+#[tokio::test]
+async fn a_record_of_another_attempt_or_of_nobody_is_refused() {
+    for app in App::both().await {
+        let tenant = app.tenant("acme").await;
+        let tess = tenant.person(Role::Technician).await;
+        let (id, other) = (record(&tess, None).await, record(&tess, None).await);
+        let whole = checks(id, 1);
+        let refused = |code: &str| (422, code.to_owned());
+        assert_eq!(tess.put_bytes(&path(other, &whole), "application/json", &whole).await.refusal(), refused("invalid_attachment"), "{}", app.engine);
+        assert_eq!(tess.put_bytes(&path(id, &whole), "application/json", &whole[..40]).await.refusal(), refused("hash_mismatch"));
+        assert_eq!(tess.put_bytes(&path(id, b"{}"), "application/json", b"{}").await.refusal(), refused("invalid_attachment"));
+        assert_eq!(tess.put_bytes(&path(id, &whole), "image/png", &whole).await.refusal(), refused("invalid_attachment"));
+        assert_eq!(db_bytes(&tenant).await, 0, "nothing of them is kept or counted");
+        tess.put_bytes(&path(id, &whole), "application/json", &whole).await.expect(204);
     }
 }

@@ -1,7 +1,7 @@
 //! Files that belong to an attempt: immutable, and called by the SHA-256 of their bytes.
 //!
 //! They are sent beside synchronization, each in one request that may be repeated, so that rows stay small and a
-//! fleet never carries them. [`trace`] is what the flight recorder wrote.
+//! fleet never carries them. [`trace`] is what the flight recorder wrote; what was checked is `crate::checklist`.
 //! Deliberately not here: where they are kept (the stores of both sides) and who may see them (the server).
 //! To add a kind: a line in [`Kind`], its types and limit, and how its bytes are recognized in [`check`].
 
@@ -12,6 +12,8 @@ use std::fmt;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use sha2::{Digest as _, Sha256};
 
+use crate::checklist::Record;
+
 /// What a file is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
@@ -21,6 +23,8 @@ pub enum Kind {
     Trace,
     /// A photo of the device: JPEG, PNG or WebP.
     Photo,
+    /// What was checked at the installation: a [`Record`] as JSON.
+    Checks,
 }
 
 impl Kind {
@@ -30,20 +34,21 @@ impl Kind {
         match self {
             Self::Trace => "trace",
             Self::Photo => "photo",
+            Self::Checks => "checks",
         }
     }
 
     /// The kind of that name.
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {
-        [Self::Trace, Self::Photo].into_iter().find(|kind| kind.name() == name)
+        [Self::Trace, Self::Photo, Self::Checks].into_iter().find(|kind| kind.name() == name)
     }
 
     /// The most bytes of one.
     #[must_use]
     pub const fn limit(self) -> usize {
         match self {
-            Self::Trace => 64 * 1024,
+            Self::Trace | Self::Checks => 64 * 1024,
             Self::Photo => 512 * 1024,
         }
     }
@@ -54,13 +59,16 @@ impl Kind {
         match media_type {
             "application/zstd" => Some(Self::Trace),
             "image/jpeg" | "image/png" | "image/webp" => Some(Self::Photo),
+            "application/json" => Some(Self::Checks),
             _ => None,
         }
     }
 }
 
 /// The most files of one attempt.
-pub const MOST: usize = 24;
+pub const MOST: usize = 48;
+/// So many records of checks of one attempt are kept, the latest ones: answering anew never fills it up.
+pub const MOST_CHECKS: usize = 8;
 
 /// What a file is called: the SHA-256 of its bytes, 64 hex digits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, utoipa::ToSchema)]
@@ -128,6 +136,7 @@ pub fn check(kind: Kind, media_type: &str, address: Address, bytes: &[u8]) -> Re
     let is_that = match kind {
         Kind::Trace => trace::unpack(bytes).is_ok(),
         Kind::Photo => picture_type(bytes) == Some(media_type),
+        Kind::Checks => Record::unpack(bytes).is_ok(),
     };
     if is_that { Ok(()) } else { Err(Unfit::NotThat) }
 }

@@ -195,6 +195,10 @@ visit-end-text = { $waiting ->
     [one] One device still waits. Its label, the network, the list and the summary go from this machine; what was commissioned stays.
    *[other] { $waiting } devices still wait. Their labels, the network, the list and the summary go from this machine; what was commissioned stays.
 }
+visit-end-checks = { $count ->
+    [one] At one device that is done, required checks are open.
+   *[other] At { $count } devices that are done, required checks are open.
+}
 visit-counts = { $done } of { $total } done
 visit-failed = { $count ->
     [one] one failed
@@ -246,7 +250,9 @@ summary-device = Device
 summary-result = Result
 summary-signal = Signal
 summary-time = Time
+summary-checks = Checks
 summary-note = Note
+summary-photos = Photos
 attempt-narrowed = Only those of:
 attempt-narrowed-from = since
 attempt-show-all = Show all

@@ -6,6 +6,7 @@ action-load-more = Show more
 action-clear-filters = Clear filters
 action-sign-in = Sign in
 action-sign-out = Sign out
+action-leave = Leave
 
 field-optional = optional
 

@@ -49,6 +49,7 @@ error-changes-pending = Some changes have not reached the server. Wait until the
 error-commission-running = A device is being commissioned with this account. Finish it or stop it first.
 error-unexpected-answer = The server's answer cannot be read. Is the server older or newer than this app?
 error-account-leaving = This account is being signed out on this machine; nothing was saved.
+error-photo-unreadable = This file is no picture that can be read here. Choose another one.
 error-data-mismatch = What is here differs from what the server has. Sync again; your own changes are kept.
 error-not-exported = The file could not be written. Check the download folder of this machine, then try again.
 error-disk-full = The storage of this machine is full. Nothing was saved: free some space, then do it again before you leave.

@@ -2,7 +2,7 @@
 //!
 //! Deliberately not here: the flow itself (`commissioning::flow`).
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use async_trait::async_trait;
 use omniot_shared::{
@@ -18,7 +18,7 @@ use zeroize::Zeroizing;
 use super::{Account, Accounts};
 use crate::{
     commissioning::flow::desk::{CommissionedDevice, Desk, DeskError, Desks, GrantFate, TakenGrant, Technician, Unfinished},
-    store::{StoreError, attachments, commissions, grants, lists::{self, AttemptFilter, ByName, DeviceFilter}, on_worker, releases, rows},
+    store::{StoreError, attachments, checks::{self, Counts}, commissions, grants, lists::{self, AttemptFilter, ByName, DeviceFilter}, on_worker, releases, rows},
     sync,
 };
 
@@ -97,6 +97,11 @@ impl Desk for Account {
         let filter = DeviceFilter { site: Some(site), state: Some(DeviceState::Planned), ..DeviceFilter::default() };
         let page = ByName { rows: MOST_PLANNED, ..ByName::default() };
         self.look(move |db| Ok(lists::devices(db, &filter, &page)?.into_iter().map(|named| named.device).collect())).await
+    }
+
+    async fn checks_of(&self, attempts: &[AttemptId]) -> Result<BTreeMap<AttemptId, Counts>, DeskError> {
+        let attempts = attempts.to_vec();
+        self.look(move |db| checks::counts(db, &attempts)).await
     }
 
     async fn has_site(&self, site: SiteId) -> Result<bool, DeskError> {

@@ -97,15 +97,15 @@ fn pending(detail: &str) -> Reply {
     Reply::error(409, "changes_pending", detail)
 }
 
-/// What would be lost with the account: changes and photos that the server has not taken, sealed ones, and begun commissions.
+/// What would be lost with the account: changes, photos and checks that the server has not taken, sealed ones, and begun commissions.
 ///
 /// # Errors
 /// [`StoreError`].
 pub(super) async fn unsent(account: &Account) -> Result<i64, StoreError> {
     let waiting = sync::waiting(account).await?;
-    let counted = on_worker(&account.store, |store| store.read(|db| Ok((commissions::all(db)?, sealed::waiting(db)?, attachments::unsent_photos(db)?))));
-    let (begun, sealed, photos) = counted.await?;
-    Ok(waiting.pending + waiting.attention + sealed + photos + i64::try_from(begun.len()).unwrap_or(i64::MAX))
+    let counted = on_worker(&account.store, |store| store.read(|db| Ok((commissions::all(db)?, sealed::waiting(db)?, attachments::unsent_evidence(db)?))));
+    let (begun, sealed, evidence) = counted.await?;
+    Ok(waiting.pending + waiting.attention + sealed + evidence + i64::try_from(begun.len()).unwrap_or(i64::MAX))
 }
 
 /// Removes folders and tokens that no card names: a sign-out was cut short.

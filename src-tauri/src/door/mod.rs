@@ -16,9 +16,11 @@ use crate::{
     commissioning::Commissioning,
 };
 
+mod checks;
 mod operator;
 mod own;
 mod path;
+mod photos;
 mod proxy;
 mod reads;
 mod reply;
@@ -94,6 +96,8 @@ impl Door {
         Some(match (method, path.parts().as_slice()) {
             ("GET", ["v1", "me"]) => Ok(Reply::ok(account.me())),
             ("GET", ["v1", "roles"]) => Ok(reads::roles()),
+            ("GET", ["v1", "checklist"]) => checks::checklist(account, path).await,
+            ("PUT", ["v1", "checklist"]) => checks::set_checklist(account, body).await,
             ("GET", ["v1", "sites"]) => reads::sites(account, query).await,
             ("GET", ["v1", "models"]) => reads::models(account, query).await,
             ("GET", ["v1", "devices"]) => reads::devices(account, query).await,

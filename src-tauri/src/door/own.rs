@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::{
-    Door, Reply, by_id,
+    Door, Reply, by_id, checks, photos,
     path::{Path, body},
     writes::refused,
 };
@@ -17,7 +17,7 @@ use crate::{
     accounts::Account,
     events::Event,
     files,
-    store::{Store, on_worker, releases},
+    store::{self, Store, on_worker, releases},
     sync::{
         self, Verified,
         status::State,
@@ -40,6 +40,8 @@ struct WishForm {
     save_data: Option<SaveData>,
     /// Everything may be fetched now although mobile data is saved.
     anyway: Option<bool>,
+    /// Photos are not sent over a network that is metered, or again over any.
+    photos_wifi: Option<bool>,
 }
 
 impl WishForm {
@@ -47,6 +49,7 @@ impl WishForm {
         wishes.paused = self.paused.unwrap_or(wishes.paused);
         wishes.save_data = self.save_data.unwrap_or(wishes.save_data);
         wishes.anyway = self.anyway.unwrap_or(wishes.anyway);
+        wishes.photos_wifi = self.photos_wifi.unwrap_or(wishes.photos_wifi);
     }
 }
 
@@ -115,14 +118,15 @@ pub async fn answer(door: &Door, method: &str, path: &Path, given: Option<&Value
                 door.commissioning.start().await;
             }
             if let Some(account) = door.accounts.active() {
+                let_checks_go(&account).await;
                 account.wish_round();
             }
             sync_status(door).await
         }
         ("POST", ["app", "sync", "verify"]) => verify(&*door.account()?).await,
-        ("POST", ["app", "attempts", id, "export"]) => {
+        (_, ["app", "attempts", id, rest @ ..]) => {
             let account = door.account()?;
-            by_id(id, async |id| export_trace(door, &account, id).await).await
+            by_id(id, async |id| of_attempt(door, &account, method, id, rest, given).await).await
         }
         ("POST", ["app", "sync", "export"]) => export(&*door.account()?, &door.exports, None).await,
         ("POST", ["app", "sync", "attention", id, "export"]) => {
@@ -203,6 +207,7 @@ async fn sync_status(door: &Door) -> Result<Reply, Reply> {
             "progress": null,
             "expected": null,
             "save_data": SaveData::default(),
+            "photos_wifi": false,
             "metered": null,
             "bytes_in": 0,
             "bytes_out": 0,
@@ -255,6 +260,27 @@ fn save_summary(account: &Account, folder: &Folder, Summary { html }: Summary) -
     Ok(Reply::ok(json!({"path": file})))
 }
 
+/// What belongs to one attempt.
+async fn of_attempt(door: &Door, account: &Arc<Account>, method: &str, id: AttemptId, rest: &[&str], given: Option<&Value>) -> Result<Reply, Reply> {
+    match (method, rest) {
+        ("POST", ["export"]) => export_trace(door, account, id).await,
+        ("GET", ["checks"]) => checks::show(account, id).await,
+        ("PUT", ["checks"]) => checks::answer(account, id, given).await,
+        ("POST", ["photos"]) => photos::add(account, id, given).await,
+        ("GET", ["photos", sha256]) => photos::show(account, id, sha256).await,
+        ("DELETE", ["photos", sha256]) => photos::remove(account, id, sha256).await,
+        _ => Err(Reply::not_found()),
+    }
+}
+
+/// Whoever wants a round wants what was just answered in it, too.
+async fn let_checks_go(account: &Account) {
+    let now = account.clock.now();
+    if let Err(error) = on_worker(&account.store, move |store| store.note(|db| store::checks::let_go(db, now))).await {
+        tracing::warn!(%error, "what was answered goes a little later");
+    }
+}
+
 /// Writes what happened on the radio in an attempt into a file that a person can take away.
 async fn export_trace(door: &Door, account: &Arc<Account>, id: AttemptId) -> Result<Reply, Reply> {
     let path = Path::read(&format!("/v1/attempts/{id}/trace")).ok_or_else(Reply::not_found)?;
@@ -303,6 +329,7 @@ async fn status(account: &Account) -> Result<Reply, Reply> {
         "progress": status.progress,
         "expected": expected,
         "save_data": wishes.save_data,
+        "photos_wifi": wishes.photos_wifi,
         "metered": metered,
         "bytes_in": bytes_in,
         "bytes_out": bytes_out,

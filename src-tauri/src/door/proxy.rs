@@ -34,6 +34,17 @@ pub async fn ask(origin: &str, version: &str, method: Method, path: &str, body: 
     Ok(Reply { status: answer.status, body: answer.body })
 }
 
+/// Fetches a file of at most so many bytes from the account's server, in the account's name.
+pub async fn file_as(account: &Account, path: &str, most: usize) -> Result<Vec<u8>, Reply> {
+    let server = account.server().map_err(|trouble| trouble.reply())?;
+    server.file(path, most).await.map_err(|trouble| {
+        if trouble == Trouble::NeedsSignIn {
+            account.session_ended(&server);
+        }
+        trouble.reply()
+    })
+}
+
 /// Asks the account's server in the account's name.
 pub async fn ask_as(account: &Account, method: Method, path: &str, body: Option<&Value>) -> Result<Reply, Reply> {
     let server = account.server().map_err(|trouble| trouble.reply())?;

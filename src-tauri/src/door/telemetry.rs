@@ -81,7 +81,7 @@ async fn look_at(account: &Account, id: DeviceId, now: Millis) -> Result<(), Rep
 }
 
 /// What the server says, when it is there.
-async fn server(account: &Account, path: &Path) -> Option<Reply> {
+pub(super) async fn server(account: &Account, path: &Path) -> Option<Reply> {
     if !account.status.now().is_online() {
         return None;
     }

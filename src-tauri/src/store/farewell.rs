@@ -172,10 +172,10 @@ pub fn begin(db: &Connection, epoch: Option<u64>) -> Result<Option<Farewell>, St
         let sealed = sealed.ok_or_else(|| StoreError::Damaged("the organization's key is none".to_owned()))?;
         db.prepare_cached("insert or ignore into farewell (intent_id, box) values (?1, ?2)")?.execute(params![sealed.intent_id.0.as_bytes(), sealed.content])?;
     }
-    // A photo is too large for a box: that it was lost is said.
-    let lost = attachments::unsent_photos(db)?;
+    // A photo is too large for a box, and what was checked is of an attempt that nobody may add to any more: that they were lost is said.
+    let lost = attachments::unsent_evidence(db)?;
     rows::clear(db)?;
-    db.execute_batch("delete from outbox; delete from pre_image; delete from staged; delete from claim_grant; delete from received_release; delete from commission; delete from trace; delete from attachment")?;
+    db.execute_batch("delete from outbox; delete from pre_image; delete from staged; delete from claim_grant; delete from received_release; delete from commission; delete from trace; delete from attachment; delete from checklist")?;
     let fresh = Meta::new(replica.client_id, replica.tenant, replica.person, replica.role);
     Open(db).save_meta(&Meta { next_n: replica.next_n, next_order: replica.next_order, ..fresh })?;
     meta::set(db, SEALED_UNDER, &proof)?;

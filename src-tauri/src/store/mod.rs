@@ -22,6 +22,8 @@ use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 use crate::files;
 
 pub mod attachments;
+pub mod checklist;
+pub mod checks;
 pub mod commissions;
 mod error;
 pub mod farewell;
@@ -45,7 +47,7 @@ pub use room::Room;
 use window::Window;
 
 /// The layouts there were, each as what it adds to the one before. That of this version is the last.
-const LAYOUTS: [&str; 3] = [include_str!("schema.sql"), include_str!("schema-2.sql"), include_str!("schema-3.sql")];
+const LAYOUTS: [&str; 4] = [include_str!("schema.sql"), include_str!("schema-2.sql"), include_str!("schema-3.sql"), include_str!("schema-4.sql")];
 /// Readers that are kept open.
 const READERS: usize = 3;
 

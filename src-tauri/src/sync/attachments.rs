@@ -1,15 +1,16 @@
 //! Sends the files of attempts: each in one request once the server has the attempt, again as long as it takes.
 //!
-//! A round never fails because of a file. What the server cannot take now waits; what it will never take is given up
-//! with a word in the log.
+//! A round never fails because of a file. What the server cannot take now waits; a trace that it will never take is
+//! given up with a word in the log, a photo or what was checked stays and is shown as refused.
 //! Deliberately not here: what is kept for how long (`store::attachments`).
 
-use omniot_shared::attachment::Address;
+use omniot_shared::attachment::Kind;
 
 use super::{Failure, on, wishes};
 use crate::{
     accounts::Account,
-    store::attachments::{self, Fate, File},
+    events::Event,
+    store::attachments::{self, Barred, Due, Fate},
     transport::{Server, Trouble},
 };
 
@@ -31,22 +32,22 @@ pub async fn send(account: &Account, server: &Server) -> Result<(), Failure> {
     let now = account.clock.now();
     on(account, move |store| store.note(|db| attachments::prune(db, now))).await?;
     for _ in 0..MOST {
-        let Some((place, file)) = next(account).await? else { return Ok(()) };
-        match put(server, file).await {
-            Ok(()) => settle(account, place, Fate::Sent).await?,
-            Err(Trouble::Refused { status, code, .. }) if is_final(status) => {
-                tracing::warn!(status, code, "the server takes this file of an attempt never; it is given up");
-                settle(account, place, Fate::Refused).await?;
+        let Some(due) = next(account).await? else { return Ok(()) };
+        match put(server, &due).await {
+            Ok(()) => settle(account, due, Fate::Sent).await?,
+            Err(Trouble::Refused { status, code, .. }) if is_final(due.file.kind, status) => {
+                tracing::warn!(status, code, kind = due.file.kind.name(), "the server takes this file of an attempt never");
+                settle(account, due, Fate::Refused).await?;
             }
             // No room for it there now, or it stumbled over this one: the others may go.
             Err(Trouble::Refused { status, code, .. }) => {
                 tracing::info!(status, code, "the server cannot take a file of an attempt now");
-                put_off(account, place, attachments::LONGEST_REST_MS).await?;
+                put_off(account, due, attachments::LONGEST_REST_MS).await?;
             }
             Err(trouble) => {
                 tracing::debug!(%trouble, "files of attempts wait for the next round");
                 if trouble.is_offline() {
-                    put_off(account, place, SLOW_MS).await?;
+                    put_off(account, due, SLOW_MS).await?;
                 }
                 return Ok(());
             }
@@ -58,33 +59,37 @@ pub async fn send(account: &Account, server: &Server) -> Result<(), Failure> {
 }
 
 /// Whether the same file would be refused in the same way for ever. A right that went may come back (403, 404), and
-/// so may a server that knows of files.
-const fn is_final(status: u16) -> bool {
-    matches!(status, 409 | 413 | 415 | 422)
+/// so may a server that knows of files, or of checks (415).
+fn is_final(kind: Kind, status: u16) -> bool {
+    matches!(status, 409 | 413 | 422) || (status == 415 && kind != Kind::Checks)
 }
 
 /// The next file that may go, with what is wished for at this moment.
-async fn next(account: &Account) -> Result<Option<(i64, File)>, Failure> {
-    // The system is asked only where something waits.
+async fn next(account: &Account) -> Result<Option<Due>, Failure> {
     let now = account.clock.now();
-    if on(account, move |store| store.read(|db| attachments::due(db, false, now))).await?.is_none() {
-        return Ok(None);
+    let first = on(account, move |store| store.read(|db| attachments::due(db, Barred::default(), now))).await?;
+    // The system is asked only where a photo is next.
+    if first.as_ref().is_none_or(|due| due.file.kind != Kind::Photo) || !wishes::bars_photos(account).await {
+        return Ok(first);
     }
-    let saves_data = wishes::saves_data(account).await;
-    on(account, move |store| store.read(|db| attachments::due(db, saves_data, now))).await
+    on(account, move |store| store.read(|db| attachments::due(db, Barred { photos: true }, now))).await
 }
 
-async fn put(server: &Server, file: File) -> Result<(), Trouble> {
-    let path = format!("/v1/attempts/{}/attachments/{}", file.attempt, Address::of(&file.content));
-    let answer = server.put(&path, &file.media_type, file.content).await?;
+async fn put(server: &Server, due: &Due) -> Result<(), Trouble> {
+    let path = format!("/v1/attempts/{}/attachments/{}", due.file.attempt, due.address);
+    let answer = server.put(&path, &due.file.media_type, due.file.content.clone()).await?;
     if answer.is_success() { Ok(()) } else { Err(Trouble::of_answer(&answer)) }
 }
 
-async fn put_off(account: &Account, place: i64, by_ms: i64) -> Result<(), Failure> {
+async fn put_off(account: &Account, due: Due, by_ms: i64) -> Result<(), Failure> {
     let at = account.clock.now().plus(by_ms);
-    on(account, move |store| store.note(|db| attachments::put_off(db, place, at))).await
+    on(account, move |store| store.note(|db| attachments::put_off(db, &due, at))).await
 }
 
-async fn settle(account: &Account, place: i64, fate: Fate) -> Result<(), Failure> {
-    on(account, move |store| store.note(|db| attachments::settle(db, place, fate))).await
+async fn settle(account: &Account, due: Due, fate: Fate) -> Result<(), Failure> {
+    on(account, move |store| store.note(|db| attachments::settle(db, &due, fate))).await?;
+    // Pages show how far each has come.
+    account.events.tell(Event::Data { entity: "attempt" });
+    account.events.tell(Event::Sync);
+    Ok(())
 }

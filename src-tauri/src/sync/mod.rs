@@ -28,6 +28,7 @@ use crate::{
 
 pub mod attachments;
 mod attention;
+pub mod checklist;
 mod driver;
 pub mod farewell;
 mod frames;

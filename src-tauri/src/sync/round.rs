@@ -16,9 +16,10 @@ use omniot_shared::{
 };
 use reqwest::Method;
 use rusqlite::{Connection, Transaction};
+use tokio::time::Instant;
 
 use super::{
-    Failure, attachments,
+    Failure, attachments, checklist,
     frames::Frames,
     incident, on, pack,
     pushing::{Batch, Pushed, Rename, push, rename},
@@ -53,11 +54,13 @@ pub struct Pace {
     pub pulls: bool,
     /// Free grants after the last time that some were fetched.
     pub grants_left: Option<u32>,
+    /// When the checklist was asked for last.
+    pub checklist_asked: Option<Instant>,
 }
 
 impl Default for Pace {
     fn default() -> Self {
-        Self { batch: Batch::default(), requeue: true, pulls: true, grants_left: None }
+        Self { batch: Batch::default(), requeue: true, pulls: true, grants_left: None, checklist_asked: None }
     }
 }
 
@@ -178,6 +181,7 @@ pub async fn round(account: &Account, server: &Server, pace: &mut Pace) -> Resul
         }
     }
     pack::fill(account, server, &mut pace.grants_left).await?;
+    checklist::fill(account, server, &mut pace.checklist_asked).await?;
     attachments::send(account, server).await?;
     on(account, |store| {
         store.refill();

@@ -40,6 +40,8 @@ pub struct Wishes {
     pub save_data: SaveData,
     /// Everything may be fetched once although mobile data is saved.
     pub anyway: bool,
+    /// Photos are not sent over a network that is metered.
+    pub photos_wifi: bool,
 }
 
 /// Why nothing is fetched although the server would answer.
@@ -100,6 +102,13 @@ pub async fn saves_data(account: &Account) -> bool {
         SaveData::On => true,
         SaveData::Automatic => is_metered(account).await == Some(true),
     }
+}
+
+/// Whether photos wait for another network: looked at when one is to be sent.
+pub(super) async fn bars_photos(account: &Account) -> bool {
+    let wishes = account.wishes.now();
+    // Who always saves mobile data may be on it wherever the system says nothing.
+    wishes.photos_wifi && (wishes.save_data == SaveData::On || is_metered(account).await == Some(true))
 }
 
 /// Why nothing is to be fetched now. `anew`: all there is would come.

@@ -171,6 +171,27 @@ impl Server {
         Err(Trouble::of_answer(&answer))
     }
 
+    /// Fetches a file of at most so many bytes, whole.
+    ///
+    /// # Errors
+    /// [`Trouble`] of any kind.
+    pub async fn file(&self, path: &str, most: usize) -> Result<Vec<u8>, Trouble> {
+        let request = self.request(Method::GET, path, None)?.timeout(longest(most).min(FILE));
+        let mut response = timely(self.sign(request).send()).await?;
+        if !response.status().is_success() || !is_ours(&response) {
+            return Err(Trouble::of_answer(&self.read(response).await?));
+        }
+        let mut bytes = Vec::new();
+        while let Some(part) = part(&mut response).await? {
+            self.traffic.came_in(part.len());
+            if bytes.len() + part.len() > most {
+                return Err(Trouble::Offline(Unreachable::SomebodyElse));
+            }
+            bytes.extend_from_slice(&part);
+        }
+        Ok(bytes)
+    }
+
     /// The same way, in nobody's name.
     #[must_use]
     pub fn signed_out(&self) -> Self {

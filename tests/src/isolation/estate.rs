@@ -79,6 +79,7 @@ impl Estate {
         let grant = id(&owner.get("/v1/grants").await.expect(200)["items"][0]);
         let attempt = record_attempt(&owner, &client, &device, &site, word).await;
         let file = add_trace(&owner, &attempt, word).await;
+        answer_checks(&owner, &attempt, word).await;
         let device_caller = db_bind(app, &tenant, &device, &grant).await;
         device_caller.post("/v1/device/heartbeat", json!({"readings": {word: 4.5}})).await.expect(200);
         let person = admin.id.to_string();
@@ -119,6 +120,16 @@ async fn add_trace(owner: &Actor, attempt: &str, word: &str) -> String {
     let file = Address::of(&packed).to_string();
     owner.put_bytes(&format!("/v1/attempts/{attempt}/attachments/{file}"), "application/zstd", &packed).await.expect(204);
     file
+}
+
+/// What is to be checked, and what was.
+async fn answer_checks(owner: &Actor, attempt: &str, word: &str) {
+    let item = json!({"id": Uuid::now_v7(), "text": format!("Sealed {word}?"), "hint": word, "required": true, "evidence": "text", "unit": null});
+    owner.put("/v1/checklist", json!({"version": 0, "items": [item]})).await.expect(200);
+    let asked = json!({"id": item["id"], "text": item["text"], "required": true, "evidence": "text", "unit": null, "answer": {"kind": "text", "text": word}});
+    let record = json!({"schema": 1, "attempt_id": attempt, "at": 2, "checklist": 1, "note": word, "items": [asked]}).to_string();
+    let file = Address::of(record.as_bytes());
+    owner.put_bytes(&format!("/v1/attempts/{attempt}/attachments/{file}"), "application/json", record.as_bytes()).await.expect(204);
 }
 
 /// Gives the device a credential behind the API's back; how it earns one is `commissioning`'s to test.

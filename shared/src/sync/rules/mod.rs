@@ -8,7 +8,7 @@ mod asset;
 mod attempt;
 mod bookmark;
 mod device;
-mod text;
+pub(crate) mod text;
 #[cfg(test)]
 mod tests;
 

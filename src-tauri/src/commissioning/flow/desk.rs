@@ -5,7 +5,7 @@
 //!
 //! Deliberately not here: how any of it is stored or synchronized.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use async_trait::async_trait;
 use omniot_shared::{
@@ -15,6 +15,8 @@ use omniot_shared::{
     time::Millis,
 };
 use zeroize::Zeroizing;
+
+use crate::store::checks::Counts;
 
 /// Why the desk could not.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -115,6 +117,9 @@ pub trait Desk: Send + Sync {
 
     /// The devices that are planned at a site, by name.
     async fn planned_at(&self, site: SiteId) -> Result<Vec<Device>, DeskError>;
+
+    /// What was answered at these attempts, in numbers; of each of them.
+    async fn checks_of(&self, attempts: &[AttemptId]) -> Result<BTreeMap<AttemptId, Counts>, DeskError>;
 
     /// Whether the site is in the local store.
     async fn has_site(&self, site: SiteId) -> Result<bool, DeskError>;

@@ -19,6 +19,7 @@ use crate::{
     },
     door::Reply,
     events::Event,
+    store::checks::Counts,
 };
 
 /// Answers a request under `/app/visit`.
@@ -189,6 +190,8 @@ async fn seen(commissioning: &Commissioning, held: &Held<'_>) -> Result<Reply, R
     let rssi_of = |name: Option<&str>| name.and_then(|name| heard.iter().find(|heard| heard.advert.name.as_deref() == Some(name))).map(|heard| heard.advert.rssi);
     let planned = desk.planned_at(visit.site).await.map_err(|error| wrong(&error))?;
     let of = |item: &Item| planned.iter().find(|device| Some(&device.serial) == item.serial.as_ref());
+    let attempts: Vec<_> = visit.items.iter().filter_map(|item| item.attempt).collect();
+    let checks = desk.checks_of(&attempts).await.map_err(|error| wrong(&error))?;
     let mut items = Vec::with_capacity(visit.items.len());
     for item in &visit.items {
         let device = match (of(item), &item.serial) {
@@ -196,7 +199,8 @@ async fn seen(commissioning: &Commissioning, held: &Held<'_>) -> Result<Reply, R
             (None, Some(serial)) => desk.device_by_serial(serial).await.map_err(|error| wrong(&error))?,
             (None, None) => None,
         };
-        items.push(item_view(item, device.as_ref(), rssi_of(item.name.as_deref())));
+        let checks = item.attempt.and_then(|attempt| checks.get(&attempt));
+        items.push(item_view(item, device.as_ref(), checks, rssi_of(item.name.as_deref())));
     }
     let is_listed = |device: &&Device| visit.items.iter().any(|item| item.serial.as_ref() == Some(&device.serial));
     let others: Vec<Value> = planned.iter().filter(|device| !is_listed(device)).map(|device| {
@@ -214,11 +218,12 @@ async fn seen(commissioning: &Commissioning, held: &Held<'_>) -> Result<Reply, R
 }
 
 /// `rssi`: of the attempt, while the device is silent; as it is heard now otherwise.
-fn item_view(item: &Item, device: Option<&Device>, heard: Option<Option<i32>>) -> Value {
+fn item_view(item: &Item, device: Option<&Device>, checks: Option<&Counts>, heard: Option<Option<i32>>) -> Value {
     json!({
         "id": item.id, "serial": item.serial, "name": item.name, "device_name": item.device_name,
         "device": device.map(|device| json!({"id": device.id, "name": device.name, "state": device.state, "note": device.note, "firmware": device.firmware})),
         "state": item.fate, "tries": item.tries, "attempt_id": item.attempt, "cause": item.cause,
         "in_range": heard.is_some(), "rssi": heard.flatten().or(item.rssi), "took_ms": item.took_ms,
+        "checks": checks,
     })
 }

@@ -24,7 +24,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::{trouble::Pause, waiting::IDLE};
 use super::{
-    Failure, farewell,
+    Failure, checklist, farewell,
     pokes::Pokes,
     round::{self, Met, Pace, Sent},
     status::State,
@@ -145,7 +145,9 @@ impl Driver {
     /// After a good round: telemetry is fetched while there is nothing else to do, and broken off when there is.
     async fn rest(&mut self) -> Reason {
         let account = Arc::clone(&self.account);
-        let most = self.patience();
+        // What was answered goes with a round of its own once nothing more is said for a while.
+        let rests = checklist::rests_for(&account).await;
+        let most = rests.map_or(self.patience(), |rests| rests.min(self.patience()));
         let is_due = self.handed.is_none_or(|at| at.elapsed() >= HAND_OVER);
         if is_due {
             self.handed = Some(Instant::now());

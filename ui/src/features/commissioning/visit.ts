@@ -1,4 +1,5 @@
 import { createQuery } from '@tanstack/svelte-query';
+import { type CheckCounts, type Checks, CHECKS, readChecks } from '$features/checklist/checks';
 import { door } from '$lib/api';
 import { host } from '$lib/host';
 import { COMMISSION } from './door';
@@ -20,6 +21,8 @@ export interface VisitItem {
   in_range: boolean;
   rssi: number | null;
   took_ms: number | null;
+  /** What was checked there; null: nobody has begun with it. */
+  checks?: CheckCounts | null;
 }
 
 /** A planned device whose label was not scanned yet. */
@@ -51,6 +54,16 @@ export function createVisit() {
   return createQuery(() => ({ queryKey: VISIT, queryFn: () => door<Visit | null>('GET', '/app/visit'), enabled: host().has('radio'), refetchInterval: 2_000 }));
 }
 
+/** What was checked at each device of the visit, by its attempt; from this machine. */
+export function createVisitChecks(visit: () => Visit | null) {
+  const attempts = () => (visit()?.items ?? []).flatMap(({ attempt_id, checks }) => (attempt_id && checks ? [attempt_id] : []));
+  return createQuery(() => ({
+    queryKey: [...CHECKS, 'visit', ...attempts()],
+    queryFn: async (): Promise<Record<string, Checks>> => Object.fromEntries(await Promise.all(attempts().map(async (attempt) => [attempt, await readChecks(attempt)] as const))),
+    enabled: visit() !== null
+  }));
+}
+
 const ask = (method: 'POST' | 'PUT' | 'PATCH' | 'DELETE', rest: string, body?: unknown) => door<Visit>(method, `/app/visit${rest}`, body);
 
 /** A network for all devices of the visit; its secrets stay in the app's core. */
@@ -65,6 +78,9 @@ export const addLabel = (label: string) => ask('POST', '/items', { label });
 export const removeItem = (id: string) => ask('DELETE', `/items/${encodeURIComponent(id)}`);
 export const tryAgain = (id: string) => ask('POST', `/items/${encodeURIComponent(id)}/again`);
 export const nextDevice = () => ask('POST', '/next');
+
+/** How many devices that are done have required checks open. */
+export const withOpenChecks = ({ items }: Pick<Visit, 'items'>): number => items.filter(({ state, checks }) => state === 'done' && (checks?.required_open ?? 0) > 0).length;
 
 /** What to call an item's device. */
 export const itemName = (item: VisitItem): string => item.device?.name ?? item.device_name ?? item.serial ?? item.name ?? '';

@@ -1,4 +1,5 @@
 import { createQuery, type QueryClient } from '@tanstack/svelte-query';
+import { forgetWork } from '$features/checklist/work.svelte';
 import { forgetChoices } from '$features/commissioning/api';
 import { answer, api, type Me } from '$lib/api';
 
@@ -22,12 +23,14 @@ export function may(me: Me | undefined, permission: string): boolean {
 /** Forgets everything that was read as somebody. */
 export function forget(queries: QueryClient): void {
   forgetChoices();
+  forgetWork();
   queries.clear();
 }
 
 /** Reads everything again as somebody else: the pages that are open too. */
 export async function startOver(queries: QueryClient): Promise<void> {
   forgetChoices();
+  forgetWork();
   queries.removeQueries({ type: 'inactive' });
   await queries.resetQueries();
 }

@@ -1,6 +1,7 @@
 import Building2 from '@lucide/svelte/icons/building-2';
 import ClipboardList from '@lucide/svelte/icons/clipboard-list';
 import Cpu from '@lucide/svelte/icons/cpu';
+import ListChecks from '@lucide/svelte/icons/list-checks';
 import MapPin from '@lucide/svelte/icons/map-pin';
 import Radar from '@lucide/svelte/icons/radar';
 import ScrollText from '@lucide/svelte/icons/scroll-text';
@@ -26,6 +27,7 @@ export const PLACES: Place[] = [
   { href: '/commission', name: 'nav-commission', icon: Radar, permission: 'device.commission', main: true },
   { href: '/sites', name: 'nav-sites', icon: MapPin, main: true },
   { href: '/models', name: 'nav-models', icon: Shapes },
+  { href: '/checklist', name: 'nav-checklist', icon: ListChecks },
   { href: '/attempts', name: 'nav-attempts', icon: ClipboardList, main: true },
   { href: '/people', name: 'nav-people', icon: Users, permission: 'person.read' },
   { href: '/roles', name: 'nav-roles', icon: ShieldCheck, permission: 'person.read' },

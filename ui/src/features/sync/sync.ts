@@ -31,6 +31,8 @@ export interface Sync {
   /** What everything would be, as the server last said. */
   expected?: { rows: number; bytes: number } | null;
   save_data?: SaveData;
+  /** Whether photos wait for a network that is not metered. */
+  photos_wifi?: boolean;
   /** What the system says of the network; null where it says nothing. */
   metered?: boolean | null;
 }
@@ -112,7 +114,7 @@ export function exportIntent(id: string): Promise<{ path: string; changes: numbe
 }
 
 /** Says what is wanted of synchronization on this machine; what is absent stays. */
-export function wish(wishes: { paused?: boolean; save_data?: SaveData; anyway?: boolean }): Promise<Sync> {
+export function wish(wishes: { paused?: boolean; save_data?: SaveData; photos_wifi?: boolean; anyway?: boolean }): Promise<Sync> {
   return door<Sync>('PATCH', '/app/sync', wishes);
 }
 

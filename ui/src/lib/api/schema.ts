@@ -67,8 +67,26 @@ export interface paths {
         /**
          * Add a file to one's own attempt
          * @description The same again changes nothing. It is taken whole or not at all, so whatever broke off is simply sent again.
+         *     Of records of checks (`application/json`) the eight latest are kept.
          */
         put: operations["put_attachment"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/attempts/{id}/checks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Show what was checked at an attempt */
+        get: operations["get_attempt_checks"];
+        put?: never;
         post?: never;
         delete?: never;
         options?: never;
@@ -103,6 +121,27 @@ export interface paths {
         /** List the audit log, newest first. */
         get: operations["list_audit"];
         put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/checklist": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Show the checklist */
+        get: operations["get_checklist"];
+        /**
+         * Change the checklist
+         * @description It counts for what is answered from now on; what was answered keeps the words as they were asked.
+         */
+        put: operations["set_checklist"];
         post?: never;
         delete?: never;
         options?: never;
@@ -1324,7 +1363,7 @@ export interface components {
          * @description What a file is.
          * @enum {string}
          */
-        AttachmentKind: "trace" | "photo";
+        AttachmentKind: "trace" | "photo" | "checks";
         /** @description The files of an attempt. */
         Attachments: {
             /** @description Oldest first. */
@@ -1388,6 +1427,12 @@ export interface components {
             /** @description Their name then. */
             technician_name: string;
         };
+        /** @description What was checked at an attempt. */
+        AttemptChecks: {
+            /** @description All photos of the attempt, oldest first; an answer may name one that has not come yet. */
+            photos: components["schemas"]["AttemptPhoto"][];
+            record?: components["schemas"]["CheckRecord"] | null;
+        };
         /**
          * @description One attempt to commission a device.
          * @example att_0198c0f2a7b87e0e9c1d2e3f4a5b6c7d
@@ -1398,6 +1443,20 @@ export interface components {
          * @enum {string}
          */
         AttemptOutcome: "succeeded" | "failed" | "cancelled" | "interrupted";
+        /** @description A photo of an attempt. */
+        AttemptPhoto: {
+            /** @description When it came. */
+            added_at: components["schemas"]["Millis"];
+            /** @description Its media type. */
+            media_type: string;
+            /** @description What it is called. */
+            sha256: components["schemas"]["Sha256"];
+            /**
+             * Format: int64
+             * @description Bytes.
+             */
+            size: number;
+        };
         /** @description One step of an attempt. A step that was tried again is recorded again. */
         AttemptStep: {
             /** @description A code of the catalogue of causes, e.g. `wrong_password`. */
@@ -1615,6 +1674,108 @@ export interface components {
             body: components["schemas"]["BookmarkRemove"];
             /** @enum {string} */
             kind: "bookmark.remove";
+        };
+        /** @description What was answered to an item. */
+        CheckAnswer: {
+            /** @enum {string} */
+            kind: "done";
+        } | {
+            /** @enum {string} */
+            kind: "text";
+            /** @description 1–1,000 characters. */
+            text: string;
+        } | {
+            /** @enum {string} */
+            kind: "number";
+            /**
+             * Format: double
+             * @description Finite; in the item's unit.
+             */
+            number: number;
+        } | {
+            /** @enum {string} */
+            kind: "photos";
+            /** @description What they are called, 1–10 different ones. */
+            sha256s: components["schemas"]["Sha256"][];
+        } | {
+            /** @enum {string} */
+            kind: "not_applicable";
+            /** @description Why, 1–500 characters. */
+            reason: string;
+        };
+        /**
+         * @description What shows that an item was checked.
+         * @enum {string}
+         */
+        CheckEvidence: "tick" | "text" | "number" | "photo";
+        /** @description One thing to check. */
+        CheckItem: {
+            /** @description What shows that it was checked. */
+            evidence: components["schemas"]["CheckEvidence"];
+            /** @description How to go about it, at most 500 characters. */
+            hint?: string | null;
+            /**
+             * Format: uuid
+             * @description Made by whoever adds it (UUIDv4 or v7); it stays when the words change.
+             */
+            id: string;
+            /** @description Whether an installation is not done without it. */
+            required: boolean;
+            /** @description What is asked, 1–200 characters. */
+            text: string;
+            /** @description The unit of a number, at most 16 characters. */
+            unit?: string | null;
+        };
+        /** @description What was answered at one attempt. */
+        CheckRecord: {
+            /** @description When it was answered, by the app's clock; of two records the later one counts. */
+            at: components["schemas"]["Millis"];
+            /** @description Of which attempt. */
+            attempt_id: components["schemas"]["AttemptId"];
+            /**
+             * Format: int64
+             * @description The version of the checklist that was asked; 0: there was none.
+             */
+            checklist: number;
+            /** @description In the order in which they were asked. */
+            items: components["schemas"]["CheckedItem"][];
+            /** @description What else there is to say, at most 2,000 characters. */
+            note?: string | null;
+            /**
+             * Format: int32
+             * @description 1.
+             */
+            schema: number;
+        };
+        /** @description An item as it was asked, and what was answered. */
+        CheckedItem: {
+            answer?: components["schemas"]["CheckAnswer"] | null;
+            /** @description What was to show it. */
+            evidence: components["schemas"]["CheckEvidence"];
+            /**
+             * Format: uuid
+             * @description The item's.
+             */
+            id: string;
+            /** @description Whether the installation is not done without it. */
+            required: boolean;
+            /** @description What was asked. */
+            text: string;
+            /** @description The unit of a number. */
+            unit?: string | null;
+        };
+        /** @description What a tenant wants checked at each installation. */
+        Checklist: {
+            /** @description In the order in which they are asked. */
+            items: components["schemas"]["CheckItem"][];
+            updated_at?: components["schemas"]["Millis"] | null;
+            /** @description The name of who did, as it was then. */
+            updated_by?: string | null;
+            /**
+             * Format: int64
+             * @description Rises by one with each change; 0: nobody has made one.
+             */
+            version: number;
         };
         /** @description The end of the stream: what the replica must now hold. */
         Checkpoint: {
@@ -3162,6 +3323,16 @@ export interface components {
             label?: string | null;
             last_used_at: components["schemas"]["Millis"];
         };
+        /** @description The checklist as it shall be. */
+        SetChecklist: {
+            /** @description All of it, in order; at most 50. */
+            items: components["schemas"]["CheckItem"][];
+            /**
+             * Format: int64
+             * @description The version that was seen (0: none): with another one than stands, nothing is changed (`stale`), unless all is as wanted already.
+             */
+            version: number;
+        };
         /**
          * @description What a file is called: the SHA-256 of its bytes, 64 hex digits.
          * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
@@ -3912,6 +4083,62 @@ export interface operations {
             };
         };
     };
+    get_attempt_checks: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["schemas"]["AttemptId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AttemptChecks"];
+                };
+            };
+            /** @description not_signed_in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description not_allowed, tenant_suspended, csrf */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description not_ready, timeout */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
     get_attempt_trace: {
         parameters: {
             query?: never;
@@ -4011,6 +4238,118 @@ export interface operations {
             };
             /** @description not_allowed, tenant_suspended, csrf */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description not_ready, timeout */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    get_checklist: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Checklist"];
+                };
+            };
+            /** @description not_signed_in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description not_allowed, tenant_suspended, csrf */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description not_ready, timeout */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    set_checklist: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SetChecklist"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Checklist"];
+                };
+            };
+            /** @description not_signed_in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description not_allowed, tenant_suspended, csrf */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -42,6 +42,7 @@ it('lets parts know no feature, and features no route', () => {
 const DOORS: Record<string, string[]> = {
   accounts: ['accounts'],
   audit: ['ChangeLine.svelte', 'History.svelte'],
+  checklist: ['Checks.svelte', 'checks', 'RecordedChecks.svelte', 'words', 'work.svelte'],
   commissioning: ['api', 'AttemptRecord.svelte', 'attempts', 'causes'],
   console: [],
   devices: ['api', 'StateBadge.svelte', 'TakeOver.svelte'],

@@ -1,0 +1,211 @@
+//! What was answered at attempts that were made here, and their photos: evidence, kept until the server has it.
+//!
+//! Of the records of an attempt the last one that was kept counts; one that was not sent yet gives way to it.
+//! Deliberately not here: what may be in a record (`omniot_shared::checklist`), and sending ([`super::attachments`]).
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+
+use omniot_shared::{
+    attachment::{Address, Kind},
+    checklist::{Checklist, Record},
+    ids::{AttemptId, ClientId, PersonId},
+    time::Millis,
+};
+use rusqlite::{Connection, OptionalExtension, params};
+use serde::Serialize;
+use uuid::Uuid;
+
+use super::{StoreError, attachments::{self, File}};
+
+/// The most photos of one attempt.
+pub const MOST_PHOTOS: i64 = 20;
+/// A record waits so long for the next edit, so that quick ones become one file.
+pub const REST_MS: i64 = 60_000;
+
+/// How far a file has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum State {
+    /// It is here alone.
+    Waiting,
+    /// The server has it.
+    Sent,
+    /// The server will never take it.
+    Refused,
+}
+
+impl State {
+    fn named(name: &str) -> Result<Self, StoreError> {
+        match name {
+            "waiting" => Ok(Self::Waiting),
+            "sent" => Ok(Self::Sent),
+            "refused" => Ok(Self::Refused),
+            other => Err(StoreError::Damaged(format!("a file in the state {other}"))),
+        }
+    }
+}
+
+/// A photo of an attempt.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Photo {
+    /// What it is called.
+    pub sha256: Address,
+    /// Its media type.
+    pub media_type: String,
+    /// Bytes.
+    pub size: i64,
+    /// How far it has come.
+    pub state: State,
+}
+
+/// Whether the attempt was made on this machine by its person: it is under way, files of it were kept, or its record says so.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn is_ours(db: &Connection, attempt: AttemptId, person: PersonId, client: ClientId) -> Result<bool, StoreError> {
+    let sql = "select exists (select 1 from commission where id = ?1) or exists (select 1 from attachment where attempt_id = ?1) \
+               or exists (select 1 from attempt where id = ?1 and technician_id = ?2 and json_extract(whole, '$.client_id') = ?3)";
+    Ok(db.prepare_cached(sql)?.query_row(params![attempt.0.as_bytes(), person.0.as_bytes(), client.to_string()], |row| row.get(0))?)
+}
+
+/// What was answered last, and how far that has come.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn record(db: &Connection, attempt: AttemptId) -> Result<Option<(Record, State)>, StoreError> {
+    let sql = "select content, state from attachment where attempt_id = ?1 and kind = 'checks' order by place desc limit 1";
+    let found = db.prepare_cached(sql)?.query_row([attempt.0.as_bytes()], |row| Ok((row.get::<_, Vec<u8>>(0)?, row.get::<_, String>(1)?))).optional()?;
+    let Some((content, state)) = found else { return Ok(None) };
+    let record = Record::unpack(&content).map_err(|error| StoreError::Damaged(error.to_string()))?;
+    Ok(Some((record, State::named(&state)?)))
+}
+
+/// Keeps what was answered in place of what was not sent yet.
+///
+/// # Errors
+/// [`StoreError`], also for one that breaks a rule.
+pub fn keep_record(db: &Connection, record: &Record, now: Millis) -> Result<(), StoreError> {
+    let content = record.pack()?;
+    db.prepare_cached("delete from attachment where attempt_id = ?1 and kind = 'checks' and state <> 'sent'")?.execute([record.attempt_id.0.as_bytes()])?;
+    let file = File { attempt: record.attempt_id, kind: Kind::Checks, media_type: "application/json".to_owned(), content };
+    attachments::keep_until(db, &file, now, now.plus(REST_MS)).map(drop)
+}
+
+/// Lets records go at once that wait for the next edit.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn let_go(db: &Connection, now: Millis) -> Result<(), StoreError> {
+    let sql = "update attachment set not_before = 0 where kind = 'checks' and state = 'waiting' and not_before <= ?1";
+    db.prepare_cached(sql)?.execute([now.plus(REST_MS).0])?;
+    Ok(())
+}
+
+/// In how many milliseconds the first record may go that waits for the next edit; `None`: none does.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn rests_for(db: &Connection, now: Millis) -> Result<Option<i64>, StoreError> {
+    let sql = "select min(not_before) - ?1 from attachment where state = 'waiting' and kind = 'checks' and not_before > ?1 and not_before <= ?1 + ?2";
+    Ok(db.prepare_cached(sql)?.query_row(params![now.0, REST_MS], |row| row.get(0))?)
+}
+
+/// The photos of an attempt, in the order in which they were taken.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn photos(db: &Connection, attempt: AttemptId) -> Result<Vec<Photo>, StoreError> {
+    let sql = "select sha256, media_type, size, state from attachment where attempt_id = ?1 and kind = 'photo' order by place";
+    let mut statement = db.prepare_cached(sql)?;
+    let found = statement.query_map([attempt.0.as_bytes()], |row| Ok((Address(row.get(0)?), row.get(1)?, row.get(2)?, row.get::<_, String>(3)?)))?;
+    found.map(|row| row.map_err(StoreError::from).and_then(|(sha256, media_type, size, state)| Ok(Photo { sha256, media_type, size, state: State::named(&state)? }))).collect()
+}
+
+/// A photo's media type and bytes, while they are here.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn photo(db: &Connection, attempt: AttemptId, address: Address) -> Result<Option<(String, Vec<u8>)>, StoreError> {
+    let sql = "select media_type, content from attachment where attempt_id = ?1 and sha256 = ?2 and kind = 'photo' and content <> x''";
+    Ok(db.prepare_cached(sql)?.query_row(params![attempt.0.as_bytes(), address.0], |row| Ok((row.get(0)?, row.get(1)?))).optional()?)
+}
+
+/// Keeps a photo for the server. `false`: the attempt has as many as it may.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn add_photo(db: &Connection, file: &File, now: Millis) -> Result<bool, StoreError> {
+    let sql = "select count(*) from attachment where attempt_id = ?1 and kind = 'photo' and sha256 <> ?2";
+    let others: i64 = db.prepare_cached(sql)?.query_row(params![file.attempt.0.as_bytes(), Address::of(&file.content).0], |row| row.get(0))?;
+    if others >= MOST_PHOTOS {
+        return Ok(false);
+    }
+    attachments::keep(db, file, now)?;
+    Ok(true)
+}
+
+/// Forgets a photo that the server does not have, and takes it out of what was answered last. `None`: there is none;
+/// `false`: the server has it.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn remove_photo(db: &Connection, attempt: AttemptId, address: Address, now: Millis) -> Result<Option<bool>, StoreError> {
+    let Some(photo) = photos(db, attempt)?.into_iter().find(|photo| photo.sha256 == address) else { return Ok(None) };
+    if photo.state == State::Sent {
+        return Ok(Some(false));
+    }
+    db.prepare_cached("delete from attachment where attempt_id = ?1 and sha256 = ?2")?.execute(params![attempt.0.as_bytes(), address.0])?;
+    if let Some((mut record, _)) = record(db, attempt)?
+        && record.drop_photo(address)
+    {
+        record.at = now.max(record.at.plus(1));
+        keep_record(db, &record, now)?;
+    }
+    Ok(Some(true))
+}
+
+/// What was answered at an attempt, in numbers.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Counts {
+    /// Items that have an answer.
+    pub answered: usize,
+    /// Items that were asked.
+    pub total: usize,
+    /// Items that are required and have no answer.
+    pub required_open: usize,
+    /// Photos.
+    pub photos: i64,
+    /// What else was said.
+    pub note: Option<String>,
+}
+
+/// What was answered at each of these attempts, to the checklist as it is now.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn counts(db: &Connection, attempts: &[AttemptId]) -> Result<BTreeMap<AttemptId, Counts>, StoreError> {
+    let list: Checklist = super::checklist::find(db)?.map(Into::into).unwrap_or_default();
+    // Beside `max` a column is that of the same row.
+    let sql = "select attempt_id, max(place), count(*), case kind when 'checks' then content end from attachment \
+               where kind in ('checks', 'photo') and attempt_id in (select unhex(value) from json_each(?1)) group by attempt_id, kind";
+    let ids: Vec<String> = attempts.iter().map(|attempt| hex::encode(attempt.0.as_bytes())).collect();
+    let mut statement = db.prepare_cached(sql)?;
+    let mut rows = statement.query([serde_json::to_string(&ids)?])?;
+    let (mut records, mut photos) = (BTreeMap::new(), BTreeMap::new());
+    while let Some(row) = rows.next()? {
+        let attempt = AttemptId(Uuid::from_bytes(row.get(0)?));
+        match row.get::<_, Option<Vec<u8>>>(3)?.map(|content| Record::unpack(&content)) {
+            None => drop(photos.insert(attempt, row.get::<_, i64>(2)?)),
+            Some(Ok(record)) => drop(records.insert(attempt, record)),
+            Some(Err(error)) => tracing::error!(attempt.id = %attempt, %error, "what was answered cannot be read"),
+        }
+    }
+    Ok(attempts.iter().map(|attempt| {
+        let now = Record::renewed(*attempt, &list, records.get(attempt));
+        let photos = photos.get(attempt).copied().unwrap_or(0);
+        (*attempt, Counts { answered: now.answered(), total: now.items.len(), required_open: now.open_required(), photos, note: now.note })
+    }).collect())
+}

@@ -1,0 +1,75 @@
+import { door } from '$lib/api';
+import type { CheckItem, Evidence } from './api';
+
+/** What was found. */
+export type Answer =
+  | { kind: 'done' }
+  | { kind: 'text'; text: string }
+  | { kind: 'number'; number: number }
+  | { kind: 'photos'; sha256s: string[] }
+  | { kind: 'not_applicable'; reason: string };
+
+/** One check as it was asked, and what was found. */
+export interface Checked {
+  id: string;
+  text: string;
+  required: boolean;
+  evidence: Evidence;
+  unit?: string | null;
+  answer?: Answer | null;
+}
+
+/** What was checked and noted at one device. */
+export interface CheckRecord {
+  at: number;
+  checklist: number;
+  note?: string | null;
+  items: Checked[];
+}
+
+/** A photo that is kept on this machine. */
+export interface KeptPhoto {
+  sha256: string;
+  media_type: string;
+  size: number;
+  state: 'waiting' | 'sent' | 'refused';
+}
+
+/** The checks of an attempt that was made here. */
+export interface Checks {
+  checklist: { version: number; items: CheckItem[] };
+  record: CheckRecord | null;
+  photos: KeptPhoto[];
+}
+
+/** How far the checks of a device of a visit are. */
+export interface CheckCounts {
+  answered: number;
+  /** 0: the organization has no checklist. */
+  total: number;
+  required_open: number;
+  photos: number;
+  note: string | null;
+}
+
+/** The most photos of one attempt, and of one answer. */
+export const MOST_PHOTOS = 20;
+export const MOST_PHOTOS_OF_ANSWER = 10;
+
+/** Read again when the app says that something was sent. */
+export const CHECKS = ['app', 'sync', 'checks'] as const;
+
+const pathOf = (attempt: string, rest: string) => `/app/attempts/${encodeURIComponent(attempt)}/${rest}`;
+
+export const readChecks = (attempt: string) => door<Checks>('GET', pathOf(attempt, 'checks'));
+/** The answer comes when it is safe on this machine. */
+export const keepChecks = (attempt: string, body: { note: string | null; answers: { id: string; answer: Answer | null }[] }) => door<Checks>('PUT', pathOf(attempt, 'checks'), body);
+/** The answer comes when it is safe on this machine. */
+export const keepPhoto = (attempt: string, media_type: string, content: string) => door<{ sha256: string }>('POST', pathOf(attempt, 'photos'), { media_type, content });
+export const dropPhoto = (attempt: string, sha256: string) => door('DELETE', pathOf(attempt, `photos/${sha256}`));
+
+/** A photo of any attempt as the address of its bytes; the app fetches what is not here. */
+export async function readPhoto(attempt: string, sha256: string): Promise<string> {
+  const { media_type, content } = await door<{ media_type: string; content: string }>('GET', pathOf(attempt, `photos/${sha256}`));
+  return `data:${media_type};base64,${content}`;
+}

@@ -1,0 +1,15 @@
+import { expect, it } from 'vitest';
+import { newest, type Recorded } from './recorded';
+
+const recorded = (at: number, ...photos: string[]): Recorded => ({ record: { at, checklist: 1, items: [] }, photos: photos.map((sha256) => ({ sha256 })) });
+
+it('what is not sent yet stands before what the server has, and the other way round', () => {
+  expect(newest(recorded(2), recorded(1)).record?.at).toBe(2);
+  expect(newest(recorded(1), recorded(2)).record?.at).toBe(2);
+  expect(newest({ record: null, photos: [] }, recorded(2)).record?.at, 'this machine let it go').toBe(2);
+  expect(newest(null, { record: null, photos: [] })).toEqual({ record: null, photos: [] });
+});
+
+it('photos of both are shown once', () => {
+  expect(newest(recorded(2, 'aa', 'bb'), recorded(1, 'bb', 'cc')).photos.map(({ sha256 }) => sha256)).toEqual(['aa', 'bb', 'cc']);
+});
