@@ -54,9 +54,10 @@ checks-note-photos = Note, photos
 checks-count = { $answered } of { $total }
 checks-progress = { $answered } of { $total } checks answered
 checks-required-open = { $count ->
-    [one] one required check is open
+    [one] 1 required check is open
    *[other] { $count } required checks are open
 }
+checks-required-short = { $count } required open
 checks-done = Done
 checks-answer = Answer
 checks-value = Value
@@ -97,6 +98,9 @@ checks-photo-missing = The photo cannot be shown now
 checks-photo-missing-one = { $label } cannot be shown now. Try again
 checks-saving = Saving…
 checks-saved = Saved on this machine
+checks-sent = Saved and sent
+checks-refused = The server did not take these answers
+checks-refused-text = They are kept on this machine. Change one of them to send them again; if it stays, tell your administrator before you sign out.
 checks-not-saved = Not saved
 checks-leave-title = Leave although something is not saved?
 checks-leave-text = Something you noted here, or a photo, is not safe on this machine yet. The app tries again while it is open; once it is closed, it is lost.

@@ -18,7 +18,7 @@ use super::{Store, StoreError, attachments, replica::Open, reserve, scrub};
 pub struct Room {
     /// Rows that lists show, with their indexes.
     pub records: u64,
-    /// Changes and files that are on their way, or need somebody.
+    /// Changes and files that are on their way, need somebody, or were refused.
     pub unsent: u64,
     /// Changes that have their last word, and files that the server has.
     pub settled: u64,
@@ -53,9 +53,9 @@ impl Store {
             let page = number("pragma page_size")?;
             let (pages, free) = (number("pragma page_count")? * page, number("pragma freelist_count")? * page);
             let unsent = number("select coalesce(sum(octet_length(whole)), 0) from outbox where state <> 'done'")?
-                + number("select coalesce(sum(octet_length(content)), 0) from attachment where state = 'waiting'")?;
+                + number("select coalesce(sum(octet_length(content)), 0) from attachment where state <> 'sent'")?;
             let settled = number("select coalesce(sum(octet_length(whole)), 0) from outbox where state = 'done'")?
-                + number("select coalesce(sum(octet_length(content)), 0) from attachment where state <> 'waiting'")?;
+                + number("select coalesce(sum(octet_length(content)), 0) from attachment where state = 'sent'")?;
             let staged = number("select coalesce(sum(octet_length(whole)), 0) from staged")?;
             let records = pages.saturating_sub(free + unsent + settled + staged);
             Ok(Room { records, unsent, settled, staged, telemetry: self.window.bytes(), slack: free + log, reserved })

@@ -1,10 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { answerOf, draftOf, faultOf, loosePhotos, numberOf, progressOf, questionsOf } from './answers';
-import type { Evidence } from './api';
-import type { Answer, Checked } from './checks';
+import type { CheckAnswer, Checked, Evidence } from '$lib/api';
 
 const asked = (id: string, evidence: Evidence = 'tick') => ({ id, text: id, required: false, evidence });
-const ANSWERS: [Evidence, Answer][] = [
+const ANSWERS: [Evidence, CheckAnswer][] = [
   ['tick', { kind: 'done' }],
   ['text', { kind: 'text', text: 'Left door' }],
   ['number', { kind: 'number', number: -12.5 }],
@@ -40,7 +39,7 @@ it('a number is read with a point and with a comma, and nothing else is one', ()
 });
 
 it('what was answered is still shown when nobody asks it any more', () => {
-  const record = { at: 1, checklist: 1, items: [{ ...asked('old'), answer: { kind: 'done' as const } }, { ...asked('gone'), answer: null }, { ...asked('a'), answer: null }] };
+  const record = { schema: 1, attempt_id: 'att_1', at: 1, checklist: 1, note: null, items: [{ ...asked('old'), answer: { kind: 'done' as const } }, { ...asked('gone'), answer: null }, { ...asked('a'), answer: null }] };
   expect(questionsOf({ checklist: { version: 2, items: [asked('a'), asked('b')] }, record, photos: [] }).map(({ id }) => id)).toEqual(['a', 'b', 'old']);
 });
 

@@ -1,8 +1,8 @@
-import type { CheckItem } from './api';
-import type { Answer, Checked, Checks } from './checks';
+import type { CheckAnswer, Checked, CheckItem } from '$lib/api';
+import type { Checks } from './checks';
 
 /** A check to be answered. */
-export type Question = Omit<CheckItem, 'hint'> & { hint?: string | null };
+export type Question = CheckItem;
 
 /** An answer while it is given: whatever was typed stays, also when it is set aside as not applicable. */
 export interface Draft {
@@ -22,7 +22,7 @@ export function questionsOf({ checklist, record }: Checks): Question[] {
 }
 
 /** What was answered so far; an answer of another kind than is asked for now is none. */
-export function draftOf({ evidence }: Pick<Question, 'evidence'>, answer: Answer | null | undefined): Draft {
+export function draftOf({ evidence }: Pick<Question, 'evidence'>, answer: CheckAnswer | null | undefined): Draft {
   const draft: Draft = { done: false, text: '', number: '', photos: [], aside: false, reason: '' };
   if (answer?.kind === 'not_applicable') return { ...draft, aside: true, reason: answer.reason };
   if (answer?.kind === 'done' && evidence === 'tick') return { ...draft, done: true };
@@ -41,7 +41,7 @@ export function numberOf(typed: string): number | null {
 }
 
 /** The answer that a draft amounts to, if any. */
-export function answerOf({ evidence }: Pick<Question, 'evidence'>, draft: Draft): Answer | null {
+export function answerOf({ evidence }: Pick<Question, 'evidence'>, draft: Draft): CheckAnswer | null {
   if (draft.aside) return draft.reason.trim() ? { kind: 'not_applicable', reason: draft.reason.trim() } : null;
   const number = numberOf(draft.number);
   switch (evidence) {
@@ -65,7 +65,7 @@ export function faultOf({ evidence }: Pick<Question, 'evidence'>, draft: Draft):
 }
 
 /** How far the answers are. */
-export function progressOf(items: { required: boolean; answer?: Answer | null }[]): { answered: number; total: number; required_open: number } {
+export function progressOf(items: { required: boolean; answer?: CheckAnswer | null }[]): { answered: number; total: number; required_open: number } {
   return { answered: items.filter(({ answer }) => answer).length, total: items.length, required_open: items.filter(({ required, answer }) => required && !answer).length };
 }
 

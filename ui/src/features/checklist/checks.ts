@@ -1,44 +1,21 @@
-import { door } from '$lib/api';
-import type { CheckItem, Evidence } from './api';
+import { type CheckAnswer, type CheckItem, type CheckRecord, door } from '$lib/api';
 
-/** What was found. */
-export type Answer =
-  | { kind: 'done' }
-  | { kind: 'text'; text: string }
-  | { kind: 'number'; number: number }
-  | { kind: 'photos'; sha256s: string[] }
-  | { kind: 'not_applicable'; reason: string };
-
-/** One check as it was asked, and what was found. */
-export interface Checked {
-  id: string;
-  text: string;
-  required: boolean;
-  evidence: Evidence;
-  unit?: string | null;
-  answer?: Answer | null;
-}
-
-/** What was checked and noted at one device. */
-export interface CheckRecord {
-  at: number;
-  checklist: number;
-  note?: string | null;
-  items: Checked[];
-}
+/** How far something has come that was kept on this machine; the server never takes what it refused. */
+export type KeptState = 'waiting' | 'sent' | 'refused';
 
 /** A photo that is kept on this machine. */
 export interface KeptPhoto {
   sha256: string;
   media_type: string;
   size: number;
-  state: 'waiting' | 'sent' | 'refused';
+  state: KeptState;
 }
 
 /** The checks of an attempt that was made here. */
 export interface Checks {
   checklist: { version: number; items: CheckItem[] };
   record: CheckRecord | null;
+  record_state?: KeptState | null;
   photos: KeptPhoto[];
 }
 
@@ -63,7 +40,7 @@ const pathOf = (attempt: string, rest: string) => `/app/attempts/${encodeURIComp
 
 export const readChecks = (attempt: string) => door<Checks>('GET', pathOf(attempt, 'checks'));
 /** The answer comes when it is safe on this machine. */
-export const keepChecks = (attempt: string, body: { note: string | null; answers: { id: string; answer: Answer | null }[] }) => door<Checks>('PUT', pathOf(attempt, 'checks'), body);
+export const keepChecks = (attempt: string, body: { note: string | null; answers: { id: string; answer: CheckAnswer | null }[] }) => door<Checks>('PUT', pathOf(attempt, 'checks'), body);
 /** The answer comes when it is safe on this machine. */
 export const keepPhoto = (attempt: string, media_type: string, content: string) => door<{ sha256: string }>('POST', pathOf(attempt, 'photos'), { media_type, content });
 export const dropPhoto = (attempt: string, sha256: string) => door('DELETE', pathOf(attempt, `photos/${sha256}`));

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { CheckItem } from './api';
+import type { CheckItem } from '$lib/api';
 import { blank, editable, finished, freshId, isChanged, moved, onlyMine, takenOver, wordless } from './edit';
 
 const item = (id: string, more: Partial<CheckItem> = {}): CheckItem => ({ id, text: `Check ${id}`, hint: null, required: false, evidence: 'tick', unit: null, ...more });

@@ -1,4 +1,4 @@
-import type { CheckItem, Evidence } from './api';
+import type { CheckItem, Evidence } from '$lib/api';
 
 /** A check while it is edited: each field as it is typed. */
 export interface EditItem {

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { newest, type Recorded } from './recorded';
 
-const recorded = (at: number, ...photos: string[]): Recorded => ({ record: { at, checklist: 1, items: [] }, photos: photos.map((sha256) => ({ sha256 })) });
+const recorded = (at: number, ...photos: string[]): Recorded => ({ record: { schema: 1, attempt_id: 'att_1', at, checklist: 1, note: null, items: [] }, photos: photos.map((sha256) => ({ sha256 })) });
 
 it('what is not sent yet stands before what the server has, and the other way round', () => {
   expect(newest(recorded(2), recorded(1)).record?.at).toBe(2);

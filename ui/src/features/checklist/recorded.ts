@@ -1,7 +1,7 @@
 import { createQuery } from '@tanstack/svelte-query';
-import { asProblem, door } from '$lib/api';
+import { answer, api, asProblem, type AttemptChecks, type CheckRecord } from '$lib/api';
 import { host } from '$lib/host';
-import { type CheckRecord, readChecks } from './checks';
+import { readChecks } from './checks';
 
 /** What was recorded at a device, and the photos that belong to it. */
 export interface Recorded {
@@ -27,10 +27,15 @@ async function here(attempt: string): Promise<Recorded | null> {
   });
 }
 
+async function ofServer(id: string): Promise<Recorded> {
+  const { record, photos } = await answer<AttemptChecks>(api().GET('/v1/attempts/{id}/checks', { params: { path: { id } } }));
+  return { record: record ?? null, photos };
+}
+
 /** What was recorded of an attempt: from this machine, from the server, or from both. */
 export async function readRecorded(attempt: string): Promise<Recorded> {
   const own = await here(attempt);
-  const there = await door<Recorded>('GET', `/v1/attempts/${encodeURIComponent(attempt)}/checks`).catch((thrown: unknown) => {
+  const there = await ofServer(attempt).catch((thrown: unknown) => {
     // Somebody's own work can be read without a server; an attempt that is still here only has nothing there.
     if (own || asProblem(thrown).code === 'not_found') return NOTHING;
     throw thrown;

@@ -1,6 +1,7 @@
+import type { Checked } from '$lib/api';
 import { number } from '$lib/i18n/formats';
 import { locale, t } from '$lib/i18n/index.svelte';
-import type { Checked, CheckCounts } from './checks';
+import type { CheckCounts } from './checks';
 
 /** What was found, in words. */
 export function answerWords({ answer, required, unit }: Pick<Checked, 'answer' | 'required' | 'unit'>): string {

@@ -63,7 +63,18 @@ function createWork(attempt: string) {
   const draft = (question: Question): Draft => drafts[question.id] ?? draftOf(question, null);
   const answers = () => questions().map((question) => ({ id: question.id, required: question.required, answer: answerOf(question, draft(question)) }));
 
-  const saver = createSaver(async () => void took(await keepChecks(attempt, { note: note.trim() || null, answers: answers().map(({ id, answer }) => ({ id, answer })) })));
+  const keepNow = () => keepChecks(attempt, { note: note.trim() || null, answers: answers().map(({ id, answer }) => ({ id, answer })) });
+
+  const saver = createSaver(async () => {
+    try {
+      took(await keepNow());
+    } catch (thrown) {
+      if (asProblem(thrown).code !== 'invalid_field') throw thrown;
+      // Another checklist may have come meanwhile: what it asks is answered.
+      await load();
+      took(await keepNow());
+    }
+  });
 
   /** What stands in the store; what is being typed stays as it is. */
   function took(now: Checks): Checks {
