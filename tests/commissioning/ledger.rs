@@ -143,6 +143,10 @@ impl Desk for Ledger {
         Ok(BTreeMap::new())
     }
 
+    async fn carry_checks(&self, _: AttemptId, _: AttemptId) -> Result<(), DeskError> {
+        Ok(())
+    }
+
     async fn has_site(&self, site: SiteId) -> Result<bool, DeskError> {
         Ok(site == self.site)
     }

@@ -198,8 +198,10 @@ impl Sent {
     responses((status = 204), (status = 404, body = crate::http::ErrorBody), (status = 409, body = crate::http::ErrorBody), (status = 413, body = crate::http::ErrorBody),
         (status = 415, body = crate::http::ErrorBody), (status = 422, body = crate::http::ErrorBody), (status = 507, body = crate::http::ErrorBody)))]
 pub async fn put_attachment(mut caller: Caller<need::DeviceCommission>, State(state): State<AppState>, Path((id, address)): Path<(AttemptId, Address)>, sent: Sent) -> Result<NoContent, AttachmentError> {
-    if seen(&mut caller, id).await? != caller.person().id {
-        return Err(AttachmentError::SomebodyElses);
+    let owner = store::owner(caller.scope(), id).await?.ok_or(AttachmentError::NotFound)?;
+    // Evidence is taken from whoever made it, also where they see no more of it.
+    if PersonId(owner.technician_id) != caller.person().id {
+        return Err(if caller.sees(owner.site_id.map(SiteId)) { AttachmentError::SomebodyElses } else { AttachmentError::NotFound });
     }
     let (kind, media_type) = sent.kind()?;
     attachment::check(kind, media_type, address, &sent.bytes)?;

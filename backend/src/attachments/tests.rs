@@ -238,3 +238,22 @@ async fn a_record_of_another_attempt_or_of_nobody_is_refused() {
         tess.put_bytes(&path(id, &whole), "application/json", &whole).await.expect(204);
     }
 }
+
+#[tokio::test]
+async fn evidence_is_taken_from_whoever_made_it_also_where_they_see_no_more_of_it() {
+    for app in App::both().await {
+        let tenant = app.tenant("acme").await;
+        let (admin, tess, other) = (tenant.person(Role::Admin).await, tenant.person(Role::Technician).await, tenant.person(Role::Technician).await);
+        let site = admin.post("/v1/sites", json!({"name": "East", "time_zone": "UTC"})).await.expect(201)["id"].clone();
+        let id = record(&tess, serde_json::from_value(site).expect("an id")).await;
+        for person in [&tess, &other] {
+            admin.put(&format!("/v1/people/{}/sites", person.id), json!({"sites": []})).await.expect(200);
+        }
+        tess.put_bytes(&path(id, PNG), "image/png", PNG).await.expect(204);
+        for person in [&tess, &other] {
+            assert_eq!(person.get(&path(id, PNG)).await.status, 404, "on {}", app.engine);
+        }
+        assert_eq!(other.put_bytes(&path(id, PNG), "image/png", PNG).await.refusal(), (404, "not_found".into()), "who does not see it hears nothing of it");
+        assert_eq!(admin.get(&path(id, PNG)).await.bytes, PNG);
+    }
+}

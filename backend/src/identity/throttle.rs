@@ -44,6 +44,8 @@ pub const ADDRESS: Patience = Patience { free: 50, first_wait_ms: 10_000, longes
 pub const LINKS: Patience = Patience { free: 30, first_wait_ms: 10_000, longest_wait_ms: 900_000, forget_ms: 3_600_000 };
 /// For replicas that prove nothing, from one address.
 pub const FAREWELLS: Patience = Patience { free: 30, first_wait_ms: 10_000, longest_wait_ms: 900_000, forget_ms: 3_600_000 };
+/// For reports of replicas that hold something else than the server, in one person's name: three, then a sample.
+pub const MISMATCHES: Patience = Patience { free: 3, first_wait_ms: 600_000, longest_wait_ms: 3_600_000, forget_ms: 7_200_000 };
 /// For reset mails to one account: three, then slowly; nobody's mailbox is flooded.
 pub const RESET_MAILS: Patience = Patience { free: 3, first_wait_ms: 300_000, longest_wait_ms: 3_600_000, forget_ms: 7_200_000 };
 

@@ -22,7 +22,7 @@ use omniot_shared::{
 };
 
 use super::{pull, push, segment, store::{self, Own, Stand, View}, stream};
-use crate::{audit::Entry, escrow, http::{ApiError, AppState, Caller, ErrorBody, Json, NoContent, Path, Query, Reader, parse}};
+use crate::{audit::Entry, escrow, identity::throttle::MISMATCHES, http::{ApiError, AppState, Caller, ErrorBody, Json, NoContent, Path, Query, Reader, parse}};
 
 /// Say who is there: versions, clocks, and how far the server has come.
 #[utoipa::path(post, path = "/v1/sync/hello", operation_id = "greet_sync", tag = "sync", request_body = HelloRequest,
@@ -122,11 +122,19 @@ pub async fn verify_replica(mut caller: Reader<need::Sync>, Json(asked): Json<Ve
 
 /// Report that a replica did not hold what the server holds
 ///
-/// It fetches everything anew by itself; the report is for those who look for the cause.
+/// It fetches everything anew by itself; the report is for those who look for the cause, in the audit log. Of many in
+/// one person's name a few are kept; of another person's replica, none.
 #[utoipa::path(post, path = "/v1/sync/mismatch", operation_id = "report_mismatch", tag = "sync", request_body = MismatchReport,
     responses((status = 204), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody)))]
-pub async fn report_mismatch(mut caller: Caller<need::Sync>, Json(report): Json<MismatchReport>) -> Result<NoContent, ApiError> {
-    tracing::error!(?report, "a replica did not hold what the server holds");
+pub async fn report_mismatch(mut caller: Caller<need::Sync>, State(state): State<AppState>, Json(report): Json<MismatchReport>) -> Result<NoContent, ApiError> {
+    let person = caller.person().id;
+    // Of somebody else's replica nobody says anything; and whoever says it over and over fills no log.
+    let is_own = store::client(caller.scope(), report.client_id).await?.is_none_or(|client| client.person == person);
+    let subject = format!("mismatch:{}:{person}", caller.tenant());
+    if !is_own || state.throttle.admit(&MISMATCHES, &subject, caller.now()).is_err() {
+        return Ok(NoContent);
+    }
+    tracing::warn!(?report, "a replica did not hold what the server holds");
     caller.audit(Entry::new("sync.mismatch").target("replica", report.client_id, "").detail(&report)).await?;
     caller.commit().await?;
     Ok(NoContent)

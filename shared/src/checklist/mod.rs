@@ -9,7 +9,7 @@ mod record;
 #[cfg(test)]
 mod tests;
 
-pub use record::{Answer, Checked, NoRecord, Record, SCHEMA};
+pub use record::{Answer, Checked, NoRecord, Record, SCHEMA, plain};
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;

@@ -79,7 +79,7 @@ impl Answer {
     /// The same with its words trimmed.
     #[must_use]
     pub fn trimmed(self) -> Self {
-        let trim = |words: String| words.trim().to_owned();
+        let trim = |words: String| plain(&words);
         match self {
             Self::Text { text } => Self::Text { text: trim(text) },
             Self::NotApplicable { reason } => Self::NotApplicable { reason: trim(reason) },
@@ -104,6 +104,13 @@ impl Answer {
             Self::Photos { .. } => Ok(()),
         }
     }
+}
+
+/// What a person or a scanner typed, without white space around it and characters that nobody sees.
+#[must_use]
+pub fn plain(words: &str) -> String {
+    let seen: String = words.chars().filter(|c| !c.is_control() || matches!(c, '\n' | '\r' | '\t')).collect();
+    seen.trim().to_owned()
 }
 
 /// An item as it was asked, and what was answered.
@@ -181,13 +188,15 @@ pub struct Record {
 pub struct NoRecord;
 
 impl Record {
-    /// What is asked now with what was answered `earlier`: the items of the list, each with its answer where that still
-    /// fits, and behind them those that were answered and are no longer on the list.
+    /// What is asked now with what was answered `earlier`: the items of the list, and behind them those that were
+    /// answered and are no longer on the list. What was answered keeps the words as they were asked: an answer is never
+    /// found under another question.
     #[must_use]
     pub fn renewed(attempt_id: AttemptId, list: &Checklist, earlier: Option<&Self>) -> Self {
         let before = earlier.map_or(&[][..], |record| &record.items);
-        let answered = |item: &CheckItem| before.iter().find(|one| one.id == item.id)?.answer.clone().filter(|answer| answer.fits(item.evidence));
-        let mut items: Vec<_> = list.items.iter().map(|item| Checked::of(item, answered(item))).collect();
+        let answered = |item: &CheckItem| before.iter().find(|one| one.id == item.id && one.answer.is_some()).cloned();
+        let asked = |item: &CheckItem| answered(item).map_or_else(|| Checked::of(item, None), |earlier| Checked { required: item.required, ..earlier });
+        let mut items: Vec<_> = list.items.iter().map(asked).collect();
         let room = MOST_CHECKED.saturating_sub(items.len());
         items.extend(before.iter().filter(|item| item.answer.is_some() && !list.has(item.id)).take(room).cloned());
         let at = earlier.map_or(Millis(0), |record| record.at);

@@ -174,11 +174,14 @@ fn what_was_answered_stays_when_the_list_forgets_it_and_what_was_not_goes() {
     let shorter = Checklist { version: 5, items: vec![item(8, Evidence::Tick), item(3, Evidence::Text)] };
     let mut record = Record::renewed(earlier.attempt_id, &shorter, Some(&earlier));
     let asked = |record: &Record| record.items.iter().map(|item| (item.id.as_u128(), item.answer.is_some())).collect::<Vec<_>>();
-    assert_eq!((asked(&record), record.checklist, &record.note), (vec![(8, false), (3, false), (1, true), (4, true)], 5, &earlier.note));
+    assert_eq!((asked(&record), record.checklist, &record.note), (vec![(8, false), (3, true), (1, true), (4, true)], 5, &earlier.note));
+    assert_eq!((&record.items[1].evidence, &record.items[1].text), (&earlier.items[2].evidence, &earlier.items[2].text), "no answer is found under another question");
     assert_eq!(asked(&Record::renewed(earlier.attempt_id, &list(), Some(&earlier))), [(1, true), (2, false), (3, true), (4, true)]);
     record.items[2].answer = None;
     record.forget_former(&shorter);
-    assert_eq!(asked(&record), [(8, false), (3, false), (4, true)]);
+    assert_eq!(asked(&record), [(8, false), (3, true), (4, true)]);
+    record.items[1].answer = None;
+    assert_eq!(Record::renewed(record.attempt_id, &shorter, Some(&record)).items[1], Checked::of(&shorter.items[1], None), "who takes it back is asked anew");
     let long = |from: u128| Checklist { version: 1, items: (from..from + 50).map(|n| item(n, Evidence::Tick)).collect() };
     let mut many = earlier;
     for from in [100, 200, 300] {

@@ -86,6 +86,13 @@ checks-photo-remove = Remove { $label }
 checks-photo-retry = Try again: { $label }
 checks-photo-undo = Undo
 checks-photo-undo-one = Bring back { $label }
+checks-photos-left = { $count ->
+    [one] One photo was not taken: there is no room for more.
+   *[other] { $count } photos were not taken: there is no room for more.
+}
+checks-stay = Something of the device that is open could not be saved yet. Look there what it is; then go on.
+checks-go-on = Add or correct
+checks-go-on-done = Done
 checks-photo-full = There is no room for more photos.
 checks-photo-sent = Sent
 checks-photo-refused = Not taken by the server

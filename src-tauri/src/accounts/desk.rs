@@ -104,6 +104,11 @@ impl Desk for Account {
         self.look(move |db| checks::counts(db, &attempts)).await
     }
 
+    async fn carry_checks(&self, from: AttemptId, to: AttemptId) -> Result<(), DeskError> {
+        let now = self.clock.now();
+        self.write(move |db| checks::carry_over(db, from, to, now)).await
+    }
+
     async fn has_site(&self, site: SiteId) -> Result<bool, DeskError> {
         Ok(self.row(site.into()).await?.is_some())
     }

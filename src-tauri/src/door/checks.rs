@@ -4,7 +4,7 @@
 //! Deliberately not here: photos ([`super::photos`]), what may be answered (`omniot_shared::checklist`).
 
 use omniot_shared::{
-    checklist::{Answer, Checklist, Record},
+    checklist::{Answer, Checklist, Record, plain},
     ids::AttemptId,
     roles::Permission,
     sync::Refusal,
@@ -74,11 +74,28 @@ pub async fn set_checklist(account: &Account, given: Option<&Value>) -> Result<R
 
 /// `GET /app/attempts/{id}/checks`.
 pub async fn show(account: &Account, id: AttemptId) -> Result<Reply, Reply> {
+    fetch_back(account, id).await?;
     let (person, client) = (account.me().person.id, account.client());
     let seen = on_worker(&account.store, move |store| {
         store.read(|db| if checks::is_ours(db, id, person, client)? { view(db, id).map(Some) } else { Ok(None) })
     });
     seen.await.map_err(|error| error.reply())?.map(Reply::ok).ok_or_else(Reply::not_found)
+}
+
+/// What was answered may be with the server alone, since its attempt was out of sight: then nothing is said over it
+/// before it is here again.
+async fn fetch_back(account: &Account, id: AttemptId) -> Result<(), Reply> {
+    let is_away = on_worker(&account.store, move |store| store.read(|db| checks::is_away(db, id))).await.map_err(|error| error.reply())?;
+    if !is_away {
+        return Ok(());
+    }
+    let reply = proxy::ask_as(account, Method::GET, &format!("/v1/attempts/{id}/checks"), None).await?;
+    if reply.status != 200 {
+        return Err(reply);
+    }
+    let record: Option<Record> = serde_json::from_value(reply.body["record"].clone()).map_err(|_| Trouble::Offline(Unreachable::SomebodyElse).reply())?;
+    let kept = on_worker(&account.store, move |store| store.note(|db| checks::take_back(db, id, record.as_ref())));
+    kept.await.map_err(|error| error.reply())
 }
 
 /// The checklist as it is kept here, what was answered, and the photos.
@@ -95,6 +112,7 @@ fn list(db: &Connection) -> Result<Checklist, StoreError> {
 pub async fn answer(account: &Account, id: AttemptId, given: Option<&Value>) -> Result<Reply, Reply> {
     let given: Answered = body(given)?;
     may_add(account)?;
+    fetch_back(account, id).await?;
     let (person, client, now, at) = (account.me().person.id, account.client(), account.clock.now(), account.server_now());
     let kept = on_worker(&account.store, move |store| {
         let kept = store.edit(|db| {
@@ -132,14 +150,17 @@ fn over(db: &Connection, record: &mut Record, earlier: Option<&Record>, given: A
     let mut photos: Vec<_> = checks::photos(db, record.attempt_id)?.into_iter().map(|photo| photo.sha256).collect();
     // What was named before stands, also where a photo is not here any more because the server has it.
     photos.extend(earlier.into_iter().flat_map(Record::photos));
-    record.note = given.note.map(|note| note.trim().to_owned()).filter(|note| !note.is_empty());
+    record.note = given.note.map(|note| plain(&note)).filter(|note| !note.is_empty());
     for (place, Given { id, answer }) in given.answers.into_iter().enumerate() {
         let answer = answer.map(Answer::trimmed);
         let field = |name: &str| format!("answers[{place}].{name}");
         if answer.iter().flat_map(Answer::photos).any(|photo| !photos.contains(photo)) {
             return Err(Refusal::field(&field("answer"), "names a photo that is not here").into());
         }
-        let item = record.items.iter_mut().find(|item| item.id == id).ok_or_else(|| Refusal::field(&field("id"), "nothing of that id is asked"))?;
+        let Some(item) = record.items.iter_mut().find(|item| item.id == id) else {
+            // Taken off the list while the page showed it.
+            if answer.is_none() { continue } else { return Err(Refusal::field(&field("id"), "nothing of that id is asked").into()) }
+        };
         item.answer = answer;
         item.check_answer(&field("answer"))?;
     }

@@ -80,11 +80,11 @@ pub async fn show(account: &Account, id: AttemptId, sha256: &str) -> Result<Repl
 /// `DELETE /app/attempts/{id}/photos/{sha256}`.
 pub async fn remove(account: &Account, id: AttemptId, sha256: &str) -> Result<Reply, Reply> {
     let address = Address::read(sha256).ok_or_else(Reply::not_found)?;
-    let now = account.clock.now();
-    let removed = on_worker(&account.store, move |store| store.edit(|db| checks::remove_photo(db, id, address, now)));
+    let (now, at) = (account.clock.now(), account.server_now());
+    let removed = on_worker(&account.store, move |store| store.edit(|db| checks::remove_photo(db, id, address, now, at)));
     match removed.await.map_err(|error| error.reply())? {
         None => Err(Reply::not_found()),
-        Some(false) => Err(Reply::error(409, "state_conflict", "the server has this photo; it stays with the attempt")),
+        Some(false) => Err(Reply::error(409, "state_conflict", "the server has this photo, or it is on its way; it stays with the attempt")),
         Some(true) => {
             changed(account);
             Ok(Reply::done())

@@ -8,12 +8,13 @@
 use omniot_shared::{
     attachment::{Address, Kind},
     ids::AttemptId,
+    sync::Change,
     time::Millis,
 };
 use rusqlite::{Connection, OptionalExtension, params};
 use uuid::Uuid;
 
-use super::StoreError;
+use super::{StoreError, replica};
 
 /// How long what the server has is kept, to be looked at without a network.
 const KEEP_MS: i64 = 30 * 24 * 3_600_000;
@@ -42,6 +43,15 @@ pub struct File {
 pub struct Barred {
     /// No photo: they are for Wi-Fi only, and this is none.
     pub photos: bool,
+}
+
+/// Attempts whose record waits for a person: the server has none of them.
+fn refused_attempts(db: &Connection) -> Result<String, StoreError> {
+    let ids = replica::attention(db)?.into_iter().filter_map(|entry| match entry.intent.change {
+        Change::AttemptRecord(record) => Some(hex::encode(record.id.0.as_bytes())),
+        _ => None,
+    });
+    Ok(serde_json::to_string(&ids.collect::<Vec<_>>())?)
 }
 
 /// A file that may go now.
@@ -125,8 +135,9 @@ pub fn due(db: &Connection, barred: Barred, now: Millis) -> Result<Option<Due>, 
     let sql = "select f.place, f.attempt_id, f.kind, f.media_type, f.content from attachment f \
                where f.state = 'waiting' and (f.not_before <= ?2 or f.not_before > ?2 + ?3) and (?1 = 0 or f.kind <> 'photo') \
                  and not exists (select 1 from attempt a where a.id = f.attempt_id and a.seq = 0) \
-                 and f.attempt_id not in (select id from commission) order by f.place limit 1";
-    let found = db.prepare_cached(sql)?.query_row(params![barred.photos, now.0, LONGEST_REST_MS], |row| Ok((row.get(0)?, file(row)?))).optional()?;
+                 and f.attempt_id not in (select id from commission) \
+                 and f.attempt_id not in (select unhex(value) from json_each(?4)) order by f.place limit 1";
+    let found = db.prepare_cached(sql)?.query_row(params![barred.photos, now.0, LONGEST_REST_MS, refused_attempts(db)?], |row| Ok((row.get(0)?, file(row)?))).optional()?;
     found.map(|(place, file)| file.map(|file| Due { place, address: Address::of(&file.content), file })).transpose()
 }
 
@@ -161,6 +172,52 @@ pub fn put_off(db: &Connection, due: &Due, at: Millis) -> Result<(), StoreError>
     Ok(())
 }
 
+/// The same for all files of its attempt.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn put_off_all(db: &Connection, due: &Due, at: Millis) -> Result<(), StoreError> {
+    let sql = "update attachment set not_before = ?2 where attempt_id = ?1 and state = 'waiting'";
+    db.prepare_cached(sql)?.execute(params![due.file.attempt.0.as_bytes(), at.0])?;
+    Ok(())
+}
+
+/// Takes down whether a file may be with the server from now on.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn note_tried(db: &Connection, due: &Due, is_tried: bool) -> Result<(), StoreError> {
+    db.prepare_cached("update attachment set tried = ?3 where place = ?1 and sha256 = ?2")?.execute(params![due.place, due.address.0, is_tried])?;
+    Ok(())
+}
+
+/// The server has lost its latest past: what is here of what it had is sent again.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn send_again(db: &Connection) -> Result<(), StoreError> {
+    db.execute("update attachment set state = 'waiting', not_before = 0 where state = 'sent' and octet_length(content) > 0", [])?;
+    Ok(())
+}
+
+/// The server may be another one now: evidence that it refused is offered once more.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn offer_again(db: &Connection) -> Result<(), StoreError> {
+    db.execute("update attachment set state = 'waiting', not_before = 0 where state = 'refused' and kind in ('photo', 'checks')", [])?;
+    Ok(())
+}
+
+/// Forgets all files of an attempt that was given up.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn forget_all_of(db: &Connection, attempt: AttemptId) -> Result<(), StoreError> {
+    db.execute("delete from attachment where attempt_id = ?1", [attempt.0.as_bytes()])?;
+    Ok(())
+}
+
 /// The trace of an attempt, sent or not, whole or under way.
 ///
 /// # Errors
@@ -189,11 +246,15 @@ pub fn unsent_evidence(db: &Connection) -> Result<i64, StoreError> {
 pub fn prune(db: &Connection, now: Millis) -> Result<(), StoreError> {
     let old = now.plus(-KEEP_MS).0;
     let sql = "delete from attachment where (state = 'sent' and kind <> 'checks' and made_at < ?1) or (state = 'refused' and kind = 'trace' and made_at < ?1) \
-                 or (state = 'sent' and not exists (select 1 from attempt a where a.id = attempt_id)) \
+                 or (state = 'sent' and kind <> 'checks' and not exists (select 1 from attempt a where a.id = attempt_id)) \
                  or place in (select place from attachment where state = 'sent' and kind = 'trace' order by made_at desc, place desc limit -1 offset ?2) \
                  or place in (select place from attachment f where state = 'waiting' and kind = 'trace' and attempt_id not in (select id from commission) \
                               and not exists (select 1 from attempt a where a.id = f.attempt_id) order by place desc limit -1 offset ?3)";
     db.prepare_cached(sql)?.execute(params![old, KEEP_SENT, KEEP_STRAYS])?;
+    // Nothing of it stays, but that there was something: whoever comes to see the attempt again writes nothing over it.
+    let sql = "update attachment set content = x'' where state = 'sent' and kind = 'checks' and octet_length(content) > 0 \
+                 and not exists (select 1 from attempt a where a.id = attempt_id)";
+    db.prepare_cached(sql)?.execute([])?;
     let sql = "update attachment set content = x'' where place in (select place from attachment \
                  where state = 'sent' and kind = 'photo' and octet_length(content) > 0 order by made_at desc, place desc limit -1 offset ?1)";
     db.prepare_cached(sql)?.execute([KEEP_SENT])?;

@@ -14,3 +14,5 @@ create table checklist (
 alter table attachment add column size integer not null default 0;
 update attachment set size = octet_length(content);
 alter table attachment drop column wifi_only;
+-- Whether a file was on its way to the server: it may have arrived, whatever was heard of it.
+alter table attachment add column tried integer not null default 0;

@@ -11,7 +11,7 @@ use crate::{
     accounts::Account,
     events::Event,
     store::attachments::{self, Barred, Due, Fate},
-    transport::{Server, Trouble},
+    transport::{Server, Trouble, Unreachable},
 };
 
 /// So many go in one round, so that a long queue does not keep a round from its end.
@@ -33,11 +33,19 @@ pub async fn send(account: &Account, server: &Server) -> Result<(), Failure> {
     on(account, move |store| store.note(|db| attachments::prune(db, now))).await?;
     for _ in 0..MOST {
         let Some(due) = next(account).await? else { return Ok(()) };
+        if due.file.kind == Kind::Photo {
+            note_tried(account, &due, true).await?;
+        }
         match put(server, &due).await {
             Ok(()) => settle(account, due, Fate::Sent).await?,
-            Err(Trouble::Refused { status, code, .. }) if is_final(due.file.kind, status) => {
+            Err(Trouble::Refused { status, code, .. }) if is_final(due.file.kind, status, &code) => {
                 tracing::warn!(status, code, kind = due.file.kind.name(), "the server takes this file of an attempt never");
                 settle(account, due, Fate::Refused).await?;
+            }
+            // The server does not know the attempt, or does not say that it does.
+            Err(Trouble::Refused { status: 404, .. }) => {
+                let at = account.clock.now().plus(attachments::LONGEST_REST_MS);
+                on(account, move |store| store.note(|db| attachments::put_off_all(db, &due, at))).await?;
             }
             // No room for it there now, or it stumbled over this one: the others may go.
             Err(Trouble::Refused { status, code, .. }) => {
@@ -46,6 +54,9 @@ pub async fn send(account: &Account, server: &Server) -> Result<(), Failure> {
             }
             Err(trouble) => {
                 tracing::debug!(%trouble, "files of attempts wait for the next round");
+                if trouble == Trouble::Offline(Unreachable::NoConnection) {
+                    note_tried(account, &due, false).await?;
+                }
                 if trouble.is_offline() {
                     put_off(account, due, SLOW_MS).await?;
                 }
@@ -59,9 +70,13 @@ pub async fn send(account: &Account, server: &Server) -> Result<(), Failure> {
 }
 
 /// Whether the same file would be refused in the same way for ever. A right that went may come back (403, 404), and
-/// so may a server that knows of files, or of checks (415).
-fn is_final(kind: Kind, status: u16) -> bool {
-    matches!(status, 409 | 413 | 422) || (status == 415 && kind != Kind::Checks)
+/// so may a server that knows of files. Evidence is given up for less: a proxy with a small limit (413) and bytes that
+/// were changed on the way are of this way only, and a server that does not know of checks (415) may come to know.
+fn is_final(kind: Kind, status: u16, code: &str) -> bool {
+    match kind {
+        Kind::Trace => matches!(status, 409 | 413 | 415 | 422),
+        Kind::Photo | Kind::Checks => status == 409 || (status == 422 && code == "invalid_attachment"),
+    }
 }
 
 /// The next file that may go, with what is wished for at this moment.
@@ -79,6 +94,11 @@ async fn put(server: &Server, due: &Due) -> Result<(), Trouble> {
     let path = format!("/v1/attempts/{}/attachments/{}", due.file.attempt, due.address);
     let answer = server.put(&path, &due.file.media_type, due.file.content.clone()).await?;
     if answer.is_success() { Ok(()) } else { Err(Trouble::of_answer(&answer)) }
+}
+
+async fn note_tried(account: &Account, due: &Due, is_tried: bool) -> Result<(), Failure> {
+    let due = due.clone();
+    on(account, move |store| store.note(|db| attachments::note_tried(db, &due, is_tried))).await
 }
 
 async fn put_off(account: &Account, due: Due, by_ms: i64) -> Result<(), Failure> {

@@ -20,7 +20,7 @@ use crate::{
     door::Reply,
     events::Event,
     store::{
-        Store, StoreError, grants, on_worker,
+        Store, StoreError, attachments as files, grants, on_worker,
         replica::{self, Open},
     },
     transport::Trouble,
@@ -219,7 +219,17 @@ pub async fn retry(account: &Account, refused: IntentId, values: Option<Map<Stri
 /// [`StoreError`]: nothing happened.
 pub async fn discard(account: &Account, refused: IntentId) -> Result<bool, StoreError> {
     let now = account.clock.now();
-    let discarded = on_worker(&account.store, move |store| store.edit(|db| client::discard(&mut Open(db), refused, now))).await?;
+    let discarded = on_worker(&account.store, move |store| {
+        store.edit(|db| {
+            let mut replica = Open(db);
+            let given_up = replica.entry(refused)?.filter(|entry| entry.state.name() == "attention").map(|entry| entry.intent.change);
+            if let Some(Change::AttemptRecord(record)) = given_up {
+                files::forget_all_of(db, record.id)?;
+            }
+            client::discard(&mut replica, refused, now)
+        })
+    })
+    .await?;
     changed(account);
     Ok(discarded)
 }

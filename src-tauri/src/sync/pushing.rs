@@ -20,7 +20,7 @@ use crate::{
     accounts::Account,
     chance,
     events::Event,
-    store::{grants, replica::Open},
+    store::{attachments, grants, replica::Open},
     transport::{Server, Trouble},
 };
 
@@ -157,7 +157,10 @@ pub(super) async fn rename(account: &Account, why: Rename) -> Result<(), Failure
             grants::forget_free(db)?;
             match why {
                 Rename::Fork => client::fork(&mut Open(db), client),
-                Rename::Restore => client::restored(&mut Open(db), client),
+                Rename::Restore => {
+                    attachments::send_again(db)?;
+                    client::restored(&mut Open(db), client)
+                }
             }
         })
     })

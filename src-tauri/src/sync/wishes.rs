@@ -108,7 +108,7 @@ pub async fn saves_data(account: &Account) -> bool {
 pub(super) async fn bars_photos(account: &Account) -> bool {
     let wishes = account.wishes.now();
     // Who always saves mobile data may be on it wherever the system says nothing.
-    wishes.photos_wifi && (wishes.save_data == SaveData::On || is_metered(account).await == Some(true))
+    wishes.photos_wifi && is_metered(account).await.unwrap_or(wishes.save_data == SaveData::On)
 }
 
 /// Why nothing is to be fetched now. `anew`: all there is would come.

@@ -130,6 +130,25 @@ async fn a_wrong_checksum_publishes_nothing_and_the_next_pull_heals_with_the_out
 }
 
 #[tokio::test]
+async fn of_ones_own_replica_a_few_reports_are_kept_and_of_anothers_none() {
+    for app in App::both().await {
+        let tenant = app.tenant("acme").await;
+        let (mut mine, other) = (Tablet::of(&tenant, Role::Technician).await, tenant.person(Role::Viewer).await);
+        mine.new_site("so that the server knows it");
+        mine.push().await;
+        let report = json!({"client_id": mine.meta().client, "seq": 1, "found_by": "verify", "replica": {"count": 1, "sum": "00000000000000aa"}, "server": {"count": 2, "sum": "00000000000000bb"}});
+        for _ in 0..10 {
+            other.post("/v1/sync/mismatch", report.clone()).await.expect(204);
+            mine.actor.post("/v1/sync/mismatch", report.clone()).await.expect(204);
+        }
+        let log = tenant.person(Role::Admin).await.get("/v1/audit?action=sync.mismatch").await.expect(200);
+        let kept = log["items"].as_array().expect("entries");
+        assert_eq!(kept.len(), 3, "on {}: {log}", app.engine);
+        assert!(kept.iter().all(|entry| entry["detail"]["server"]["sum"] == "00000000000000bb" && entry["actor"]["id"] == json!(mine.actor.id)), "{log}");
+    }
+}
+
+#[tokio::test]
 async fn what_left_the_scope_is_gone_after_the_pull_and_never_comes_back() {
     for app in App::both().await {
         let tenant = app.tenant("acme").await;

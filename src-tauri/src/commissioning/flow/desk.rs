@@ -121,6 +121,10 @@ pub trait Desk: Send + Sync {
     /// What was answered at these attempts, in numbers; of each of them.
     async fn checks_of(&self, attempts: &[AttemptId]) -> Result<BTreeMap<AttemptId, Counts>, DeskError>;
 
+    /// What was answered and photographed at an attempt goes on at the next one of the same device; the earlier one keeps
+    /// its own.
+    async fn carry_checks(&self, from: AttemptId, to: AttemptId) -> Result<(), DeskError>;
+
     /// Whether the site is in the local store.
     async fn has_site(&self, site: SiteId) -> Result<bool, DeskError>;
 

@@ -82,6 +82,9 @@ impl Commissioning {
         let order = Order { address: None, label: label.filter(|label| matches!(label, Scanned::Label(_))), pop: None, site, device_name: item.device_name.clone() };
         let view = self.begin(order).await?;
         let attempt = view["id"].as_str().and_then(|id| id.parse::<AttemptId>().ok()).ok_or(NotNext::Nobody)?;
+        if let Some(earlier) = item.attempt.filter(|earlier| *earlier != attempt) {
+            self.desks.active().await?.carry_checks(earlier, attempt).await?;
+        }
         held.change(|kept| {
             if let Some(visit) = &mut kept.visit {
                 visit.began(item.id, attempt);

@@ -76,11 +76,56 @@ pub fn is_ours(db: &Connection, attempt: AttemptId, person: PersonId, client: Cl
 /// # Errors
 /// [`StoreError`].
 pub fn record(db: &Connection, attempt: AttemptId) -> Result<Option<(Record, State)>, StoreError> {
-    let sql = "select content, state from attachment where attempt_id = ?1 and kind = 'checks' order by place desc limit 1";
+    let sql = "select content, state from attachment where attempt_id = ?1 and kind = 'checks' and octet_length(content) > 0 order by place desc limit 1";
     let found = db.prepare_cached(sql)?.query_row([attempt.0.as_bytes()], |row| Ok((row.get::<_, Vec<u8>>(0)?, row.get::<_, String>(1)?))).optional()?;
     let Some((content, state)) = found else { return Ok(None) };
     let record = Record::unpack(&content).map_err(|error| StoreError::Damaged(error.to_string()))?;
     Ok(Some((record, State::named(&state)?)))
+}
+
+/// Whether what was answered is with the server alone: it was taken away here while its attempt was out of sight.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn is_away(db: &Connection, attempt: AttemptId) -> Result<bool, StoreError> {
+    let sql = "select exists (select 1 from attachment where attempt_id = ?1 and kind = 'checks' and octet_length(content) = 0)";
+    Ok(db.prepare_cached(sql)?.query_row([attempt.0.as_bytes()], |row| row.get(0))?)
+}
+
+/// Keeps what the server says was answered, where that was taken away here.
+///
+/// # Errors
+/// [`StoreError`], also for a record that breaks a rule.
+pub fn take_back(db: &Connection, attempt: AttemptId, record: Option<&Record>) -> Result<(), StoreError> {
+    if !is_away(db, attempt)? {
+        return Ok(());
+    }
+    let away = "attempt_id = ?1 and kind = 'checks' and octet_length(content) = 0";
+    match record {
+        Some(record) => db.execute(&format!("update attachment set content = ?2 where {away}"), params![attempt.0.as_bytes(), record.pack()?])?,
+        None => db.execute(&format!("delete from attachment where {away}"), [attempt.0.as_bytes()])?,
+    };
+    Ok(())
+}
+
+/// What was answered and photographed at an attempt goes on at the next one of the same device; the earlier one keeps
+/// its own.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn carry_over(db: &Connection, from: AttemptId, to: AttemptId, now: Millis) -> Result<(), StoreError> {
+    let sql = "insert into attachment (attempt_id, sha256, kind, media_type, state, size, made_at, not_before, content) \
+               select ?2, sha256, kind, media_type, 'waiting', size, ?3, 0, content from attachment \
+               where attempt_id = ?1 and kind = 'photo' and octet_length(content) > 0 order by place on conflict (attempt_id, sha256) do nothing";
+    db.execute(sql, params![from.0.as_bytes(), to.0.as_bytes(), now.0])?;
+    let Some((mut record, _)) = record(db, from)?.filter(|_| matches!(self::record(db, to), Ok(None))) else { return Ok(()) };
+    let here: Vec<Address> = photos(db, to)?.into_iter().map(|photo| photo.sha256).collect();
+    let elsewhere: Vec<Address> = record.photos().filter(|photo| !here.contains(photo)).collect();
+    for photo in elsewhere {
+        record.drop_photo(photo);
+    }
+    record.attempt_id = to;
+    keep_record(db, &record, now)
 }
 
 /// Keeps what was answered in place of what was not sent yet.
@@ -148,20 +193,23 @@ pub fn add_photo(db: &Connection, file: &File, now: Millis) -> Result<bool, Stor
 }
 
 /// Forgets a photo that the server does not have, and takes it out of what was answered last. `None`: there is none;
-/// `false`: the server has it.
+/// `false`: the server has it, or may have it. `at`: now, by the server's clock.
 ///
 /// # Errors
 /// [`StoreError`].
-pub fn remove_photo(db: &Connection, attempt: AttemptId, address: Address, now: Millis) -> Result<Option<bool>, StoreError> {
+pub fn remove_photo(db: &Connection, attempt: AttemptId, address: Address, now: Millis, at: Millis) -> Result<Option<bool>, StoreError> {
     let Some(photo) = photos(db, attempt)?.into_iter().find(|photo| photo.sha256 == address) else { return Ok(None) };
-    if photo.state == State::Sent {
+    // One that was on its way may have arrived, whatever was heard of it.
+    let sql = "select tried from attachment where attempt_id = ?1 and sha256 = ?2";
+    let is_tried: bool = db.prepare_cached(sql)?.query_row(params![attempt.0.as_bytes(), address.0], |row| row.get(0))?;
+    if photo.state == State::Sent || (photo.state == State::Waiting && is_tried) {
         return Ok(Some(false));
     }
     db.prepare_cached("delete from attachment where attempt_id = ?1 and sha256 = ?2")?.execute(params![attempt.0.as_bytes(), address.0])?;
     if let Some((mut record, _)) = record(db, attempt)?
         && record.drop_photo(address)
     {
-        record.at = now.max(record.at.plus(1));
+        record.at = at.max(record.at.plus(1));
         keep_record(db, &record, now)?;
     }
     Ok(Some(true))

@@ -133,7 +133,7 @@ fn a_photo_is_taken_back_with_its_answer_until_the_server_has_it() {
     store.edit(|db| [&one, &two].into_iter().try_for_each(|file| add_photo(db, file, Millis(1)).map(drop))).unwrap();
     let both = Answer::Photos { sha256s: names.to_vec() };
     store.edit(|db| keep_record(db, &answered(id(1), 90, &[None, Some(both.clone())]), Millis(2))).unwrap();
-    let remove = |name, now| store.edit(|db| remove_photo(db, id(1), name, Millis(now))).unwrap();
+    let remove = |name, now| store.edit(|db| remove_photo(db, id(1), name, Millis(now), Millis(now))).unwrap();
     assert_eq!((remove(names[0], 3), remove(names[0], 3)), (Some(true), None));
     let (record, _) = store.read(|db| record(db, id(1))).unwrap().unwrap();
     assert_eq!((record.at, &record.items[1].answer), (Millis(91), &Some(Answer::Photos { sha256s: vec![names[1]] })), "later than what it takes back, whatever the clock says");
@@ -203,4 +203,75 @@ fn what_is_lost_with_a_membership_is_said_and_the_checklist_goes() {
     store.edit(|db| add_photo(db, &photo_of(id(1), 1), Millis(1)).and_then(|_| keep_record(db, &answered(id(1), 1, &[]), Millis(1)))).unwrap();
     let begun = store.note(|db| farewell::begin(db, None)).unwrap().unwrap();
     assert_eq!((begun.lost, last(&store, id(1)), store.read(|db| crate::store::checklist::find(db)).unwrap()), (2, None, None));
+}
+
+#[test]
+fn what_was_answered_goes_on_at_the_next_attempt_and_the_earlier_one_keeps_its_own() {
+    let (_folder, store) = store();
+    let (kept, given_back) = (photo_of(id(1), 1), photo_of(id(1), 2));
+    let names = [&kept, &given_back].map(|file| Address::of(&file.content));
+    store.edit(|db| [&kept, &given_back].into_iter().try_for_each(|file| add_photo(db, file, Millis(1)).map(drop))).unwrap();
+    store.edit(|db| keep_record(db, &answered(id(1), 90, &[Some(Answer::Done {}), Some(Answer::Photos { sha256s: names.to_vec() })]), Millis(2))).unwrap();
+    // The bytes of one are with the server alone.
+    store.edit(|db| Ok(db.execute("update attachment set state = 'sent', content = x'' where sha256 = ?1", [names[1].0])?)).unwrap();
+    for _ in 0..2 {
+        store.edit(|db| carry_over(db, id(1), id(2), Millis(3))).unwrap();
+    }
+    let (record, state) = store.read(|db| record(db, id(2))).unwrap().unwrap();
+    assert_eq!((record.attempt_id, record.note.as_deref(), state), (id(2), Some("Note 90"), State::Waiting));
+    assert_eq!(record.items[1].answer, Some(Answer::Photos { sha256s: vec![names[0]] }));
+    assert_eq!(store.read(|db| photos(db, id(2))).unwrap().len(), 1);
+    assert_eq!((last(&store, id(1)), store.read(|db| photos(db, id(1))).unwrap().len()), (Some((90, State::Waiting)), 2));
+    store.edit(|db| keep_record(db, &answered(id(2), 95, &[]), Millis(4)).and_then(|()| carry_over(db, id(1), id(2), Millis(5)))).unwrap();
+    assert_eq!(last(&store, id(2)).map(|(at, _)| at), Some(95), "what was said since stands");
+    store.edit(|db| carry_over(db, id(7), id(8), Millis(5))).unwrap();
+    assert_eq!(last(&store, id(8)), None, "of nothing comes nothing");
+}
+
+#[test]
+fn of_an_attempt_out_of_sight_nothing_stays_but_that_there_was_something() {
+    let (_folder, store) = store();
+    let said = answered(id(1), 10, &[Some(Answer::Done {})]);
+    store.edit(|db| keep_record(db, &said, Millis(10))).unwrap();
+    let first = due_at(&store, 10 + REST_MS).unwrap();
+    let is_away = || store.read(|db| super::is_away(db, id(1))).unwrap();
+    store.note(|db| attachments::prune(db, Millis(11))).unwrap();
+    assert!(!is_away(), "what was not sent stays");
+    store.note(|db| settle(db, &first, Fate::Sent).and_then(|()| attachments::prune(db, Millis(12)))).unwrap();
+    assert_eq!((is_away(), last(&store, id(1))), (true, None));
+    store.note(|db| take_back(db, id(1), Some(&said))).unwrap();
+    assert_eq!((is_away(), last(&store, id(1))), (false, Some((10, State::Sent))));
+    store.note(|db| attachments::prune(db, Millis(13)).and_then(|()| take_back(db, id(1), None))).unwrap();
+    assert_eq!((is_away(), last(&store, id(1))), (false, None), "the server has none");
+}
+
+#[test]
+fn a_photo_that_was_on_its_way_is_not_taken_back_unless_it_never_left() {
+    let (_folder, store) = store();
+    let file = photo_of(id(1), 1);
+    store.edit(|db| add_photo(db, &file, Millis(1))).unwrap();
+    let due = due_at(&store, 2).unwrap();
+    let remove = || store.edit(|db| remove_photo(db, id(1), Address::of(&file.content), Millis(3), Millis(3))).unwrap();
+    store.note(|db| attachments::note_tried(db, &due, true)).unwrap();
+    assert_eq!(remove(), Some(false));
+    store.note(|db| attachments::note_tried(db, &due, false)).unwrap();
+    assert_eq!(remove(), Some(true));
+}
+
+#[test]
+fn a_server_that_lost_its_past_gets_files_again_and_another_one_is_offered_what_was_refused() {
+    let (_folder, store) = store();
+    store.edit(|db| (1..=3).try_for_each(|n| add_photo(db, &photo_of(id(1), n), Millis(1)).map(drop))).unwrap();
+    for fate in [Fate::Sent, Fate::Refused] {
+        let due = due_at(&store, 2).unwrap();
+        store.note(|db| settle(db, &due, fate)).unwrap();
+    }
+    let states = || store.read(|db| photos(db, id(1))).unwrap().iter().map(|photo| photo.state).collect::<Vec<_>>();
+    assert_eq!(states(), [State::Sent, State::Refused, State::Waiting]);
+    store.note(|db| attachments::offer_again(db)).unwrap();
+    assert_eq!(states(), [State::Sent, State::Waiting, State::Waiting]);
+    store.note(|db| attachments::send_again(db)).unwrap();
+    assert_eq!(states(), [State::Waiting; 3]);
+    store.edit(|db| attachments::forget_all_of(db, id(1))).unwrap();
+    assert_eq!(states(), []);
 }

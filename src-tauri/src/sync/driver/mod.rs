@@ -24,7 +24,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::{trouble::Pause, waiting::IDLE};
 use super::{
-    Failure, checklist, farewell,
+    Failure, checklist, farewell, on,
     pokes::Pokes,
     round::{self, Met, Pace, Sent},
     status::State,
@@ -33,6 +33,7 @@ use super::{
 };
 use crate::{
     accounts::{Account, Accounts, Me},
+    store::attachments,
     transport::{Server, Trouble},
 };
 
@@ -235,6 +236,9 @@ impl Driver {
         if self.met != met || is_due {
             self.pace.requeue = true;
             self.requeued = Some(Instant::now());
+        }
+        if self.met != met {
+            on(&self.account, |store| store.note(|db| attachments::offer_again(db))).await?;
         }
         self.met = met;
         let me: Me = server.fetch(Method::GET, "/v1/me", None).await?;

@@ -15,6 +15,7 @@ export const ACTIONS = [
   'device.online',
   'attempt.record',
   'attempt.attach',
+  'checklist.change',
   'session.begin',
   'session.end',
   'session.refuse',

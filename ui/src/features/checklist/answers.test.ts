@@ -20,6 +20,13 @@ describe('an answer', () => {
     expect(answerOf({ evidence: 'number' }, draftOf({ evidence: 'number' }, { kind: 'text', text: '12' }))).toBeNull();
   });
 
+  it('keeps the words as they were asked, and what has none is asked as it is now', () => {
+    const items = [{ ...asked('one', 'number'), text: 'Leakage current', unit: 'mA' }, { ...asked('two'), text: 'Lid is shut' }];
+    const before: Checked[] = [{ ...asked('one', 'number'), text: 'Voltage', unit: 'V', answer: { kind: 'number', number: 230 } }, { ...asked('two'), text: 'Lid is open', answer: null }];
+    const shown = questionsOf({ checklist: { version: 2, items }, record: { schema: 1, attempt_id: 'att_1', at: 1, checklist: 1, note: null, items: before }, photos: [] });
+    expect(shown.map(({ text, unit }) => [text, unit])).toEqual([['Voltage', 'V'], ['Lid is shut', undefined]]);
+  });
+
   it('is none while nothing was given', () => {
     for (const evidence of ['tick', 'text', 'number', 'photo'] as const) expect(answerOf({ evidence }, draftOf({ evidence }, null))).toBeNull();
   });

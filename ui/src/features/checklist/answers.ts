@@ -14,11 +14,15 @@ export interface Draft {
   reason: string;
 }
 
-/** What is asked now, then what was answered although nobody asks it any more. */
+/** What is asked now, then what was answered although nobody asks it any more. What was answered keeps the words as they were asked. */
 export function questionsOf({ checklist, record }: Checks): Question[] {
   const asked = new Set(checklist.items.map(({ id }) => id));
-  const before = (record?.items ?? []).filter((item) => !asked.has(item.id) && item.answer);
-  return [...checklist.items, ...before.map(({ id, text, required, evidence, unit }) => ({ id, text, required, evidence, unit }))];
+  const answered = (record?.items ?? []).filter((item) => item.answer);
+  const now = checklist.items.map((item) => {
+    const before = answered.find(({ id }) => id === item.id);
+    return before ? { ...item, text: before.text, evidence: before.evidence, unit: before.unit } : item;
+  });
+  return [...now, ...answered.filter(({ id }) => !asked.has(id)).map(({ id, text, required, evidence, unit }) => ({ id, text, required, evidence, unit }))];
 }
 
 /** What was answered so far; an answer of another kind than is asked for now is none. */

@@ -7,29 +7,34 @@ import { readChecks } from './checks';
 export interface Recorded {
   record: CheckRecord | null;
   photos: { sha256: string }[];
+  /** Made on this machine by who is signed in: it can be added to. */
+  own: boolean;
 }
 
-const NOTHING: Recorded = { record: null, photos: [] };
+const NOTHING: Recorded = { record: null, photos: [], own: false };
 
 /** The newer of two records, and the photos of both. */
 export function newest(here: Recorded | null, there: Recorded | null): Recorded {
   const [one, other] = (there?.record?.at ?? -1) > (here?.record?.at ?? -1) ? [there, here] : [here, there];
   const shas = new Set([...(one?.photos ?? []), ...(other?.photos ?? [])].map(({ sha256 }) => sha256));
-  return { record: one?.record ?? other?.record ?? null, photos: [...shas].map((sha256) => ({ sha256 })) };
+  return { record: one?.record ?? other?.record ?? null, photos: [...shas].map((sha256) => ({ sha256 })), own: here !== null };
 }
 
 /** What this machine holds of an attempt that was made here; null: it was made elsewhere. */
 async function here(attempt: string): Promise<Recorded | null> {
   if (!host().has('radio')) return null;
-  return readChecks(attempt).catch((thrown: unknown) => {
+  try {
+    const { record, photos } = await readChecks(attempt);
+    return { record, photos, own: true };
+  } catch (thrown) {
     if (asProblem(thrown).code === 'not_found') return null;
     throw thrown;
-  });
+  }
 }
 
 async function ofServer(id: string): Promise<Recorded> {
   const { record, photos } = await answer<AttemptChecks>(api().GET('/v1/attempts/{id}/checks', { params: { path: { id } } }));
-  return { record: record ?? null, photos };
+  return { record: record ?? null, photos, own: false };
 }
 
 /** What was recorded of an attempt: from this machine, from the server, or from both. */

@@ -1,6 +1,6 @@
 import { createQuery } from '@tanstack/svelte-query';
 import { type CheckCounts, type Checks, CHECKS, readChecks } from '$features/checklist/checks';
-import { door } from '$lib/api';
+import { asProblem, door } from '$lib/api';
 import { host } from '$lib/host';
 import { COMMISSION } from './door';
 
@@ -59,9 +59,19 @@ export function createVisitChecks(visit: () => Visit | null) {
   const attempts = () => (visit()?.items ?? []).flatMap(({ attempt_id, checks }) => (attempt_id && checks ? [attempt_id] : []));
   return createQuery(() => ({
     queryKey: [...CHECKS, 'visit', ...attempts()],
-    queryFn: async (): Promise<Record<string, Checks>> => Object.fromEntries(await Promise.all(attempts().map(async (attempt) => [attempt, await readChecks(attempt)] as const))),
+    queryFn: async (): Promise<Record<string, Checks | null>> => Object.fromEntries(await Promise.all(attempts().map(async (attempt) => [attempt, await readIfKnown(attempt)] as const))),
     enabled: visit() !== null
   }));
+}
+
+/** Of an attempt that is not known here any more nothing can be said; the others can. */
+async function readIfKnown(attempt: string): Promise<Checks | null> {
+  try {
+    return await readChecks(attempt);
+  } catch (thrown) {
+    if (asProblem(thrown).code === 'not_found') return null;
+    throw thrown;
+  }
 }
 
 const ask = (method: 'POST' | 'PUT' | 'PATCH' | 'DELETE', rest: string, body?: unknown) => door<Visit>(method, `/app/visit${rest}`, body);

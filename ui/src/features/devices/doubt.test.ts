@@ -8,7 +8,7 @@ const first = attempt({});
 
 describe('two commissions of one device', () => {
   test('are in doubt without an order of the device, or at two sites', () => {
-    const others: Partial<Attempt>[] = [{ epoch: 1 }, { epoch: null }, { epoch: 2, site_id: 'site_2' }];
+    const others: Partial<Attempt>[] = [{ epoch: 1 }, { epoch: 1, started_at: 300 * DAY }, { epoch: null }, { epoch: 2, site_id: 'site_2' }];
     for (const other of others) {
       const second = attempt({ id: 'att_2', technician_id: 'per_2', started_at: DAY, ...other });
       expect(inDoubt([first, second])).toEqual([second, first]);
@@ -16,7 +16,7 @@ describe('two commissions of one device', () => {
   });
 
   test('are not, where the device counted on, one person did both, they are far apart, or one failed', () => {
-    const others: Partial<Attempt>[] = [{ epoch: 2 }, { technician_id: 'per_1' }, { started_at: 15 * DAY }, { outcome: 'failed' }];
+    const others: Partial<Attempt>[] = [{ epoch: 2 }, { technician_id: 'per_1' }, { started_at: 15 * DAY, epoch: 2, site_id: 'site_2' }, { started_at: 15 * DAY, epoch: null }, { outcome: 'failed' }];
     for (const other of others) {
       expect(inDoubt([attempt({ id: 'att_2', technician_id: 'per_2', started_at: DAY, epoch: 1, ...other }), first])).toBeNull();
     }
@@ -25,7 +25,8 @@ describe('two commissions of one device', () => {
 
   test('are settled by a third one', () => {
     const second = attempt({ id: 'att_2', technician_id: 'per_2', started_at: DAY });
-    const third = attempt({ id: 'att_3', technician_id: 'per_2', started_at: 2 * DAY });
+    // Its tablet's clock is a year behind.
+    const third = attempt({ id: 'att_3', technician_id: 'per_3', epoch: 2, started_at: -365 * DAY });
     expect(inDoubt([third, second, first])).toBeNull();
   });
 });
