@@ -136,7 +136,7 @@ async fn of_ones_own_replica_a_few_reports_are_kept_and_of_anothers_none() {
         let (mut mine, other) = (Tablet::of(&tenant, Role::Technician).await, tenant.person(Role::Viewer).await);
         mine.new_site("so that the server knows it");
         mine.push().await;
-        let report = json!({"client_id": mine.meta().client, "seq": 1, "found_by": "verify", "replica": {"count": 1, "sum": "00000000000000aa"}, "server": {"count": 2, "sum": "00000000000000bb"}});
+        let report = json!({"client_id": mine.meta().client_id, "seq": 1, "found_by": "verify", "replica": {"count": 1, "sum": "00000000000000aa"}, "server": {"count": 2, "sum": "00000000000000bb"}});
         for _ in 0..10 {
             other.post("/v1/sync/mismatch", report.clone()).await.expect(204);
             mine.actor.post("/v1/sync/mismatch", report.clone()).await.expect(204);
