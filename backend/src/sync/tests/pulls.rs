@@ -133,7 +133,7 @@ async fn a_wrong_checksum_publishes_nothing_and_the_next_pull_heals_with_the_out
 async fn of_ones_own_replica_a_few_reports_are_kept_and_of_anothers_none() {
     for app in App::both().await {
         let tenant = app.tenant("acme").await;
-        let (mut mine, other) = (Tablet::of(&tenant, Role::Technician).await, tenant.person(Role::Viewer).await);
+        let (mut mine, other) = (Tablet::of(&tenant, Role::Admin).await, tenant.person(Role::Viewer).await);
         mine.new_site("so that the server knows it");
         mine.push().await;
         let report = json!({"client_id": mine.meta().client_id, "seq": 1, "found_by": "verify", "replica": {"count": 1, "sum": "00000000000000aa"}, "server": {"count": 2, "sum": "00000000000000bb"}});

@@ -1169,7 +1169,8 @@ export interface paths {
         put?: never;
         /**
          * Report that a replica did not hold what the server holds
-         * @description It fetches everything anew by itself; the report is for those who look for the cause.
+         * @description It fetches everything anew by itself; the report is for those who look for the cause, in the audit log. Of many in
+         *     one person's name a few are kept; of another person's replica, none.
          */
         post: operations["report_mismatch"];
         delete?: never;
