@@ -20,6 +20,8 @@ test.beforeAll(async ({ browser }) => {
 });
 test.afterAll(async () => {
   await phone.close();
+  // As they were found.
+  for (const serial of SERIALS) await toDevices(serial, 'factory_reset');
 });
 
 /** Axe finds nothing, in light and dark, narrow and wide; the pictures lie in the test's output. */
