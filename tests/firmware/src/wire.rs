@@ -13,6 +13,8 @@ pub enum Value<'a> {
     Number(u64),
     /// `bytes`, `string`, a message.
     Bytes(&'a [u8]),
+    /// Four or eight bytes, which no field of the contract is.
+    Fixed,
 }
 
 impl<'a> Value<'a> {
@@ -23,7 +25,7 @@ impl<'a> Value<'a> {
     pub const fn bytes(self) -> Result<&'a [u8], Malformed> {
         match self {
             Self::Bytes(bytes) => Ok(bytes),
-            Self::Number(_) => Err(Malformed),
+            Self::Number(_) | Self::Fixed => Err(Malformed),
         }
     }
 
@@ -42,7 +44,7 @@ impl<'a> Value<'a> {
     pub const fn number(self) -> Result<u32, Malformed> {
         match self {
             Self::Number(number) => Ok(number as u32),
-            Self::Bytes(_) => Err(Malformed),
+            Self::Bytes(_) | Self::Fixed => Err(Malformed),
         }
     }
 
@@ -53,7 +55,7 @@ impl<'a> Value<'a> {
     pub const fn moment(self) -> Result<i64, Malformed> {
         match self {
             Self::Number(number) => Ok(number as i64),
-            Self::Bytes(_) => Err(Malformed),
+            Self::Bytes(_) | Self::Fixed => Err(Malformed),
         }
     }
 }
@@ -71,12 +73,18 @@ pub fn each<'a>(mut rest: &'a [u8], mut take: impl FnMut(u32, Value<'a>) -> Resu
         }
         match key & 7 {
             0 => take(field, Value::Number(varint(&mut rest)?))?,
-            1 => drop(cut(&mut rest, 8)?),
+            1 => {
+                cut(&mut rest, 8)?;
+                take(field, Value::Fixed)?;
+            }
             2 => {
                 let length = varint(&mut rest)?;
                 take(field, Value::Bytes(cut(&mut rest, length)?))?;
             }
-            5 => drop(cut(&mut rest, 4)?),
+            5 => {
+                cut(&mut rest, 4)?;
+                take(field, Value::Fixed)?;
+            }
             _ => return Err(Malformed),
         }
     }

@@ -185,6 +185,28 @@ fn acts() -> impl Strategy<Value = Vec<Act>> {
     proptest::collection::vec(prop_oneof![6 => claim, 2 => notice, 1 => Just(Act::Reset)], 1..10)
 }
 
+/// What the reference rules answer to the bytes of a claim, and the state after it.
+fn reference(state: &owner::OwnerState, factory: &Factory, wire: &[u8], now: Option<i64>) -> (Vec<u8>, Option<owner::OwnerState>) {
+    match messages::ClaimRequest::decode(wire) {
+        Ok(request) => {
+            let outcome = owner::decide(state, SERIAL, &factory.key, &request, now.map(omniot_shared::time::Millis));
+            (owner::reply(&outcome).encode_to_vec(), outcome.map(|accepted| accepted.state).ok())
+        }
+        Err(_) => (messages::ClaimReply { status: messages::Status::Malformed.into(), ..messages::ClaimReply::default() }.encode_to_vec(), None),
+    }
+}
+
+#[test]
+fn any_one_bit_that_is_wrong_is_answered_as_the_reference_rules_do() {
+    let (factory, mine, theirs) = (factory(), State::default(), owner::OwnerState::default());
+    let wire = claim_of(1, 7, 2, None).encode_to_vec();
+    for bit in 0..wire.len() * 8 {
+        let mut wrong = wire.clone();
+        wrong[bit / 8] ^= 1 << (bit % 8);
+        assert_eq!(reply(&mine, &decide(&mine, SERIAL, &factory.key, &wrong, None)), reference(&theirs, &factory, &wrong, None).0, "bit {bit}");
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(200))]
 
@@ -205,13 +227,7 @@ proptest! {
                         wire[at] ^= 1 << bit;
                     }
                     let outcome = decide(&mine, SERIAL, &factory.key, &wire, now);
-                    let (status, state) = match messages::ClaimRequest::decode(&*wire) {
-                        Ok(request) => {
-                            let outcome = owner::decide(&theirs, SERIAL, &factory.key, &request, now.map(omniot_shared::time::Millis));
-                            (owner::reply(&outcome).encode_to_vec(), outcome.map(|accepted| accepted.state).ok())
-                        }
-                        Err(_) => (messages::ClaimReply { status: messages::Status::Malformed.into(), ..messages::ClaimReply::default() }.encode_to_vec(), None),
-                    };
+                    let (status, state) = reference(&theirs, &factory, &wire, now);
                     prop_assert_eq!(reply(&mine, &outcome), status);
                     mine = outcome.unwrap_or(mine);
                     theirs = state.unwrap_or(theirs);
