@@ -122,10 +122,10 @@ impl Walk {
     }
 
     /// After the last entry: does the chain end where the tenant's clock says it does?
-    pub fn end(&self, n: i64, head: Option<&[u8]>) -> Result<(), Broken> {
+    pub fn end(&self, n: i64, head: &[u8]) -> Result<(), Broken> {
         if self.n < n {
             Err(Broken::CutOff { n })
-        } else if self.n > n || head.unwrap_or_default() != self.head.as_slice() {
+        } else if self.n > n || head != self.head.as_slice() {
             Err(Broken::Changed { n: self.n })
         } else {
             Ok(())
@@ -150,6 +150,6 @@ pub async fn verify(scope: &mut crate::db::Scope) -> Result<Verdict, crate::db::
             }
         }
     }
-    let (n, head) = super::store::head(scope).await?;
-    Ok(Verdict { entries: walk.n(), broken: walk.end(n, head.as_deref()).err() })
+    let head = super::store::head(scope).await?;
+    Ok(Verdict { entries: walk.n(), broken: walk.end(head.n, &head.hash).err() })
 }

@@ -15,7 +15,7 @@ mod tests;
 pub use api::{Actor, AuditEntry, Change, Target};
 pub use chain::{Broken, Verdict, verify};
 pub use entry::{Author, Entry};
-pub use store::{append, append_all};
+pub use store::{Head, append, append_all, append_to};
 
 use utoipa_axum::{router::OpenApiRouter, routes};
 

@@ -7,8 +7,7 @@ use uuid::Uuid;
 use super::{Author, Change, Entry, chain::Link};
 use crate::db::{DbError, Query, Scope};
 
-const NUMBER: &str = "update tenant_clock set audit_n = audit_n + $2 where tenant_id = $1 returning audit_n, audit_head";
-const MOVE_HEAD: &str = "update tenant_clock set audit_head = $2 where tenant_id = $1";
+const MOVE_HEAD: &str = "update tenant_clock set audit_n = $2, audit_head = $3 where tenant_id = $1";
 const HEAD: &str = "select audit_n, audit_head from tenant_clock where tenant_id = $1";
 const LIST: &str = "
     select n, at, actor_kind, actor_id, actor_name, acting_as, action, target_kind, target_id, target_name,
@@ -31,6 +30,15 @@ const LINKS: &str = "
 /// Parameters of an entry, the tenant aside.
 const WIDTH: usize = 16;
 
+/// Where the chain ends.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Head {
+    /// The number of the last entry; 0 before the first.
+    pub n: i64,
+    /// Its hash.
+    pub hash: Vec<u8>,
+}
+
 /// Appends one entry in the transaction that makes the change.
 ///
 /// # Errors
@@ -44,16 +52,27 @@ pub async fn append(scope: &mut Scope, author: &Author, at: Millis, request_id: 
 /// # Errors
 /// Whatever the store says.
 pub async fn append_all(scope: &mut Scope, author: &Author, at: Millis, request_id: Option<&str>, entries: Vec<Entry>) -> Result<(), DbError> {
-    let Some(count) = i64::try_from(entries.len()).ok().filter(|count| *count > 0) else { return Ok(()) };
-    let (last, head): (i64, Option<Vec<u8>>) = scope.query(NUMBER).bind(count).one().await?;
-    let (tenant, mut head, mut links) = (Uuid::from(scope.tenant()), head.unwrap_or_default(), Vec::with_capacity(entries.len()));
-    for (n, entry) in (last - count + 1..).zip(entries) {
-        let link = link(tenant, &head, n, author, at, request_id, entry);
-        head.clone_from(&link.hash);
+    if entries.is_empty() {
+        return Ok(());
+    }
+    let end = head(scope).await?;
+    let end = append_to(scope, end, author, at, request_id, entries).await?;
+    scope.query(MOVE_HEAD).bind(end.n).bind(end.hash).execute().await.map(drop)
+}
+
+/// Appends entries to the chain that ends in `head`, and where it ends then: the caller keeps that.
+///
+/// # Errors
+/// Whatever the store says.
+pub async fn append_to(scope: &mut Scope, mut head: Head, author: &Author, at: Millis, request_id: Option<&str>, entries: Vec<Entry>) -> Result<Head, DbError> {
+    let (tenant, mut links) = (Uuid::from(scope.tenant()), Vec::with_capacity(entries.len()));
+    for entry in entries {
+        let link = link(tenant, &head.hash, head.n + 1, author, at, request_id, entry);
+        head = Head { n: link.n, hash: link.hash.clone() };
         links.push(link);
     }
     insert(scope, &links).await?;
-    scope.query(MOVE_HEAD).bind(head).execute().await.map(drop)
+    Ok(head)
 }
 
 fn link(tenant: Uuid, head: &[u8], n: i64, author: &Author, at: Millis, request_id: Option<&str>, entry: Entry) -> Link {
@@ -174,7 +193,8 @@ pub(super) async fn links(scope: &mut Scope, after: i64, limit: i64) -> Result<V
     scope.query(LINKS).bind(after).bind(limit).all().await
 }
 
-/// Where the chain ends: the last number and hash.
-pub(super) async fn head(scope: &mut Scope) -> Result<(i64, Option<Vec<u8>>), DbError> {
-    scope.query(HEAD).one().await
+/// Where the chain ends.
+pub(super) async fn head(scope: &mut Scope) -> Result<Head, DbError> {
+    let (n, hash): (i64, Option<Vec<u8>>) = scope.query(HEAD).one().await?;
+    Ok(Head { n, hash: hash.unwrap_or_default() })
 }

@@ -39,7 +39,7 @@ impl Tx {
 }
 
 /// How many rows a statement may take: few sizes, so that each is prepared once a connection.
-const SIZES: [usize; 7] = [256, 128, 64, 32, 16, 4, 1];
+const SIZES: [usize; 8] = [256, 128, 64, 32, 16, 4, 2, 1];
 /// Most values of one statement on SQLite, the tenant in each row aside; it takes 32,766 at most.
 const SQLITE_VALUES: usize = 16_384;
 /// The protocol of PostgreSQL counts values in 16 bits.

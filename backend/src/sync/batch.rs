@@ -1,7 +1,7 @@
 //! Changes on their way into the store: loaded once, decided in memory, written together.
 //!
 //! The caller holds the tenant's only writer, so what was loaded stays true until [`Batch::write`],
-//! and sequences can be handed out before they are taken. Deliberately not here: receipts
+//! and sequences and numbers of the audit log can be handed out before they are kept. Deliberately not here: receipts
 //! (`push`), permission and validation (`omniot_shared::sync::rules`).
 
 use std::{collections::{BTreeMap, BTreeSet, HashMap}, sync::Arc};
@@ -18,7 +18,7 @@ use omniot_shared::{
     time::Millis,
 };
 
-use super::{news, store::{self, Stand, Sums, Written}, trail::{self, Circumstances, Draft}};
+use super::{news, store::{self, Clock, Sums, Written}, trail::{self, Circumstances, Draft}};
 use crate::{
     audit::{self, Author},
     db::{DbError, Event, News, Scope},
@@ -45,10 +45,10 @@ impl Facts {
 #[derive(Debug)]
 pub struct Batch {
     tenant: TenantId,
-    epoch: u64,
     rows: RowSet,
     facts: HashMap<RowKey, Facts>,
-    first: Seq,
+    /// Where the tenant stood.
+    clock: Clock,
     last: Seq,
     /// What becomes of each changed row: `true` = it lives.
     fate: BTreeMap<RowKey, bool>,
@@ -58,20 +58,29 @@ pub struct Batch {
 }
 
 impl Batch {
-    /// Loads the rows that these changes touch.
+    /// Loads the rows that these changes touch, and where the tenant stands.
     ///
     /// # Errors
     /// Whatever the store says.
     pub async fn open(scope: &mut Scope, changes: impl IntoIterator<Item = &Change>) -> Result<Self, DbError> {
+        let (clock, _) = store::opening(scope, None).await?;
+        Self::open_at(scope, clock, changes).await
+    }
+
+    /// Loads the rows that these changes touch; the tenant stands at `clock`.
+    ///
+    /// # Errors
+    /// Whatever the store says.
+    pub async fn open_at(scope: &mut Scope, clock: Clock, changes: impl IntoIterator<Item = &Change>) -> Result<Self, DbError> {
         let tenant = scope.tenant();
         let keys: Vec<RowKey> = changes.into_iter().flat_map(|change| change.touches(tenant)).collect();
-        let Stand { seq, epoch, .. } = store::stand(scope).await?;
         let (mut rows, mut facts) = (RowSet::new(), HashMap::new());
         for (key, loaded) in store::load(scope, &keys).await? {
             facts.insert(key, Facts { stored: Some((loaded.row.clone(), loaded.seq)), seq: loaded.seq, stamps: loaded.stamps });
             rows.insert(key, loaded.row);
         }
-        Ok(Self { tenant, epoch, rows, facts, first: seq, last: seq, fate: BTreeMap::new(), left: Vec::new(), entries: Vec::new() })
+        let last = clock.seq;
+        Ok(Self { tenant, rows, facts, clock, last, fate: BTreeMap::new(), left: Vec::new(), entries: Vec::new() })
     }
 
     /// The rows as this batch leaves them so far.
@@ -131,18 +140,18 @@ impl Batch {
     /// Whatever the store says; the caller then undoes the part or the transaction.
     pub async fn write(mut self, scope: &mut Scope, author: &Author, at: Millis, request_id: Option<&str>) -> Result<Seq, DbError> {
         let entries = trail::finish(scope, std::mem::take(&mut self.entries)).await?;
-        let taken = u32::try_from(self.last.0 - self.first.0).unwrap_or(u32::MAX);
-        if taken == 0 {
-            audit::append_all(scope, author, at, request_id, entries).await?;
+        let is_changed = self.last != self.clock.seq;
+        if !is_changed && entries.is_empty() {
             return Ok(self.last);
         }
-        let numbers = scope.next_seq(taken).await?;
-        debug_assert_eq!(*numbers.end(), self.last.0, "one writer a tenant");
-        let checksum = self.write_sums(scope).await?;
-        self.write_rows(scope, at).await?;
-        let news = if scope.is_heard() { self.news(checksum, at) } else { None };
-        audit::append_all(scope, author, at, request_id, entries).await?;
-        scope.notify(Event::Changed { seq: self.last.0, news });
+        if is_changed {
+            let checksum = self.write_sums(scope).await?;
+            self.write_rows(scope, at).await?;
+            let news = if scope.is_heard() { self.news(checksum, at) } else { None };
+            scope.notify(Event::Changed { seq: self.last.0, news });
+        }
+        let head = audit::append_to(scope, self.clock.head, author, at, request_id, entries).await?;
+        store::move_clock(scope, self.last, head).await?;
         Ok(self.last)
     }
 
@@ -165,7 +174,7 @@ impl Batch {
             }
         }).collect();
         deltas.sort_unstable_by_key(Delta::seq);
-        let begin = Begin { scope: SyncScope::Tenant, scopes: Sight::All, epoch: self.epoch, from: self.first, to: self.last, fresh: false, server_time: at };
+        let begin = Begin { scope: SyncScope::Tenant, scopes: Sight::All, epoch: self.clock.epoch, from: self.clock.seq, to: self.last, fresh: false, server_time: at };
         news::of(begin, deltas, checksum, owners.into_iter().next())
     }
 

@@ -27,7 +27,7 @@ use super::seeded::{self, Bug};
 use super::{
     batch::Batch,
     fault,
-    store::{self, Client, NewReceipt, Stand, StoredReceipt},
+    store::{self, Client, Clock, NewReceipt, StoredReceipt},
     trail::Circumstances,
 };
 use crate::{
@@ -108,7 +108,8 @@ impl From<PushError> for ApiError {
 pub async fn push(caller: &mut Caller<need::Sync>, body: &Body) -> Result<PushResponse, PushError> {
     check_order(body)?;
     let (person, now) = (caller.person().id, caller.now());
-    let known = store::client(caller.scope(), body.client_id).await?;
+    let (clock, known) = store::opening(caller.scope(), Some(body.client_id)).await?;
+    let (epoch, mut seq) = (clock.epoch, clock.seq);
     if known.is_some_and(|known| known.person != person) {
         return Err(PushError::Forked);
     }
@@ -121,18 +122,21 @@ pub async fn push(caller: &mut Caller<need::Sync>, body: &Body) -> Result<PushRe
     let (seen, news): (Vec<&Raw>, Vec<&Raw>) = body.intents.iter().partition(|raw| arrival(last_n, raw.n) == Arrival::Replay);
     let mut receipts = replay(caller, body.client_id, &seen).await?;
     #[cfg(feature = "seeded-leaks")]
-    if seeded::is(Bug::ReplayRunsAgain) && !seen.is_empty() {
-        run(caller, body, &seen, &mut HashMap::new()).await?;
-    }
+    let clock = if seeded::is(Bug::ReplayRunsAgain) && !seen.is_empty() {
+        run(caller, body, &seen, &mut HashMap::new(), None).await?;
+        store::opening(caller.scope(), None).await?.0
+    } else {
+        clock
+    };
     let new_last = news.last().map_or(last_n, |raw| raw.n);
     if !news.is_empty() {
         let words = said_before(caller, &news).await?;
         let again: Vec<IntentId> = news.iter().map(|raw| raw.id).filter(|id| words.contains_key(id)).collect();
-        let made = carry_out(caller, body, &news, words).await?;
+        let made;
+        (made, seq) = carry_out(caller, body, &news, words, clock).await?;
         keep(caller, body.client_id, Client { person, last_n: new_last }, &made, &again).await?;
         receipts.extend(made.into_iter().map(|new| new.receipt));
     }
-    let Stand { seq, epoch, .. } = store::stand(caller.scope()).await?;
     Ok(PushResponse {
         epoch,
         seq,
@@ -200,13 +204,14 @@ async fn said_before(caller: &mut Caller<need::Sync>, news: &[&Raw]) -> Result<H
     store::receipts_by_intent(caller.scope(), &ids).await
 }
 
-/// Runs new intents together; apart when the store fails on them.
-async fn carry_out(caller: &mut Caller<need::Sync>, body: &Body, news: &[&Raw], mut known: HashMap<IntentId, StoredReceipt>) -> Result<Vec<NewReceipt>, PushError> {
+/// Runs new intents together; apart when the store fails on them. The tenant stands at `clock`; their receipts, and where it stands then.
+async fn carry_out(caller: &mut Caller<need::Sync>, body: &Body, news: &[&Raw], mut known: HashMap<IntentId, StoredReceipt>, clock: Clock) -> Result<(Vec<NewReceipt>, Seq), PushError> {
+    let mut last = clock.seq;
     caller.scope().part().await?;
-    match run(caller, body, news, &mut known.clone()).await {
-        Ok(made) => {
+    match run(caller, body, news, &mut known.clone(), Some(clock)).await {
+        Ok(done) => {
             caller.scope().keep().await?;
-            return Ok(made);
+            return Ok(done);
         }
         // Not the intents' fault: nothing of this push happened, and it comes again.
         Err(error) if !fault::is_the_intents(&error) => return Err(error.into()),
@@ -218,33 +223,36 @@ async fn carry_out(caller: &mut Caller<need::Sync>, body: &Body, news: &[&Raw], 
     let mut made = Vec::with_capacity(news.len());
     for raw in news {
         caller.scope().part().await?;
-        match run(caller, body, &[raw], &mut known).await {
-            Ok(one) => {
+        match run(caller, body, &[raw], &mut known, None).await {
+            Ok((one, seq)) => {
                 caller.scope().keep().await?;
                 made.extend(one);
+                last = seq;
             }
             Err(error) if !fault::is_the_intents(&error) => return Err(error.into()),
             Err(error) => {
                 caller.scope().undo().await?;
-                made.push(quarantine(caller, raw, &error, &mut known).await?);
+                made.push(quarantine(raw, &error, last, &mut known));
             }
         }
     }
-    Ok(made)
+    Ok((made, last))
 }
 
-async fn quarantine(caller: &mut Caller<need::Sync>, raw: &Raw, error: &DbError, known: &mut HashMap<IntentId, StoredReceipt>) -> Result<NewReceipt, PushError> {
+fn quarantine(raw: &Raw, error: &DbError, seq: Seq, known: &mut HashMap<IntentId, StoredReceipt>) -> NewReceipt {
     tracing::error!(%error, intent.id = %raw.id, "an intent was quarantined");
     let outcome = Outcome::Quarantined(Refusal::new(Code::Internal, "the server could not carry this out; it is kept for inspection"));
-    let Stand { seq, .. } = store::stand(caller.scope()).await?;
     known.insert(raw.id, StoredReceipt { intent: raw.id, seq, outcome: outcome.clone() });
-    Ok(NewReceipt { receipt: Receipt { n: raw.n, intent_id: raw.id, seq, outcome }, is_final: true, body: Some(raw.change.get().to_owned()) })
+    NewReceipt { receipt: Receipt { n: raw.n, intent_id: raw.id, seq, outcome }, is_final: true, body: Some(raw.change.get().to_owned()) }
 }
 
-/// Decides these intents one after the other and writes what comes of them.
-async fn run(caller: &mut Caller<need::Sync>, body: &Body, news: &[&Raw], known: &mut HashMap<IntentId, StoredReceipt>) -> Result<Vec<NewReceipt>, DbError> {
+/// Decides these intents one after the other and writes what comes of them. `clock`: where the tenant stands, where that is known.
+async fn run(caller: &mut Caller<need::Sync>, body: &Body, news: &[&Raw], known: &mut HashMap<IntentId, StoredReceipt>, clock: Option<Clock>) -> Result<(Vec<NewReceipt>, Seq), DbError> {
     let changes: Vec<Result<Change, Outcome>> = news.iter().map(|raw| read(body.schema, &raw.change)).collect();
-    let mut batch = Batch::open(caller.scope(), changes.iter().flatten()).await?;
+    let mut batch = match clock {
+        Some(clock) => Batch::open_at(caller.scope(), clock, changes.iter().flatten()).await?,
+        None => Batch::open(caller.scope(), changes.iter().flatten()).await?,
+    };
     let mut made = Vec::with_capacity(news.len());
     let mut escrowed = Vec::new();
     for (raw, change) in news.iter().zip(changes) {
@@ -271,13 +279,14 @@ async fn run(caller: &mut Caller<need::Sync>, body: &Body, news: &[&Raw], known:
     }
     #[cfg(feature = "seeded-leaks")]
     if seeded::shows(Bug::ReceiptWithoutEffect) {
-        return Ok(made);
+        let seq = batch.seq();
+        return Ok((made, seq));
     }
     let author = Author::person(caller.person().id, &caller.person().name);
     let (now, request_id) = (caller.now(), caller.request_id().clone());
-    batch.write(caller.scope(), &author, now, Some(request_id.as_str())).await?;
+    let seq = batch.write(caller.scope(), &author, now, Some(request_id.as_str())).await?;
     hold(caller, body.client_id, &escrowed, &mut made).await?;
-    Ok(made)
+    Ok((made, seq))
 }
 
 /// Whether an administrator may still want it: its author may not do it any more, or it depends on such a one.

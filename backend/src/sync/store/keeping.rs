@@ -11,11 +11,19 @@ use sqlx::AssertSqlSafe;
 use uuid::Uuid;
 
 use super::{from_json, narrow, placeholders, to_json};
-use crate::db::{DbError, Scope, Value};
+use crate::{
+    audit::Head,
+    db::{DbError, Scope, Value},
+};
 
 const STAND: &str = "
     select c.seq, coalesce(s.epoch, 1), coalesce(s.min_retained_seq, 0)
     from tenant_clock c left join sync_state s on s.tenant_id = c.tenant_id where c.tenant_id = $1";
+const OPENING: &str = "
+    select c.seq, coalesce(s.epoch, 1), c.audit_n, c.audit_head, r.person_id, r.last_n
+    from tenant_clock c left join sync_state s on s.tenant_id = c.tenant_id left join sync_client r on r.tenant_id = c.tenant_id and r.id = $2
+    where c.tenant_id = $1";
+const MOVE_CLOCK: &str = "update tenant_clock set seq = $2, audit_n = $3, audit_head = $4 where tenant_id = $1";
 const CLIENT: &str = "select person_id, last_n from sync_client where tenant_id = $1 and id = $2";
 const SAVE_CLIENT: &str = "
     insert into sync_client (tenant_id, id, person_id, last_n, first_seen_at, last_seen_at) values ($1, $2, $3, $4, $5, $5)
@@ -42,6 +50,38 @@ pub struct Stand {
 pub async fn stand(scope: &mut Scope) -> Result<Stand, DbError> {
     let (seq, epoch, min_retained): (i64, i64, i64) = scope.query(STAND).one().await?;
     Ok(Stand { seq: Seq(seq), epoch: narrow(epoch)?, min_retained: Seq(min_retained) })
+}
+
+/// What a writer goes on from: the last sequence and the last entry of the log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Clock {
+    /// The last sequence that was given.
+    pub seq: Seq,
+    /// Which life of the store this is.
+    pub epoch: u64,
+    /// Where the audit log ends.
+    pub head: Head,
+}
+
+/// What a writer goes on from, and that replica when it has pushed before.
+///
+/// # Errors
+/// Whatever the store says.
+pub async fn opening(scope: &mut Scope, id: Option<ClientId>) -> Result<(Clock, Option<Client>), DbError> {
+    type Row = (i64, i64, i64, Option<Vec<u8>>, Option<Uuid>, Option<i64>);
+    let (seq, epoch, n, hash, person, last_n): Row = scope.query(OPENING).bind(id).one().await?;
+    let client = person.zip(last_n).map(|(person, last_n)| Ok::<_, DbError>(Client { person: person.into(), last_n: narrow(last_n)? })).transpose()?;
+    Ok((Clock { seq: Seq(seq), epoch: narrow(epoch)?, head: Head { n, hash: hash.unwrap_or_default() } }, client))
+}
+
+/// Keeps how far a writer has come. The tenant's only writer calls it, so that commit order is sequence order
+/// (SYNC.md 1.2), as with [`Scope::next_seq`].
+///
+/// # Errors
+/// Whatever the store says.
+pub async fn move_clock(scope: &mut Scope, seq: Seq, head: Head) -> Result<(), DbError> {
+    let hash = Some(head.hash).filter(|hash| !hash.is_empty());
+    scope.query(MOVE_CLOCK).bind(seq.0).bind(head.n).bind(hash).execute().await.map(drop)
 }
 
 const RESTORED: &str = "

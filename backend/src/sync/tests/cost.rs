@@ -20,7 +20,7 @@ async fn a_push_costs_statements_by_the_score_not_by_the_intent() {
         statements();
         a.push().await;
         let one = statements();
-        assert!(one <= 24, "one edit costs {one} statements");
+        assert!(one <= 14, "one edit costs {one} statements");
         for n in 0..500 {
             a.new_site(&format!("site {n}"));
         }
