@@ -180,3 +180,19 @@ async fn silence_is_no_success_after_the_device_has_said_no() {
     bench.begin("OM-0001").await;
     bench.until_failed("not_advertising").await;
 }
+
+#[tokio::test]
+async fn a_device_that_was_claimed_by_the_attempt_before_needs_no_second_permission() {
+    let mut bench = Bench::with(vec![device("OM-0001", Security::Sec2Patch1)]).await;
+    bench.begin("OM-0001").await;
+    bench.until("needs_network").await;
+    bench.kill_and_start().await;
+    bench.ledger.books().grants.retain(|_, (_, place)| *place != Place::Free);
+    bench.begin("OM-0001").await;
+    bench.until("needs_network").await;
+    bench.join(SSID, PASSPHRASE).await;
+    let done = bench.until("succeeded").await;
+    let books = bench.ledger.books();
+    let [first, last] = &books.attempts[..] else { panic!("{:?}", books.attempts) };
+    assert_eq!((last.outcome, &last.receipt, last.grant_id, last.epoch), (AttemptOutcome::Succeeded, &first.receipt, first.grant_id, Some(1)), "{done:#}");
+}

@@ -1,7 +1,7 @@
 //! Networks that do not work at first.
 
 use omniot_shared::entities::{AttemptOutcome, Security};
-use omniot_tests::virtual_device::faults::FalseSuccess;
+use omniot_tests::virtual_device::{device::Power, faults::FalseSuccess};
 use serde_json::{Value, json};
 
 use crate::bench::{Bench, PASSPHRASE, SSID, device};
@@ -15,6 +15,24 @@ async fn waiting_for_a_network() -> Bench {
 
 fn times(bench: &Bench, step: &str) -> usize {
     bench.ledger.attempt().steps.iter().filter(|row| row.step == step).count()
+}
+
+fn switch_off_and_on(bench: &Bench) {
+    let slot = bench.fleet.named("OM-0001")[0];
+    slot.device().power_cut(slot.now());
+    slot.link_ended();
+}
+
+fn drop_the_link(bench: &Bench) {
+    let slot = bench.fleet.named("OM-0001")[0];
+    slot.device().disconnect();
+    slot.link_ended();
+}
+
+async fn joining(bench: &Bench) {
+    while bench.current().await["step"] != "join" {
+        tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+    }
 }
 
 #[tokio::test]
@@ -105,7 +123,48 @@ async fn a_network_that_never_lets_it_in_has_a_deadline_and_another_may_be_given
         tokio::time::sleep(std::time::Duration::from_millis(10)).await;
     };
     // A device that is still trying takes nothing else; it says so at Apply, not by silence.
-    assert_eq!((&now["failure"]["cause"], &now["failure"]["step"]), (&json!("apply_refused"), &json!("apply")), "{now:#}");
+    assert_eq!((&now["failure"]["cause"], &now["failure"]["step"]), (&json!("still_trying"), &json!("apply")), "{now:#}");
+    // Trying once more is no success of the network before, and blames the right one for nothing.
+    assert_eq!(bench.act("retry", Value::Null).await.status, 200);
+    bench.until_failed("still_trying").await;
+    switch_off_and_on(&bench);
+    assert_eq!(bench.act("retry", Value::Null).await.status, 200);
+    let done = bench.until("succeeded").await;
+    assert_eq!((&done["network_name"], times(&bench, "claim")), (&json!(SSID), 1), "and nothing had to be reset");
+}
+
+#[tokio::test]
+async fn a_device_that_forgot_its_network_while_it_joined_is_given_it_again() {
+    let bench = waiting_for_a_network().await;
+    bench.join(SSID, PASSPHRASE).await;
+    joining(&bench).await;
+    switch_off_and_on(&bench);
+    let done = bench.until("succeeded").await;
+    assert_eq!(done["warnings"], json!([]), "it said itself that it has joined");
+}
+
+#[tokio::test]
+async fn a_link_that_drops_after_apply_hides_no_wrong_password() {
+    let bench = waiting_for_a_network().await;
+    bench.join(SSID, "not the password").await;
+    joining(&bench).await;
+    drop_the_link(&bench);
+    let asked = bench.until("needs_network").await;
+    assert_eq!(asked["failure"], json!({"cause": "wrong_password", "step": "join", "retriable": true}));
+    bench.join(SSID, PASSPHRASE).await;
+    bench.until("succeeded").await;
+}
+
+#[tokio::test]
+async fn silence_after_a_join_that_was_given_up_is_no_success() {
+    let bench = waiting_for_a_network().await;
+    bench.join("Legacy-AP", "legacy-2009").await;
+    bench.until_failed("join_timeout").await;
+    let slot = bench.fleet.named("OM-0001")[0];
+    slot.device().power(Power::Off, slot.now());
+    slot.link_ended();
+    assert_eq!(bench.act("retry", Value::Null).await.status, 200);
+    bench.until_failed("not_advertising").await;
 }
 
 #[tokio::test]
@@ -141,23 +200,12 @@ async fn passphrases_that_cannot_be_right_are_not_sent() {
 }
 
 #[tokio::test]
-async fn a_link_that_drops_after_apply_is_probably_fine() {
+async fn a_link_that_drops_after_apply_is_opened_again_to_see_what_became_of_it() {
     let bench = waiting_for_a_network().await;
-    bench.faults("OM-0001", |faults| faults.drop_at = None);
     bench.join(SSID, PASSPHRASE).await;
-    loop {
-        let now = bench.current().await;
-        if now["step"] == "join" {
-            break;
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(1)).await;
-    }
-    {
-        let slot = bench.fleet.named("OM-0001")[0];
-        slot.device().disconnect();
-        slot.link_ended();
-    }
+    joining(&bench).await;
+    drop_the_link(&bench);
     let done = bench.until("succeeded").await;
-    assert_eq!((&done["steps"][10]["state"], &done["steps"][10]["cause"]), (&json!("skipped"), &json!("join_unconfirmed")), "{done:#}");
-    assert_eq!(done["warnings"], json!(["join_unconfirmed"]));
+    assert_eq!(done["warnings"], json!([]), "the device says itself that it has joined");
+    assert_eq!((times(&bench, "connect"), times(&bench, "claim")), (2, 1));
 }

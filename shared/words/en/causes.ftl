@@ -43,7 +43,7 @@ cause-no-account = The account was signed out meanwhile
 next-no-account = Sign in again and start the device anew.
 
 cause-not-advertising = The device cannot be heard
-next-not-advertising = Check that it has power and is in setup mode. Switching it off and on often helps.
+next-not-advertising = Check that it has power and is in setup mode. Switching it off and on often helps; a device that is in a network already listens again after a short press of its button, and keeps its owner.
 
 # Of records that older versions made.
 cause-improv-unsupported = This device is set up with Improv, which that version of the app could not do
@@ -100,8 +100,11 @@ next-device-retired = Use another device. A retired one cannot come back.
 cause-wrong-device = It was another device that blinked, or none
 next-wrong-device = Pick another one from the list; the nearest is first.
 
+cause-not-confirmed = Nobody said whether it is the right device
+next-not-confirmed = Start it again, and say which device blinks.
+
 cause-no-grant = No permission to claim is left on this machine
-next-no-grant = Go online for a moment so that the app can fetch new ones, then try again.
+next-no-grant = Go online for a moment so that the app can fetch new ones, then try again. If there should be some, check that this machine has the right date.
 
 cause-owned-by-another = This device belongs to another organization
 next-owned-by-another = Ask that organization for a release, enter it here, and begin with this device once more. Without one, ask your supplier.
@@ -134,7 +137,10 @@ cause-network-refused = The device does not take this network
 next-network-refused = Check name and password; both have a largest length.
 
 cause-apply-refused = The device did not begin to join
-next-apply-refused = Try again on the same connection; nothing is lost.
+next-apply-refused = Try again; if it stays, switch the device off and on first. Nothing is lost.
+
+cause-still-trying = The device is still busy with the network it was given before
+next-still-trying = Switch it off and on, then try again: it forgets that network and keeps its owner. Nothing has to be reset.
 
 cause-reset-unsupported = This firmware cannot try another network by itself
 next-reset-unsupported = Switch the device off and on, then try again.
@@ -161,7 +167,7 @@ cause-thread-not-found = The device does not find this Thread network
 next-thread-not-found = Check that the border router is on and its dataset is the present one, and how far the device is from the nearest one.
 
 cause-join-timeout = The device tries to join and does not get through
-next-join-timeout = The network may allow known devices only, demand WPA3, or give out no addresses. Ask whoever runs it, or choose another one.
+next-join-timeout = The network may allow known devices only, demand WPA3, or give out no addresses. Ask whoever runs it, or choose another one; switch the device off and on before that if it does not take it.
 
 cause-false-success = The device says it is connected and cannot show to what
 next-false-success = Switch it off and on, then try again.
@@ -176,7 +182,7 @@ cause-offline-deferred = No network here; the platform sees it later
 next-offline-deferred = Nothing to do. The record is sent as soon as this machine is online.
 
 cause-cloud-blocked = Joined, but nothing of it reaches the platform
-next-cloud-blocked = This machine reaches the platform, the device's network probably does not let it out. Ask whoever runs the network to allow it to reach the platform, or choose another network. The device goes on trying by itself.
+next-cloud-blocked = This machine reaches the platform, the device's network probably does not let it out. Ask whoever runs the network to allow it to reach the platform, or press the device’s button shortly and commission it once more with another network: it keeps its owner. The device goes on trying by itself.
 
 cause-not-yet-seen = Joined, but the platform has not seen it yet
 next-not-yet-seen = Go on. If it stays unseen for an hour, check whether the site's network lets it out.

@@ -66,6 +66,7 @@ error-release-unreadable = This is not a whole release. Copy all of it, from “
 error-release-expired = The time of this release is over. Ask the owner of the device for another.
 error-release-own = Your own organization made this release. Give it to the one that takes the device over.
 error-label-unreadable = This is no label of a device. Scan it again, or type the claim code.
+error-claim-code-alone = A claim code does not name a device. Scan its QR code, or choose it from the list.
 error-label-incomplete = Something is missing in this label. Scan it again.
 error-label-not-bluetooth = This device is not set up over Bluetooth.
 error-claim-code-wrong = There is a slip in this claim code. Compare it with the label.

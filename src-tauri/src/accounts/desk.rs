@@ -136,7 +136,9 @@ impl Desk for Account {
     }
 
     async fn is_online(&self) -> bool {
-        self.status.now().is_online()
+        // Nothing is fetched while synchronization is held: what the server knows is not heard here.
+        let status = self.status.now();
+        status.is_online() && status.hold.is_none()
     }
 
     async fn save_commission(&self, state: &Unfinished) -> Result<(), DeskError> {

@@ -221,8 +221,13 @@ impl Commissioning {
         draft.advertised = label.as_ref().map(|label| label.name.clone()).or_else(|| self.name_in_the_air(order.address.as_deref()));
         draft.address.clone_from(&order.address);
         let floor = Self::look_up(&*desk, &mut draft, label.as_ref()).await?;
-        let earlier = Self::unfinished_business(&*desk, &draft).await?.map(Box::new);
-        let target = Target { address: order.address, label, code, floor, earlier };
+        let before = match &draft.serial {
+            Some(serial) => desk.attempts_of(serial).await?,
+            None => vec![],
+        };
+        let earlier = before.iter().find(|attempt| !says_nothing(attempt)).filter(|attempt| is_unfinished(attempt, &draft)).cloned().map(Box::new);
+        let claimed = before.into_iter().find(|attempt| attempt.receipt.is_some()).filter(|attempt| is_half_done(attempt, &draft)).map(Box::new);
+        let target = Target { address: order.address, label, code, floor, earlier, claimed };
         Ok(self.set_to_work(desk, draft, target, order.pop))
     }
 
@@ -253,19 +258,6 @@ impl Commissioning {
         Ok(desk.model_of(&device).await?.map(|model| model.min_security))
     }
 
-    /// The attempt that had the last word about the device's network, when the app died after the claim and with the
-    /// network handed over: the device may be in it, and silent. Those after it that died or lost their link before
-    /// it came to that say nothing, and neither do those that found nobody.
-    async fn unfinished_business(desk: &dyn Desk, draft: &Draft) -> Result<Option<Attempt>, DeskError> {
-        let Some(serial) = &draft.serial else { return Ok(None) };
-        let is_same = |attempt: &Attempt| attempt.technician_id == draft.technician_id && attempt.site_id == Some(draft.site_id);
-        let earlier = desk.attempts_of(serial).await?.into_iter().find(|attempt| !says_nothing(attempt));
-        Ok(earlier.filter(|attempt| {
-            let is_fresh = draft.started_at.since(attempt.ended_at) < SILENCE_COUNTS_MS;
-            attempt.outcome == AttemptOutcome::Interrupted && attempt.receipt.is_some() && is_fresh && is_same(attempt) && may_have_joined(attempt)
-        }))
-    }
-
     fn name_in_the_air(&self, address: Option<&str>) -> Option<String> {
         let heard = self.means.nearby.list().into_iter().find(|heard| Some(heard.advert.address.as_str()) == address)?;
         heard.advert.name
@@ -286,7 +278,6 @@ impl Commissioning {
     fn current(&self) -> MutexGuard<'_, Option<Current>> {
         self.current.lock().unwrap_or_else(PoisonError::into_inner)
     }
-
 }
 
 /// Whether a row is of one of these steps.
@@ -296,14 +287,30 @@ fn is_of(row: &AttemptStep, steps: &[Step]) -> bool {
 
 /// Whether a link that was lost, or never stood, is why.
 fn is_out_of_reach(cause: Option<&str>) -> bool {
-    cause.and_then(Cause::of_code).is_some_and(|cause| cause.is_silence() || matches!(cause, Cause::LinkLost | Cause::NoAnswer))
+    cause.and_then(Cause::of_code).is_some_and(|cause| cause.is_unconnected() || matches!(cause, Cause::NotAdvertising | Cause::LinkLost | Cause::NoAnswer))
 }
 
-/// Whether an attempt ended before anything was said about the device's network.
+/// Whether an attempt ended before anything was said about the device's network, or found nobody.
 fn says_nothing(attempt: &Attempt) -> bool {
     let reached = attempt.steps.iter().any(|row| is_of(row, &[Step::Connect]) && row.outcome == StepOutcome::Done);
     let broke_off = attempt.outcome == AttemptOutcome::Interrupted || is_out_of_reach(attempt.cause.as_deref());
     !reached || broke_off && !attempt.steps.iter().any(|row| is_of(row, &[Step::SetNetwork, Step::Apply, Step::Join]))
+}
+
+/// Whether an attempt is of the same technician at the same site.
+fn is_by_same(attempt: &Attempt, draft: &Draft) -> bool {
+    attempt.technician_id == draft.technician_id && attempt.site_id == Some(draft.site_id)
+}
+
+/// Whether the device was claimed and did not come further: a device that was done is claimed anew.
+fn is_half_done(attempt: &Attempt, draft: &Draft) -> bool {
+    attempt.outcome != AttemptOutcome::Succeeded && is_by_same(attempt, draft)
+}
+
+/// Whether the app died after the claim and with the network handed over: the device may be in it, and silent.
+fn is_unfinished(attempt: &Attempt, draft: &Draft) -> bool {
+    let is_fresh = draft.started_at.since(attempt.ended_at) < SILENCE_COUNTS_MS;
+    attempt.outcome == AttemptOutcome::Interrupted && attempt.receipt.is_some() && is_fresh && is_by_same(attempt, draft) && may_have_joined(attempt)
 }
 
 /// Whether the last word of an attempt about the network was that the device tries it: a link that was lost then is none.

@@ -109,6 +109,8 @@ impl Door {
             }
             ("GET", ["v1", "sites", id]) => by_id(id, async |id: SiteId| reads::one(account, id.into()).await).await,
             ("GET", ["v1", "models", id]) => by_id(id, async |id: ModelId| reads::one(account, id.into()).await).await,
+            // Which devices wait, the server alone knows.
+            ("GET", ["v1", "devices", "waiting"]) => return None,
             ("GET", ["v1", "devices", id]) => by_id(id, async |id: DeviceId| reads::device(account, id).await).await,
             ("GET", ["v1", "devices", id, "telemetry"]) => by_id(id, async |id: DeviceId| telemetry::day(account, id, path).await).await,
             ("GET", ["v1", "devices", id, "telemetry", hour]) => by_id(id, async |id: DeviceId| telemetry::hour(account, id, hour, path).await).await,

@@ -122,6 +122,8 @@ causes! {
     DeviceRetired = "device_retired", Stop, [Identity];
     /// The technician saw another device blink, or none.
     WrongDevice = "wrong_device", Stop, [Identify];
+    /// Nobody said whether it is the right one.
+    NotConfirmed = "not_confirmed", Stop, [Identify];
     /// No claim permission is left: synchronize first.
     NoGrant = "no_grant", Retry, [Claim];
     /// Another organisation owns it.
@@ -146,6 +148,8 @@ causes! {
     NetworkRefused = "network_refused", Retry, [SetNetwork];
     /// It does not begin to join.
     ApplyRefused = "apply_refused", Retry, [Apply];
+    /// It is busy with the network that it was given before.
+    StillTrying = "still_trying", Retry, [Apply];
     /// Its firmware cannot begin again: switch it off and on.
     ResetUnsupported = "reset_unsupported", Retry, [SetNetwork Apply ScanNetworks];
     /// Wrong Wi-Fi passphrase.
@@ -185,10 +189,10 @@ impl Cause {
         Self::ALL.iter().copied().find(|cause| cause.code() == code)
     }
 
-    /// Whether the device cannot be reached, and may have a good reason for that.
+    /// Whether the device was heard and no link came about.
     #[must_use]
-    pub const fn is_silence(self) -> bool {
-        matches!(self, Self::NotAdvertising | Self::ConnectFailed | Self::GattError | Self::NotEstablished | Self::OutOfRange)
+    pub const fn is_unconnected(self) -> bool {
+        matches!(self, Self::ConnectFailed | Self::GattError | Self::NotEstablished | Self::OutOfRange)
     }
 
     /// What the device's answer to a claim means; `None` for success.

@@ -3,7 +3,7 @@
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use omniot_shared::{
     claim::{self, Identity, Receipt, messages},
-    entities::DeviceState,
+    entities::{Attempt, DeviceState},
     ids::normal_serial,
     label::ClaimCode,
 };
@@ -102,6 +102,11 @@ impl Run {
             return Err(Trouble::Failed(Cause::ClaimRefused));
         }
         let (site, serial) = self.board.read(|draft| (draft.site_id, draft.serial.clone().unwrap_or_default()));
+        if let Some(claimed) = self.target.claimed.take_if(|claimed| is_claimed_by(claimed, &identity)) {
+            // It needs no second permission.
+            self.adopt(&claimed);
+            return Ok(Next::Done);
+        }
         let taken = self.desk.take_grant(site, &serial, chance::bytes(), self.means.clock.now()).await?;
         self.board.change(|draft| draft.grant_id = Some(taken.id));
         let Ok(grant) = taken.grant.read() else {
@@ -135,7 +140,7 @@ impl Run {
     async fn take_receipt(&mut self, taken: &TakenGrant, identity: &Identity, reply: &messages::ClaimReply, tenant: omniot_shared::ids::TenantId) -> Result<Next, Trouble> {
         let status = messages::Status::try_from(reply.status).map_err(|_| Trouble::Failed(Cause::ClaimRefused))?;
         if let Some(cause) = Cause::of_claim(status) {
-            if matches!(cause, Cause::GrantUsed | Cause::GrantExpired) {
+            if matches!(cause, Cause::GrantUsed | Cause::GrantExpired | Cause::ClaimRefused) {
                 self.desk.settle_grant(taken.id, GrantFate::Spent).await?;
             }
             return Err(Trouble::Failed(cause));
@@ -160,4 +165,11 @@ impl Run {
         self.desk.settle_grant(taken.id, GrantFate::Spent).await?;
         Ok(Next::Done)
     }
+}
+
+/// Whether the device stands as that attempt left it: owned, and of the epoch of the receipt that it gave then.
+fn is_claimed_by(attempt: &Attempt, identity: &Identity) -> bool {
+    let signed = attempt.receipt.as_deref().and_then(|text| STANDARD.decode(text).ok()).and_then(|bytes| messages::Signed::decode(&*bytes).ok());
+    let receipt = signed.and_then(|signed| Receipt::read(&signed, identity.public_key).ok());
+    identity.owner.is_some() && receipt.is_some_and(|receipt| receipt.epoch == identity.epoch && Some(receipt.grant) == attempt.grant_id && receipt.site == attempt.site_id)
 }

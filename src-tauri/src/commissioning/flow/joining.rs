@@ -27,13 +27,17 @@ use crate::commissioning::esp::{
 const LAST_24_GHZ: u32 = 14;
 /// So many lies in a row are no accident.
 const FALSE_SUCCESSES: u8 = 3;
+/// A device that does nothing about its network for so many looks has forgotten it: it was switched off and on.
+const IDLE_LOOKS: u8 = 5;
 
 /// What one look at joining shows.
 pub(super) enum Look {
     /// It is in the network that it was given.
     Joined,
-    /// It tries, or has not begun.
+    /// It tries.
     Trying,
+    /// It does nothing about the network.
+    Idle,
     /// It gave up: go back to this step.
     Refused(Step, Cause),
     /// An answer that cannot be right.
@@ -106,7 +110,7 @@ impl Run {
         match self.try_apply().await? {
             Ok(()) => return Ok(Next::Done),
             Err(EspError::Status(Status::InternalError)) => {}
-            Err(EspError::Status(_)) => return Err(Trouble::Failed(Cause::ApplyRefused)),
+            Err(EspError::Status(_)) => return Err(self.not_applied().await),
             Err(other) => return Err(other.into()),
         }
         self.needs_reset = true;
@@ -114,8 +118,19 @@ impl Run {
         let is_first = self.board.read(|draft| !draft.steps.iter().any(|row| row.step == Step::Join.name()));
         match self.try_apply().await? {
             Err(EspError::Status(_)) if is_first && self.is_joining().await? => Ok(Next::Done),
-            Err(EspError::Status(_)) => Err(Trouble::Failed(Cause::ApplyRefused)),
+            Err(EspError::Status(_)) => Err(self.not_applied().await),
             other => Ok(other.map(|()| Next::Done)?),
+        }
+    }
+
+    /// The device's clear no to Apply. While it still tries the network of before, it takes no other one, and what it
+    /// does says nothing about this one.
+    async fn not_applied(&mut self) -> Trouble {
+        self.apply_sent = false;
+        match self.is_joining().await {
+            Ok(true) => Trouble::Failed(Cause::StillTrying),
+            Ok(false) => Trouble::Failed(Cause::ApplyRefused),
+            Err(trouble) => trouble,
         }
     }
 
@@ -164,22 +179,28 @@ impl Run {
     pub(super) async fn join(&mut self) -> Result<Next, Trouble> {
         self.without_address = false;
         sleep(self.means.pace.join_first).await;
-        let mut lies = 0;
+        let (mut lies, mut idle) = (0, 0);
         loop {
             let Some(talk) = self.talk.as_mut() else { return Ok(self.probably_joined()) };
             let question = if self.wants == NetworkKind::Wifi { config::status() } else { thread::status() };
             let reply = match talk.ask(CONFIG, &question).await {
                 Ok(reply) => reply,
                 Err(Trouble::Broken(Cause::LinkLost)) if lies > 0 => return Err(Trouble::Failed(Cause::FalseSuccess)),
-                // Apply was acknowledged: a device that leaves now has most probably joined.
-                Err(Trouble::Broken(Cause::LinkLost)) => return Ok(self.probably_joined()),
+                // Whether it left because it has joined is seen where it is looked for.
                 Err(other) => return Err(other),
             };
             let look = if self.wants == NetworkKind::Wifi { self.look_at_wifi(&reply) } else { self.look_at_mesh(&reply) };
             match look {
                 Look::Joined => return Ok(self.joined()),
                 Look::Refused(step, cause) => return Ok(self.back(step, cause)),
-                Look::Trying => lies = 0,
+                Look::Trying => (lies, idle) = (0, 0),
+                Look::Idle if idle + 1 == IDLE_LOOKS && self.network.is_some() => {
+                    self.set_network().await?;
+                    self.apply_sent = false;
+                    self.apply().await?;
+                    idle = 0;
+                }
+                Look::Idle => (lies, idle) = (0, idle + 1),
                 // It decrypted, so both sides are in step: the device itself says nonsense.
                 Look::Nonsense(cause) if lies + 1 == FALSE_SUCCESSES => return Err(Trouble::Failed(cause)),
                 Look::Nonsense(_) => lies += 1,
@@ -197,7 +218,12 @@ impl Run {
             Ok(Joining::Connected { ssid, .. }) if self.is_wanted(&ssid) => Look::Joined,
             Ok(Joining::WrongPassphrase) => Look::Refused(Step::SetNetwork, Cause::WrongPassword),
             Ok(Joining::NotFound) => Look::Refused(Step::ScanNetworks, self.not_found()),
-            Ok(Joining::Connecting(_) | Joining::Idle) => Look::Trying,
+            Ok(Joining::Connecting(_)) => {
+                // Silence after this may be success, also after an earlier look was given up.
+                self.apply_sent = true;
+                Look::Trying
+            }
+            Ok(Joining::Idle) => Look::Idle,
             Ok(Joining::Connected { .. }) | Err(EspError::FalseSuccess | EspError::Unreadable) => Look::Nonsense(Cause::FalseSuccess),
             Err(_) => Look::Nonsense(Cause::InvalidReply),
         }
@@ -260,7 +286,8 @@ impl Run {
         };
         loop {
             let device = self.desk.device_by_serial(&serial).await?;
-            if device.is_some_and(|device| device.state == DeviceState::Online && device.epoch >= epoch) {
+            // Of another epoch it is another claim that the server knows, and this one it may refuse.
+            if device.is_some_and(|device| device.state == DeviceState::Online && device.epoch == epoch) {
                 return Ok(Next::Done);
             }
             if !self.desk.is_online().await {

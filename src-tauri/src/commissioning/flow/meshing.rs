@@ -28,12 +28,16 @@ impl Run {
     }
 
     /// What the device says about attaching.
-    pub(super) fn look_at_mesh(&self, reply: &[u8]) -> Look {
+    pub(super) fn look_at_mesh(&mut self, reply: &[u8]) -> Look {
         match thread::read_status(reply) {
             Ok(Attaching::Attached(mesh)) if self.is_wanted_mesh(&mesh) => Look::Joined,
             Ok(Attaching::DatasetInvalid) => Look::Refused(Step::SetNetwork, Cause::DatasetInvalid),
             Ok(Attaching::NotFound) => Look::Refused(Step::SetNetwork, Cause::ThreadNotFound),
-            Ok(Attaching::Attaching | Attaching::Idle) => Look::Trying,
+            Ok(Attaching::Attaching) => {
+                self.apply_sent = true;
+                Look::Trying
+            }
+            Ok(Attaching::Idle) => Look::Idle,
             Ok(Attaching::Attached(_)) | Err(EspError::FalseSuccess | EspError::Unreadable) => Look::Nonsense(Cause::FalseSuccess),
             Err(_) => Look::Nonsense(Cause::InvalidReply),
         }

@@ -87,6 +87,10 @@ impl Run {
             self.reconnects = 0;
             return Ok(if self.has_link() { Step::Handshake } else { Step::Connect });
         }
+        if step == Step::Join {
+            // Heard in vain: silence after this is none of success.
+            self.apply_sent = false;
+        }
         if matches!(cause, Cause::NetworkRefused | Cause::JoinTimeout | Cause::NoAddress) {
             self.forget_remembered();
         }
@@ -97,7 +101,12 @@ impl Run {
         match self.pause(State::Failed, step).await {
             Some(Command::Retry) => {
                 self.reconnects = 0;
-                self.needs_reset &= cause != Cause::ResetUnsupported;
+                self.needs_reset &= !matches!(cause, Cause::ResetUnsupported | Cause::StillTrying);
+                if cause == Cause::StillTrying {
+                    // Switched off and on, it has forgotten both networks.
+                    self.reached = Step::SetNetwork;
+                    return Ok(if self.can_talk() { Step::SetNetwork } else { self.again_at(Step::SetNetwork) });
+                }
                 Ok(if step > Step::Handshake && self.can_talk() { step } else { self.again_at(step) })
             }
             Some(Command::Network(network)) => {

@@ -125,8 +125,11 @@ impl Run {
             match self.pause(State::NeedsConfirm, Step::Identify).await {
                 Some(Command::Confirm(Confirmation::Right)) => return Ok(Next::Done),
                 Some(Command::Retry) => {
-                    let _ = if self.peer.is_some() { self.show_peer().await? } else { self.identify().await? };
+                    let limit = self.limit(Step::Identify);
+                    let shown = async { if self.peer.is_some() { self.show_peer().await } else { self.identify().await } };
+                    timeout(limit, shown).await.unwrap_or(Err(Trouble::Broken(Cause::NoAnswer)))?;
                 }
+                None => return Err(Trouble::Failed(Cause::NotConfirmed)),
                 _ => return Err(Trouble::Failed(Cause::WrongDevice)),
             }
         }

@@ -80,6 +80,8 @@ pub struct Target {
     pub floor: Option<Security>,
     /// The attempt before, where that died when the device was claimed and perhaps joining already.
     pub earlier: Option<Box<Attempt>>,
+    /// The last attempt of this technician at this site to which the device gave a receipt.
+    pub claimed: Option<Box<Attempt>>,
 }
 
 /// How a commission ends.
@@ -210,16 +212,23 @@ impl Run {
                     step = Step::Connect;
                 }
                 // Apply was sent and the device is silent now: it has most probably joined.
-                Err(Trouble::Failed(cause)) if step == Step::Connect && (self.apply_sent || self.target.earlier.is_some()) && cause.is_silence() => {
+                Err(Trouble::Failed(Cause::NotAdvertising)) if step == Step::Connect && self.may_have_joined() => {
                     self.take_over();
                     step = Step::Join;
                 }
+                // It was heard, perhaps for the last time before it fell silent: whether it is there is seen by listening again.
+                Err(Trouble::Failed(cause)) if step == Step::Connect && self.may_have_joined() && cause.is_unconnected() && self.reconnects < RECONNECTS => self.reconnects += 1,
                 Err(trouble) => match self.stuck(step, trouble.cause()).await {
                     Ok(again) => step = again,
                     Err(end) => return end,
                 },
             }
         }
+    }
+
+    /// Whether silence can mean that the device is in its network.
+    fn may_have_joined(&self) -> bool {
+        self.apply_sent || self.target.earlier.is_some()
     }
 
     /// The attempt before was the one that claimed it: this one ends what that began.
@@ -229,16 +238,23 @@ impl Run {
         if self.board.read(|draft| draft.receipt.is_some()) {
             return;
         }
+        self.adopt(&earlier);
         self.board.change(|draft| {
-            draft.grant_id = earlier.grant_id;
-            draft.grant_sent = true;
-            draft.receipt = earlier.receipt;
-            draft.epoch = earlier.epoch;
             draft.identity_verified = earlier.identity_verified;
             draft.security = earlier.security;
             draft.protocol = earlier.protocol;
             draft.firmware = earlier.firmware;
             draft.network_name = earlier.network_name;
+        });
+    }
+
+    /// What an attempt before was given by the device stands for this one, too.
+    pub(super) fn adopt(&self, earlier: &Attempt) {
+        self.board.change(|draft| {
+            draft.grant_id = earlier.grant_id;
+            draft.grant_sent = true;
+            draft.receipt.clone_from(&earlier.receipt);
+            draft.epoch = earlier.epoch;
         });
     }
 

@@ -4,7 +4,7 @@
 
 use std::sync::atomic::Ordering;
 
-use omniot_shared::{entities::Device, ids::SiteId, label::{self, Scanned}};
+use omniot_shared::{entities::{Device, DeviceState}, ids::SiteId, label::{self, Scanned}};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -170,7 +170,7 @@ struct NewLabel {
 fn add(commissioning: &Commissioning, held: &mut Held<'_>, body: Option<Value>) -> Result<(), Reply> {
     let NewLabel { label: Secret(text), device_name } = read(body)?;
     let Scanned::Label(label) = label::read(&text).map_err(|why| wrong_label(why, "label"))? else {
-        return Err(Reply::invalid("label_incomplete", "label", "a claim code names no device: scan its QR code, or choose it from the list"));
+        return Err(Reply::invalid("claim_code_alone", "label", "a claim code names no device: scan its QR code, or choose it from the list"));
     };
     let device_name = crate::commissioning::api::device_name(device_name)?;
     let serial = label.pinned.as_ref().map(|pinned| omniot_shared::ids::normal_serial(&pinned.serial));
@@ -224,6 +224,7 @@ fn item_view(item: &Item, device: Option<&Device>, checks: Option<&Counts>, hear
         "device": device.map(|device| json!({"id": device.id, "name": device.name, "state": device.state, "note": device.note, "firmware": device.firmware})),
         "state": item.fate, "tries": item.tries, "attempt_id": item.attempt, "cause": item.cause,
         "in_range": heard.is_some(), "rssi": heard.flatten().or(item.rssi), "took_ms": item.took_ms,
-        "checks": checks,
+        "checks": checks, "unconfirmed": item.unconfirmed,
+        "seen": device.is_some_and(|device| device.state == DeviceState::Online),
     })
 }

@@ -105,7 +105,8 @@ impl Commissioning {
                 _ => None,
             };
             let Some(before) = before else { return Ok((site, item)) };
-            let ending = Ending { done: true, cause: None, again: false, ours: false, rssi: before.rssi, took_ms: before.ended_at.since(before.started_at) };
+            let unconfirmed = before.steps.iter().any(|step| step.cause.as_deref() == Some(Cause::JoinUnconfirmed.code()));
+            let ending = Ending { done: true, unconfirmed, cause: None, again: false, ours: false, rssi: before.rssi, took_ms: before.ended_at.since(before.started_at) };
             held.change(|kept| kept.visit.as_mut().map(|visit| visit.ended(before.id, ending)))?;
         }
     }
@@ -184,7 +185,8 @@ impl Commissioning {
                 });
                 let again = cause.as_deref().and_then(Cause::of_code).is_some_and(|cause| cause.remedy() == Remedy::Retry);
                 let done = joined || draft.state == State::Succeeded;
-                let ending = Ending { done, cause: cause.filter(|_| !done), again, ours: ours && !done, rssi: draft.rssi, took_ms: self.means.clock.now().since(draft.started_at) };
+                let unconfirmed = draft.warnings.iter().any(|warning| warning == Cause::JoinUnconfirmed.code());
+                let ending = Ending { done, unconfirmed, cause: cause.filter(|_| !done), again, ours: ours && !done, rssi: draft.rssi, took_ms: self.means.clock.now().since(draft.started_at) };
                 Some(Standing { attempt: draft.id, ending })
             })
         })

@@ -67,6 +67,9 @@ pub struct Item {
     pub rssi: Option<i32>,
     /// How long the latest attempt took, milliseconds.
     pub took_ms: Option<i64>,
+    /// Done, and the device could not say itself that it is in the network.
+    #[serde(default)]
+    pub unconfirmed: bool,
 }
 
 impl Item {
@@ -83,6 +86,8 @@ pub struct Ending {
     pub done: bool,
     /// Why not.
     pub cause: Option<String>,
+    /// Whether the device could not say itself that it is in the network.
+    pub unconfirmed: bool,
     /// Whether a second try can help.
     pub again: bool,
     /// Whether it lies at this machine, e.g. Bluetooth is off: then it would be the same with the next device.
@@ -141,7 +146,7 @@ impl Visit {
         Self { site, started_at, auto, items: Vec::new(), outdated: None }
     }
 
-    /// Adds a label at the end. One that failed before gets another turn.
+    /// Adds a label at the end. One that failed before, or is done by guess only, gets another turn.
     ///
     /// # Errors
     /// [`NotAdded`].
@@ -149,7 +154,7 @@ impl Visit {
         let NewItem { id, label, name, serial, device_name } = new;
         let known = self.items.iter().position(|item| if serial.is_some() { item.serial == serial } else { item.serial.is_none() && item.name == name });
         if let Some(at) = known {
-            if self.items.get(at).is_none_or(|item| item.fate != Fate::Failed) {
+            if !self.items.get(at).is_some_and(|item| item.fate == Fate::Failed || (item.fate == Fate::Done && item.unconfirmed)) {
                 return Err(NotAdded::Known);
             }
             self.items.remove(at);
@@ -158,7 +163,7 @@ impl Visit {
             return Err(NotAdded::Full);
         }
         let label = Some(label.as_str().to_owned());
-        self.items.push(Item { id, label, name, serial, device_name, fate: Fate::Waiting, tries: 0, attempt: None, cause: None, rssi: None, took_ms: None });
+        self.items.push(Item { id, label, name, serial, device_name, fate: Fate::Waiting, tries: 0, attempt: None, cause: None, rssi: None, took_ms: None, unconfirmed: false });
         self.items.last().ok_or(NotAdded::Full)
     }
 
@@ -211,7 +216,7 @@ impl Visit {
         let mut item = self.items.remove(at);
         (item.rssi, item.took_ms) = (ending.rssi.or(item.rssi), Some(ending.took_ms));
         if ending.done {
-            (item.fate, item.cause, item.label) = (Fate::Done, None, None);
+            (item.fate, item.cause, item.label, item.unconfirmed) = (Fate::Done, None, None, ending.unconfirmed);
             self.items.insert(at, item);
             return;
         }
@@ -266,7 +271,7 @@ mod tests {
     }
 
     fn ending(done: bool, again: bool) -> Ending {
-        Ending { done, cause: (!done).then(|| "link_lost".into()), again, ours: false, rssi: Some(-60), took_ms: 9 }
+        Ending { done, unconfirmed: false, cause: (!done).then(|| "link_lost".into()), again, ours: false, rssi: Some(-60), took_ms: 9 }
     }
 
     #[test]
