@@ -19,7 +19,7 @@ use omniot_tests::{
     virtual_device::{
         carrier,
         device::Power,
-        spec::{Spec, Stack},
+        spec::{Kind, Spec, Stack},
     },
 };
 use serde_json::{Value, json};
@@ -173,6 +173,24 @@ fn a_wrong_proof_is_asked_for_again_whatever_the_stack_says() {
             assert_eq!(bench.act("pop", json!({"pop": right})).await.status, 200);
             finish(&bench).await;
         }
+    });
+}
+
+#[test]
+fn an_improv_device_takes_the_right_passphrase_after_a_wrong_one_whatever_the_system_repeats() {
+    on_a_bus(Open, async |bus| {
+        let lamp = Spec { kind: Kind::Improv, ..device(SERIAL, Security::Sec0) };
+        let (bench, _bluez) = bench_with(&bus, vec![lamp], pace()).await;
+        bench.choose(SERIAL).await;
+        bench.until("needs_confirm").await;
+        bench.act("identify", json!({"confirmed": true})).await;
+        for wrong in ["wrong-password", "wrong-again"] {
+            bench.until("needs_network").await;
+            bench.join(SSID, wrong).await;
+            assert_eq!(bench.until("needs_network").await["failure"]["cause"], "unable_to_connect");
+        }
+        assert_eq!(finish(&bench).await["url"], "http://192.168.1.42/");
+        assert_eq!(bench.ledger.attempt().mtu, Some(256), "known once its services are");
     });
 }
 

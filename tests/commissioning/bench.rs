@@ -123,6 +123,25 @@ impl Bench {
         begun.body
     }
 
+    /// Begins with a device that somebody chooses from the list of what is near; says what the list said.
+    pub async fn choose(&self, name: &str) -> Value {
+        assert_eq!(self.ask("POST", "/app/radio/scan", Value::Null).await.status, 204);
+        let listed = async {
+            loop {
+                let near = self.ask("GET", "/app/radio/nearby", Value::Null).await.body;
+                if let Some(item) = near["items"].as_array().unwrap().iter().find(|item| item["name"] == name) {
+                    return item.clone();
+                }
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        let item = tokio::time::timeout(Duration::from_secs(60), listed).await.unwrap_or_else(|_| panic!("never heard: {name}"));
+        assert_eq!(self.ask("DELETE", "/app/radio/scan", Value::Null).await.status, 204);
+        let begun = self.ask("POST", "/app/commissions", json!({"address": item["address"], "site_id": SITE})).await;
+        assert_eq!(begun.status, 201, "{}", begun.body);
+        item
+    }
+
     pub async fn current(&self) -> Value {
         self.ask("GET", "/app/commissions/current", Value::Null).await.body
     }
@@ -152,6 +171,20 @@ impl Bench {
             }
         };
         tokio::time::timeout(Duration::from_secs(30).max(self.pace.join), wanted).await.unwrap_or_else(|_| panic!("never {state}"))
+    }
+
+    /// Waits until somebody has done what that state waits for.
+    pub async fn past(&self, state: &str) -> Value {
+        let left = async {
+            loop {
+                let now = self.current().await;
+                if now["state"] != state {
+                    return now;
+                }
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(30), left).await.unwrap_or_else(|_| panic!("for ever {state}"))
     }
 
     /// Waits for a failure with that cause.

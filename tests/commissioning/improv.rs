@@ -36,9 +36,9 @@ async fn begin(bench: &Bench, more: Value) {
     assert_eq!(begun.status, 201, "{}", begun.body);
 }
 
-/// Begins, and says that the right one blinks when it does.
+/// Chooses it from the list, and says that the right one blinks when it does.
 async fn at_the_network(bench: &Bench) -> Value {
-    begin(bench, json!({})).await;
+    bench.choose("Lamp").await;
     bench.until("needs_confirm").await;
     {
         let slot = &bench.fleet.slots[0];
@@ -52,21 +52,7 @@ async fn at_the_network(bench: &Bench) -> Value {
 async fn press(bench: &Bench) {
     let slot = &bench.fleet.slots[0];
     slot.device().press_button(slot.now());
-    past_the_button(bench).await;
-}
-
-async fn past_the_button(bench: &Bench) -> Value {
-    tokio::time::timeout(Duration::from_secs(10), async {
-        loop {
-            let now = bench.current().await;
-            if now["state"] != "needs_button" {
-                return now;
-            }
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-    })
-    .await
-    .unwrap()
+    bench.past("needs_button").await;
 }
 
 fn times(bench: &Bench, step: &str) -> usize {
@@ -147,7 +133,7 @@ async fn a_button_that_nobody_presses_has_a_deadline() {
     let bench = bench_of(Make { button: true, ..Make::default() }).await;
     begin(&bench, json!({})).await;
     bench.until("needs_button").await;
-    past_the_button(&bench).await;
+    bench.past("needs_button").await;
     let failed = bench.until("failed").await;
     assert_eq!(failed["failure"], json!({"cause": "button_not_pressed", "step": "handshake", "retriable": true}));
 }

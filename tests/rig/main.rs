@@ -32,7 +32,8 @@ use omniot_shared::entities::{AttemptOutcome, Security};
 use omniot_tests::virtual_device::{
     advert::{Endpoint, SERVICE},
     carrier::{self, Control},
-    fleet::{Fleet, FleetFile, Plan},
+    fleet::{Fleet, FleetFile, Plan, Slot},
+    improv::Make,
     spec::{Kind, Spec},
     timing::Timing,
 };
@@ -41,6 +42,7 @@ use tempfile::TempDir;
 use tokio::{net::TcpListener, runtime::Runtime, time::timeout};
 
 use bench::{Bench, PASSPHRASE, SSID, device};
+use ledger::Place;
 
 /// Where `peripherals.py` looks for the fleet.
 const CARRIER: &str = "127.0.0.1:7700";
@@ -55,6 +57,10 @@ struct Rig {
     _state: TempDir,
 }
 
+fn improv(serial: &str, improv: Make) -> Spec {
+    Spec { kind: Kind::Improv, improv, ..device(serial, Security::Sec0) }
+}
+
 /// Runs a body in the rig, once everything is in the air.
 fn on_the_rig<F: Future<Output = ()>>(body: impl FnOnce(&'static Rig) -> F) {
     static RIG: OnceLock<Rig> = OnceLock::new();
@@ -64,11 +70,13 @@ fn on_the_rig<F: Future<Output = ()>>(body: impl FnOnce(&'static Rig) -> F) {
             device("OM-R001", Security::Sec2Patch1),
             device("OM-R002", Security::Sec2Patch1),
             device("OM-R003", Security::Sec2Patch1),
-            Spec { kind: Kind::Improv, ..device("OM-R004", Security::Sec0) },
+            improv("OM-R004", Make { button: true, ..Make::default() }),
+            improv("OM-R005", Make::default()),
         ];
         let file = FleetFile { networks: Vec::new(), devices };
-        // An emulated machine reads slowly that a device has joined: it stays a little longer than real ones do.
-        let timing = Timing { stop_ms: 15_000, auto_stop_ms: 120_000, ..Timing::REAL };
+        // An emulated machine reads slowly that a device has joined or that its button was pressed: both last a little longer
+        // than with real ones.
+        let timing = Timing { stop_ms: 15_000, auto_stop_ms: 120_000, authorized_ms: 240_000, ..Timing::REAL };
         let fleet = Arc::new(Fleet::build(Plan { file, seed: 1, state_dir: state.path().to_owned(), timing, fault_rate: 0 }).unwrap());
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
         let carried = Arc::clone(&fleet);
@@ -88,6 +96,10 @@ fn on_the_rig<F: Future<Output = ()>>(body: impl FnOnce(&'static Rig) -> F) {
 }
 
 impl Rig {
+    fn slot(&self, name: &str) -> &Slot {
+        self.fleet.named(name)[0]
+    }
+
     /// A bench of its own, for one of the devices.
     async fn bench(&self) -> Bench {
         let state = tempfile::tempdir().unwrap();
@@ -116,6 +128,14 @@ async fn commission(bench: &Bench, serial: &str) -> Value {
     bench.until("needs_network").await;
     bench.join(SSID, PASSPHRASE).await;
     bench.until("succeeded").await
+}
+
+/// Somebody sees that the right one blinks, and is asked for a network.
+async fn at_the_network(bench: &Bench, slot: &Slot) -> Value {
+    bench.until("needs_confirm").await;
+    assert!(slot.device().blinks(slot.now()), "it shows itself");
+    assert_eq!(bench.act("identify", json!({"confirmed": true})).await.status, 200);
+    bench.until("needs_network").await
 }
 
 #[test]
@@ -195,21 +215,48 @@ fn a_wrong_proof_and_a_broken_link_are_told_apart_and_survived() {
 
 #[test]
 #[ignore = "runs in the kernel rig: make rig"]
-fn an_improv_device_is_known_as_one_in_the_list() {
+fn an_improv_device_is_chosen_from_the_list_and_joins_its_network() {
     on_the_rig(async |rig| {
-        let bench = rig.bench().await;
-        assert_eq!(bench.ask("POST", "/app/radio/scan", Value::Null).await.status, 204);
-        let listed = async {
-            loop {
-                let near = bench.ask("GET", "/app/radio/nearby", Value::Null).await.body;
-                if let Some(item) = near["items"].as_array().unwrap().iter().find(|item| item["name"] == "OM-R004") {
-                    return item.clone();
-                }
-                tokio::time::sleep(Duration::from_millis(100)).await;
-            }
-        };
-        let item = timeout(SOON, listed).await.expect("it is heard");
-        assert_eq!(item["protocol"], "improv", "{item}");
-        assert_eq!(bench.ask("DELETE", "/app/radio/scan", Value::Null).await.status, 204);
+        let (bench, slot) = (rig.bench().await, rig.slot("OM-R004"));
+        assert_eq!(bench.choose("OM-R004").await["protocol"], "improv", "the list knows what it is");
+        bench.until("needs_button").await;
+        slot.device().press_button(slot.now());
+        bench.past("needs_button").await;
+        let asked = at_the_network(&bench, slot).await;
+        assert_eq!(asked["warnings"], json!(["improv_open", "not_claimed"]), "said before it gets a passphrase");
+        let seen: Vec<_> = asked["networks"].as_array().unwrap().iter().map(|network| network["ssid"].as_str().unwrap()).collect();
+        assert_eq!(seen, [SSID, "Office", "Legacy-AP", "Guest"], "as the device sees them");
+        bench.join(SSID, PASSPHRASE).await;
+        let done = bench.until("succeeded").await;
+        assert_eq!((&done["claimed"], &done["url"]), (&json!(false), &json!("http://192.168.1.42/")), "its last word is heard");
+        assert!(slot.device().joined(slot.now()), "it is in the network");
+        let attempt = bench.ledger.attempt();
+        assert_eq!((attempt.outcome, attempt.radio.as_str(), attempt.protocol.as_deref()), (AttemptOutcome::Succeeded, "bluetooth", Some("improv")));
+        assert_eq!((attempt.security, attempt.identity_verified, attempt.mtu), (None, false, Some(256)), "nobody believes that it is ours");
+        assert_eq!((attempt.firmware.as_deref(), attempt.network_name.as_deref()), (Some("OM-SENSE-1 1.4.2"), Some(SSID)));
+        assert_eq!(bench.ledger.count(|place| *place == Place::Free), 10, "no grant leaves for it");
+        let causes: Vec<_> = attempt.steps.iter().filter_map(|step| step.cause.as_deref()).collect();
+        assert_eq!(causes, ["not_offered"; 3], "nothing had to be tried again: {:#?}", attempt.steps);
+    });
+}
+
+#[test]
+#[ignore = "runs in the kernel rig: make rig"]
+fn an_improv_device_that_got_a_wrong_passphrase_says_so_and_takes_the_right_one() {
+    on_the_rig(async |rig| {
+        let (bench, slot) = (rig.bench().await, rig.slot("OM-R005"));
+        bench.choose("OM-R005").await;
+        at_the_network(&bench, slot).await;
+        bench.join(SSID, "wrong-password").await;
+        let asked = bench.until("needs_network").await;
+        assert_eq!(asked["failure"], json!({"cause": "unable_to_connect", "step": "join", "retriable": true}));
+        assert!(!slot.device().joined(slot.now()));
+        bench.join(SSID, PASSPHRASE).await;
+        bench.until("succeeded").await;
+        assert!(slot.device().joined(slot.now()), "it is in the network");
+        let attempt = bench.ledger.attempt();
+        assert_eq!(attempt.outcome, AttemptOutcome::Succeeded);
+        let of = |step: &str| attempt.steps.iter().filter(|row| row.step == step).map(|row| row.cause.as_deref()).collect::<Vec<_>>();
+        assert_eq!((of("connect"), of("join")), (vec![None], vec![Some("unable_to_connect"), None]), "over one link: {:#?}", attempt.steps);
     });
 }

@@ -193,7 +193,13 @@ impl Inner {
     async fn of_characteristic(&self, member: &str, path: &str, message: &Message) -> Result<Answer, Refusal> {
         let Some((device, Some(number))) = self.state().remote_at(path) else { return Err(words::unknown_object(member)) };
         match member {
-            "ReadValue" => Ok(self.operate(&device, number, None).await.map_or(Ok(Answer::Silence), |read| read.map(Answer::Bytes))?),
+            "ReadValue" => {
+                let Some(read) = self.operate(&device, number, None).await else { return Ok(Answer::Silence) };
+                let value = read?;
+                // As BlueZ does it: who reads is told the value as if it had been notified, too.
+                self.tell_changed(path, CHARACTERISTIC, Properties::from([("Value", Value::from(value.clone()))]), &[]).await;
+                Ok(Answer::Bytes(value))
+            }
             "WriteValue" => {
                 let (value, options): (Vec<u8>, HashMap<String, OwnedValue>) = message.body().deserialize().map_err(|_| words::failed("Invalid arguments"))?;
                 let with_response = options.get("type").is_some_and(|kind| **kind == Value::from("request"));

@@ -7,6 +7,8 @@
 //!
 //! Deliberately not here: bytes (`improv`) and the exchange of one request ([`super::peer`]).
 
+use std::sync::Arc;
+
 use omniot_shared::entities::Security;
 use tokio::time::timeout;
 
@@ -46,8 +48,10 @@ impl Run {
     pub(super) async fn meet_peer(&mut self) -> Result<Next, Trouble> {
         let pace = &self.means.pace;
         let (operation, poll) = (pace.operation, pace.join_poll);
-        let link = std::sync::Arc::clone(self.talking()?.link());
-        self.peer = Some(Peer::meet(link, operation, poll).await?);
+        let link = Arc::clone(self.talking()?.link());
+        self.peer = Some(Peer::meet(Arc::clone(&link), operation, poll).await?);
+        // Some systems know it only now.
+        self.board.change(|draft| draft.mtu = Some(u32::from(link.mtu())));
         Ok(Next::Done)
     }
 

@@ -2,7 +2,8 @@
 //! looked up, in whatever order and however often.
 //!
 //! A value that was looked up may still be that of the request before; it counts when it has changed
-//! since, or when the device had time enough ([`Heard`]).
+//! since, or when the device had time enough ([`Heard`]). BlueZ says each value that was looked up once
+//! more, as if the device had sent it: so what stood there before is no news by that way either.
 //!
 //! Deliberately not here: listening, looking and waiting.
 
@@ -16,7 +17,7 @@ use super::{
 /// How a value came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Heard {
-    /// The device sent it: it is new.
+    /// The device sent it, or the system repeats what was looked up.
     Notified,
     /// It was looked up soon after the request: it may be old.
     Seen,
@@ -91,7 +92,7 @@ impl Dialog {
     pub fn hear_fault(&mut self, value: &[u8], how: Heard) -> Result<(), ImprovError> {
         let fault = Fault::read(value)?;
         let Some(asked) = &mut self.asked else { return Ok(()) };
-        if how == Heard::Seen && value == asked.old_fault {
+        if how != Heard::Settled && value == asked.old_fault {
             return Ok(());
         }
         // What was looked up never takes back what the device sent.
@@ -107,7 +108,9 @@ impl Dialog {
     /// A value of the result, whole or a piece of it. What cannot be read is waited for again.
     pub fn hear_result(&mut self, value: &[u8], how: Heard) {
         let Some(asked) = &mut self.asked else { return };
-        if value.is_empty() || (how == Heard::Seen && value == asked.old_result) {
+        // Other requests may have the same answer twice, and then it does not matter which of the two is heard.
+        let may_be_old = how == Heard::Seen || (how == Heard::Notified && asked.command == Command::SendWifi);
+        if value.is_empty() || (may_be_old && value == asked.old_result) {
             return;
         }
         let packet = if how == Heard::Notified { self.assembler.take(value) } else { Packet::read(value).ok() };

@@ -144,6 +144,19 @@ fn a_result_of_another_request_or_of_the_same_one_before_is_not_the_answer() {
 }
 
 #[test]
+fn what_the_system_repeats_of_the_request_before_is_not_the_answer() {
+    let page = result(1, &["http://192.168.1.42"]);
+    let mut dialog = Dialog::default();
+    dialog.begin(Command::SendWifi, vec![3], page.clone());
+    dialog.hear_fault(&[3], Heard::Notified).unwrap();
+    dialog.hear_result(&page, Heard::Notified);
+    assert_eq!(dialog.outcome(), Outcome::Waiting, "it was read before the request was sent");
+    dialog.hear_fault(&[0], Heard::Notified).unwrap();
+    dialog.hear_fault(&[3], Heard::Notified).unwrap();
+    assert_eq!(dialog.outcome(), Outcome::Refused(Fault::UnableToConnect), "the device says it again");
+}
+
+#[test]
 fn a_lost_piece_costs_one_packet_and_no_more() {
     let long = result(4, &["The first network", "-60", "WPA2", "The second network", "-71", "NO"]);
     let mut assembler = Assembler::default();
