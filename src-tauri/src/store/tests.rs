@@ -237,6 +237,20 @@ fn a_grant_is_kept_for_one_device_until_it_is_settled() {
 }
 
 #[test]
+fn a_clock_that_was_set_back_takes_no_grant_away_and_one_that_ended_is_not_sent_again() {
+    let (_folder, store) = store();
+    let pack = [grant(1, 500, &[]), grant(2, 900, &[])];
+    store.edit(|db| grants::take_in(db, &pack)).unwrap();
+    let here = SiteId(Uuid::from_u128(1));
+    let take = |at| store.edit(|db| grants::take(db, here, "A", [1; 16], Millis(at))).unwrap();
+    let first = take(-1_000_000_000).unwrap();
+    assert_eq!(first.id, pack[0].0.id, "it cannot be earlier than when the grant began");
+    store.edit(|db| grants::send(db, first.id)).unwrap();
+    assert_eq!(take(500).unwrap(), first);
+    assert_eq!(take(501).unwrap().id, pack[1].0.id, "a device that took it would be refused by the server");
+}
+
+#[test]
 fn a_pack_is_all_there_is_and_what_was_taken_stays_with_its_device() {
     let (_folder, store) = store();
     let pack = [grant(1, 500, &[]), grant(2, 600, &[]), grant(3, 700, &[])];

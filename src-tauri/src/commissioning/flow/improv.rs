@@ -83,12 +83,14 @@ impl Run {
         if asks {
             self.board.change(|draft| draft.state = Shown::NeedsButton);
         }
-        let limit = self.means.pace.authorize;
+        let (limit, apply_sent) = (self.means.pace.authorize, self.apply_sent);
         let peer = self.peer()?;
         let waiting = async {
             loop {
                 match peer.dialog.state() {
                     Some(State::Authorized) => return Ok(Next::Done),
+                    // On a new link, after it was given the network.
+                    Some(State::Provisioned) if apply_sent => return Ok(Next::Done),
                     Some(State::Provisioned) => return Err(Trouble::Failed(Cause::NotProvisionable)),
                     Some(State::AuthorizationRequired | State::Provisioning) | None => peer.listen().await?,
                 }
@@ -217,8 +219,7 @@ impl Run {
             }
             match peer.listen().await {
                 Ok(()) => {}
-                // It ends its service once it has joined, and cannot say so any more.
-                Err(Trouble::Broken(Cause::LinkLost)) if self.apply_sent => return Ok(self.probably_joined()),
+                // Whether it ended its service because it has joined is seen where it is looked for.
                 Err(other) => return Err(other),
             }
         };
