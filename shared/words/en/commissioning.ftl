@@ -20,7 +20,7 @@ commission-code-only = The code does not say which device it is. Pick it below; 
 commission-not-in-range = Not seen yet. Is it powered, and are you close?
 commission-name-hint = What people on site call it.
 commission-nearby = Nearby
-commission-nearby-hint = The nearest device is first. Only fresh signals are shown.
+commission-nearby-hint = Protected devices first, then the nearest. Only fresh signals are shown.
 commission-nearby-count = { $count ->
     [one] { $count } device nearby
    *[other] { $count } devices nearby
@@ -187,6 +187,12 @@ visit-lead = Scan the labels ahead; the devices follow each other by themselves.
 visit-begin = Begin here
 visit-start = Start
 visit-go-on = Go on
+visit-under-way = A visit is under way. Its devices are on its own page.
+visit-back = Back to the visit
+visit-few-grants = { $grants ->
+    [one] One permission to claim is left for { $devices } devices.
+   *[other] { $grants } permissions to claim are left for { $devices } devices.
+} Go online before you run out.
 visit-auto = The next one begins by itself
 visit-end = End visit
 visit-end-title = End this visit?
@@ -211,6 +217,7 @@ visit-scan = Next label
 visit-label = QR text
 visit-label-hint = Scan or paste one label after the other, also while a device is at work.
 visit-add = Add
+visit-label-twice = This label is on the list already.
 visit-added = { $name } is added.
 visit-network = Network for all of them
 visit-network-none = Without one, each device asks for its network.
@@ -230,6 +237,8 @@ visit-state-waiting = Waits
 visit-state-running = At work
 visit-state-done = Done
 visit-state-failed = Failed
+visit-unconfirmed = Probably joined; not seen by the platform yet
+visit-not-seen = Not seen by the platform yet
 visit-again-one = Try { $name } again
 visit-remove-one = Take { $name } out
 visit-planned = { $count ->

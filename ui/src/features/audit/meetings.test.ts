@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { changeLines } from './changes';
+import { changeLines, historyLines } from './changes';
 
 const at = Date.UTC(2026, 0, 2, 12);
 const met = (given: object) => ({ field: 'name', won: false, why: 'newer', other: { kind: 'person', id: 'per_1', name: 'Olga' }, other_at: at, ...given });
@@ -29,4 +29,10 @@ it('says how wrong a clock was and when a change was really made', () => {
 
 it('still tells a log of before there were reasons', () => {
   expect(plain(changeLines({ overtaken: ['name'] }))).toEqual(['Overtaken by a newer change: Name']);
+});
+
+it('tells the reader of a history no ids that only the audit needs', () => {
+  const detail = { grant_id: 'gra_1', technician_id: 'per_1', key: 'ab:cd', epoch: 2, reason: 'broken' };
+  expect(historyLines(detail)).toHaveLength(1);
+  expect(changeLines(detail)).toHaveLength(5);
 });

@@ -15,6 +15,10 @@ export interface VisitItem {
   device_name: string | null;
   device: { id: string; name: string; state: string; note: string | null; firmware: string | null } | null;
   state: ItemState;
+  /** It has probably joined: the connection closed before it could say so. */
+  unconfirmed?: boolean;
+  /** Whether the platform has seen it since; absent: not said. */
+  seen?: boolean | null;
   tries: number;
   attempt_id: string | null;
   cause: string | null;
