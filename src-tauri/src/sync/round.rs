@@ -86,6 +86,7 @@ pub async fn hello(account: &Account, server: &Server) -> Result<Met, Failure> {
         now: account.clock.now(),
         device_key: Some(proof.public()?),
     };
+    let asked_at = cursor(account).await?;
     let answer: HelloResponse = server.fetch(Method::POST, "/v1/sync/hello", Some(&value(&hello)?)).await?;
     account.status.change(|status| {
         status.clock_skew_ms = Some(answer.skew_ms);
@@ -96,7 +97,7 @@ pub async fn hello(account: &Account, server: &Server) -> Result<Met, Failure> {
     if let Some(key) = answer.escrow_key {
         on(account, move |store| store.note(|db| farewell::heard(db, &proof, key))).await?;
     }
-    let greeting = on(account, move |store| store.note(|db| client::greet(&mut Open(db), &answer))).await?;
+    let greeting = on(account, move |store| store.note(|db| client::greet(&mut Open(db), &answer, asked_at))).await?;
     // Whatever keeps this replica from pulling: what its person may not see any more goes now.
     if on(account, { let sight = sight.clone(); move |store| store.read(|db| Ok(Open(db).meta()?.exceeds(&sight))) }).await? {
         narrow(account, sight).await?;

@@ -10,7 +10,7 @@
 //! | When | Call |
 //! |---|---|
 //! | a person changes something | [`record`] → show its refusal, or "saved" after the commit |
-//! | before a sync, after `hello` | [`greet`] → [`Greeting::Forked`]: [`fork`]; [`Greeting::Restored`]: [`restored`] |
+//! | before a sync, after `hello` | [`greet`], with the cursor of when it was sent → [`Greeting::Forked`]: [`fork`]; [`Greeting::Restored`]: [`restored`] |
 //! | pushing, while it gives something | [`next_push`] → send → [`take_receipts`]; HTTP 409 `client_forked`: [`fork`] |
 //! | pulling, never waiting for the outbox | [`Pull::begin`] → request; each frame to [`Pull::take`]: [`Step::Stage`] → [`stage`], [`Step::Publish`] → [`publish`] |
 //! | … and [`Step::Narrow`]: this person may see less than before | [`narrow`], then pull again |
