@@ -138,6 +138,33 @@ async fn what_a_sign_out_left_behind_is_swept_at_the_next_start() {
 }
 
 #[tokio::test]
+async fn a_change_that_cannot_be_read_is_shown_with_its_text_saved_and_given_up() {
+    let data = tempfile::tempdir().unwrap();
+    folder_of(data.path(), 1);
+    let app = App::open(Config::new(data.path())).await.unwrap();
+    assert_eq!((saves(&app, "Rots").await.status, saves(&app, "Stays").await.status), (201, 201));
+    let account = app.inner.door.account().unwrap();
+    account.store.edit(|db| Ok(db.execute("update outbox set whole = replace(whole, 'site.create', 'room.create') where n = 1", [])?)).unwrap();
+    drop(account);
+    app.close().await;
+
+    let app = App::open(Config::new(data.path())).await.unwrap();
+    let sync = ask(&app, "GET", "/app/sync", Value::Null).await.body;
+    assert_eq!((&sync["pending"], &sync["attention"]), (&json!(1), &json!(1)));
+    let items = ask(&app, "GET", "/app/sync/attention", Value::Null).await.body["items"].clone();
+    assert_eq!((items.as_array().unwrap().len(), &items[0]["code"]), (1, &json!("unreadable")));
+    assert!(items[0]["text"].as_str().unwrap().contains("Rots") && items[0]["at"].as_i64() > Some(1_700_000_000_000), "{items}");
+    let saved = ask(&app, "POST", "/app/sync/export", Value::Null).await.body;
+    let text = fs::read_to_string(saved["path"].as_str().unwrap()).unwrap();
+    assert!(saved["changes"] == 2 && text.contains("Rots") && text.contains("Stays"), "{text}");
+    let path = format!("/app/sync/attention/{}", items[0]["intent_id"].as_str().unwrap());
+    assert_eq!(ask(&app, "POST", &format!("{path}/export"), Value::Null).await.body["changes"], 1);
+    assert_eq!(ask(&app, "POST", &format!("{path}/retry"), Value::Null).await.status, 404);
+    assert_eq!((ask(&app, "DELETE", &path, Value::Null).await.status, ask(&app, "DELETE", &path, Value::Null).await.status), (204, 404));
+    assert_eq!(ask(&app, "GET", "/app/sync", Value::Null).await.body["attention"], 0);
+}
+
+#[tokio::test]
 async fn an_attempt_that_the_rules_refuse_here_is_kept_for_a_person() {
     let data = tempfile::tempdir().unwrap();
     folder_with(data.path(), 1, "http://127.0.0.1:1", Role::Viewer);

@@ -38,6 +38,7 @@ pub mod rows;
 pub mod scrub;
 #[cfg(test)]
 mod tests;
+pub mod unreadable;
 pub mod window;
 mod words;
 

@@ -30,7 +30,7 @@ use super::{
 use crate::{
     accounts::Account,
     events::Event,
-    store::{StoreError, farewell::{self, Proof}, grants, replica::Open, scrub},
+    store::{StoreError, farewell::{self, Proof}, grants, replica::Open, scrub, unreadable},
     transport::{Server, Trouble, Unreachable},
 };
 
@@ -97,7 +97,14 @@ pub async fn hello(account: &Account, server: &Server) -> Result<Met, Failure> {
     if let Some(key) = answer.escrow_key {
         on(account, move |store| store.note(|db| farewell::heard(db, &proof, key))).await?;
     }
-    let greeting = on(account, move |store| store.note(|db| client::greet(&mut Open(db), &answer, asked_at))).await?;
+    let (aside, greeting) = on(account, move |store| {
+        store.note(|db| Ok((unreadable::set_aside(db)?, client::greet(&mut Open(db), &answer, asked_at)?)))
+    })
+    .await?;
+    if aside > 0 {
+        tell_data(account);
+        account.events.tell(Event::Sync);
+    }
     // Whatever keeps this replica from pulling: what its person may not see any more goes now.
     if on(account, { let sight = sight.clone(); move |store| store.read(|db| Ok(Open(db).meta()?.exceeds(&sight))) }).await? {
         narrow(account, sight).await?;
