@@ -109,6 +109,11 @@ pub async fn hello(account: &Account, server: &Server) -> Result<Met, Failure> {
     if on(account, { let sight = sight.clone(); move |store| store.read(|db| Ok(Open(db).meta()?.exceeds(&sight))) }).await? {
         narrow(account, sight).await?;
     }
+    on(account, |store| {
+        store.settle_if_due();
+        Ok(())
+    })
+    .await?;
     match greeting {
         Greeting::Known => {}
         Greeting::Forked => rename(account, Rename::Fork).await?,
@@ -231,7 +236,10 @@ pub async fn send(account: &Account, server: &Server, pace: &mut Pace) -> Result
 }
 
 /// What the replica holds rows of.
-async fn sight(account: &Account) -> Result<Sight, Failure> {
+///
+/// # Errors
+/// [`Failure::Store`].
+pub async fn sight(account: &Account) -> Result<Sight, Failure> {
     on(account, |store| store.read(|db| Ok(Open(db).meta()?.sight))).await
 }
 
