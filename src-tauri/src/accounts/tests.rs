@@ -13,8 +13,8 @@ use uuid::Uuid;
 use super::{AccountId, Card, Me, Person, Registry, Tenant};
 use crate::{
     App, Config, Reply,
-    commissioning::flow::desk::Desk,
-    store::{commissions, replica, rows},
+    commissioning::flow::desk::{Desk, Desks},
+    store::{Store, commissions, replica, rows},
     transport::{Origin, Server},
     vault::Vault,
 };
@@ -135,6 +135,42 @@ async fn what_a_sign_out_left_behind_is_swept_at_the_next_start() {
     fs::remove_file(data.path().join("accounts.json")).unwrap();
     App::open(Config::new(data.path())).await.unwrap().close().await;
     assert!(known.join("note").exists(), "without a registry nothing is known to be a remainder");
+}
+
+#[tokio::test]
+async fn a_folder_without_a_card_stays_while_there_is_work_in_it_unless_its_person_signed_out() {
+    let data = tempfile::tempdir().unwrap();
+    folder_of(data.path(), 1);
+    let left = data.path().join("accounts/acc_left");
+    let store = Store::open(&left).unwrap();
+    store.edit(|db| commissions::save(db, AttemptId(Uuid::from_u128(9)), "{}")).unwrap();
+    drop(store);
+    Vault::open(data.path()).unwrap().put("acc_left.visits", "{}").unwrap();
+    let opens = async || App::open(Config::new(data.path())).await.unwrap().close().await;
+    opens().await;
+    assert!(left.join("replica.db").exists(), "nobody has said that it may go");
+    assert_eq!(Vault::open(data.path()).unwrap().names(), ["acc_left.visits"]);
+    // What signing out does first.
+    fs::write(left.join("left"), []).unwrap();
+    opens().await;
+    assert!(!left.exists() && Vault::open(data.path()).unwrap().names().is_empty());
+
+    Store::open(&left).unwrap();
+    opens().await;
+    assert!(!left.exists(), "there is nothing in it");
+}
+
+#[tokio::test]
+async fn labels_that_wait_are_not_lost_by_signing_out() {
+    let data = tempfile::tempdir().unwrap();
+    let ids = folder_of(data.path(), 1);
+    let app = App::open(Config::new(data.path())).await.unwrap();
+    Desks::keep_visits(&*app.inner.door.accounts, ids[0].as_str(), Some(include_str!("../../../tests/vectors/app/visit.json"))).unwrap();
+    assert_eq!(accounts(&app).await[0]["unsent"], 2, "those that are not done");
+    let path = format!("/app/accounts/{}", ids[0].as_str());
+    assert_eq!(ask(&app, "DELETE", &path, Value::Null).await.code(), Some("changes_pending"));
+    assert_eq!(ask(&app, "DELETE", &format!("{path}?discard=true"), Value::Null).await.status, 204);
+    assert_eq!(app.inner.door.accounts.vault().names(), Vec::<String>::new());
 }
 
 #[tokio::test]
