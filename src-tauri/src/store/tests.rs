@@ -153,6 +153,14 @@ fn the_log_is_emptied_also_where_the_file_cannot_be_written_anew_and_that_stays_
 }
 
 #[test]
+fn the_reserved_room_cannot_be_compressed_away() {
+    let (folder, _store) = store();
+    let reserved = std::fs::read(folder.path().join("reserve")).unwrap();
+    let packed = zstd::encode_all(&reserved[..1024 * 1024], 1).unwrap();
+    assert!(packed.len() > 1_000_000, "{}", packed.len());
+}
+
+#[test]
 fn local_edits_commit_durably_and_pulled_rows_quickly() {
     let (_folder, store) = store();
     let writers = store.writers();
