@@ -7,10 +7,14 @@ use std::{
     process::Command,
 };
 
-use omniot_tests::{on_both_engines, world::{World, did_not_run}};
+use omniot_tests::{on_both_engines, world::{World, did_not_run, eventually}};
+use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::person::{Person, folder, succeeded};
+use crate::{person::{Person, folder, succeeded}, sights::is_readable_in};
+
+/// Stands in what only those see who work at the site that is taken away.
+const CANARY: &str = "canary-of-the-full-disk ";
 
 /// A file system of its own, as large as an account's reserve and a little more; unmounted with its value.
 struct SmallDisk(PathBuf);
@@ -121,4 +125,37 @@ async fn on_a_full_disk_telemetry_goes_before_the_reserved_room(world: World) {
     person.close().await;
 }
 
+async fn what_a_person_may_not_see_any_more_leaves_the_file_on_a_full_disk_too(world: World) {
+    let Some(disk) = SmallDisk::mounted(folder(&world, "disk")) else { return };
+    let (tenant, data) = (world.tenant("northlift"), disk.0.join("app"));
+    let (admin, technician) = (tenant.admin().await, tenant.technician().await);
+    let site = async |name: &str, note: String| admin.post("/v1/sites", json!({"name": name, "note": note, "time_zone": "UTC"})).await.succeeded()["id"].clone();
+    let depot = site("Depot", CANARY.repeat(20)).await;
+    let mut sites = vec![];
+    for n in 0..400 {
+        sites.push(site(&format!("Yard {n}"), (0..110).map(|_| hex::encode(rand::random::<[u8; 8]>())).collect()).await);
+    }
+    let me = technician.get("/v1/me").await.succeeded()["person"]["id"].as_str().unwrap().to_owned();
+    let path = format!("/v1/people/{me}/sites");
+    let show = |sites: Value| admin.send(Method::PUT, &path, Some(json!({"sites": sites})));
+    let yards = json!(sites);
+    sites.push(depot);
+    show(json!(sites)).await.succeeded();
+    let person = Person::signed_in(&data, &world.network.origin(), tenant, "technician").await;
+    assert!(is_readable_in(&data, CANARY), "the test sees what it looks for");
+    world.network.cut();
+    person.offline().await;
+    show(yards).await.succeeded();
+    // Enough for what is noted, and too little for the whole file once more.
+    let filler = disk.fill();
+    let room = fs::metadata(&filler).expect("the filler").len() - 400_000;
+    fs::File::options().write(true).open(&filler).and_then(|file| file.set_len(room)).expect("a little room");
+    world.network.restore();
+    person.sync_now().await;
+    person.until("the person sees less", |sync| sync["sites"] == 400).await;
+    eventually("10: a row that was taken away is readable in no file", || async { (!is_readable_in(&data, CANARY)).then_some(()) }).await;
+    person.close().await;
+}
+
+on_both_engines!(what_a_person_may_not_see_any_more_leaves_the_file_on_a_full_disk_too);
 on_both_engines!(on_a_full_disk_telemetry_goes_before_the_reserved_room, on_a_full_disk_the_app_opens_and_saves_what_a_person_does, pulled_rows_do_not_eat_the_room_of_local_edits);

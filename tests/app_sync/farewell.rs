@@ -2,6 +2,7 @@
 
 use std::{fs, path::Path};
 
+use omniot_app::vault::Vault;
 use omniot_tests::{on_both_engines, world::{World, eventually}};
 use serde_json::{Value, json};
 
@@ -21,6 +22,11 @@ fn readable_in(folder: &Path) -> Vec<String> {
     }).collect()
 }
 
+/// What is in the vault, by name.
+fn secrets(data: &Path) -> Vec<String> {
+    Vault::open(data).expect("the vault opens").names()
+}
+
 async fn card(person: &Person) -> Value {
     person.items("/app/accounts").await[0].clone()
 }
@@ -32,6 +38,10 @@ async fn removed_while_away(world: &World, data: &Path, origin: &str, cut: impl 
     let me = olaf.get("/v1/me").await.succeeded()["person"]["id"].as_str().unwrap().to_owned();
     let site = admin.post("/v1/sites", json!({"name": "Depot", "time_zone": "UTC", "note": CANARY})).await.succeeded()["id"].as_str().unwrap().to_owned();
     let person = Person::signed_in(data, origin, tenant, "operator").await;
+    // A visit keeps the network of the site, and labels.
+    succeeded(person.ask("POST", "/app/visit", json!({"site_id": site})).await);
+    succeeded(person.ask("PUT", "/app/visit/network", json!({"ssid": "Field", "passphrase": "of the organization", "keep": true})).await);
+    assert_eq!(secrets(data).len(), 2, "the token, and what is kept of the visit");
     cut();
     person.offline().await;
     succeeded(person.ask("PATCH", &format!("/v1/sites/{site}"), json!({"address": format!("{CANARY} street 1")})).await);
@@ -53,6 +63,8 @@ async fn who_was_removed_holds_nothing_and_their_work_is_with_the_administrators
     assert_eq!(person.ask("GET", "/v1/sites", Value::Null).await.code(), Some("membership_ended"));
     assert_eq!(person.ask("POST", "/v1/sites", json!({"name": "More", "time_zone": "UTC"})).await.code(), Some("membership_ended"));
     assert_eq!(readable_in(&data), Vec::<String>::new(), "10: what was held is readable in a file");
+    assert_eq!(secrets(&data), Vec::<String>::new(), "10: nothing of it opens a network or a device");
+    assert_eq!(person.ask("GET", "/app/visit", Value::Null).await.code(), Some("not_signed_in"));
 
     let admin = world.tenant("northlift").admin().await;
     let items = admin.get("/v1/escrow").await.succeeded()["items"].as_array().unwrap().clone();

@@ -2,6 +2,7 @@
 
 use std::{fs, path::Path};
 
+use omniot_app::vault::Vault;
 use omniot_tests::{on_both_engines, world::{World, eventually}};
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -44,6 +45,12 @@ async fn what_a_person_may_not_see_any_more_leaves_the_file_and_unsent_work_does
     assert_eq!(person.get("/app/sync").await["sites"], 2);
     assert!(is_readable_in(&data, CANARY), "the test sees what it looks for");
 
+    // Somebody commissions there.
+    let kept = || Vault::open(&data).expect("the vault opens").names().iter().any(|name| name.ends_with(".visits"));
+    succeeded(person.ask("POST", "/app/visit", json!({"site_id": depot})).await);
+    succeeded(person.ask("PUT", "/app/visit/network", json!({"ssid": "Depot", "passphrase": "of the depot", "keep": true})).await);
+    assert!(kept());
+
     // Away from the network, work is done at the site that is taken away meanwhile.
     world.network.cut();
     person.offline().await;
@@ -60,6 +67,8 @@ async fn what_a_person_may_not_see_any_more_leaves_the_file_and_unsent_work_does
     let attention = person.items("/app/sync/attention").await;
     assert_eq!(attention.iter().map(|item| item["code"].clone()).collect::<Vec<_>>(), ["no_longer_permitted"], "the work is not thrown away");
     assert!(!is_readable_in(&data, CANARY), "10: a row that was taken away is readable in a file");
+    eventually("10: neither network nor labels of it are kept", || async { (!kept()).then_some(()) }).await;
+    assert_eq!(person.get("/app/visit").await, Value::Null);
     let verified = succeeded(person.ask("POST", "/app/sync/verify", Value::Null).await);
     assert_eq!(verified["result"], "same", "{verified}");
 

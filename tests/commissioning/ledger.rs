@@ -224,9 +224,9 @@ impl Office {
     }
 
     /// Another account is active.
-    fn of(&self, account: &str) -> Arc<Ledger> {
+    fn of(&self, account: &str) -> Option<Arc<Ledger>> {
         let ledgers = self.0.lock().unwrap();
-        Arc::clone(ledgers.iter().find(|ledger| ledger.account == account).unwrap())
+        ledgers.iter().find(|ledger| ledger.account == account).map(Arc::clone)
     }
 
     pub fn activate(&self, ledger: &Arc<Ledger>) {
@@ -247,11 +247,13 @@ impl Desks for Office {
     }
 
     fn kept_visits(&self, account: &str) -> Option<Zeroizing<String>> {
-        self.of(account).books().visits.clone().map(Zeroizing::new)
+        self.of(account)?.books().visits.clone().map(Zeroizing::new)
     }
 
     fn keep_visits(&self, account: &str, text: Option<&str>) -> Result<(), DeskError> {
-        self.of(account).write()?.visits = text.map(str::to_owned);
+        if let Some(ledger) = self.of(account) {
+            ledger.write()?.visits = text.map(str::to_owned);
+        }
         Ok(())
     }
 }

@@ -156,14 +156,14 @@ async fn round(tablet: &Shared) -> Result<(), Failure> {
 }
 
 async fn greet(tablet: &Shared) -> Result<(), Failure> {
-    let hello = {
+    let (hello, asked_at) = {
         let tablet = tablet.borrow();
         let Ok(meta) = tablet.store.meta();
-        HelloRequest { protocol: PROTOCOL, schema: SCHEMA, client_id: meta.client_id, app_version: "0.1.0".into(), now: tablet.now(), device_key: None }
+        (HelloRequest { protocol: PROTOCOL, schema: SCHEMA, client_id: meta.client_id, app_version: "0.1.0".into(), now: tablet.now(), device_key: None }, meta.cursor)
     };
     let answer: HelloResponse = fetch(tablet, "/v1/sync/hello", json!(hello)).await?;
     let mut tablet = tablet.borrow_mut();
-    let Ok(greeting) = client::greet(&mut tablet.store, &answer);
+    let Ok(greeting) = client::greet(&mut tablet.store, &answer, asked_at);
     let Ok(meta) = tablet.store.meta();
     if meta.exceeds(&answer.sight) {
         let Ok(()) = client::narrow(&mut tablet.store, &answer.sight);

@@ -22,7 +22,7 @@ account-discard = Throw away { $count ->
    *[other] { $count } entries
 } that nobody has received
 account-discard-some = Throw away what nobody has received
-account-discard-hint = Changes, checks and photos that wait or were refused, and devices that were interrupted. Without this, signing out is refused.
+account-discard-hint = Changes, checks and photos that wait or were refused, devices that were interrupted, and labels of a visit that wait. Without this, signing out is refused.
 account-ended = Your access to { $tenant } has ended. What this machine held of it is destroyed.
 account-ended-waiting = { $count ->
     [one] One change that had not been sent is sealed and waits for a network, for its administrators.
@@ -33,6 +33,6 @@ account-ended-handed = { $count ->
    *[other] { $count } changes that had not been sent were handed to its administrators.
 }
 account-ended-lost = { $count ->
-    [one] One change, photo or list of checks was lost: the time for it was over, the server could not read it, or it is no change: photos and checks are not handed over.
-   *[other] { $count } changes, photos or lists of checks were lost: the time for them was over, the server could not read them, or they are no changes: photos and checks are not handed over.
+    [one] One change, photo, list of checks or begun device was lost: the time for it was over, nobody could read it, or it is no change: only changes are handed over.
+   *[other] { $count } changes, photos, lists of checks or begun devices were lost: the time for them was over, nobody could read them, or they are no changes: only changes are handed over.
 }

@@ -212,6 +212,7 @@ visit-failed = { $count ->
 }
 visit-progress = Devices that are done
 visit-over = All devices are done.
+visit-unreadable = An earlier visit was kept by another version of the app. Its labels wait on this machine and come back once the app can read them and no visit is under way.
 visit-over-failed = Nobody waits any more. Look at those that failed.
 visit-scan = Next label
 visit-label = QR text

@@ -12,7 +12,7 @@ use std::{
 
 use omniot_shared::{
     ids::ClientId,
-    sync::client::Meta,
+    sync::client::{Meta, Replica as _},
     time::{Clock, Millis},
 };
 use tokio::{sync::Notify, task::JoinHandle};
@@ -23,7 +23,7 @@ use super::registry::{AccountId, Card, Me};
 use crate::{
     chance,
     events::Events,
-    store::{Store, StoreError, farewell, replica},
+    store::{Store, StoreError, farewell, replica::{self, Open}, unreadable},
     sync::{farewell::state_at_start, status::{Status, Watched}, wishes::Kept},
     transport::{Server, Trouble, metered::Metering},
 };
@@ -98,7 +98,11 @@ impl Account {
         let store = Store::open(folder)?;
         let client = ClientId(chance::fresh_uuid(around.clock.now()));
         let fresh = Meta::new(client, card.me.tenant.id, card.me.person.id, card.me.person.role);
-        let replica = store.edit(|db| replica::begin(db, &fresh))?;
+        let replica = store.edit(|db| {
+            replica::begin(db, &fresh)?;
+            unreadable::set_aside(db)?;
+            Open(db).meta()
+        })?;
         let wishes = store.read(|db| Kept::read(db))?;
         let has_ended = store.read(|db| farewell::stands(db))?.is_some();
         if has_ended {

@@ -9,7 +9,7 @@ use omniot_shared::{
     claim::{Fingerprint, Letter},
     entities::{Attempt, Device, DeviceModel, DeviceState},
     ids::{AttemptId, DeviceId, GrantId, SiteId, normal_serial},
-    sync::{Change, Row, RowKey, intent::NewDevice},
+    sync::{Change, Row, RowKey, Sight, intent::NewDevice},
     time::Millis,
 };
 use rusqlite::Transaction;
@@ -17,7 +17,7 @@ use zeroize::Zeroizing;
 
 use super::{Account, Accounts};
 use crate::{
-    commissioning::flow::desk::{CommissionedDevice, Desk, DeskError, Desks, GrantFate, TakenGrant, Technician, Unfinished},
+    commissioning::{flow::desk::{CommissionedDevice, Desk, DeskError, Desks, GrantFate, TakenGrant, Technician, Unfinished}, visit},
     store::{StoreError, attachments, checks::{self, Counts}, commissions, grants, lists::{self, AttemptFilter, ByName, DeviceFilter}, on_worker, releases, rows},
     sync,
 };
@@ -52,8 +52,29 @@ impl Desks for Accounts {
 }
 
 /// The vault's name of what is kept of an account's visits.
-pub(super) fn visits_of(account: &str) -> String {
+fn visits_of(account: &str) -> String {
     format!("{account}.visits")
+}
+
+impl Accounts {
+    /// Whether something is kept of an account's visits.
+    #[must_use]
+    pub fn keeps_visits(&self, account: &Account) -> bool {
+        [account.id().as_str(), &visit::aside_of(account.id().as_str())].into_iter().any(|name| self.kept_visits(name).is_some())
+    }
+
+    /// Labels of an account's visits that still wait for somebody.
+    pub(super) fn labels_of(&self, account: &Account) -> usize {
+        let names = [account.id().as_str().to_owned(), visit::aside_of(account.id().as_str())];
+        names.iter().filter_map(|name| self.kept_visits(name)).map(|text| visit::labels_in(&text)).sum()
+    }
+
+    /// Of sites that are out of sight nothing stays of what is kept of visits.
+    pub fn keep_in_sight(&self, account: &Account, sight: &Sight) {
+        if let Err(error) = visit::keep_in_sight(self, account.id().as_str(), sight) {
+            tracing::warn!(account = account.id().as_str(), %error, "networks and labels of a site that is out of sight are left until the next round");
+        }
+    }
 }
 
 #[async_trait]

@@ -1,24 +1,26 @@
 //! Signing out: an account goes as a whole, and never with work in it that somebody was told is saved.
 //!
 //! The order matters: edits are refused first, then what has not been sent is counted, then the card goes
-//! (from there on the account is no more), then its token and its folder. A crash in between leaves a folder
-//! without a card, which the next start sweeps away.
+//! (from there on the account is no more), then its secrets and its folder. A crash in between leaves a folder
+//! without a card, which the next start sweeps away: it bears a mark, so that no other folder with work in it goes.
 //! Deliberately not here: what happens to the server's side of the session when nobody can be told.
 
 use std::{io, path::Path, sync::Arc, time::Duration};
 
 use reqwest::Method;
+use rusqlite::{Connection, OpenFlags};
 
-use super::{Account, AccountId, Accounts, Registry, desk::visits_of};
+use super::{Account, AccountId, Accounts, Registry};
 use crate::{
     door::Reply,
     events::Event,
-    store::{StoreError, attachments, commissions, farewell as sealed, on_worker},
-    sync,
+    store::{StoreError, attachments, commissions, farewell as sealed, on_worker, replica},
     transport::Server,
     vault::Vault,
 };
 
+/// In a folder whose account was signed out, and that is to go whatever is in it.
+pub(super) const LEFT: &str = "left";
 /// How long signing out waits for the server to end the session.
 const FAREWELL: Duration = Duration::from_secs(3);
 
@@ -49,9 +51,9 @@ impl Accounts {
             Ok(())
         });
         closed.await.map_err(|error| error.reply())?;
-        let waiting = unsent(account).await.map_err(|error| error.reply())?;
+        let waiting = self.unsent(account).await.map_err(|error| error.reply())?;
         if waiting > 0 && !discard {
-            return Err(pending(&format!("{waiting} changes have not reached the server; wait until they have, or discard them")));
+            return Err(pending(&format!("{waiting} entries are only here: changes and files that have not reached the server, labels of a visit that wait; wait until nothing is left, or discard them")));
         }
         account.end().await;
         self.forget(account.id()).map_err(|error| StoreError::from(error).reply())
@@ -73,15 +75,40 @@ impl Accounts {
 
     /// Without its card the account is no more; what cannot be removed now goes at the next start.
     fn forget(&self, id: &AccountId) -> io::Result<()> {
-        self.registry().change(|registry| registry.remove(id))?;
+        let mark = self.folder.join(id.as_str()).join(LEFT);
+        if let Err(error) = std::fs::write(&mark, []) {
+            tracing::debug!(%error, "the folder of a signed-out account bears no mark");
+        }
+        if let Err(error) = self.registry().change(|registry| registry.remove(id)) {
+            let _ = std::fs::remove_file(&mark);
+            return Err(error);
+        }
         self.open_accounts().remove(id);
         self.unopened().remove(id);
-        let removed = self.vault.remove(id.as_str()).and(self.vault.remove(&visits_of(id.as_str()))).and(std::fs::remove_dir_all(self.folder.join(id.as_str())));
+        let removed = self.forget_secrets(id).and(std::fs::remove_dir_all(self.folder.join(id.as_str())));
         if let Err(error) = removed {
             tracing::warn!(account = id.as_str(), %error, "something of a signed-out account is left until the next start");
         }
         self.around.events.tell(Event::Accounts);
         Ok(())
+    }
+
+    /// Forgets an account's token, and what is kept of its visits.
+    ///
+    /// # Errors
+    /// What the operating system says; something may be left then.
+    pub fn forget_secrets(&self, id: &AccountId) -> io::Result<()> {
+        self.vault.names().iter().filter(|name| account_of(name) == id.as_str()).try_for_each(|name| self.vault.remove(name))
+    }
+
+    /// What would be lost with the account: changes, photos and checks that the server has not taken, sealed ones, begun
+    /// commissions, and labels of a visit that wait.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub(super) async fn unsent(&self, account: &Account) -> Result<i64, StoreError> {
+        let stored = on_worker(&account.store, |store| store.read(|db| in_replica(db))).await?;
+        Ok(stored + i64::try_from(self.labels_of(account)).unwrap_or(i64::MAX))
     }
 }
 
@@ -97,35 +124,49 @@ fn pending(detail: &str) -> Reply {
     Reply::error(409, "changes_pending", detail)
 }
 
-/// What would be lost with the account: changes, photos and checks that the server has not taken, sealed ones, and begun commissions.
-///
-/// # Errors
-/// [`StoreError`].
-pub(super) async fn unsent(account: &Account) -> Result<i64, StoreError> {
-    let waiting = sync::waiting(account).await?;
-    let counted = on_worker(&account.store, |store| store.read(|db| Ok((commissions::all(db)?, sealed::waiting(db)?, attachments::unsent_evidence(db)?))));
-    let (begun, sealed, evidence) = counted.await?;
-    Ok(waiting.pending + waiting.attention + sealed + evidence + i64::try_from(begun.len()).unwrap_or(i64::MAX))
+/// What the replica holds that the server has not taken.
+fn in_replica(db: &Connection) -> Result<i64, StoreError> {
+    let begun = i64::try_from(commissions::all(db)?.len()).unwrap_or(i64::MAX);
+    Ok(begun + replica::count(db, &["waiting", "deferred", "attention"])? + sealed::waiting(db)? + attachments::unsent_evidence(db)?)
 }
 
-/// Removes folders and tokens that no card names: a sign-out was cut short.
+/// Whether work is lost with a folder that no card names. Where that cannot be said it may be.
+fn holds_work(folder: &Path) -> bool {
+    let file = folder.join("replica.db");
+    if folder.join(LEFT).exists() || !file.exists() {
+        return false;
+    }
+    let counted = Connection::open_with_flags(&file, OpenFlags::SQLITE_OPEN_READ_WRITE).map_err(StoreError::from).and_then(|db| in_replica(&db));
+    !matches!(counted, Ok(0))
+}
+
+/// Whose a folder is, or a secret.
+fn account_of(name: &str) -> &str {
+    name.split_once('.').map_or(name, |(account, _)| account)
+}
+
+/// Removes folders and secrets that no card names: a sign-out was cut short. What holds work stays, for the day when its
+/// person signs in again.
 pub(super) fn sweep(folder: &Path, registry: &Registry, vault: &Vault) {
     // Without a registry there is nothing to tell a remainder by.
     if !registry.was_there() {
         return;
     }
-    let account_of = |name: &str| name.split_once('.').map_or(name.to_owned(), |(account, _)| account.to_owned());
     let is_known = |name: &str| registry.accounts.iter().any(|card| card.id.as_str() == account_of(name));
     let is_remainder = |name: &str| name.starts_with("acc_") && !is_known(name);
     for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
         if entry.file_name().to_str().is_some_and(is_remainder) {
+            if holds_work(&entry.path()) {
+                tracing::warn!(folder = %entry.path().display(), "no account is here for this folder, and it holds what no server has; it stays");
+                continue;
+            }
             let removed = std::fs::remove_dir_all(entry.path());
             tracing::info!(folder = %entry.path().display(), ?removed, "what was left of a signed-out account is removed");
         }
     }
-    for name in vault.names().into_iter().filter(|name| is_remainder(name)) {
+    for name in vault.names().into_iter().filter(|name| is_remainder(name) && !folder.join(account_of(name)).exists()) {
         if let Err(error) = vault.remove(&name) {
-            tracing::warn!(%error, "the token of a signed-out account is left");
+            tracing::warn!(%error, "a secret of a signed-out account is left");
         }
     }
 }

@@ -232,6 +232,8 @@ impl Accounts {
     async fn opened(&self, card: &Card, token: Option<Zeroizing<String>>) -> Result<Arc<Account>, StoreError> {
         let server = Server::at(&card.server, &self.around.version).map_err(|trouble| io::Error::other(trouble.to_string()))?;
         let (folder, card, around) = (self.folder.join(card.id.as_str()), card.clone(), self.around.clone());
+        // Should something of an earlier sign-out be left there, it is nobody's remainder any more.
+        let _ = std::fs::remove_file(folder.join(leaving::LEFT));
         let opened = tokio::task::spawn_blocking(move || Account::open(&folder, &card, server, token, &around)).await;
         Ok(Arc::new(opened.map_err(|_| StoreError::Closing)??))
     }

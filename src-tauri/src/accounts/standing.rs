@@ -9,7 +9,7 @@ use std::{
 
 use serde_json::{Value, json};
 
-use super::{Account, AccountId, Accounts, Card, Me, leaving};
+use super::{Account, AccountId, Accounts, Card, Me};
 use crate::{
     store::{StoreError, farewell::Farewell},
     sync::{self, status::{Ailment, State}},
@@ -50,7 +50,7 @@ impl Accounts {
     /// An account as the page sees it.
     pub(super) async fn item(&self, account: &Account) -> Value {
         let (me, status) = (account.me(), account.status.now());
-        let standing = match counted(account).await {
+        let standing = match self.counted(account).await {
             Ok((pending, unsent)) => Standing { state: status.state, error: status.error, pending, unsent, farewell: sync::farewell::stands(account).await.ok().flatten() },
             // One that cannot be read any more must not hide the others.
             Err(error) => Standing { state: State::Stopped, error: Some(error.ailment()), pending: 0, unsent: 1, farewell: None },
@@ -62,6 +62,10 @@ impl Accounts {
     pub(super) fn unopened_item(&self, card: &Card) -> Value {
         let error = self.unopened().get(&card.id).cloned();
         self.shown(&card.id, &card.server, &card.me, &Standing { state: State::Stopped, error, pending: 0, unsent: 1, farewell: None })
+    }
+
+    async fn counted(&self, account: &Account) -> Result<(i64, i64), StoreError> {
+        Ok((sync::waiting(account).await?.pending, self.unsent(account).await?))
     }
 
     fn shown(&self, id: &AccountId, server: &Origin, me: &Me, standing: &Standing) -> Value {
@@ -87,8 +91,4 @@ impl Accounts {
     pub(super) fn unopened(&self) -> MutexGuard<'_, BTreeMap<AccountId, Ailment>> {
         self.unopened.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-async fn counted(account: &Account) -> Result<(i64, i64), StoreError> {
-    Ok((sync::waiting(account).await?.pending, leaving::unsent(account).await?))
 }

@@ -13,8 +13,8 @@ use uuid::Uuid;
 use super::{AccountId, Card, Me, Person, Registry, Tenant};
 use crate::{
     App, Config, Reply,
-    commissioning::flow::desk::Desk,
-    store::{commissions, replica, rows},
+    commissioning::flow::desk::{Desk, Desks},
+    store::{Store, commissions, replica, rows},
     transport::{Origin, Server},
     vault::Vault,
 };
@@ -135,6 +135,69 @@ async fn what_a_sign_out_left_behind_is_swept_at_the_next_start() {
     fs::remove_file(data.path().join("accounts.json")).unwrap();
     App::open(Config::new(data.path())).await.unwrap().close().await;
     assert!(known.join("note").exists(), "without a registry nothing is known to be a remainder");
+}
+
+#[tokio::test]
+async fn a_folder_without_a_card_stays_while_there_is_work_in_it_unless_its_person_signed_out() {
+    let data = tempfile::tempdir().unwrap();
+    folder_of(data.path(), 1);
+    let left = data.path().join("accounts/acc_left");
+    let store = Store::open(&left).unwrap();
+    store.edit(|db| commissions::save(db, AttemptId(Uuid::from_u128(9)), "{}")).unwrap();
+    drop(store);
+    Vault::open(data.path()).unwrap().put("acc_left.visits", "{}").unwrap();
+    let opens = async || App::open(Config::new(data.path())).await.unwrap().close().await;
+    opens().await;
+    assert!(left.join("replica.db").exists(), "nobody has said that it may go");
+    assert_eq!(Vault::open(data.path()).unwrap().names(), ["acc_left.visits"]);
+    // What signing out does first.
+    fs::write(left.join("left"), []).unwrap();
+    opens().await;
+    assert!(!left.exists() && Vault::open(data.path()).unwrap().names().is_empty());
+
+    Store::open(&left).unwrap();
+    opens().await;
+    assert!(!left.exists(), "there is nothing in it");
+}
+
+#[tokio::test]
+async fn labels_that_wait_are_not_lost_by_signing_out() {
+    let data = tempfile::tempdir().unwrap();
+    let ids = folder_of(data.path(), 1);
+    let app = App::open(Config::new(data.path())).await.unwrap();
+    Desks::keep_visits(&*app.inner.door.accounts, ids[0].as_str(), Some(include_str!("../../../tests/vectors/app/visit.json"))).unwrap();
+    assert_eq!(accounts(&app).await[0]["unsent"], 2, "those that are not done");
+    let path = format!("/app/accounts/{}", ids[0].as_str());
+    assert_eq!(ask(&app, "DELETE", &path, Value::Null).await.code(), Some("changes_pending"));
+    assert_eq!(ask(&app, "DELETE", &format!("{path}?discard=true"), Value::Null).await.status, 204);
+    assert_eq!(app.inner.door.accounts.vault().names(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_change_that_cannot_be_read_is_shown_with_its_text_saved_and_given_up() {
+    let data = tempfile::tempdir().unwrap();
+    folder_of(data.path(), 1);
+    let app = App::open(Config::new(data.path())).await.unwrap();
+    assert_eq!((saves(&app, "Rots").await.status, saves(&app, "Stays").await.status), (201, 201));
+    let account = app.inner.door.account().unwrap();
+    account.store.edit(|db| Ok(db.execute("update outbox set whole = replace(whole, 'site.create', 'room.create') where n = 1", [])?)).unwrap();
+    drop(account);
+    app.close().await;
+
+    let app = App::open(Config::new(data.path())).await.unwrap();
+    let sync = ask(&app, "GET", "/app/sync", Value::Null).await.body;
+    assert_eq!((&sync["pending"], &sync["attention"]), (&json!(1), &json!(1)));
+    let items = ask(&app, "GET", "/app/sync/attention", Value::Null).await.body["items"].clone();
+    assert_eq!((items.as_array().unwrap().len(), &items[0]["code"]), (1, &json!("unreadable")));
+    assert!(items[0]["text"].as_str().unwrap().contains("Rots") && items[0]["at"].as_i64() > Some(1_700_000_000_000), "{items}");
+    let saved = ask(&app, "POST", "/app/sync/export", Value::Null).await.body;
+    let text = fs::read_to_string(saved["path"].as_str().unwrap()).unwrap();
+    assert!(saved["changes"] == 2 && text.contains("Rots") && text.contains("Stays"), "{text}");
+    let path = format!("/app/sync/attention/{}", items[0]["intent_id"].as_str().unwrap());
+    assert_eq!(ask(&app, "POST", &format!("{path}/export"), Value::Null).await.body["changes"], 1);
+    assert_eq!(ask(&app, "POST", &format!("{path}/retry"), Value::Null).await.status, 404);
+    assert_eq!((ask(&app, "DELETE", &path, Value::Null).await.status, ask(&app, "DELETE", &path, Value::Null).await.status), (204, 404));
+    assert_eq!(ask(&app, "GET", "/app/sync", Value::Null).await.body["attention"], 0);
 }
 
 #[tokio::test]

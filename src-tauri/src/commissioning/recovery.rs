@@ -6,9 +6,11 @@
 //! same grant and nonce, and the device the same claim, so nothing is claimed twice.
 
 use omniot_shared::{
-    entities::AttemptOutcome,
+    entities::{AttemptOutcome, AttemptStep},
     time::Millis,
 };
+use serde::Deserialize as _;
+use serde_json::Value;
 
 use super::{Beginning, Commissioning, Desk, Draft, State, Step};
 use super::flow::{
@@ -39,7 +41,7 @@ impl Commissioning {
             Ok(draft) => draft,
             Err(error) => {
                 tracing::warn!(attempt.id = %one.id, %error, "an unfinished commission of another version");
-                self.bare_draft(desk, one).await?
+                salvaged(self.bare_draft(desk, one).await?, &one.json)
             }
         };
         let ended = draft.ended.clone().unwrap_or_else(|| left_as(&draft));
@@ -79,6 +81,24 @@ impl Commissioning {
     }
 }
 
+/// What another version wrote down, field by field: whatever of it says something to this one, the receipt of the device
+/// above all. The id stays.
+fn salvaged(bare: Draft, json: &str) -> Draft {
+    let Ok(Value::Object(written)) = serde_json::from_str(json) else { return bare };
+    let mut draft = bare;
+    for (name, mut value) in written.into_iter().filter(|(name, _)| name != "id") {
+        if let (true, Value::Array(steps)) = (name == "steps", &mut value) {
+            steps.retain(|step| AttemptStep::deserialize(step).is_ok());
+        }
+        let Ok(mut with) = serde_json::to_value(&draft) else { return draft };
+        with[name] = value;
+        draft = serde_json::from_value(with).unwrap_or(draft);
+    }
+    // There is no receipt without a grant that has left.
+    draft.grant_sent |= draft.receipt.is_some();
+    draft
+}
+
 /// The moment in a UUIDv7.
 fn id_time(one: &Unfinished) -> Option<Millis> {
     let (seconds, nanos) = one.id.0.get_timestamp()?.to_unix();
@@ -95,4 +115,51 @@ fn left_as(draft: &Draft) -> Ended {
         _ => (AttemptOutcome::Interrupted, Some("interrupted".to_owned())),
     };
     Ended { outcome, cause, at: draft.saved_at }
+}
+
+#[cfg(test)]
+mod tests {
+    use omniot_shared::ids::{AttemptId, ClientId, PersonId, SiteId, TenantId};
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::commissioning::flow::desk::Technician;
+
+    /// As this version writes it down: claimed, and about to join.
+    const TODAY: &str = include_str!("../../../tests/vectors/app/draft.json");
+
+    fn bare() -> Draft {
+        let technician = Technician { tenant: TenantId(Uuid::nil()), person: PersonId(Uuid::nil()), name: "Somebody".into(), client: ClientId(Uuid::nil()) };
+        Draft::new(Beginning { id: AttemptId(Uuid::from_u128(1)), technician, site: SiteId(Uuid::nil()), app_version: "2", os: "os", radio: "none", now: Millis(9) })
+    }
+
+    #[test]
+    fn what_this_version_writes_down_it_reads() {
+        let today: Draft = serde_json::from_str(TODAY).unwrap();
+        assert_eq!(serde_json::to_value(&today).unwrap(), serde_json::from_str::<Value>(TODAY).unwrap());
+        assert_eq!(salvaged(bare(), TODAY), today);
+    }
+
+    #[test]
+    fn of_a_commission_of_another_version_everything_is_kept_that_says_something() {
+        let today: Draft = serde_json::from_str(TODAY).unwrap();
+        let mut other: Value = serde_json::from_str(TODAY).unwrap();
+        (other["step"], other["state"]) = ("attest".into(), "needs_coffee".into());
+        other["current"]["step"] = "attest".into();
+        other["steps"][0]["outcome"] = "postponed".into();
+        other["grant_sent"] = Value::Null;
+        let draft = salvaged(bare(), &other.to_string());
+        assert_eq!((&draft.serial, &draft.receipt, draft.epoch, draft.grant_id, draft.grant_sent), (&today.serial, &today.receipt, Some(3), today.grant_id, true));
+        assert_eq!((&draft.device_name, draft.site_id, draft.started_at, draft.saved_at), (&today.device_name, today.site_id, today.started_at, today.saved_at));
+        assert_eq!(draft.steps, today.steps[1..], "but for the step that cannot be told of");
+        assert_eq!(draft.technician_id, today.technician_id);
+        assert!(draft.commissioned().is_some() && today.receipt.is_some());
+        assert_eq!(left_as(&draft).outcome, AttemptOutcome::Interrupted);
+    }
+
+    #[test]
+    fn of_what_is_no_commission_at_all_it_is_said_that_there_was_one() {
+        assert_eq!(salvaged(bare(), "{\"step\":").id, AttemptId(Uuid::from_u128(1)));
+        assert_eq!(salvaged(bare(), "[]"), bare());
+    }
 }

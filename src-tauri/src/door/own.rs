@@ -150,9 +150,12 @@ pub async fn answer(door: &Door, method: &str, path: &Path, given: Option<&Value
         }
         ("DELETE", ["app", "sync", "attention", id]) => {
             let account = door.account()?;
-            by_id(id, async |id| match sync::discard(&account, id).await.map_err(|error| error.reply())? {
-                true => Ok(Reply::done()),
-                false => Err(Reply::not_found()),
+            by_id(id, async |id| {
+                let is_gone = match sync::discard(&account, id).await {
+                    Ok(false) => sync::discard_unreadable(&account, id).await,
+                    discarded => discarded,
+                };
+                if is_gone.map_err(|error| error.reply())? { Ok(Reply::done()) } else { Err(Reply::not_found()) }
             })
             .await
         }

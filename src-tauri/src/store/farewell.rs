@@ -19,7 +19,7 @@ use rusqlite::{Connection, params};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{StoreError, attachments, meta, replica::{self, Open}, rows, scrub};
+use super::{StoreError, attachments, commissions, meta, replica::{self, Open}, rows, scrub, unreadable};
 use crate::chance;
 
 /// The proof that the tenant knows.
@@ -161,9 +161,10 @@ pub fn begin(db: &Connection, epoch: Option<u64>) -> Result<Option<Farewell>, St
     // Boxes that wait since a former end were sealed under that name; so are those that join them.
     let proof = if waiting(db)? > 0 { proof_of_boxes(db)?.unwrap_or(proof) } else { proof };
     db.execute_batch("create table if not exists farewell (place integer primary key, intent_id blob not null unique, box blob not null) strict")?;
-    let waiting = Open(db).outbox()?.into_iter().filter(|entry| entry.state.is_pending());
-    // A server that was put back from a backup does not know any more what it took.
-    let forgotten = if epoch.is_some_and(|epoch| !replica.stands_in(epoch)) { Open(db).acknowledged()? } else { vec![] };
+    // A server that was put back from a backup does not know any more what it took, whether or not that came back here.
+    let has_forgotten = epoch.is_some_and(|epoch| !replica.stands_in(epoch));
+    let waiting = Open(db).outbox()?.into_iter().filter(|entry| entry.state.is_pending() || has_forgotten);
+    let forgotten = if has_forgotten { Open(db).acknowledged()? } else { vec![] };
     let all = waiting.chain(replica::attention(db)?).chain(forgotten);
     // What is their own is no administrator's business.
     for entry in all.filter(|entry| entry.intent.change.owner().is_none()) {
@@ -172,8 +173,10 @@ pub fn begin(db: &Connection, epoch: Option<u64>) -> Result<Option<Farewell>, St
         let sealed = sealed.ok_or_else(|| StoreError::Damaged("the organization's key is none".to_owned()))?;
         db.prepare_cached("insert or ignore into farewell (intent_id, box) values (?1, ?2)")?.execute(params![sealed.intent_id.0.as_bytes(), sealed.content])?;
     }
-    // A photo is too large for a box, and what was checked is of an attempt that nobody may add to any more: that they were lost is said.
-    let lost = attachments::unsent_evidence(db)?;
+    // A photo is too large for a box, what was checked is of an attempt that nobody may add to any more, a commission has
+    // become no record in time, and of what cannot be read nobody knows whose business it is: that they were lost is said.
+    let unsaid = commissions::all(db)?.len() + unreadable::all(db)?.len();
+    let lost = attachments::unsent_evidence(db)? + i64::try_from(unsaid).unwrap_or(i64::MAX);
     rows::clear(db)?;
     db.execute_batch("delete from outbox; delete from pre_image; delete from staged; delete from claim_grant; delete from received_release; delete from commission; delete from trace; delete from attachment; delete from checklist")?;
     let fresh = Meta::new(replica.client_id, replica.tenant, replica.person, replica.role);
@@ -258,7 +261,7 @@ mod tests {
     };
 
     use super::*;
-    use crate::store::{Store, commissions};
+    use crate::store::Store;
 
     fn id<T: From<Uuid>>(n: u128) -> T {
         Uuid::from_u128(n).into()
@@ -301,7 +304,7 @@ mod tests {
         assert_eq!(store.read(|db| Ok((stands(db)?, Open(db).outbox()?.len(), commissions::all(db)?.len()))).unwrap(), (None, 1, 1));
 
         let begun = store.note(|db| begin(db, None)).unwrap();
-        assert_eq!(begun, Some(Farewell { handed: 0, lost: 0, waiting: 1 }));
+        assert_eq!(begun, Some(Farewell { handed: 0, lost: 1, waiting: 1 }), "that a commission was under way is said");
         drop(store);
         let store = Store::open(folder.path()).unwrap();
         assert_eq!(store.read(|db| Ok((Open(db).outbox()?.len(), commissions::all(db)?.len(), rows::get(db, id::<SiteId>(4).into())?))).unwrap(), (0, 0, None));
@@ -309,13 +312,13 @@ mod tests {
         let plain = tenant.open(id(2), id(1), &boxes[0]).unwrap();
         assert_eq!(serde_json::from_slice::<Intent>(&plain).unwrap().id, id(5));
         store.note(|db| settled(db, &[id(5), id(77)], &[])).unwrap();
-        assert_eq!(store.read(|db| stands(db)).unwrap(), Some(Farewell { handed: 1, lost: 0, waiting: 0 }), "counted is what was here");
+        assert_eq!(store.read(|db| stands(db)).unwrap(), Some(Farewell { handed: 1, lost: 1, waiting: 0 }), "counted is what was here");
     }
 
     #[test]
     fn what_a_server_that_was_put_back_forgot_is_sealed_and_what_is_ones_own_is_not() {
         use omniot_shared::{ids::DeviceId, sync::{Outcome, Patch, Receipt, Seq, client::{Entry, State}, intent::BookmarkSet}};
-        for (epoch, sealed) in [(Some(1), vec![5]), (None, vec![5]), (Some(2), vec![5, 8])] {
+        for (epoch, sealed) in [(Some(1), vec![5]), (None, vec![5]), (Some(2), vec![5, 7, 8])] {
             let folder = tempfile::tempdir().unwrap();
             let store = replica(folder.path());
             let shown = store.edit(|db| make(db, id(1))).unwrap();
@@ -325,9 +328,10 @@ mod tests {
                 let meta = open.meta()?;
                 open.save_meta(&Meta { epoch: 1, life: 1, ..meta })?;
                 let entry = |order: u64, n: u128, change, state| Entry { order, intent: Intent { client_id: id(1), n: order, id: id(n), at: Millis(1), base: None, depends_on: vec![], change }, state };
-                let done = State::Done { receipt: Some(Receipt { n: 1, intent_id: id(8), seq: Seq(1), outcome: Outcome::Applied }), at: Millis(1) };
-                let site = NewSite { id: id::<SiteId>(9), name: "Hall".into(), address: None, time_zone: "UTC".into(), note: None };
-                open.save_entry(&entry(70, 8, Change::SiteCreate(site), done))?;
+                let receipt = |n| Receipt { n: 1, intent_id: id(n), seq: Seq(1), outcome: Outcome::Applied };
+                let site = |n| Change::SiteCreate(NewSite { id: id::<SiteId>(n), name: "Hall".into(), address: None, time_zone: "UTC".into(), note: None });
+                open.save_entry(&entry(69, 7, site(10), State::Accepted(receipt(7))))?;
+                open.save_entry(&entry(70, 8, site(9), State::Done { receipt: Some(receipt(8)), at: Millis(1) }))?;
                 let mine = BookmarkSet { person_id: id::<PersonId>(3), device_id: id::<DeviceId>(6), note: Patch::Set("mine".into()) };
                 open.save_entry(&entry(71, 77, Change::BookmarkSet(mine), State::Waiting))
             }).unwrap();

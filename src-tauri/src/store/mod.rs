@@ -38,6 +38,7 @@ pub mod rows;
 pub mod scrub;
 #[cfg(test)]
 mod tests;
+pub mod unreadable;
 pub mod window;
 mod words;
 
@@ -173,12 +174,12 @@ impl Store {
         let mut writers = self.writers();
         let mut written = write(&mut writers);
         if matches!(written, Err(StoreError::DiskFull)) && self.window.give_up() {
-            tracing::warn!("the disk is full; telemetry is given up for local edits");
+            tracing::warn!("the disk is full; telemetry is given up");
             written = write(&mut writers);
         }
         match written {
             Err(StoreError::DiskFull) if self.reserve.release() => {
-                tracing::warn!("the disk is full; the reserved room is used for local edits");
+                tracing::warn!("the disk is full; the reserved room is used");
                 write(&mut writers)
             }
             settled => settled,
@@ -205,6 +206,13 @@ impl Store {
         found
     }
 
+    /// Tries once more what could not be settled: also where no round comes to a good end.
+    pub fn settle_if_due(&self) {
+        if self.unsettled.load(Ordering::Relaxed) {
+            self.settle();
+        }
+    }
+
     /// Takes the reserved room again when it was given up and there is room: after each good round.
     pub fn refill(&self) {
         if self.unsettled.load(Ordering::Relaxed) {
@@ -218,12 +226,13 @@ impl Store {
     /// a large pull, and where nothing of what was removed may be left. What does not go now is tried again
     /// with the next [`Store::refill`].
     pub fn settle(&self) {
-        let writers = self.writers();
-        let moved = scrub::settle(&writers.pulled);
+        // What a person may not see any more is worth the reserved room.
+        let moved = self.with_reserve(|writers| scrub::settle(&writers.pulled));
         if !matches!(moved, Ok(true)) {
             tracing::debug!(?moved, "the log was not moved into the replica now");
         }
         self.unsettled.store(!matches!(moved, Ok(true)), Ordering::Relaxed);
+        let _nobody_writes = self.writers();
         self.reserve.refill();
     }
 

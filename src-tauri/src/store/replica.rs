@@ -15,7 +15,7 @@ use omniot_shared::{
 use rusqlite::{Connection, OptionalExtension, Params, params};
 use uuid::Uuid;
 
-use super::{StoreError, meta, rows};
+use super::{StoreError, meta, rows, unreadable};
 
 /// Under this name stands the replica's record about itself.
 const META: &str = "replica";
@@ -24,12 +24,13 @@ const META: &str = "replica";
 pub struct Open<'a>(pub &'a Connection);
 
 impl Open<'_> {
+    /// Those that cannot be read are passed over (see [`super::unreadable`]).
     fn entries(&self, condition: &str, values: impl Params) -> Result<Vec<Entry>, StoreError> {
         let mut statement = self.0.prepare_cached(&format!("select whole from outbox where {condition}"))?;
         let mut found = statement.query(values)?;
         let mut entries = Vec::new();
         while let Some(row) = found.next()? {
-            entries.push(serde_json::from_str(row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?)?);
+            entries.extend(unreadable::read(row.get_ref(0)?));
         }
         Ok(entries)
     }

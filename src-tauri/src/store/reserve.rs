@@ -1,6 +1,6 @@
 //! Room on the disk that belongs to local edits alone.
 //!
-//! A file of zeros beside the replica. When the disk is full while a person saves something, the file
+//! A file of noise beside the replica. When the disk is full while a person saves something, the file
 //! is given up and the edit is tried once more. Pulled rows never get this room: they can come again,
 //! what a person did cannot.
 //! Deliberately not here: the edit itself (see [`super::Store::edit`]).
@@ -11,8 +11,14 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use rand::Rng as _;
+
+use crate::chance;
+
 /// Enough for a season of intents.
 pub const SIZE: u64 = 16 * 1024 * 1024;
+/// What is written again and again; more than a compressor takes at once.
+const NOISE: usize = 1024 * 1024;
 
 /// The file that keeps the room.
 #[derive(Debug)]
@@ -48,12 +54,14 @@ impl Reserve {
         filled
     }
 
-    /// Real zeros: a sparse file would reserve nothing.
+    /// Noise: a sparse file would reserve nothing, and neither would zeros where the file system compresses.
     fn fill(&self) -> io::Result<()> {
         let mut file = OpenOptions::new().write(true).create(true).truncate(true).open(&self.0)?;
-        let zeros = vec![0; 1024 * 1024];
-        for _ in 0..SIZE / zeros.len() as u64 {
-            file.write_all(&zeros)?;
+        // The same everywhere: no file system looks for repetition as far as this.
+        let mut noise = vec![0; NOISE];
+        chance::rng().fill_bytes(&mut noise);
+        for _ in 0..SIZE / NOISE as u64 {
+            file.write_all(&noise)?;
         }
         file.sync_all()
     }

@@ -131,6 +131,36 @@ fn a_full_disk_is_one_clear_error_and_the_reserve_serves_local_edits_first() {
 }
 
 #[test]
+fn the_log_is_emptied_also_where_the_file_cannot_be_written_anew_and_that_stays_due() {
+    let (folder, store) = store();
+    let canary = "what a person may not see any more";
+    store.apply(|db| rows::put(db, &site(1, canary))).unwrap();
+    store.note(|db| rows::remove(db, site(1, "").row.key()).and_then(|()| scrub::wish(db))).unwrap();
+    let log = || std::fs::read(folder.path().join("replica.db-wal")).unwrap();
+    assert!(log().windows(canary.len()).any(|part| part == canary.as_bytes()), "the test sees what it looks for");
+    let writers = store.writers();
+    // While a statement of its own runs, SQLite does not write a file anew.
+    let mut busy = writers.pulled.prepare("values (1), (2)").unwrap();
+    let mut rows = busy.query([]).unwrap();
+    rows.next().unwrap();
+    assert!(scrub::settle(&writers.pulled).is_err());
+    assert_eq!(log(), Vec::<u8>::new());
+    drop(rows);
+    drop(busy);
+    assert_eq!(meta::get::<bool>(&writers.pulled, "scrub").unwrap(), Some(true), "it is due still");
+    assert!(scrub::settle(&writers.pulled).unwrap());
+    assert_eq!(meta::get::<bool>(&writers.pulled, "scrub").unwrap(), Some(false));
+}
+
+#[test]
+fn the_reserved_room_cannot_be_compressed_away() {
+    let (folder, _store) = store();
+    let reserved = std::fs::read(folder.path().join("reserve")).unwrap();
+    let packed = zstd::encode_all(&reserved[..1024 * 1024], 1).unwrap();
+    assert!(packed.len() > 1_000_000, "{}", packed.len());
+}
+
+#[test]
 fn local_edits_commit_durably_and_pulled_rows_quickly() {
     let (_folder, store) = store();
     let writers = store.writers();

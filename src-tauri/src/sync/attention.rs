@@ -11,10 +11,12 @@ use omniot_shared::{
 };
 use rusqlite::Connection;
 use serde_json::{Map, Value, json};
+use uuid::Uuid;
 
 use crate::{
     accounts::Account,
-    store::{StoreError, on_worker, replica::{self, Open}},
+    events::Event,
+    store::{StoreError, on_worker, replica::{self, Open}, unreadable::{self, Unreadable}},
 };
 
 /// The changes that need a person, oldest first.
@@ -24,7 +26,11 @@ use crate::{
 pub async fn attention(account: &Account) -> Result<Vec<Value>, StoreError> {
     let tenant = account.me().tenant.id;
     on_worker(&account.store, move |store| {
-        store.read(|db| replica::attention(db)?.iter().map(|entry| item(db, entry, tenant)).collect())
+        store.read(|db| {
+            let mut items = replica::attention(db)?.iter().map(|entry| item(db, entry, tenant)).collect::<Result<Vec<_>, _>>()?;
+            items.extend(unreadable::all(db)?.iter().map(unreadable_item));
+            Ok(items)
+        })
     })
     .await
 }
@@ -39,7 +45,10 @@ pub async fn unsent(account: &Account, only: Option<IntentId>) -> Result<Vec<Val
         store.read(|db| {
             let waiting = Open(db).outbox()?.into_iter().filter(|entry| matches!(entry.state, State::Waiting | State::Deferred { .. }));
             let unsent = waiting.chain(replica::attention(db)?).filter(|entry| only.is_none_or(|id| id == entry.intent.id));
-            unsent.map(|entry| Ok(json!({"state": entry.state.name(), "intent": entry.intent, "receipt": last_word(&entry.state)}))).collect()
+            let mut changes: Vec<Value> = unsent.map(|entry| json!({"state": entry.state.name(), "intent": entry.intent, "receipt": last_word(&entry.state)})).collect();
+            let unreadable = unreadable::all(db)?.into_iter().filter(|one| only.is_none_or(|id| id == one.id));
+            changes.extend(unreadable.map(|one| json!({"state": "unreadable", "intent_id": one.id, "text": one.text})));
+            Ok(changes)
         })
     })
     .await
@@ -98,6 +107,39 @@ fn item(db: &Connection, entry: &Entry, tenant: TenantId) -> Result<Value, Store
         "theirs": theirs,
         "evidence": matches!(entry.intent.change, Change::AttemptRecord(_)),
     }))
+}
+
+/// Of what cannot be read: when it was made, and its text.
+fn unreadable_item(one: &Unreadable) -> Value {
+    json!({
+        "intent_id": one.id,
+        "kind": "unreadable",
+        "target": null,
+        "at": made_at(one.id.0),
+        "code": "unreadable",
+        "detail": null,
+        "mine": null,
+        "theirs": null,
+        // Cautious: what is given up may be the record of an attempt.
+        "evidence": one.text.contains("attempt.record"),
+        "text": one.text,
+    })
+}
+
+/// The moment in a UUIDv7.
+fn made_at(id: Uuid) -> i64 {
+    let (seconds, nanos) = id.get_timestamp().map_or((0, 0), |at| at.to_unix());
+    i64::try_from(seconds).unwrap_or(0).saturating_mul(1_000).saturating_add(i64::from(nanos / 1_000_000))
+}
+
+/// Gives up a change that cannot be read. `false` when there is none.
+///
+/// # Errors
+/// [`StoreError`]: nothing happened.
+pub async fn discard_unreadable(account: &Account, id: IntentId) -> Result<bool, StoreError> {
+    let discarded = on_worker(&account.store, move |store| store.edit(|db| unreadable::forget(db, id))).await?;
+    account.events.tell(Event::Sync);
+    Ok(discarded)
 }
 
 fn id_text(key: RowKey) -> String {

@@ -80,9 +80,9 @@ pub(super) async fn end(accounts: &Weak<Accounts>, account: &Account, epoch: Opt
 /// What lies outside the transaction. Done again at each start: the app may have died in between.
 async fn destroy(accounts: &Weak<Accounts>, account: &Account) -> Result<(), Failure> {
     if let Some(accounts) = accounts.upgrade()
-        && let Err(error) = accounts.vault().remove(account.id().as_str())
+        && let Err(error) = accounts.forget_secrets(account.id())
     {
-        tracing::warn!(%error, "the token of an ended account is left until the next start");
+        tracing::warn!(%error, "a secret of an ended account is left until the next start");
     }
     on(account, |store| {
         store.window.give_up();

@@ -46,7 +46,7 @@ mod tests;
 mod verifying;
 pub mod wishes;
 
-pub use attention::{attention, unsent};
+pub use attention::{attention, discard_unreadable, unsent};
 pub use driver::run;
 pub use verifying::{Verified, verify};
 

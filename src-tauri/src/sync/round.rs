@@ -30,7 +30,7 @@ use super::{
 use crate::{
     accounts::Account,
     events::Event,
-    store::{StoreError, farewell::{self, Proof}, grants, replica::Open, scrub},
+    store::{StoreError, farewell::{self, Proof}, grants, replica::Open, scrub, unreadable},
     transport::{Server, Trouble, Unreachable},
 };
 
@@ -86,6 +86,7 @@ pub async fn hello(account: &Account, server: &Server) -> Result<Met, Failure> {
         now: account.clock.now(),
         device_key: Some(proof.public()?),
     };
+    let asked_at = cursor(account).await?;
     let answer: HelloResponse = server.fetch(Method::POST, "/v1/sync/hello", Some(&value(&hello)?)).await?;
     account.status.change(|status| {
         status.clock_skew_ms = Some(answer.skew_ms);
@@ -96,11 +97,23 @@ pub async fn hello(account: &Account, server: &Server) -> Result<Met, Failure> {
     if let Some(key) = answer.escrow_key {
         on(account, move |store| store.note(|db| farewell::heard(db, &proof, key))).await?;
     }
-    let greeting = on(account, move |store| store.note(|db| client::greet(&mut Open(db), &answer))).await?;
+    let (aside, greeting) = on(account, move |store| {
+        store.note(|db| Ok((unreadable::set_aside(db)?, client::greet(&mut Open(db), &answer, asked_at)?)))
+    })
+    .await?;
+    if aside > 0 {
+        tell_data(account);
+        account.events.tell(Event::Sync);
+    }
     // Whatever keeps this replica from pulling: what its person may not see any more goes now.
     if on(account, { let sight = sight.clone(); move |store| store.read(|db| Ok(Open(db).meta()?.exceeds(&sight))) }).await? {
         narrow(account, sight).await?;
     }
+    on(account, |store| {
+        store.settle_if_due();
+        Ok(())
+    })
+    .await?;
     match greeting {
         Greeting::Known => {}
         Greeting::Forked => rename(account, Rename::Fork).await?,
@@ -223,7 +236,10 @@ pub async fn send(account: &Account, server: &Server, pace: &mut Pace) -> Result
 }
 
 /// What the replica holds rows of.
-async fn sight(account: &Account) -> Result<Sight, Failure> {
+///
+/// # Errors
+/// [`Failure::Store`].
+pub async fn sight(account: &Account) -> Result<Sight, Failure> {
     on(account, |store| store.read(|db| Ok(Open(db).meta()?.sight))).await
 }
 

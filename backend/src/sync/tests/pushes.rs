@@ -200,8 +200,9 @@ async fn a_tenant_that_was_restored_begins_another_epoch_where_it_stands() {
             epochs.push(epoch);
             scope.commit().await.expect("a commit");
             let body = json!({"protocol": 1, "schema": 1, "client_id": a.meta().client_id, "app_version": "0.1.0", "now": app.state.now()});
+            let asked_at = a.meta().cursor;
             let hello = serde_json::from_value(a.actor.post("/v1/sync/hello", body).await.expect(200)).expect("a hello");
-            assert_eq!(client::greet(&mut a.store, &hello).expect("memory never fails"), Greeting::Restored, "{}", app.engine);
+            assert_eq!(client::greet(&mut a.store, &hello, asked_at).expect("memory never fails"), Greeting::Restored, "{}", app.engine);
             client::restored(&mut a.store, app.state.new_id()).expect("memory never fails");
             a.sync().await;
             assert_eq!(sites(&a.actor).await, ["one"], "nothing is there twice");
@@ -269,8 +270,9 @@ async fn an_old_copy_is_told_by_the_greeting() {
         a.push().await;
         a.store = old;
         let body = json!({"protocol": 1, "schema": 1, "client_id": a.meta().client_id, "app_version": "0.1.0", "now": app.state.now()});
+        let asked_at = a.meta().cursor;
         let hello = serde_json::from_value(a.actor.post("/v1/sync/hello", body).await.expect(200)).expect("a hello");
-        assert_eq!(client::greet(&mut a.store, &hello).expect("memory never fails"), Greeting::Forked);
+        assert_eq!(client::greet(&mut a.store, &hello, asked_at).expect("memory never fails"), Greeting::Forked);
     }
 }
 
@@ -295,8 +297,9 @@ async fn a_server_that_lost_its_latest_past_gets_it_again() {
         scope.commit().await.expect("a commit");
         a.rename(site, "uno");
         let body = json!({"protocol": 1, "schema": 1, "client_id": a.meta().client_id, "app_version": "0.1.0", "now": app.state.now()});
+        let asked_at = a.meta().cursor;
         let hello = serde_json::from_value(a.actor.post("/v1/sync/hello", body).await.expect(200)).expect("a hello");
-        assert_eq!(client::greet(&mut a.store, &hello).expect("memory never fails"), Greeting::Restored);
+        assert_eq!(client::greet(&mut a.store, &hello, asked_at).expect("memory never fails"), Greeting::Restored);
         client::restored(&mut a.store, app.state.new_id()).expect("memory never fails");
         assert_eq!(a.site(site).expect("it is still shown").name, "uno");
         a.sync().await;

@@ -34,24 +34,36 @@ pub fn hold<R: Replica>(replica: &mut R, id: IntentId, at: Millis, change: Chang
 /// Whatever the store says; roll back.
 pub fn set_aside<R: Replica>(replica: &mut R, id: IntentId, refusal: Refusal) -> Result<bool, R::Error> {
     let Some(mut entry) = replica.entry(id)?.filter(|entry| entry.state == State::Waiting) else { return Ok(false) };
-    let mut meta = replica.meta()?;
-    let free = entry.intent.n;
-    entry.state = State::Attention(Receipt { n: free, intent_id: id, seq: meta.cursor, outcome: Outcome::Refused(refusal) });
+    let (free, seq) = (entry.intent.n, replica.meta()?.cursor);
+    entry.state = State::Attention(Receipt { n: free, intent_id: id, seq, outcome: Outcome::Refused(refusal) });
     replica.save_entry(&entry)?;
-    meta.next_n = free;
-    for mut behind in replica.waiting(usize::MAX)?.into_iter().filter(|other| other.intent.n > free) {
-        behind.intent.n = meta.next_n;
-        meta.next_n += 1;
-        replica.save_entry(&behind)?;
+    close_up(replica, &[id], Some(free))?;
+    Ok(true)
+}
+
+/// Closes up behind intents that do not wait any more without a receipt, `free` being the first number that was given to
+/// one of them and is to be given again: those behind it move up, nobody waits for what never comes, and its effect is
+/// shown no more. Such are intents that are set aside, and those that the store cannot read any more: it passes over them.
+///
+/// # Errors
+/// Whatever the store says; roll back.
+pub fn close_up<R: Replica>(replica: &mut R, lost: &[IntentId], free: Option<u64>) -> Result<(), R::Error> {
+    let mut meta = replica.meta()?;
+    if let Some(free) = free {
+        meta.next_n = free;
+        for mut behind in replica.waiting(usize::MAX)?.into_iter().filter(|other| other.intent.n > free) {
+            behind.intent.n = meta.next_n;
+            meta.next_n += 1;
+            replica.save_entry(&behind)?;
+        }
     }
     // The server may have put it off before, and would let its children wait for it for ever.
-    for mut child in replica.outbox()?.into_iter().filter(|other| other.intent.depends_on.contains(&id)) {
-        child.intent.depends_on.retain(|parent| *parent != id);
+    for mut child in replica.outbox()?.into_iter().filter(|other| other.intent.depends_on.iter().any(|parent| lost.contains(parent))) {
+        child.intent.depends_on.retain(|parent| !lost.contains(parent));
         replica.save_entry(&child)?;
     }
     replica.save_meta(&meta)?;
-    super::rebase::rebase(replica, &meta)?;
-    Ok(true)
+    super::rebase::rebase(replica, &meta)
 }
 
 #[cfg(test)]

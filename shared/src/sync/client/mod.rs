@@ -10,7 +10,7 @@
 //! | When | Call |
 //! |---|---|
 //! | a person changes something | [`record`] → show its refusal, or "saved" after the commit |
-//! | before a sync, after `hello` | [`greet`] → [`Greeting::Forked`]: [`fork`]; [`Greeting::Restored`]: [`restored`] |
+//! | before a sync, after `hello` | [`greet`], with the cursor of when it was sent → [`Greeting::Forked`]: [`fork`]; [`Greeting::Restored`]: [`restored`] |
 //! | pushing, while it gives something | [`next_push`] → send → [`take_receipts`]; HTTP 409 `client_forked`: [`fork`] |
 //! | pulling, never waiting for the outbox | [`Pull::begin`] → request; each frame to [`Pull::take`]: [`Step::Stage`] → [`stage`], [`Step::Publish`] → [`publish`] |
 //! | … and [`Step::Narrow`]: this person may see less than before | [`narrow`], then pull again |
@@ -18,6 +18,7 @@
 //! | a poke that brought something | [`Pull::of_poke`] → [`publish`] |
 //! | the stream broke off | [`stage`], so that the next pull resumes there |
 //! | a push is refused as a whole | [`next_push_of`] fewer; one alone that is refused: [`set_aside`] |
+//! | the store cannot read intents any more | pass over them, and [`close_up`] behind them |
 //! | what a pull brings cannot be taken | [`start_afresh`], once; then leave it for long |
 //! | a record must be kept although the rules refuse it | [`hold`] |
 //! | a person decides about a refused intent | [`retry`], [`retry_as`] with what they corrected, or [`discard`] |
@@ -72,7 +73,7 @@ use crate::{
     time::Millis,
 };
 
-pub use held::{hold, set_aside};
+pub use held::{close_up, hold, set_aside};
 pub use memory::Memory;
 pub use outbox::{Greeting, Taken, discard, fork, greet, next_push, next_push_of, requeue_deferred, restored, retry, retry_as, take_receipts};
 pub use pull::{Published, Pull, PullError, STAGE_AT, Step, narrow, publish, stage, start_afresh};

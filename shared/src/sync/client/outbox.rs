@@ -33,9 +33,12 @@ pub enum Greeting {
 /// Reads a `hello` and keeps the measured skew. Call it before the round's first push: an answer
 /// that is older than receipts already taken would look like a server that forgot them.
 ///
+/// `asked_at` is the cursor as it was when the `hello` was sent: somebody else may pull meanwhile, and the answer is older
+/// than what that brought.
+///
 /// # Errors
 /// Whatever the store says; roll back.
-pub fn greet<R: Replica>(replica: &mut R, hello: &HelloResponse) -> Result<Greeting, R::Error> {
+pub fn greet<R: Replica>(replica: &mut R, hello: &HelloResponse, asked_at: Seq) -> Result<Greeting, R::Error> {
     let mut meta = replica.meta()?;
     let life = meta.lives_in();
     let is_other_life = life != 0 && life != hello.epoch;
@@ -45,7 +48,7 @@ pub fn greet<R: Replica>(replica: &mut R, hello: &HelloResponse) -> Result<Greet
         meta.life = hello.epoch;
     }
     replica.save_meta(&meta)?;
-    let back_in_time = is_other_life || meta.epoch != 0 && hello.seq < meta.cursor;
+    let back_in_time = is_other_life || meta.epoch != 0 && hello.seq < meta.cursor.min(asked_at);
     // The first number without a receipt: the server must have answered all before it.
     let unanswered = replica.waiting(1)?.first().map_or(meta.next_n, |entry| entry.intent.n);
     let has_forgotten = hello.last_n.saturating_add(1) < unanswered;
@@ -299,7 +302,7 @@ mod tests {
         let change = Change::SiteUpdate(SiteUpdate { id: SiteId(id(4)), patch: SitePatch::default() });
         let intent = Intent { client_id: client, n: 1, id: IntentId(id(5)), at: Millis(0), base: Some(Seq(40)), depends_on: vec![], change };
         replica.save_entry(&Entry { order: 1, intent, state: State::Waiting }).unwrap();
-        let greeting = greet(&mut replica, hello).unwrap();
+        let greeting = greet(&mut replica, hello, Seq(50)).unwrap();
         (greeting, replica.outbox().unwrap()[0].intent.base)
     }
 
@@ -334,7 +337,7 @@ mod tests {
         let checkpoint = Checkpoint { scope: Scope::Tenant, seq: Seq(4), checksum: Checksum::default(), own: None };
         assert_eq!(publish(&mut replica, pull, &checkpoint, Millis(0)).unwrap(), Published::Overtaken);
         // The greeting tells, and then it is taken.
-        assert_eq!(greet(&mut replica, &hello(2, 4, 4)).unwrap(), Greeting::Restored);
+        assert_eq!(greet(&mut replica, &hello(2, 4, 4), Seq(5)).unwrap(), Greeting::Restored);
         assert_eq!(take_receipts(&mut replica, &applied(2, id)).unwrap(), Taken::default(), "not before all was begun anew");
         restored(&mut replica, ClientId(Uuid::from_u128(9))).unwrap();
         assert_eq!(take_receipts(&mut replica, &applied(1, id)).unwrap(), Taken::default(), "nor one of the life before");
@@ -345,10 +348,10 @@ mod tests {
     fn a_replica_that_holds_nothing_published_notices_another_life_too() {
         let (mut replica, id) = with_a_site();
         crate::sync::client::start_afresh(&mut replica).unwrap();
-        assert_eq!(greet(&mut replica, &hello(1, 5, 0)).unwrap(), Greeting::Known);
+        assert_eq!(greet(&mut replica, &hello(1, 5, 0), Seq(5)).unwrap(), Greeting::Known);
         assert_eq!(take_receipts(&mut replica, &applied(1, id)).unwrap().accepted, 1);
         fork(&mut replica, ClientId(Uuid::from_u128(9))).unwrap();
-        assert_eq!(greet(&mut replica, &hello(2, 90, 30)).unwrap(), Greeting::Restored, "its numbers under the new name say nothing");
+        assert_eq!(greet(&mut replica, &hello(2, 90, 30), Seq(5)).unwrap(), Greeting::Restored, "its numbers under the new name say nothing");
         restored(&mut replica, ClientId(Uuid::from_u128(10))).unwrap();
         assert_eq!(state(&replica, id), State::Waiting);
     }
@@ -362,13 +365,13 @@ mod tests {
         let parents = |replica: &Memory| replica.entry(child).unwrap().unwrap().intent.depends_on;
         assert_eq!(parents(&replica), [parent]);
         let mut sent_again = replica.clone();
-        greet(&mut sent_again, &hello(2, 4, 4)).unwrap();
+        greet(&mut sent_again, &hello(2, 4, 4), Seq(5)).unwrap();
         restored(&mut sent_again, ClientId(Uuid::from_u128(9))).unwrap();
         assert_eq!(parents(&sent_again), [parent], "both come again, in their order");
         // Refused in the former life, it waits for a person; this server may have put it off, and hears no more of it.
         let refused = Receipt { n: 1, intent_id: parent, seq: Seq(5), outcome: Outcome::Refused(Refusal::new(crate::sync::Code::NotAllowed, "")) };
         take_receipts(&mut replica, &PushResponse { receipts: vec![refused], ..applied(1, parent) }).unwrap();
-        greet(&mut replica, &hello(2, 4, 4)).unwrap();
+        greet(&mut replica, &hello(2, 4, 4), Seq(5)).unwrap();
         restored(&mut replica, ClientId(Uuid::from_u128(9))).unwrap();
         assert!(parents(&replica).is_empty() && matches!(state(&replica, parent), State::Attention(_)));
     }
@@ -386,6 +389,17 @@ mod tests {
             assert!(matches!(publish(&mut replica, pull, &checkpoint, years).unwrap(), Published::Now { .. }));
         }
         assert!(matches!(state(&replica, id), State::Done { receipt: Some(_), .. }), "a server that is put back gets it again");
+    }
+
+    #[test]
+    fn a_pull_that_was_faster_than_the_answer_to_a_greeting_makes_it_no_server_that_was_put_back() {
+        let (mut replica, id) = with_a_site();
+        let meta = replica.meta().unwrap();
+        // "Verify my data" has pulled since the greeting was sent.
+        replica.save_meta(&Meta { cursor: Seq(9), ..meta.clone() }).unwrap();
+        assert_eq!(greet(&mut replica, &hello(1, 7, 0), meta.cursor).unwrap(), Greeting::Known);
+        assert_eq!((replica.meta().unwrap().cursor, state(&replica, id)), (Seq(9), State::Waiting));
+        assert_eq!(greet(&mut replica, &hello(1, 7, 0), Seq(9)).unwrap(), Greeting::Restored, "asked by who knows more");
     }
 
     #[test]

@@ -28,8 +28,8 @@ pub struct Tablet {
     /// Pulls under way, lost in a crash.
     pulls: BTreeMap<u32, Pull>,
     next_pull: u32,
-    /// The greeting whose answer is waited for. Whatever is sent or taken in between makes it an old one.
-    greeting: Option<u32>,
+    /// The greeting whose answer is waited for, and the cursor of then. Whatever is sent or taken in between makes it an old one.
+    greeting: Option<(u32, Seq)>,
     next_greeting: u32,
     /// The next transaction dies after so many operations.
     pub dies_after: Option<u32>,
@@ -91,14 +91,14 @@ impl Tablet {
 
     pub fn begin_greeting(&mut self) -> (u32, ClientId) {
         self.next_greeting += 1;
-        self.greeting = Some(self.next_greeting);
+        self.greeting = Some((self.next_greeting, self.meta().cursor));
         (self.next_greeting, self.meta().client_id)
     }
 
     /// What the answer to a greeting says about this replica; `None` when nobody waits for it any more.
     pub fn take_greeting(&mut self, greeting: u32, hello: &HelloResponse) -> Option<Greeting> {
-        self.greeting.take_if(|waited| *waited == greeting)?;
-        let found = self.transact(|tx| client::greet(tx, hello))?;
+        let (_, asked_at) = self.greeting.take_if(|(waited, _)| *waited == greeting)?;
+        let found = self.transact(|tx| client::greet(tx, hello, asked_at))?;
         if self.meta().exceeds(&hello.sight) && self.narrow(&hello.sight) {
             let hidden = self.store.rows().find(|synced| synced.seq > Seq(0) && !hello.sight.covers(synced.row.home()));
             assert_eq!(hidden, None, "10: a greeting said what is seen now, and more is still held");

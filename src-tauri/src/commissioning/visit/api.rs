@@ -212,6 +212,7 @@ async fn seen(commissioning: &Commissioning, held: &Held<'_>) -> Result<Reply, R
     Ok(Reply::ok(json!({
         "site_id": visit.site, "started_at": visit.started_at, "auto": visit.auto,
         "going": commissioning.going.load(Ordering::Relaxed),
+        "unreadable": held.has_unreadable(),
         "networks": networks, "items": items, "planned": others,
         "counts": {"done": visit.count(Fate::Done), "failed": visit.count(Fate::Failed), "waiting": visit.count(Fate::Waiting), "running": visit.count(Fate::Running)},
     })))

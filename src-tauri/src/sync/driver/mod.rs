@@ -98,7 +98,9 @@ impl Driver {
             if self.account.has_ended() {
                 farewell::run(&self.accounts, &self.account).await;
             }
-            let pause = match self.round(reason).await {
+            let done = self.round(reason).await;
+            self.keep_in_sight().await;
+            let pause = match done {
                 Ok(()) => match self.listen().await {
                     Ok(()) => {
                         self.tries = 0;
@@ -140,6 +142,15 @@ impl Driver {
         match farewell::end(&self.accounts, &self.account, epoch).await {
             Ok(()) => pause,
             Err(failure) => self.pause(&failure),
+        }
+    }
+
+    /// Of sites that the person does not see any more, no network and no label stays.
+    async fn keep_in_sight(&self) {
+        let Some(accounts) = self.accounts.upgrade().filter(|accounts| accounts.keeps_visits(&self.account)) else { return };
+        match round::sight(&self.account).await {
+            Ok(sight) => accounts.keep_in_sight(&self.account, &sight),
+            Err(failure) => tracing::warn!(%failure, "what is kept of visits was not looked at"),
         }
     }
 

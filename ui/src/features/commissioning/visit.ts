@@ -45,6 +45,8 @@ export interface Visit {
   auto: boolean;
   /** Whether somebody let it go on in this run of the app. */
   going: boolean;
+  /** Whether an earlier visit is kept that this version of the app cannot read. */
+  unreadable?: boolean;
   networks: { kind: 'wifi' | 'thread'; name: string; keep: boolean }[];
   items: VisitItem[];
   planned: PlannedDevice[];

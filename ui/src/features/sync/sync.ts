@@ -60,6 +60,8 @@ export interface Attention {
   evidence?: boolean;
   mine: Record<string, unknown> | null;
   theirs: Record<string, unknown> | null;
+  /** All there is of a change that this app cannot read; such a one is not sent again from here. */
+  text?: string;
 }
 
 export const SYNC = ['app', 'sync'] as const;
