@@ -162,7 +162,7 @@ async fn a_file_that_is_cut_or_whose_answer_is_lost_is_sent_again_and_is_there_o
     let (mut person, attempt) = interrupted(person, &data).await;
     person.synced().await;
     let at_server = async || admin.get(&format!("/v1/attempts/{attempt}/attachments")).await.succeeded()["items"].as_array().unwrap().len();
-    for (n, mood) in [Mood::HalvesFiles, Mood::SwallowsFiles].into_iter().enumerate() {
+    for (n, mood) in [Mood::HalvesFiles, Mood::BlessesFiles, Mood::SwallowsFiles].into_iter().enumerate() {
         middlebox.becomes(mood);
         takes(&person, &attempt, n).await;
         person.sync_now().await;

@@ -92,8 +92,7 @@ async fn next(account: &Account) -> Result<Option<Due>, Failure> {
 
 async fn put(server: &Server, due: &Due) -> Result<(), Trouble> {
     let path = format!("/v1/attempts/{}/attachments/{}", due.file.attempt, due.address);
-    let answer = server.put(&path, &due.file.media_type, due.file.content.clone()).await?;
-    if answer.is_success() { Ok(()) } else { Err(Trouble::of_answer(&answer)) }
+    server.put(&path, &due.file.media_type, due.file.content.clone(), &format!("\"{}\"", due.address)).await
 }
 
 async fn note_tried(account: &Account, due: &Due, is_tried: bool) -> Result<(), Failure> {
