@@ -24,6 +24,7 @@ use crate::files;
 pub mod attachments;
 pub mod checklist;
 pub mod checks;
+pub mod clock;
 pub mod commissions;
 mod error;
 pub mod farewell;

@@ -19,7 +19,7 @@ use rusqlite::{Connection, Transaction};
 use tokio::time::Instant;
 
 use super::{
-    Failure, attachments, checklist,
+    Failure, attachments, attention, checklist,
     frames::Frames,
     incident, on, pack,
     pushing::{Batch, Pushed, Rename, push, rename},
@@ -30,7 +30,7 @@ use super::{
 use crate::{
     accounts::Account,
     events::Event,
-    store::{StoreError, farewell::{self, Proof}, grants, replica::Open, scrub},
+    store::{StoreError, clock, farewell::{self, Proof}, grants, replica::Open, scrub},
     transport::{Server, Trouble, Unreachable},
 };
 
@@ -96,7 +96,13 @@ pub async fn hello(account: &Account, server: &Server) -> Result<Met, Failure> {
     if let Some(key) = answer.escrow_key {
         on(account, move |store| store.note(|db| farewell::heard(db, &proof, key))).await?;
     }
-    let greeting = on(account, move |store| store.note(|db| client::greet(&mut Open(db), &answer))).await?;
+    let greeting = on(account, move |store| {
+        store.note(|db| {
+            clock::heard(db, answer.server_time)?;
+            client::greet(&mut Open(db), &answer)
+        })
+    })
+    .await?;
     // Whatever keeps this replica from pulling: what its person may not see any more goes now.
     if on(account, { let sight = sight.clone(); move |store| store.read(|db| Ok(Open(db).meta()?.exceeds(&sight))) }).await? {
         narrow(account, sight).await?;
@@ -401,9 +407,15 @@ async fn publish(account: &Account, pull: Pull, checkpoint: Checkpoint, fresh: b
 
 /// What came is shown from here on. Of what went out of sight with it nothing stays in the file.
 fn published(db: &Transaction<'_>, pull: Pull, checkpoint: &Checkpoint, now: Millis) -> Result<Published, StoreError> {
+    if let Some(at) = pull.server_time() {
+        clock::heard(db, at)?;
+    }
     let published = client::publish(&mut Open(db), pull, checkpoint, now)?;
-    if matches!(published, Published::Now { departed: true, .. }) {
-        scrub::wish(db)?;
+    if let Published::Now { departed, .. } = published {
+        attention::settle(db, clock::of_server(db)?)?;
+        if departed {
+            scrub::wish(db)?;
+        }
     }
     Ok(published)
 }
