@@ -15,7 +15,7 @@ use serde_json::{Map, Value, json};
 
 use crate::{
     accounts::Account,
-    store::{StoreError, on_worker, replica::{self, Open}},
+    store::{StoreError, attachments, checks::{self, Counts}, on_worker, replica::{self, Open}},
 };
 
 /// The code of what a person wrote where somebody else's later word stands.
@@ -101,6 +101,10 @@ fn item(db: &Connection, entry: &Entry, tenant: TenantId) -> Result<Value, Store
     let code = refusal.map(|refusal| refusal.code.name()).or(word.map(|_| OVERTAKEN));
     let text = |row: Option<&Value>, field| row.and_then(|row| row.get(field)).and_then(Value::as_str).map(str::to_owned);
     let name = text(theirs.as_ref(), "name").or_else(|| text(mine, "name")).or_else(|| text(mine, "serial"));
+    let lost = match &entry.intent.change {
+        Change::AttemptRecord(record) if !attachments::is_there(db, record.id)? => checks::counts(db, &[record.id])?.remove(&record.id).unwrap_or_default(),
+        _ => Counts::default(),
+    };
     Ok(json!({
         "intent_id": entry.intent.id,
         "kind": entry.intent.change.kind(),
@@ -111,6 +115,9 @@ fn item(db: &Connection, entry: &Entry, tenant: TenantId) -> Result<Value, Store
         "mine": mine,
         "theirs": theirs,
         "evidence": matches!(entry.intent.change, Change::AttemptRecord(_)),
+        // What goes with the record when it is discarded.
+        "photos": lost.photos,
+        "answers": lost.answered + usize::from(lost.note.is_some()),
     }))
 }
 
