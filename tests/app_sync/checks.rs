@@ -162,7 +162,7 @@ async fn a_file_that_is_cut_or_whose_answer_is_lost_is_sent_again_and_is_there_o
     let (mut person, attempt) = interrupted(person, &data).await;
     person.synced().await;
     let at_server = async || admin.get(&format!("/v1/attempts/{attempt}/attachments")).await.succeeded()["items"].as_array().unwrap().len();
-    for (n, mood) in [Mood::HalvesFiles, Mood::SwallowsFiles].into_iter().enumerate() {
+    for (n, mood) in [Mood::HalvesFiles, Mood::BlessesFiles, Mood::SwallowsFiles].into_iter().enumerate() {
         middlebox.becomes(mood);
         takes(&person, &attempt, n).await;
         person.sync_now().await;
@@ -178,6 +178,44 @@ async fn a_file_that_is_cut_or_whose_answer_is_lost_is_sent_again_and_is_there_o
         eventually("it is sent again", || async { Some(person.get(&checks(&attempt)).await).filter(|seen| seen["photos"][n]["state"] == "sent") }).await;
         assert_eq!(at_server().await, n + 1, "{mood:?}");
     }
+}
+
+async fn what_was_made_goes_while_nothing_is_fetched(world: World) {
+    let (tenant, data) = (world.tenant("northlift"), folder(&world, "app"));
+    let person = Person::signed_in(&data, &world.network.origin(), tenant, "technician").await;
+    succeeded(person.ask("PATCH", "/app/sync", json!({"paused": true})).await);
+    let (person, attempt) = interrupted(person, &data).await;
+    takes(&person, &attempt, 1).await;
+    answers(&person, &attempt, "On the roof", json!([])).await;
+    is_sent(&person, &attempt).await;
+    assert_eq!(person.get("/app/sync").await["state"], "paused");
+}
+
+async fn a_record_that_an_administrator_accepts_needs_nobody_any_more_and_its_photos_go(world: World) {
+    let (tenant, data) = (world.tenant("northlift"), folder(&world, "app"));
+    let owner = tenant.owner().await;
+    let person = Person::signed_in(&data, &world.network.origin(), tenant, "technician").await;
+    let me = person.get("/v1/me").await["person"]["id"].as_str().unwrap().to_owned();
+    let becomes = async |role: &str| owner.patch(&format!("/v1/people/{me}"), json!({"role": role})).await.succeeded();
+    world.network.cut();
+    person.offline().await;
+    let (person, attempt) = interrupted(person, &data).await;
+    takes(&person, &attempt, 1).await;
+    answers(&person, &attempt, "On the roof", json!([])).await;
+    let _ = becomes("viewer").await;
+    world.network.restore();
+    person.sync_now().await;
+    person.until("the record needs somebody", |sync| sync["attention"] == 1).await;
+    let item = person.items("/app/sync/attention").await[0].clone();
+    assert_eq!((&item["photos"], &item["answers"]), (&json!(1), &json!(1)), "what would be lost with it");
+    let _ = becomes("technician").await;
+    person.until("the right is back", |sync| sync["state"] == "synced").await;
+    assert_eq!(person.get(&checks(&attempt)).await["photos"][0]["state"], "waiting");
+    let escrowed = owner.all("/v1/escrow").await;
+    assert_eq!(escrowed.len(), 1);
+    let _ = owner.post(&format!("/v1/escrow/{}/accept", escrowed[0]["id"].as_str().unwrap()), json!({})).await.succeeded();
+    person.until("nobody has to decide any more", |sync| sync["attention"] == 0).await;
+    is_sent(&person, &attempt).await;
 }
 
 async fn photos_wait_for_wifi_where_that_is_wished_and_nothing_else_does(world: World) {
@@ -255,6 +293,8 @@ async fn what_the_server_refuses_stays_here_and_whoever_may_no_longer_commission
 on_both_engines!(
     what_was_checked_without_a_network_arrives_and_only_who_made_the_attempt_adds_to_it,
     a_file_that_is_cut_or_whose_answer_is_lost_is_sent_again_and_is_there_once,
+    what_was_made_goes_while_nothing_is_fetched,
+    a_record_that_an_administrator_accepts_needs_nobody_any_more_and_its_photos_go,
     photos_wait_for_wifi_where_that_is_wished_and_nothing_else_does,
     what_the_server_refuses_stays_here_and_whoever_may_no_longer_commission_keeps_what_was_answered,
 );

@@ -22,6 +22,9 @@ pub enum Mood {
     SwallowsReceipts,
     /// Carries a file of an attempt to the server and swallows the answer.
     SwallowsFiles,
+    /// Answers a file of an attempt itself, as an appliance that says "fine" to all it scans, and passes on what it heard
+    /// of the server before.
+    BlessesFiles,
     /// Carries half of a file of an attempt, then hangs up.
     HalvesFiles,
     /// Lets so many bytes of each piece of a segment through, then hangs up.
@@ -82,6 +85,8 @@ impl Drop for Middlebox {
     }
 }
 
+const BLESSED: &str = "HTTP/1.1 200 OK\r\nx-request-id: 0198c0f2a7b87e0e9c1d2e3f4a5b6c7d\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+
 const TOO_LARGE: &str = "HTTP/1.1 413 Payload Too Large\r\ncontent-type: text/html\r\ncontent-length: 13\r\nconnection: close\r\n\r\n<html>No!\n\n\n";
 
 const FORBIDDEN: &str = "HTTP/1.1 403 Forbidden\r\ncontent-type: text/html\r\ncontent-length: 13\r\nconnection: close\r\n\r\n<html>No!\n\n\n";
@@ -100,7 +105,7 @@ async fn carry(mut near: TcpStream, server: SocketAddr, mut moods: watch::Receiv
         let _ = near.write_all(PAGE.as_bytes()).await;
         return;
     }
-    if matches!(mood, Mood::SmallBodies(_) | Mood::Dislikes(_)) {
+    if matches!(mood, Mood::SmallBodies(_) | Mood::Dislikes(_) | Mood::BlessesFiles) {
         return proxy(near, server, mood, moods).await;
     }
     let Ok(far) = TcpStream::connect(server).await else { return };
@@ -157,6 +162,7 @@ async fn proxy(mut near: TcpStream, server: SocketAddr, mood: Mood, mut moods: w
         }
     }
     let refusal = match mood {
+        Mood::BlessesFiles => question.starts_with(b"PUT /v1/attempts/").then_some(BLESSED),
         Mood::SmallBodies(room) => (announced(&question) > room).then_some(TOO_LARGE),
         Mood::Dislikes(word) => {
             let body = question.windows(4).position(|window| window == b"\r\n\r\n").map_or(0, |end| end + 4);

@@ -1,6 +1,6 @@
 //! Sessions that end and changes that the server does not take.
 
-use omniot_tests::{on_both_engines, world::World};
+use omniot_tests::{on_both_engines, world::{World, eventually}};
 use serde_json::{Value, json};
 
 use crate::person::{Person, folder, succeeded};
@@ -57,6 +57,71 @@ async fn a_refused_change_waits_for_a_person_with_both_versions(world: World) {
     assert_eq!(person.get("/app/sync").await["attention"], 0);
     let twice = person.ask("DELETE", &format!("/app/sync/attention/{intent}"), Value::Null).await;
     assert_eq!(twice.status, 404);
+}
+
+async fn what_was_written_and_overtaken_is_kept_until_its_author_decides(world: World) {
+    let tenant = world.tenant("northlift");
+    let staff = tenant.operator().await;
+    let person = Person::signed_in(&folder(&world, "app"), &world.network.origin(), tenant, "technician").await;
+    let device = person.items("/v1/devices").await[0].clone();
+    let path = format!("/v1/devices/{}", device["id"].as_str().unwrap());
+    let overtaken = async |mine: &str, theirs: &str| {
+        world.network.cut();
+        person.offline().await;
+        succeeded(person.ask("PATCH", &path, json!({"name": format!("Pump, {mine}"), "note": mine})).await);
+        let _ = staff.patch(&path, json!({"note": theirs})).await.succeeded();
+        world.network.restore();
+        person.sync_now().await;
+        person.until("it needs attention", |sync| sync["attention"] == 1 && sync["state"] == "synced" && sync["pending"] == 0).await;
+        eventually("the newer word is here", || async { (person.get(&path).await["note"] == theirs).then_some(()) }).await;
+        let item = person.items("/app/sync/attention").await[0].clone();
+        assert_eq!((&item["kind"], &item["code"], &item["target"]["id"]), (&json!("device.update"), &json!("overtaken"), &device["id"]));
+        assert_eq!((&item["mine"], &item["theirs"]["note"]), (&json!({"note": mine}), &json!(theirs)));
+        let there = staff.get(&path).await.succeeded();
+        assert_eq!((&there["name"], &there["note"]), (&json!(format!("Pump, {mine}")), &json!(theirs)), "what did not lose was taken, and nothing is sent again");
+        format!("/app/sync/attention/{}", item["intent_id"].as_str().unwrap())
+    };
+    let note_there = async |note: &str| {
+        person.sync_now().await;
+        assert_eq!(person.synced().await["attention"], 0);
+        eventually("the server says so", || async { (staff.get(&path).await.succeeded()["note"] == note).then_some(()) }).await;
+    };
+
+    let item = overtaken("Key at the porter", "Fence is open").await;
+    assert_eq!(person.ask("POST", &format!("{item}/retry"), Value::Null).await.status, 204);
+    note_there("Key at the porter").await;
+
+    let item = overtaken("Code 4711", "Fence is shut").await;
+    assert_eq!(person.ask("POST", &format!("{item}/retry"), json!({"values": {"note": "Fence is shut. Code 4711"}})).await.status, 204);
+    note_there("Fence is shut. Code 4711").await;
+
+    let item = overtaken("Dog", "No dog").await;
+    assert_eq!(person.ask("DELETE", &item, Value::Null).await.status, 204);
+    note_there("No dog").await;
+
+    overtaken("Ring twice", "Ring once").await;
+    let _ = staff.patch(&path, json!({"note": "Ring twice"})).await.succeeded();
+    person.until("nobody has to decide about what stands", |sync| sync["attention"] == 0).await;
+}
+
+async fn the_note_of_a_device_that_two_people_made_is_kept(world: World) {
+    let tenant = world.tenant("northlift");
+    let staff = tenant.operator().await;
+    let person = Person::signed_in(&folder(&world, "app"), &world.network.origin(), tenant, "technician").await;
+    let model = person.items("/v1/models").await[0]["id"].clone();
+    let new = |note: &str| json!({"serial": "TWICE-1", "name": "Pump", "model_id": model, "note": note});
+    world.network.cut();
+    person.offline().await;
+    succeeded(person.ask("POST", "/v1/devices", new("Behind the boiler")).await);
+    let made = staff.post("/v1/devices", new("In the cellar")).await.succeeded();
+    world.network.restore();
+    person.sync_now().await;
+    person.until("it needs attention", |sync| sync["attention"] == 1 && sync["state"] == "synced").await;
+    let item = person.items("/app/sync/attention").await[0].clone();
+    assert_eq!((&item["kind"], &item["code"], &item["mine"]), (&json!("device.update"), &json!("overtaken"), &json!({"note": "Behind the boiler"})));
+    assert_eq!(person.ask("POST", &format!("/app/sync/attention/{}/retry", item["intent_id"].as_str().unwrap()), Value::Null).await.status, 204);
+    let path = format!("/v1/devices/{}", made["id"].as_str().unwrap());
+    eventually("it stands", || async { (staff.get(&path).await.succeeded()["note"] == "Behind the boiler").then_some(()) }).await;
 }
 
 async fn a_suspended_tenant_s_work_waits_and_arrives_once_it_is_resumed(world: World) {
@@ -148,6 +213,8 @@ on_both_engines!(
     a_suspended_tenant_s_work_waits_and_arrives_once_it_is_resumed,
     a_session_that_ends_keeps_the_outbox_until_the_person_signs_in_again,
     a_refused_change_waits_for_a_person_with_both_versions,
+    what_was_written_and_overtaken_is_kept_until_its_author_decides,
+    the_note_of_a_device_that_two_people_made_is_kept,
     what_the_rules_refuse_is_refused_here_in_the_server_s_words,
     local_answers_have_the_server_s_shapes,
 );

@@ -189,15 +189,29 @@ impl Sent {
     }
 }
 
+/// The file of that address has arrived: the answer names it, which nothing on the way can that did not pass it on.
+pub struct Arrived(Address);
+
+impl IntoResponse for Arrived {
+    fn into_response(self) -> Response {
+        let mut response = NoContent.into_response();
+        if let Ok(tag) = HeaderValue::from_str(&format!("\"{}\"", self.0)) {
+            response.headers_mut().insert(header::ETAG, tag);
+        }
+        response
+    }
+}
+
 /// Add a file to one's own attempt
 ///
 /// The same again changes nothing. It is taken whole or not at all, so whatever broke off is simply sent again.
 /// Of records of checks (`application/json`) the eight latest are kept.
 #[utoipa::path(put, path = "/v1/attempts/{id}/attachments/{sha256}", operation_id = "put_attachment", tag = "devices", params(("id" = AttemptId, Path), ("sha256" = Address, Path)),
     request_body(content = Vec<u8>, content_type = "application/octet-stream"),
-    responses((status = 204), (status = 404, body = crate::http::ErrorBody), (status = 409, body = crate::http::ErrorBody), (status = 413, body = crate::http::ErrorBody),
+    responses((status = 204, headers(("ETag" = String, description = "What arrived: its SHA-256 in quotes. Only an answer that says so is of this server"))),
+        (status = 404, body = crate::http::ErrorBody), (status = 409, body = crate::http::ErrorBody), (status = 413, body = crate::http::ErrorBody),
         (status = 415, body = crate::http::ErrorBody), (status = 422, body = crate::http::ErrorBody), (status = 507, body = crate::http::ErrorBody)))]
-pub async fn put_attachment(mut caller: Caller<need::DeviceCommission>, State(state): State<AppState>, Path((id, address)): Path<(AttemptId, Address)>, sent: Sent) -> Result<NoContent, AttachmentError> {
+pub async fn put_attachment(mut caller: Caller<need::DeviceCommission>, State(state): State<AppState>, Path((id, address)): Path<(AttemptId, Address)>, sent: Sent) -> Result<Arrived, AttachmentError> {
     let owner = store::owner(caller.scope(), id).await?.ok_or(AttachmentError::NotFound)?;
     // Evidence is taken from whoever made it, also where they see no more of it.
     if PersonId(owner.technician_id) != caller.person().id {
@@ -210,11 +224,11 @@ pub async fn put_attachment(mut caller: Caller<need::DeviceCommission>, State(st
     }
     let new = store::New { attempt: id, address, kind, media_type, content: &sent.bytes, by: caller.person().id, at: caller.now() };
     if !store::put(caller.scope(), &new).await? {
-        return Ok(NoContent);
+        return Ok(Arrived(address));
     }
     let freed = if kind == Kind::Checks { checks::forget_older(caller.scope(), id, address).await? } else { Some(0) };
     // Older than all that are kept: it is as if it had come before them.
-    let Some(freed) = freed else { return Ok(NoContent) };
+    let Some(freed) = freed else { return Ok(Arrived(address)) };
     // What is over a limit is never committed.
     if store::count(caller.scope(), id).await? > i64::try_from(attachment::MOST).unwrap_or(i64::MAX) {
         return Err(AttachmentError::TooMany);
@@ -225,5 +239,5 @@ pub async fn put_attachment(mut caller: Caller<need::DeviceCommission>, State(st
     let detail = serde_json::json!({"kind": kind, "sha256": address, "size": sent.bytes.len()});
     caller.audit(Entry::new("attempt.attach").target("attempt", id, kind.name()).detail(detail)).await?;
     caller.commit().await?;
-    Ok(NoContent)
+    Ok(Arrived(address))
 }

@@ -71,7 +71,10 @@ async fn the_same_file_twice_is_one_and_counts_once() {
         let tess = tenant.person(Role::Technician).await;
         let id = record(&tess, None).await;
         for _ in 0..3 {
-            tess.put_bytes(&path(id, PNG), "image/png", PNG).await.expect(204);
+            let answer = tess.put_bytes(&path(id, PNG), "image/png", PNG).await;
+            let named = answer.headers.get(header::ETAG).and_then(|tag| tag.to_str().ok()).map(str::to_owned);
+            answer.expect(204);
+            assert_eq!(named, Some(format!("\"{}\"", Address::of(PNG))), "it says what has arrived");
         }
         assert_eq!(tess.get(&format!("/v1/attempts/{id}/attachments")).await.expect(200)["items"].as_array().map(Vec::len), Some(1), "{}", app.engine);
         assert_eq!(db_bytes(&tenant).await, i64::try_from(PNG.len()).expect("a size"));

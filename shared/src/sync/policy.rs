@@ -3,20 +3,21 @@
 //! Two facts decide, in this order (SYNC.md 1.2): *causality* – the field has not changed since
 //! the author last saw it, or was last changed by the author's own client – and only then the
 //! policy. Deliberately not here: whether an edit is allowed at all (`rules`).
-//! To add a field: its line in [`policy`]; the test below fails until it is there.
+//! To add a field: its line in [`policy`]; the test below fails until it is there. One that people write in words of
+//! their own has another one in [`is_written`], and a way in [`words_lost`].
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
 use super::{
-    intent::Change,
+    intent::{BookmarkSet, Change, DevicePatch, DeviceUpdate, SitePatch, SiteUpdate},
     patch::Patch,
     rows::{Row, Seq, Table},
 };
 use crate::{
     entities::{Bookmark, Device, DeviceModel, Site},
-    ids::ClientId,
+    ids::{ClientId, DeviceId, TenantId},
     time::Millis,
 };
 
@@ -61,6 +62,32 @@ pub fn policy(table: Table, field: &str) -> Option<Policy> {
         ) => Policy::Append,
         _ => return None,
     })
+}
+
+/// Whether people write that field in words of their own, which stand nowhere else: where they lose, their author
+/// keeps them and decides.
+#[must_use]
+pub const fn is_written(table: Table, field: &str) -> bool {
+    matches!((table, field.as_bytes()), (Table::Site | Table::Device | Table::Bookmark, b"note"))
+}
+
+/// The words that an accepted change `lost`, as a change that says nothing else; `None` where it lost none.
+#[must_use]
+pub fn words_lost(change: &Change, lost: &[String], tenant: TenantId) -> Option<Change> {
+    let target = change.target(tenant);
+    if !lost.iter().any(|field| is_written(target.table, field)) {
+        return None;
+    }
+    let of_device = |id, text: &String| Change::DeviceUpdate(DeviceUpdate { id, patch: DevicePatch { note: Patch::Set(text.clone()), ..DevicePatch::default() } });
+    match change {
+        Change::SiteUpdate(update) => update.patch.note.value().map(|text| {
+            Change::SiteUpdate(SiteUpdate { id: update.id, patch: SitePatch { note: Patch::Set(text.clone()), ..SitePatch::default() } })
+        }),
+        Change::DeviceUpdate(update) => update.patch.note.value().map(|text| of_device(update.id, text)),
+        Change::DeviceCreate(new) => new.note.as_ref().map(|text| of_device(DeviceId(target.id), text)),
+        Change::BookmarkSet(set) => set.note.value().map(|text| Change::BookmarkSet(BookmarkSet { note: Patch::Set(text.clone()), ..set.clone() })),
+        _ => None,
+    }
 }
 
 /// Who last changed a field, and when.
@@ -246,8 +273,8 @@ mod tests {
     use super::*;
     use crate::{
         entities::{Attempt, AttemptOutcome, DeviceState, Security},
-        ids::{AttemptId, BookmarkId, DeviceId, ModelId, PersonId, SiteId},
-        sync::intent::{DevicePatch, DeviceUpdate, ModelPatch, ModelUpdate, SitePatch, SiteUpdate},
+        ids::{AttemptId, BookmarkId, ModelId, PersonId, SiteId},
+        sync::intent::{ModelPatch, ModelUpdate, NewDevice},
     };
 
     fn site(name: &str) -> Site {
@@ -297,6 +324,30 @@ mod tests {
             }
         }
         assert_eq!(policy(Table::Site, "serial"), None, "and only real fields have one");
+    }
+
+    #[test]
+    fn words_that_lose_are_a_change_of_their_own_and_nothing_else_is() {
+        let (tenant, note) = (TenantId(Uuid::from_u128(1)), || Patch::Set("ring twice".to_owned()));
+        let (name, device) = (Patch::Set("x".to_owned()), DeviceId::for_serial(tenant, "A"));
+        let new = NewDevice { serial: "A".into(), name: "x".into(), model_id: ModelId(Uuid::nil()), site_id: None, note: Some("ring twice".into()) };
+        let of_device = || Change::DeviceUpdate(DeviceUpdate { id: device, patch: DevicePatch { note: note(), ..DevicePatch::default() } });
+        let of_site = |name: &Patch<String>| Change::SiteUpdate(SiteUpdate { id: SiteId(Uuid::nil()), patch: SitePatch { name: name.clone(), note: note(), ..SitePatch::default() } });
+        let of_bookmark = Change::BookmarkSet(BookmarkSet { person_id: PersonId(Uuid::nil()), device_id: device, note: note() });
+        let both = Change::DeviceUpdate(DeviceUpdate { id: device, patch: DevicePatch { name: name.clone(), note: note(), ..DevicePatch::default() } });
+        let lost = ["name".to_owned(), "note".to_owned()];
+        for (change, words) in [(both, of_device()), (Change::DeviceCreate(new), of_device()), (of_site(&name), of_site(&Patch::Keep)), (of_bookmark.clone(), of_bookmark)] {
+            assert_eq!(words_lost(&change, &lost, tenant), Some(words));
+            assert_eq!(words_lost(&change, &lost[..1], tenant), None, "a choice is no words");
+        }
+        let emptied = Change::SiteUpdate(SiteUpdate { id: SiteId(Uuid::nil()), patch: SitePatch { note: Patch::Clear, ..SitePatch::default() } });
+        assert_eq!(words_lost(&emptied, &lost, tenant), None, "nor is nothing");
+        for row in one_of_each() {
+            let table = row.key().table;
+            for field in fields_of(&row).iter().filter(|field| is_written(table, field)) {
+                assert_eq!(policy(table, field), Some(Policy::Lww), "{field} of {} can lose", table.name());
+            }
+        }
     }
 
     #[test]

@@ -58,6 +58,8 @@ pub enum Bug {
     AnyLifeCounts,
     /// 2: how long acknowledged intents are kept goes by the tablet's clock.
     OwnClockForgets,
+    /// 2: what a person wrote and an accepted change lost is kept nowhere.
+    LostWordsForgotten,
     /// 15: the times of changes are taken as the tablet's clock showed them.
     ClockBelieved,
 }

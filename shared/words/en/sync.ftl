@@ -108,10 +108,10 @@ room-of-slack = Unused
 room-of-reserved = Reserved for your work on a full disk
 room-free = Free up space
 room-free-title = Free up space on this machine?
-room-free-text = The curves of the last day go: with a connection you still see them, and later they are kept here again. Changes you gave up go, too, and those the server took more than 30 days ago. Unsent changes, what needs attention, and all records stay.
+room-free-text = The curves of the last day go: with a connection you still see them, and later they are kept here again. Photos and radio traces go that the server has had for a week, and newer ones it has only where this disk is full; with a connection you still see those, too. Changes you gave up go, and those the server took more than 30 days ago. Unsent changes and photos, what needs attention, and all records stay.
 room-freed = { $bytes } freed.
 
-attention-lead = What has been sent, what waits, and what the server did not take.
+attention-lead = What has been sent, what waits, and what the server did not take or somebody else overtook.
 attention-browser = Nothing waits here
 attention-browser-text = In the browser every change is saved at once. Offline work happens in the app.
 attention-none = Nothing needs your attention
@@ -133,6 +133,14 @@ attention-discard-text = What you entered is lost; what the server has stays.
 attention-evidence-discard = Discard the record
 attention-evidence-title = Discard this record for good?
 attention-evidence-text = It is the only record of what was done to the device, step by step. The device stays as it is; nobody can look up afterwards how it came to that.
+attention-evidence-photos = { $count ->
+    [one] One photo goes with it, which is nowhere else.
+   *[other] { $count } photos go with it, which are nowhere else.
+}
+attention-evidence-answers = { $count ->
+    [one] One answer of the checklist is lost with it, too.
+   *[other] { $count } answers of the checklist are lost with it, too.
+}
 attention-evidence-discarded = The record is discarded.
 attention-discarded = Your change is discarded.
 
@@ -164,6 +172,8 @@ refused-malformed = The server cannot read this change. Update the app and try a
 refused-needs-newer-server = The server is too old for this change.
 refused-internal = The server failed on it; it is kept there for inspection.
 refused-unreadable = This app cannot read it: a newer version wrote it, or it was damaged on this machine. Nothing of it was sent.
+refused-overtaken = Somebody else wrote something newer here. The rest of your change was taken; what you wrote is kept.
+refused-next-overtaken = Keep yours to put it in the place of theirs, edit it so that it says both, or keep theirs.
 refused-next-not-allowed = Ask an admin for the right, then try again; or save a copy and discard it.
 refused-next-no-longer-permitted = Ask an admin to give you the site again, or to make the change; a saved copy shows them what it was.
 refused-next-not-found = Nothing brings it back from here. Save a copy if you need it, add it anew, and discard this change.

@@ -308,8 +308,7 @@ fn write_down(file: &Folder, text: &[u8]) -> Result<(), Reply> {
 
 /// Gives room back that can be had again.
 async fn free_up(account: &Account) -> Result<Reply, Reply> {
-    let now = account.clock.now();
-    let freed = on_worker(&account.store, move |store| store.free_up(now)).await.map_err(|error| error.reply())?;
+    let freed = on_worker(&account.store, Store::free_up).await.map_err(|error| error.reply())?;
     account.store.window.rest_until(account.server_now().plus(LEAVE_TELEMETRY_MS));
     account.events.tell(Event::Sync);
     Ok(Reply::ok(json!({"freed": freed})))

@@ -24,6 +24,7 @@ use crate::files;
 pub mod attachments;
 pub mod checklist;
 pub mod checks;
+pub mod clock;
 pub mod commissions;
 mod error;
 pub mod farewell;
@@ -48,7 +49,7 @@ pub use room::Room;
 use window::Window;
 
 /// The layouts there were, each as what it adds to the one before. That of this version is the last.
-const LAYOUTS: [&str; 4] = [include_str!("schema.sql"), include_str!("schema-2.sql"), include_str!("schema-3.sql"), include_str!("schema-4.sql")];
+const LAYOUTS: [&str; 5] = [include_str!("schema.sql"), include_str!("schema-2.sql"), include_str!("schema-3.sql"), include_str!("schema-4.sql"), include_str!("schema-5.sql")];
 /// Readers that are kept open.
 const READERS: usize = 3;
 

@@ -1,7 +1,7 @@
 //! What the replica takes on the disk, by what, and what can be given back.
 //!
 //! What a person did and the server has not answered is never given back, and neither is what needs attention
-//! or what a server that is restored from a backup would be sent again (30 days).
+//! or what a server that is restored from a backup would be sent again (changes for 30 days, files for 7).
 //! Deliberately not here: what a full disk does by itself ([`super::Store::edit`]).
 
 use omniot_shared::{
@@ -11,7 +11,7 @@ use omniot_shared::{
 use rusqlite::Connection;
 use serde::Serialize;
 
-use super::{Store, StoreError, attachments, replica::Open, reserve, scrub};
+use super::{Store, StoreError, attachments::{self, KEEP_FRESH_MS}, clock, replica::Open, reserve, scrub};
 
 /// Bytes, by what they are for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
@@ -62,16 +62,19 @@ impl Store {
         })
     }
 
-    /// Gives back what can be had again or is needed no more; how many bytes that were.
+    /// Gives back what can be had again or is needed no more; how many bytes that were. Files that the server has
+    /// not had for long go only where the disk is short: where even the reserved room had to be given up.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub fn free_up(&self, now: Millis) -> Result<u64, StoreError> {
+    pub fn free_up(&self) -> Result<u64, StoreError> {
         let before = self.bytes();
         self.window.give_up();
+        let is_short = !self.reserve.is_held();
         self.note(|db| {
+            let now = clock::of_server(db)?;
             forget_settled(db, now)?;
-            attachments::forget_sent(db)?;
+            attachments::forget_sent_before(db, if is_short { Millis(i64::MAX) } else { now.plus(-KEEP_FRESH_MS) })?;
             scrub::wish(db)
         })?;
         self.settle();
@@ -79,7 +82,8 @@ impl Store {
     }
 }
 
-/// Forgets changes that were given up, and those that were taken so long ago that no backup can lack them.
+/// Forgets changes that were given up, and those that were taken so long ago that no backup can lack them; `now`: by
+/// the server's clock, which also says when they were taken.
 fn forget_settled(db: &Connection, now: Millis) -> Result<(), StoreError> {
     Open(db).forget_done_before(now.plus(-KEEP_ACKNOWLEDGED_MS))?;
     db.execute("delete from outbox where state = 'done' and json_extract(whole, '$.state.done.receipt') is null", [])?;

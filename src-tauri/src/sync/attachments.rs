@@ -10,7 +10,7 @@ use super::{Failure, on, wishes};
 use crate::{
     accounts::Account,
     events::Event,
-    store::attachments::{self, Barred, Due, Fate},
+    store::{attachments::{self, Barred, Due, Fate}, clock},
     transport::{Server, Trouble, Unreachable},
 };
 
@@ -29,8 +29,7 @@ pub async fn wait(account: &Account) -> bool {
 /// # Errors
 /// [`Failure::Store`] only: what happens on the way is for the next round.
 pub async fn send(account: &Account, server: &Server) -> Result<(), Failure> {
-    let now = account.clock.now();
-    on(account, move |store| store.note(|db| attachments::prune(db, now))).await?;
+    on(account, |store| store.note(|db| attachments::prune(db, clock::of_server(db)?))).await?;
     for _ in 0..MOST {
         let Some(due) = next(account).await? else { return Ok(()) };
         if due.file.kind == Kind::Photo {
@@ -92,8 +91,7 @@ async fn next(account: &Account) -> Result<Option<Due>, Failure> {
 
 async fn put(server: &Server, due: &Due) -> Result<(), Trouble> {
     let path = format!("/v1/attempts/{}/attachments/{}", due.file.attempt, due.address);
-    let answer = server.put(&path, &due.file.media_type, due.file.content.clone()).await?;
-    if answer.is_success() { Ok(()) } else { Err(Trouble::of_answer(&answer)) }
+    server.put(&path, &due.file.media_type, due.file.content.clone(), &format!("\"{}\"", due.address)).await
 }
 
 async fn note_tried(account: &Account, due: &Due, is_tried: bool) -> Result<(), Failure> {

@@ -1,13 +1,14 @@
-//! "Needs attention": what a person sees of a change that the server did not take.
+//! "Needs attention": what a person sees of a change that the server did not take, or of what they wrote and lost.
 //!
 //! Deliberately not here: the words for each code (the UI's), and deciding (`retry`, `discard`).
 
 use omniot_shared::{
     ids::{AttemptId, BookmarkId, DeviceId, IntentId, ModelId, SiteId, TenantId},
     sync::{
-        Change, Code, Receipt, Refusal, RowKey, Table,
-        client::{Entry, Replica as _, State},
+        Change, Code, Outcome, Receipt, Refusal, RowKey, Table,
+        client::{self, Entry, Replica as _, State},
     },
+    time::Millis,
 };
 use rusqlite::Connection;
 use serde_json::{Map, Value, json};
@@ -16,8 +17,11 @@ use uuid::Uuid;
 use crate::{
     accounts::Account,
     events::Event,
-    store::{StoreError, on_worker, replica::{self, Open}, unreadable::{self, Unreadable}},
+    store::{StoreError, attachments, checks::{self, Counts}, on_worker, replica::{self, Open}, unreadable::{self, Unreadable}},
 };
+
+/// The code of what a person wrote where somebody else's later word stands.
+const OVERTAKEN: &str = "overtaken";
 
 /// The changes that need a person, oldest first.
 ///
@@ -33,6 +37,17 @@ pub async fn attention(account: &Account) -> Result<Vec<Value>, StoreError> {
         })
     })
     .await
+}
+
+/// Nobody has to decide about what stands by now. `at`: by the server's clock.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn settle(db: &Connection, at: Millis) -> Result<(), StoreError> {
+    for entry in replica::attention(db)? {
+        client::settle_attention(&mut Open(db), entry.intent.id, at)?;
+    }
+    Ok(())
 }
 
 /// Everything that has not reached the server, as it would be sent: for whoever has to save it without one.
@@ -90,22 +105,28 @@ fn item(db: &Connection, entry: &Entry, tenant: TenantId) -> Result<Value, Store
     let body = change.get("body");
     // A patch is what the person typed; around it stands only the id.
     let mine = body.and_then(|body| body.get("patch")).or(body);
-    let refusal = match &entry.state {
-        State::Attention(receipt) => receipt.outcome.refusal(),
-        _ => None,
-    };
+    let word = last_word(&entry.state).map(|receipt| &receipt.outcome);
+    let refusal = word.and_then(Outcome::refusal);
+    let code = refusal.map(|refusal| refusal.code.name()).or(word.map(|_| OVERTAKEN));
     let text = |row: Option<&Value>, field| row.and_then(|row| row.get(field)).and_then(Value::as_str).map(str::to_owned);
     let name = text(theirs.as_ref(), "name").or_else(|| text(mine, "name")).or_else(|| text(mine, "serial"));
+    let lost = match &entry.intent.change {
+        Change::AttemptRecord(record) if !attachments::is_there(db, record.id)? => checks::counts(db, &[record.id])?.remove(&record.id).unwrap_or_default(),
+        _ => Counts::default(),
+    };
     Ok(json!({
         "intent_id": entry.intent.id,
         "kind": entry.intent.change.kind(),
         "target": {"kind": key.table.name(), "id": id_text(key), "name": name},
         "at": entry.intent.at,
-        "code": refusal.map(|refusal| refusal.code.name()),
+        "code": code,
         "detail": refusal.map(|refusal| refusal.detail.as_str()),
         "mine": mine,
         "theirs": theirs,
         "evidence": matches!(entry.intent.change, Change::AttemptRecord(_)),
+        // What goes with the record when it is discarded.
+        "photos": lost.photos,
+        "answers": lost.answered + usize::from(lost.note.is_some()),
     }))
 }
 

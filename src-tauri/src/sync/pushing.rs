@@ -119,6 +119,9 @@ async fn take_receipts(account: &Account, answer: PushResponse) -> Result<Pushed
         tracing::warn!(refused = taken.refused, "the server refused changes; they need attention");
         tell_data(account);
     }
+    if taken.kept > 0 {
+        tracing::info!(kept = taken.kept, "what was written here lost against something newer; its author is asked");
+    }
     account.events.tell(Event::Sync);
     Ok(match (taken.accepted, taken.refused) {
         // Deferred ones wait until they are asked for again; sending them at once would turn in circles.

@@ -19,7 +19,7 @@ use rusqlite::{Connection, Transaction};
 use tokio::time::Instant;
 
 use super::{
-    Failure, attachments, checklist,
+    Failure, attachments, attention, checklist,
     frames::Frames,
     incident, on, pack,
     pushing::{Batch, Pushed, Rename, push, rename},
@@ -30,7 +30,7 @@ use super::{
 use crate::{
     accounts::Account,
     events::Event,
-    store::{StoreError, farewell::{self, Proof}, grants, replica::Open, scrub, unreadable},
+    store::{StoreError, clock, farewell::{self, Proof}, grants, replica::Open, scrub, unreadable},
     transport::{Server, Trouble, Unreachable},
 };
 
@@ -98,7 +98,10 @@ pub async fn hello(account: &Account, server: &Server) -> Result<Met, Failure> {
         on(account, move |store| store.note(|db| farewell::heard(db, &proof, key))).await?;
     }
     let (aside, greeting) = on(account, move |store| {
-        store.note(|db| Ok((unreadable::set_aside(db)?, client::greet(&mut Open(db), &answer, asked_at)?)))
+        store.note(|db| {
+            clock::heard(db, answer.server_time)?;
+            Ok((unreadable::set_aside(db)?, client::greet(&mut Open(db), &answer, asked_at)?))
+        })
     })
     .await?;
     if aside > 0 {
@@ -417,9 +420,15 @@ async fn publish(account: &Account, pull: Pull, checkpoint: Checkpoint, fresh: b
 
 /// What came is shown from here on. Of what went out of sight with it nothing stays in the file.
 fn published(db: &Transaction<'_>, pull: Pull, checkpoint: &Checkpoint, now: Millis) -> Result<Published, StoreError> {
+    if let Some(at) = pull.server_time() {
+        clock::heard(db, at)?;
+    }
     let published = client::publish(&mut Open(db), pull, checkpoint, now)?;
-    if matches!(published, Published::Now { departed: true, .. }) {
-        scrub::wish(db)?;
+    if let Published::Now { departed, .. } = published {
+        attention::settle(db, clock::of_server(db)?)?;
+        if departed {
+            scrub::wish(db)?;
+        }
     }
     Ok(published)
 }

@@ -219,16 +219,23 @@ impl Server {
         })
     }
 
-    /// Sends a file, whole. The same again does no harm.
+    /// Sends a file, whole. The same again does no harm. It has arrived where the answer is 204 and names what arrived
+    /// by this `tag`: anything on the way can say "fine" to what it did not pass on.
     ///
     /// # Errors
-    /// Only [`Trouble::Offline`], as [`Server::call`].
-    pub async fn put(&self, path: &str, media_type: &str, body: Vec<u8>) -> Result<Answer, Trouble> {
+    /// [`Trouble`] of any kind.
+    pub async fn put(&self, path: &str, media_type: &str, body: Vec<u8>, tag: &str) -> Result<(), Trouble> {
         self.traffic.bytes_out.fetch_add(body.len() as u64, Ordering::Relaxed);
         let longest = longest(body.len()).min(FILE);
         let request = self.request(Method::PUT, path, None)?.header(header::CONTENT_TYPE, media_type).body(body).timeout(longest);
         let response = self.sign(request).send().await.map_err(|error| Trouble::of_transport(&error))?;
-        self.read(response).await
+        let is_named = response.headers().get(header::ETAG).is_some_and(|named| named == tag);
+        let answer = self.read(response).await?;
+        match answer.status {
+            204 if is_named => Ok(()),
+            200..300 => Err(Trouble::Offline(Unreachable::SomebodyElse)),
+            _ => Err(Trouble::of_answer(&answer)),
+        }
     }
 
     async fn call_once(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Answer, Trouble> {

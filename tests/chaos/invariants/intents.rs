@@ -6,7 +6,7 @@ use omniot_shared::{
     ids::{AttemptId, BookmarkId, ClientId, DeviceId, IntentId, ModelId, SiteId, TenantId},
     sync::{
         RowKey, SyncedRow, Table,
-        client::{Entry, State},
+        client::{Entry, State, words_of},
         intent::Change,
         receipt::{Outcome, Receipt},
         wire::{PushRequest, PushResponse, SCHEMA},
@@ -39,7 +39,10 @@ pub struct Known<'c> {
 impl<'c> Known<'c> {
     /// What is known of that app, and what its receipts are when it pushes everything again.
     pub async fn of(hand: &'c Hand, found: &mut Vec<String>) -> Self {
-        let (entries, meta) = db_outbox(hand);
+        let (mut entries, meta) = db_outbox(hand);
+        // Words that lost are kept beside what was recorded, and go nowhere by themselves.
+        let words: BTreeSet<IntentId> = entries.iter().map(|entry| words_of(entry.intent.id)).collect();
+        entries.retain(|entry| !words.contains(&entry.intent.id));
         let mut known = Known { hand, pages: hand.ledger.pages(), entries, client: meta.client_id, tenant: meta.tenant, receipts: HashMap::new() };
         found.extend(known.pages.odd.iter().map(|odd| format!("2: {odd}")));
         known.receipts = replayed(&known, found).await;

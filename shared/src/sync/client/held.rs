@@ -1,13 +1,18 @@
-//! Changes that go to "needs attention" without a receipt of the server.
+//! Changes that go to "needs attention" without a refusal of the server, and those that need nobody any more.
 //!
 //! Deliberately not here: what a person does about them (`retry`, `discard`).
+
+use uuid::Uuid;
 
 use super::{Entry, Replica, State};
 use crate::{
     ids::IntentId,
     sync::{
         intent::{Change, Intent},
-        receipt::{Outcome, Receipt, Refusal},
+        policy,
+        receipt::{Code, Outcome, Receipt, Refusal},
+        rows::{RowSet, Seq},
+        rules,
     },
     time::Millis,
 };
@@ -24,6 +29,67 @@ pub fn hold<R: Replica>(replica: &mut R, id: IntentId, at: Millis, change: Chang
     replica.save_entry(&Entry { order: meta.next_order, intent, state: State::Attention(receipt) })?;
     meta.next_order += 1;
     replica.save_meta(&meta)
+}
+
+/// Under which id the words are kept that an intent lost: one for all copies of a replica, however often they are lost.
+#[must_use]
+pub fn words_of(intent: IntentId) -> IntentId {
+    IntentId(Uuid::new_v5(&intent.0, b"words"))
+}
+
+/// Keeps what a person wrote and an accepted intent lost, for them to decide about: it is sent again only if they
+/// want it. Whether there is something new to decide.
+pub(super) fn keep_words<R: Replica>(replica: &mut R, entry: &Entry, receipt: &Receipt) -> Result<bool, R::Error> {
+    let (Outcome::Merged { lost } | Outcome::Superseded { lost }) = &receipt.outcome else { return Ok(false) };
+    #[cfg(test)]
+    if crate::sync::seeded::is(crate::sync::seeded::Bug::LostWordsForgotten) {
+        return Ok(false);
+    }
+    let mut meta = replica.meta()?;
+    let Some(change) = policy::words_lost(&entry.intent.change, lost, meta.tenant) else { return Ok(false) };
+    let id = words_of(entry.intent.id);
+    // The same words were lost to a server that was put back since: what was decided then stands.
+    if replica.entry(id)?.is_some() {
+        return Ok(false);
+    }
+    let lost = lost.iter().filter(|field| policy::is_written(change.target(meta.tenant).table, field)).cloned().collect();
+    let intent = Intent { n: 0, id, base: None, depends_on: vec![], change, ..entry.intent.clone() };
+    let receipt = Receipt { n: 0, intent_id: id, seq: receipt.seq, outcome: Outcome::Superseded { lost } };
+    replica.save_entry(&Entry { order: meta.next_order, intent, state: State::Attention(receipt) })?;
+    meta.next_order += 1;
+    replica.save_meta(&meta)?;
+    Ok(true)
+}
+
+/// Takes a change from under "needs attention" that stands by now, so that nobody has to decide: the record of an
+/// attempt that the server has (an administrator accepted it), or words that the row says. `at`: by the server's clock.
+///
+/// # Errors
+/// Whatever the store says; roll back.
+pub fn settle_attention<R: Replica>(replica: &mut R, id: IntentId, at: Millis) -> Result<bool, R::Error> {
+    let Some(mut entry) = replica.entry(id)? else { return Ok(false) };
+    let State::Attention(receipt) = &entry.state else { return Ok(false) };
+    let meta = replica.meta()?;
+    let target = entry.intent.change.target(meta.tenant);
+    let Some(row) = replica.row(target)? else { return Ok(false) };
+    let word = if matches!(entry.intent.change, Change::AttemptRecord(_)) {
+        // One of that number that says something else is not this one.
+        let is_another = receipt.outcome.refusal().is_some_and(|refusal| refusal.code == Code::AppendOnly);
+        if row.seq == Seq(0) || is_another {
+            return Ok(false);
+        }
+        // A server that is put back to before would have to get it again.
+        Some(Receipt { seq: row.seq, outcome: Outcome::Applied, ..receipt.clone() })
+    } else {
+        let is_said = || rules::apply(&entry.intent.change, &meta.actor(entry.intent.at), &RowSet::from([(target, row.row)])).is_ok_and(|changes| changes.is_empty());
+        if !receipt.outcome.is_accepted() || !is_said() {
+            return Ok(false);
+        }
+        None
+    };
+    entry.state = State::Done { receipt: word, at };
+    replica.save_entry(&entry)?;
+    Ok(true)
 }
 
 /// Takes a waiting intent out of the way that no push gets through with (too large for something on the
@@ -76,7 +142,7 @@ mod tests {
             client::{self, Memory, Meta},
             Patch,
             intent::{NewSite, SitePatch, SiteUpdate},
-            receipt::Code,
+            wire::PushResponse,
         },
     };
     use uuid::Uuid;
@@ -117,6 +183,56 @@ mod tests {
         assert_eq!(store.entry(child).unwrap().unwrap().intent.depends_on, [parent]);
         set_aside(&mut store, parent, Refusal::new(Code::InvalidField, "too large")).unwrap();
         assert!(store.entry(child).unwrap().unwrap().intent.depends_on.is_empty());
+    }
+
+    /// A site whose new note lost against another one, as the server says.
+    fn overtaken(store: &mut Memory) -> IntentId {
+        let (made, edited, site_id) = (IntentId(Uuid::from_u128(10)), IntentId(Uuid::from_u128(11)), SiteId(Uuid::from_u128(1)));
+        client::record(store, made, Millis(1), site(1)).unwrap().unwrap();
+        let patch = SitePatch { name: Patch::Set("Depot".into()), note: Patch::Set("ring twice".into()), ..SitePatch::default() };
+        client::record(store, edited, Millis(2), Change::SiteUpdate(SiteUpdate { id: site_id, patch })).unwrap().unwrap();
+        lost_again(store);
+        words_of(edited)
+    }
+
+    fn lost_again(store: &mut Memory) {
+        let word = |n, outcome| Receipt { n, intent_id: IntentId(Uuid::from_u128(u128::from(n) + 9)), seq: Seq(4), outcome };
+        let receipts = vec![word(1, Outcome::Applied), word(2, Outcome::Merged { lost: vec!["note".into()] })];
+        client::take_receipts(store, &PushResponse { epoch: 1, seq: Seq(4), last_n: 2, server_time: Millis(0), skew_ms: 0, receipts }).unwrap();
+    }
+
+    #[test]
+    fn words_that_lose_wait_for_their_author_and_the_rest_is_accepted() {
+        let mut store = replica();
+        let words = overtaken(&mut store);
+        lost_again(&mut store);
+        let states: Vec<&str> = store.entries().map(|entry| entry.state.name()).collect();
+        assert_eq!(states, ["accepted", "accepted", "attention"], "the same answer again changes nothing");
+        let kept = store.entry(words).unwrap().unwrap();
+        let patch = SitePatch { note: Patch::Set("ring twice".into()), ..SitePatch::default() };
+        assert_eq!(kept.intent.change, Change::SiteUpdate(SiteUpdate { id: SiteId(Uuid::from_u128(1)), patch }), "and says nothing of the name");
+        assert_eq!(client::next_push(&store, Millis(3)).unwrap(), None, "it is not sent");
+        client::restored(&mut store, ClientId(Uuid::from_u128(20))).unwrap();
+        assert_eq!(client::next_push(&store, Millis(3)).unwrap().unwrap().intents.len(), 2, "nor again");
+
+        let mine = client::retry(&mut store, words, IntentId(Uuid::from_u128(30)), Millis(3)).unwrap().unwrap().unwrap();
+        assert_eq!(mine.intent.n, 3, "unless its author wants it");
+        lost_again(&mut store);
+        assert_eq!(store.entry(words).unwrap().unwrap().state.name(), "done", "what was decided stays decided");
+    }
+
+    #[test]
+    fn what_stands_by_now_needs_nobody() {
+        let mut store = replica();
+        let words = overtaken(&mut store);
+        let seen = store.clone();
+        assert!(settle_attention(&mut store, words, Millis(9)).unwrap(), "the row says it");
+        assert_eq!(store.entry(words).unwrap().unwrap().state, State::Done { receipt: None, at: Millis(9) });
+        let mut store = seen;
+        let theirs = SitePatch { note: Patch::Set("ask the porter".into()), ..SitePatch::default() };
+        client::record(&mut store, IntentId(Uuid::from_u128(12)), Millis(3), Change::SiteUpdate(SiteUpdate { id: SiteId(Uuid::from_u128(1)), patch: theirs })).unwrap().unwrap();
+        assert!(!settle_attention(&mut store, words, Millis(9)).unwrap(), "the row says something else");
+        assert!(!settle_attention(&mut store, IntentId(Uuid::from_u128(12)), Millis(9)).unwrap(), "nor is it a word about what is under way");
     }
 
     #[test]

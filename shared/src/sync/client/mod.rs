@@ -21,6 +21,7 @@
 //! | the store cannot read intents any more | pass over them, and [`close_up`] behind them |
 //! | what a pull brings cannot be taken | [`start_afresh`], once; then leave it for long |
 //! | a record must be kept although the rules refuse it | [`hold`] |
+//! | rows came with which something under "needs attention" may stand | [`settle_attention`] |
 //! | a person decides about a refused intent | [`retry`], [`retry_as`] with what they corrected, or [`discard`] |
 //! | the server became another one, and now and then | [`requeue_deferred`] |
 //!
@@ -73,7 +74,7 @@ use crate::{
     time::Millis,
 };
 
-pub use held::{close_up, hold, set_aside};
+pub use held::{close_up, hold, set_aside, settle_attention, words_of};
 pub use memory::Memory;
 pub use outbox::{Greeting, Taken, discard, fork, greet, next_push, next_push_of, requeue_deferred, restored, retry, retry_as, take_receipts};
 pub use pull::{Published, Pull, PullError, STAGE_AT, Step, narrow, publish, stage, start_afresh};
@@ -256,7 +257,7 @@ pub enum State {
     Deferred(Refusal),
     /// Accepted; its effect is still shown from here until the pull that brings it.
     Accepted(Receipt),
-    /// Refused: "needs attention", until a person decides.
+    /// Refused, or the words that an accepted one lost: "needs attention", until a person decides.
     Attention(Receipt),
     /// Accepted and pulled, or discarded by a person; kept [`KEEP_ACKNOWLEDGED_MS`] (by `at`).
     Done {

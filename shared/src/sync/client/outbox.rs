@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 #[cfg(test)]
 use crate::sync::seeded::{Bug, is};
-use super::{Entry, Meta, Recorded, Replica, State, rebase, record};
+use super::{Entry, Meta, Recorded, Replica, State, held, rebase, record};
 use crate::{
     ids::{ClientId, IntentId},
     sync::{
@@ -111,6 +111,8 @@ pub struct Taken {
     pub refused: usize,
     /// To be sent again later.
     pub deferred: usize,
+    /// Words that accepted ones lost: to "needs attention".
+    pub kept: usize,
 }
 
 /// Takes the answer to a push. The same answer twice, or an old one late, changes nothing; nor does one of
@@ -157,6 +159,7 @@ fn take_receipt<R: Replica>(replica: &mut R, receipt: &Receipt, taken: &mut Take
         }
         Outcome::Applied | Outcome::Merged { .. } | Outcome::Superseded { .. } => {
             taken.accepted += 1;
+            taken.kept += usize::from(held::keep_words(replica, &entry, receipt)?);
             State::Accepted(receipt.clone())
         }
     };

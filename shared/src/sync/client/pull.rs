@@ -119,6 +119,12 @@ impl Pull {
         self.begin.as_ref().map(|begin| &begin.scopes)
     }
 
+    /// When it was answered, by the server's clock.
+    #[must_use]
+    pub fn server_time(&self) -> Option<Millis> {
+        self.begin.as_ref().map(|begin| begin.server_time)
+    }
+
     /// What to send.
     #[must_use]
     pub const fn request(&self) -> &PullRequest {

@@ -6,7 +6,8 @@ use super::{server::checksums, tablet::Tablet, world::World};
 use crate::{
     ids::{ClientId, IntentId, PersonId},
     sync::{
-        client::{Delta, Entry, Replica as _, State},
+        client::{self, Delta, Entry, Replica as _, State},
+        policy,
         receipt::{Outcome, Receipt},
         rows::{RowKey, RowSet, Scope, Seq, SyncedRow},
         rules::{self, RowChange},
@@ -51,7 +52,9 @@ fn clients_converge(world: &World) {
 /// 2 No lost intent: recorded once, it is in the outbox, under attention, or has its one final receipt.
 fn no_intent_is_lost(world: &World, tablet: &Tablet, n: usize) {
     let entries: HashMap<IntentId, &Entry> = tablet.store.entries().map(|entry| (entry.intent.id, entry)).collect();
-    assert!(tablet.store.entries().all(|entry| tablet.recorded.contains(&entry.intent.id)), "2: tablet {n} keeps what was never recorded");
+    let words: HashMap<IntentId, IntentId> = tablet.recorded.iter().map(|id| (client::words_of(*id), *id)).collect();
+    let is_known = |id| tablet.recorded.contains(id) || words.contains_key(id);
+    assert!(tablet.store.entries().all(|entry| is_known(&entry.intent.id)), "2: tablet {n} keeps what was never recorded");
     assert_eq!(entries.len(), tablet.store.entries().count(), "2: tablet {n} keeps every intent once");
     for id in &tablet.recorded {
         let Some(entry) = entries.get(id) else {
@@ -70,6 +73,13 @@ fn no_intent_is_lost(world: &World, tablet: &Tablet, n: usize) {
         let is_its_word = world.lives().filter_map(|server| server.finals.get(id)).any(|word| word.outcome == said.outcome);
         assert!(is_its_word, "2: tablet {n} does not hold the server's one final word about {id}: {said:?}");
         assert_eq!(said.outcome.is_accepted(), !matches!(entry.state, State::Attention(_)), "2: refused means attention");
+        let (Outcome::Merged { lost } | Outcome::Superseded { lost }) = &said.outcome else { continue };
+        let (kept, change) = (client::words_of(*id), policy::words_lost(&entry.intent.change, lost, tablet.meta().tenant));
+        let is_kept = entries.get(&kept).is_some_and(|kept| Some(&kept.intent.change) == change.as_ref()) || tablet.decided.contains(&kept);
+        assert!(change.is_none() || is_kept, "2: tablet {n} lost what its person wrote with {id}");
+    }
+    for kept in words.keys().filter_map(|id| entries.get(id)) {
+        assert!(matches!(kept.state, State::Attention(_) | State::Done { receipt: None, .. }), "2: tablet {n} sends again what lost, and nobody wished it");
     }
 }
 

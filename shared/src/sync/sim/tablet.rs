@@ -52,9 +52,9 @@ impl Tablet {
 
     /// A copy of its file, on another tablet.
     pub fn copied(&self) -> Self {
-        let recorded: Vec<IntentId> = self.store.entries().map(|entry| entry.intent.id).collect();
-        let decided = self.decided.iter().filter(|id| recorded.contains(id)).copied().collect();
-        Self { store: self.store.clone(), recorded, decided, ..Self::new(self.meta().client_id, self.meta().tenant, self.person, self.meta().role, self.skew) }
+        let kept: Vec<IntentId> = self.store.entries().map(|entry| entry.intent.id).collect();
+        let recorded = self.recorded.iter().filter(|id| kept.contains(id)).copied().collect();
+        Self { store: self.store.clone(), recorded, decided: self.decided.clone(), ..Self::new(self.meta().client_id, self.meta().tenant, self.person, self.meta().role, self.skew) }
     }
 
     pub fn meta(&self) -> Meta {

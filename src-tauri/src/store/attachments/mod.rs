@@ -11,16 +11,18 @@ mod tests;
 use omniot_shared::{
     attachment::{Address, Kind},
     ids::AttemptId,
-    sync::Change,
+    sync::{Change, Seq, client::Replica as _},
     time::Millis,
 };
 use rusqlite::{Connection, OptionalExtension, params};
 use uuid::Uuid;
 
-use super::{StoreError, replica};
+use super::{StoreError, clock, replica::{self, Open}, rows};
 
-/// How long what the server has is kept, to be looked at without a network.
+/// How long what the server has is kept, to be looked at without a network. These times go by its clock.
 const KEEP_MS: i64 = 30 * 24 * 3_600_000;
+/// Nothing gives way to anything but a full disk before: a server that is put back from a backup would lack it.
+pub const KEEP_FRESH_MS: i64 = 7 * 24 * 3_600_000;
 /// Nothing is put off for longer: what seems to be was so by another clock.
 pub const LONGEST_REST_MS: i64 = 3_600_000;
 /// So many traces wait for attempts that are not here. No time limits them: a tablet's clock may be years off.
@@ -48,13 +50,27 @@ pub struct Barred {
     pub photos: bool,
 }
 
-/// Attempts whose record waits for a person: the server has none of them.
-fn refused_attempts(db: &Connection) -> Result<String, StoreError> {
-    let ids = replica::attention(db)?.into_iter().filter_map(|entry| match entry.intent.change {
-        Change::AttemptRecord(record) => Some(hex::encode(record.id.0.as_bytes())),
-        _ => None,
-    });
-    Ok(serde_json::to_string(&ids.collect::<Vec<_>>())?)
+/// Attempts that the server does not have, as far as is known: their record waits to be sent, or for a person. One
+/// that was accepted is there, pulled or not; so is one whose row came from there.
+fn unknown_attempts(db: &Connection) -> Result<String, StoreError> {
+    let sent = Open(db).outbox()?.into_iter().filter(|entry| entry.state.is_pending());
+    let mut ids = Vec::new();
+    for entry in sent.chain(replica::attention(db)?) {
+        if let Change::AttemptRecord(record) = entry.intent.change
+            && !is_there(db, record.id)?
+        {
+            ids.push(hex::encode(record.id.0.as_bytes()));
+        }
+    }
+    Ok(serde_json::to_string(&ids)?)
+}
+
+/// Whether the server has that attempt: its row came from there.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn is_there(db: &Connection, attempt: AttemptId) -> Result<bool, StoreError> {
+    Ok(rows::seq(db, attempt.into())?.is_some_and(|seq| seq > Seq(0)))
 }
 
 /// A file that may go now.
@@ -137,10 +153,9 @@ pub fn keep_until(db: &Connection, file: &File, now: Millis, not_before: Millis)
 pub fn due(db: &Connection, barred: Barred, now: Millis) -> Result<Option<Due>, StoreError> {
     let sql = "select f.place, f.attempt_id, f.kind, f.media_type, f.content from attachment f \
                where f.state = 'waiting' and (f.not_before <= ?2 or f.not_before > ?2 + ?3) and (?1 = 0 or f.kind <> 'photo') \
-                 and not exists (select 1 from attempt a where a.id = f.attempt_id and a.seq = 0) \
                  and f.attempt_id not in (select id from commission) \
                  and f.attempt_id not in (select unhex(value) from json_each(?4)) order by f.place limit 1";
-    let found = db.prepare_cached(sql)?.query_row(params![barred.photos, now.0, LONGEST_REST_MS, refused_attempts(db)?], |row| Ok((row.get(0)?, file(row)?))).optional()?;
+    let found = db.prepare_cached(sql)?.query_row(params![barred.photos, now.0, LONGEST_REST_MS, unknown_attempts(db)?], |row| Ok((row.get(0)?, file(row)?))).optional()?;
     found.map(|(place, file)| file.map(|file| Due { place, address: Address::of(&file.content), file })).transpose()
 }
 
@@ -157,8 +172,9 @@ fn file(row: &rusqlite::Row<'_>) -> rusqlite::Result<Result<File, StoreError>> {
 /// # Errors
 /// [`StoreError`].
 pub fn settle(db: &Connection, due: &Due, fate: Fate) -> Result<(), StoreError> {
-    let sql = "update attachment set state = ?3, content = case when ?3 = 'refused' and kind = 'trace' then x'' else content end where place = ?1 and sha256 = ?2";
-    let settled = db.prepare_cached(sql)?.execute(params![due.place, due.address.0, fate.name()])?;
+    let sql = "update attachment set state = ?3, settled_at = ?4, content = case when ?3 = 'refused' and kind = 'trace' then x'' else content end \
+               where place = ?1 and sha256 = ?2";
+    let settled = db.prepare_cached(sql)?.execute(params![due.place, due.address.0, fate.name(), clock::of_server(db)?.0])?;
     if settled > 0 && fate == Fate::Sent && due.file.kind == Kind::Checks {
         let sql = "delete from attachment where attempt_id = ?1 and kind = 'checks' and state = 'sent' and place < ?2";
         db.prepare_cached(sql)?.execute(params![due.file.attempt.0.as_bytes(), due.place])?;
@@ -212,11 +228,14 @@ pub fn offer_again(db: &Connection) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Forgets all files of an attempt that was given up.
+/// Forgets all files of an attempt whose record was given up here; where the server has it all the same, none.
 ///
 /// # Errors
 /// [`StoreError`].
 pub fn forget_all_of(db: &Connection, attempt: AttemptId) -> Result<(), StoreError> {
+    if is_there(db, attempt)? {
+        return Ok(());
+    }
     db.execute("delete from attachment where attempt_id = ?1", [attempt.0.as_bytes()])?;
     Ok(())
 }
@@ -242,36 +261,37 @@ pub fn unsent_evidence(db: &Connection) -> Result<i64, StoreError> {
 
 /// Forgets what is not needed any more: what the server has, when it is old, one of many, or of an attempt that is out
 /// of sight; and the oldest of many traces that wait for attempts that are not here. Evidence that the server does not
-/// have stays, and so does what was checked at attempts that are here: the next answer goes on from it.
+/// have stays, and so does what was checked at attempts that are here: the next answer goes on from it. `now`: by the
+/// server's clock, as it was last heard.
 ///
 /// # Errors
 /// [`StoreError`].
 pub fn prune(db: &Connection, now: Millis) -> Result<(), StoreError> {
-    let old = now.plus(-KEEP_MS).0;
-    let sql = "delete from attachment where (state = 'sent' and kind <> 'checks' and made_at < ?1) or (state = 'refused' and kind = 'trace' and made_at < ?1) \
+    let (old, fresh) = (now.plus(-KEEP_MS).0, now.plus(-KEEP_FRESH_MS).0);
+    let sql = "delete from attachment where (state = 'sent' and kind <> 'checks' and settled_at < ?1) or (state = 'refused' and kind = 'trace' and settled_at < ?1) \
                  or (state = 'sent' and kind <> 'checks' and not exists (select 1 from attempt a where a.id = attempt_id)) \
-                 or place in (select place from attachment where state = 'sent' and kind = 'trace' order by made_at desc, place desc limit -1 offset ?2) \
+                 or (settled_at < ?4 and place in (select place from attachment where state = 'sent' and kind = 'trace' order by made_at desc, place desc limit -1 offset ?2)) \
                  or place in (select place from attachment f where state = 'waiting' and kind = 'trace' and attempt_id not in (select id from commission) \
                               and not exists (select 1 from attempt a where a.id = f.attempt_id) order by place desc limit -1 offset ?3)";
-    db.prepare_cached(sql)?.execute(params![old, KEEP_SENT, KEEP_STRAYS])?;
+    db.prepare_cached(sql)?.execute(params![old, KEEP_SENT, KEEP_STRAYS, fresh])?;
     // Nothing of it stays, but that there was something: whoever comes to see the attempt again writes nothing over it.
     let sql = "update attachment set content = x'' where state = 'sent' and kind = 'checks' and octet_length(content) > 0 \
                  and not exists (select 1 from attempt a where a.id = attempt_id)";
     db.prepare_cached(sql)?.execute([])?;
-    let sql = "update attachment set content = x'' where place in (select place from attachment \
+    let sql = "update attachment set content = x'' where settled_at < ?2 and place in (select place from attachment \
                  where state = 'sent' and kind = 'photo' and octet_length(content) > 0 order by made_at desc, place desc limit -1 offset ?1)";
-    db.prepare_cached(sql)?.execute([KEEP_SENT])?;
+    db.prepare_cached(sql)?.execute([KEEP_SENT, fresh])?;
     // Under way is what has a begun commission.
     db.prepare_cached("delete from trace where attempt_id not in (select id from commission)")?.execute([])?;
     Ok(())
 }
 
-/// Gives back the room of what the server has; that there are photos, and what was checked, stays known.
+/// Gives back the room of what the server has since before `at`; that there are photos, and what was checked, stays known.
 ///
 /// # Errors
 /// [`StoreError`].
-pub fn forget_sent(db: &Connection) -> Result<(), StoreError> {
-    db.prepare_cached("delete from attachment where state = 'sent' and kind = 'trace'")?.execute([])?;
-    db.prepare_cached("update attachment set content = x'' where state = 'sent' and kind = 'photo'")?.execute([])?;
+pub fn forget_sent_before(db: &Connection, at: Millis) -> Result<(), StoreError> {
+    db.prepare_cached("delete from attachment where state = 'sent' and kind = 'trace' and settled_at < ?1")?.execute([at.0])?;
+    db.prepare_cached("update attachment set content = x'' where state = 'sent' and kind = 'photo' and settled_at < ?1")?.execute([at.0])?;
     Ok(())
 }

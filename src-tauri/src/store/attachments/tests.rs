@@ -2,8 +2,8 @@
 
 use omniot_shared::{
     entities::{Attempt, AttemptOutcome},
-    ids::{ClientId, PersonId},
-    sync::{Row, RowKey, Seq, SyncedRow, Table},
+    ids::{ClientId, IntentId, PersonId},
+    sync::{Code, Intent, Outcome, Receipt, Refusal, Row, RowKey, Seq, SyncedRow, Table, client::{Entry, State}},
 };
 use tempfile::TempDir;
 
@@ -26,6 +26,22 @@ fn store(seq: i64) -> (TempDir, Store, AttemptId) {
     let store = Store::open(folder.path()).unwrap();
     store.apply(|db| rows::put(db, &attempt(1, seq))).unwrap();
     (folder, store, AttemptId(Uuid::from_u128(1)))
+}
+
+/// The record of that attempt has come so far.
+fn record(store: &Store, n: u128, state: State) {
+    let Row::Attempt(attempt) = attempt(n, 0).row else { unreachable!() };
+    let id = IntentId(Uuid::from_u128(n));
+    let intent = Intent { client_id: ClientId(Uuid::nil()), n: 1, id, at: Millis(0), base: None, depends_on: vec![], change: Change::AttemptRecord(attempt) };
+    store.edit(|db| Open(db).save_entry(&Entry { order: 1, intent: intent.clone(), state: state.clone() })).unwrap();
+}
+
+fn word(outcome: Outcome) -> Receipt {
+    Receipt { n: 1, intent_id: IntentId(Uuid::from_u128(1)), seq: Seq(7), outcome }
+}
+
+fn refused() -> State {
+    State::Attention(word(Outcome::Refused(Refusal::new(Code::NotAllowed, ""))))
 }
 
 fn file_of(attempt: AttemptId, kind: Kind, content: &[u8]) -> File {
@@ -59,8 +75,11 @@ fn a_trace_becomes_a_file_with_its_record_and_waits_for_the_server_to_have_that(
     store.note(|db| prune(db, Millis(1))).unwrap();
     store.edit(|db| seal_trace(db, id, Millis(1)).and_then(|()| commissions::forget(db, id))).unwrap();
     store.edit(|db| seal_trace(db, id, Millis(1))).unwrap();
+    record(&store, 1, State::Waiting);
     assert_eq!(due_now(&store, false, 2), None, "the server would not know whose it is");
-    store.apply(|db| rows::put(db, &attempt(1, 7))).unwrap();
+    record(&store, 1, State::Deferred(Refusal::new(Code::NeedsNewerServer, "")));
+    assert_eq!(due_now(&store, false, 2), None, "nor where it was put off");
+    record(&store, 1, State::Accepted(word(Outcome::Applied)));
     let first = due_now(&store, true, 2).unwrap();
     assert_eq!((first.file.attempt, first.file.kind, first.file.content.as_slice()), (id, Kind::Trace, &b"two"[..]));
     store.note(|db| settle(db, &first, Fate::Sent)).unwrap();
@@ -94,8 +113,23 @@ fn evidence_that_the_server_refuses_stays_and_is_counted_and_a_trace_goes() {
     assert_eq!((due_now(&store, false, 10), unsent(&store)), (None, 1));
     let kept = "select count(*) from attachment where octet_length(content) > 0";
     assert_eq!((count(&store, kept), count(&store, &format!("{kept} and kind = 'photo'"))), (1, 1));
-    store.note(|db| prune(db, Millis(3 * KEEP_MS)).and_then(|()| forget_sent(db))).unwrap();
+    store.note(|db| prune(db, Millis(3 * KEEP_MS)).and_then(|()| forget_sent_before(db, Millis(i64::MAX)))).unwrap();
     assert_eq!((count(&store, "select count(*) from attachment"), count(&store, kept)), (1, 1), "however old it is");
+}
+
+#[test]
+fn files_of_a_refused_record_wait_unless_the_server_has_the_attempt_all_the_same() {
+    let (_folder, store, id) = store(0);
+    store.edit(|db| keep(db, &photo(id), Millis(1))).unwrap();
+    record(&store, 1, refused());
+    assert_eq!((due_now(&store, false, 2), store.read(|db| is_there(db, id)).unwrap()), (None, false));
+    store.apply(|db| rows::put(db, &attempt(1, 7))).unwrap();
+    assert!(due_now(&store, false, 2).is_some(), "somebody accepted it there");
+    store.edit(|db| forget_all_of(db, id)).unwrap();
+    assert_eq!(unsent(&store), 1, "who gives the record up here gives up nothing of it");
+    store.apply(|db| rows::put(db, &attempt(1, 0))).unwrap();
+    store.edit(|db| forget_all_of(db, id)).unwrap();
+    assert_eq!(unsent(&store), 0, "and where the server does not have it, all of it");
 }
 
 #[test]
@@ -143,8 +177,36 @@ fn of_many_photos_that_the_server_has_the_bytes_of_the_latest_are_kept_and_all_a
         store.note(|db| settle(db, &first, Fate::Sent)).unwrap();
     }
     let held = || (count(&store, "select count(*) from attachment where octet_length(content) > 0"), count(&store, "select count(*) from attachment where size > 8"));
-    store.note(|db| prune(db, Millis(500))).unwrap();
+    store.note(|db| prune(db, Millis(KEEP_FRESH_MS))).unwrap();
+    assert_eq!(held(), (KEEP_SENT + 3, KEEP_SENT + 3), "a server that is put back would lack them");
+    store.note(|db| prune(db, Millis(KEEP_FRESH_MS + 1))).unwrap();
     assert_eq!(held(), (KEEP_SENT, KEEP_SENT + 3));
-    store.note(|db| forget_sent(db)).unwrap();
-    assert_eq!(held(), (0, KEEP_SENT + 3), "somebody wanted the room");
+}
+
+#[test]
+fn who_wants_room_gets_that_of_files_which_the_server_has_had_for_a_week_or_all_on_a_full_disk() {
+    let (_folder, store, id) = store(7);
+    let heard = |days: i64| store.note(|db| clock::heard(db, Millis(days * 24 * 3_600_000))).unwrap();
+    let held = || count(&store, "select count(*) from attachment where octet_length(content) > 0");
+    store.refill();
+    heard(100);
+    // Its own clock is a month ahead, and nobody asks it.
+    store.edit(|db| keep(db, &photo(id), Millis(131 * 24 * 3_600_000))).unwrap();
+    let first = due_now(&store, false, 500).unwrap();
+    store.note(|db| settle(db, &first, Fate::Sent)).unwrap();
+    record(&store, 1, State::Done { receipt: Some(word(Outcome::Applied)), at: Millis(100 * 24 * 3_600_000) });
+    let kept = || count(&store, "select count(*) from outbox");
+    for (days, files, changes) in [(107, 1, 1), (108, 0, 1), (130, 0, 1), (131, 0, 0)] {
+        heard(days);
+        store.free_up().unwrap();
+        assert_eq!((held(), kept()), (files, changes), "after {days} days");
+    }
+    store.edit(|db| keep(db, &file_of(id, Kind::Photo, b"another"), Millis(1))).unwrap();
+    let next = due_now(&store, false, 500).unwrap();
+    store.note(|db| settle(db, &next, Fate::Sent)).unwrap();
+    store.free_up().unwrap();
+    assert_eq!(held(), 1);
+    assert!(store.reserve.release(), "the disk is short");
+    store.free_up().unwrap();
+    assert_eq!(held(), 0);
 }

@@ -58,6 +58,9 @@ export interface Attention {
   detail: string | null;
   /** The record of an attempt: whoever discards it loses the evidence of what was done. */
   evidence?: boolean;
+  /** What would be lost with that record, where the server does not have it. */
+  photos?: number;
+  answers?: number;
   mine: Record<string, unknown> | null;
   theirs: Record<string, unknown> | null;
   /** All there is of a change that this app cannot read; such a one is not sent again from here. */

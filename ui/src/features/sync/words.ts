@@ -1,6 +1,6 @@
 import { dayClock } from '$lib/i18n/formats';
 import { locale, t, tOr } from '$lib/i18n/index.svelte';
-import type { Sync } from './sync';
+import type { Attention, Sync } from './sync';
 
 /** How synchronization stands, in words. */
 export function stateWords(state: string): string {
@@ -10,6 +10,12 @@ export function stateWords(state: string): string {
 /** Why it does not get on, and what to do about it. */
 export function errorWords(error: { code: string; detail: string | null }): string {
   return tOr(`sync-error-${error.code.replaceAll('_', '-')}`, 'sync-error-other', { code: error.code });
+}
+
+/** What is lost with the record of an attempt that is discarded. */
+export function evidenceWords({ photos = 0, answers = 0 }: Pick<Attention, 'photos' | 'answers'>): string {
+  const more = [photos > 0 && t('attention-evidence-photos', { count: photos }), answers > 0 && t('attention-evidence-answers', { count: answers })];
+  return [t('attention-evidence-text'), ...more].filter(Boolean).join(' ');
 }
 
 /** Whether mobile data is saved now, and why. */

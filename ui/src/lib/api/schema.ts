@@ -4003,6 +4003,8 @@ export interface operations {
         responses: {
             204: {
                 headers: {
+                    /** @description What arrived: its SHA-256 in quotes. Only an answer that says so is of this server */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content?: never;
