@@ -209,11 +209,13 @@ async fn a_record_that_an_administrator_accepts_needs_nobody_any_more_and_its_ph
     let item = person.items("/app/sync/attention").await[0].clone();
     assert_eq!((&item["photos"], &item["answers"]), (&json!(1), &json!(1)), "what would be lost with it");
     let _ = becomes("technician").await;
+    person.sync_now().await;
     person.until("the right is back", |sync| sync["state"] == "synced").await;
     assert_eq!(person.get(&checks(&attempt)).await["photos"][0]["state"], "waiting");
     let escrowed = owner.all("/v1/escrow").await;
     assert_eq!(escrowed.len(), 1);
     let _ = owner.post(&format!("/v1/escrow/{}/accept", escrowed[0]["id"].as_str().unwrap()), json!({})).await.succeeded();
+    person.sync_now().await;
     person.until("nobody has to decide any more", |sync| sync["attention"] == 0).await;
     is_sent(&person, &attempt).await;
 }
