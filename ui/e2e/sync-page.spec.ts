@@ -91,7 +91,7 @@ test('mobile data is saved when somebody wants it, and room is given back after 
   await expect(page.getByLabel('Save mobile data'), 'it outlives the app').toHaveValue('on');
   await page.getByRole('button', { name: 'Free up space' }).click();
   const dialog = page.getByRole('dialog', { name: 'Free up space on this machine?' });
-  await expect(dialog).toContainText('Unsent changes, what needs attention, and all records stay.');
+  await expect(dialog).toContainText('Unsent changes and photos, what needs attention, and all records stay.');
   await faultless(page, 'free up space');
   await dialog.getByRole('button', { name: 'Free up space' }).click();
   await expect(page.getByText(/ freed\./)).toBeVisible();
