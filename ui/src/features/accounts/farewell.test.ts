@@ -10,6 +10,6 @@ it('says what became of the work, and nothing about work that there is not', () 
   expect(said({ handed: 1, lost: 2, waiting: 3 }).slice(1)).toEqual([
     '3 changes that had not been sent are sealed and wait for a network, for its administrators.',
     'One change that had not been sent was handed to its administrators.',
-    '2 changes, photos or lists of checks were lost: the time for them was over, the server could not read them, or they are no changes: photos and checks are not handed over.'
+    '2 changes, photos, lists of checks or begun devices were lost: the time for them was over, nobody could read them, or they are no changes: only changes are handed over.'
   ]);
 });
