@@ -22,13 +22,22 @@ pub fn private_folder(path: &Path) -> io::Result<()> {
 /// # Errors
 /// What the operating system says, `StorageFull` among it; the old file then still stands.
 pub fn replace(path: &Path, text: &[u8]) -> io::Result<()> {
+    replace_with(path, |file| file.write_all(text))
+}
+
+/// The same for what is written bit by bit; `write` says what else may go wrong.
+///
+/// # Errors
+/// What the operating system says, or `write`.
+pub fn replace_with<T, E: From<io::Error>>(path: &Path, write: impl FnOnce(&mut File) -> Result<T, E>) -> Result<T, E> {
     let fresh = path.with_extension("new");
-    let written = write_new(&fresh, text).and_then(|()| std::fs::rename(&fresh, path));
+    let written = write_new(&fresh, write).and_then(|written| std::fs::rename(&fresh, path).map(|()| written).map_err(E::from));
     if written.is_err() {
         let _ = std::fs::remove_file(&fresh);
         return written;
     }
-    sync_folder(path)
+    sync_folder(path)?;
+    written
 }
 
 /// The file's bytes, `None` when there is no such file.
@@ -43,15 +52,16 @@ pub fn read(path: &Path) -> io::Result<Option<Vec<u8>>> {
     }
 }
 
-fn write_new(path: &Path, text: &[u8]) -> io::Result<()> {
+fn write_new<T, E: From<io::Error>>(path: &Path, write: impl FnOnce(&mut File) -> Result<T, E>) -> Result<T, E> {
     let mut options = OpenOptions::new();
     options.write(true).create(true).truncate(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     let mut file = options.open(path)?;
     restrict(path, 0o600)?;
-    file.write_all(text)?;
-    file.sync_all()
+    let written = write(&mut file)?;
+    file.sync_all()?;
+    Ok(written)
 }
 
 /// The rename itself must survive a power cut.

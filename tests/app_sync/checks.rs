@@ -12,7 +12,7 @@ use rusqlite::Connection;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::{middlebox::{Middlebox, Mood}, person::{Person, WrongClock, folder, succeeded}};
+use crate::{archive::Archive, middlebox::{Middlebox, Mood}, person::{Person, WrongClock, folder, succeeded}};
 
 const TICK: Uuid = Uuid::from_u128(1);
 const PHOTO: Uuid = Uuid::from_u128(2);
@@ -96,6 +96,14 @@ async fn what_was_checked_without_a_network_arrives_and_only_who_made_the_attemp
     answers(&person, &attempt, "  Behind the pump ", json!([answer(TICK, &json!({"kind": "done"})), both])).await;
     assert_eq!(person.ask("DELETE", &format!("/app/attempts/{attempt}/photos/{mistaken}"), Value::Null).await.status, 204);
     let before = person.get(&checks(&attempt)).await;
+    let saved = succeeded(person.ask("POST", "/app/sync/export", Value::Null).await);
+    assert_eq!((&saved["changes"], &saved["files"], &person.get("/app/sync").await["evidence"]), (&json!(0), &json!(2), &json!(2)));
+    let mut archive = Archive::of(&saved);
+    let listed = archive.changes()["files"].clone();
+    assert_eq!((&listed[0]["sha256"], &listed[0]["attempt_id"], &listed[1]["kind"]), (&json!(kept), &json!(attempt), &json!("checks")));
+    let content = |archive: &mut Archive, n: usize| archive.file(listed[n]["name"].as_str().unwrap()).expect("a file of the archive");
+    assert_eq!(content(&mut archive, 0), png(1), "to the last byte");
+    assert_eq!(serde_json::from_slice::<Value>(&content(&mut archive, 1)).unwrap()["note"], "Behind the pump");
     let unfit = [
         (answer(TICK, &json!({"kind": "text", "text": "yes"})), "answers[0].answer"),
         (answer(VOLTAGE, &json!({"kind": "not_applicable", "reason": " "})), "answers[0].answer"),

@@ -6,6 +6,7 @@
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "in a test, a step that fails is a test that fails")]
 
 mod accounts;
+mod archive;
 mod checks;
 mod disk;
 mod farewell;

@@ -1,14 +1,12 @@
 //! "Verify my data", and saving what has not been sent.
 
-use std::fs;
-
 use omniot_shared::ids::SiteId;
 use omniot_tests::{on_both_engines, world::{Tenant, World}};
 use rusqlite::Connection;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::person::{Person, folder, succeeded};
+use crate::{archive::Archive, person::{Person, folder, succeeded}};
 
 async fn verified(person: &Person) -> Value {
     succeeded(person.ask("POST", "/app/sync/verify", Value::Null).await)
@@ -98,11 +96,10 @@ async fn what_has_not_been_sent_is_saved_into_a_file_without_the_server(world: W
         succeeded(person.ask("POST", "/v1/sites", json!({"name": format!("Unsent {n}"), "time_zone": "UTC"})).await);
     }
     let saved = succeeded(person.ask("POST", "/app/sync/export", Value::Null).await);
-    assert_eq!(saved["changes"], 3);
-    let text = fs::read_to_string(saved["path"].as_str().unwrap()).expect("the file");
-    let file: Value = serde_json::from_str(&text).expect("JSON");
+    assert_eq!((&saved["changes"], &saved["files"]), (&json!(3), &json!(0)));
+    let file = Archive::of(&saved).changes();
     assert_eq!((file["tenant"]["name"].as_str(), file["changes"][2]["intent"]["change"]["body"]["name"].as_str()), (Some("northlift"), Some("Unsent 2")));
-    assert!(!text.contains("omt_"), "no token leaves with it");
+    assert!(!file.to_string().contains("omt_"), "no token leaves with it");
     assert!(person.get("/app/sync").await["storage_bytes"].as_u64() > Some(10_000));
     world.network.restore();
     person.sync_now().await;

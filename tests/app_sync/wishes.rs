@@ -1,15 +1,12 @@
 //! What a person wants of synchronization: a pause, mobile data saved, room given back; and what is done about a
 //! change that the server did not take.
 
-use std::{
-    fs,
-    sync::{Arc, atomic::{AtomicBool, Ordering}},
-};
+use std::sync::{Arc, atomic::{AtomicBool, Ordering}};
 
 use omniot_tests::{on_both_engines, world::{World, eventually}};
 use serde_json::{Value, json};
 
-use crate::person::{Person, folder, succeeded};
+use crate::{archive::Archive, person::{Person, folder, succeeded}};
 
 async fn wish(person: &Person, wishes: Value) -> Value {
     succeeded(person.ask("PATCH", "/app/sync", wishes).await)
@@ -108,7 +105,7 @@ async fn a_refused_change_is_corrected_and_sent_again_or_saved(world: World) {
     let path = format!("/app/sync/attention/{}", item["intent_id"].as_str().unwrap());
 
     let saved = succeeded(person.ask("POST", &format!("{path}/export"), Value::Null).await);
-    let file: Value = serde_json::from_str(&fs::read_to_string(saved["path"].as_str().unwrap()).expect("the file")).expect("JSON");
+    let file = Archive::of(&saved).changes();
     assert_eq!((&saved["changes"], &file["changes"][0]["intent"]["id"], &file["changes"][0]["receipt"]["outcome"]["code"]), (&json!(1), &item["intent_id"], &json!("state_conflict")));
 
     for (values, field) in [(json!({"colour": "red"}), "values"), (json!({"id": "dev_1"}), "id"), (json!({"name": ""}), "name")] {

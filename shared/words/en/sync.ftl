@@ -61,12 +61,16 @@ care-same = { $count ->
 }
 care-different = Something here was not as the server has it. Everything is fetched anew now; your own unsent changes are kept.
 care-other-version = App and server are of different versions, so their records cannot be compared. Update the app.
-care-export = Save unsent changes ({ $count })
-care-export-hint = Writes what has not reached the server into a file, for support or safekeeping. Nothing is removed here.
-care-saved = { $count ->
-    [one] One change is saved in
-   *[other] { $count } changes are saved in
-}
+care-export = Save unsent work ({ $count })
+care-export-hint = Writes what has not reached the server, photos included, into an archive, for support or safekeeping. Nothing is removed here.
+care-saved = Saved: { $changes ->
+    [one] one change
+   *[other] { $changes } changes
+}, { $files ->
+    [0] no files
+    [one] one file
+   *[other] { $files } files
+}. The archive is
 
 fetching-title = Fetching your organization's data
 fetching-text = You can work meanwhile; what you do is kept and sent.

@@ -204,6 +204,7 @@ async fn sync_status(door: &Door) -> Result<Reply, Reply> {
             "synced_at": null,
             "pending": 0,
             "attention": 0,
+            "evidence": 0,
             "grants": 0,
             "clock_skew_ms": null,
             "hold": null,
@@ -231,17 +232,12 @@ async fn verify(account: &Account) -> Result<Reply, Reply> {
     }))
 }
 
-/// Writes what has not reached the server into a file that a person can take away.
+/// Writes what has not reached the server into an archive that a person can take away.
 async fn export(account: &Account, folder: &Folder, only: Option<IntentId>) -> Result<Reply, Reply> {
-    let changes = sync::unsent(account, only).await.map_err(|error| error.reply())?;
-    if only.is_some() && changes.is_empty() {
-        return Err(Reply::not_found());
-    }
-    let (me, now, count) = (account.me(), account.clock.now(), changes.len());
-    let file = folder.join(format!("omniot-{}-{}.json", me.tenant.name, now.0));
-    let text = json!({"tenant": me.tenant, "person": me.person, "app_version": account.version, "exported_at": now, "changes": changes});
-    write_down(&file, format!("{text:#}").as_bytes())?;
-    Ok(Reply::ok(json!({"path": file, "changes": count})))
+    let file = folder.join(format!("omniot-{}-{}.zip", account.me().tenant.name, account.clock.now().0));
+    let saved = sync::export::export(account, only, file.clone()).await.map_err(|error| error.reply())?;
+    let saved = saved.ok_or_else(Reply::not_found)?;
+    Ok(Reply::ok(json!({"path": file, "changes": saved.changes, "files": saved.files})))
 }
 
 /// The longest summary of a visit.
@@ -325,6 +321,7 @@ async fn status(account: &Account) -> Result<Reply, Reply> {
         "synced_at": status.synced_at,
         "pending": waiting.pending,
         "attention": waiting.attention,
+        "evidence": waiting.evidence,
         "grants": waiting.grants,
         "clock_skew_ms": status.clock_skew_ms,
         "hold": status.hold,

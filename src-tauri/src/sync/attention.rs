@@ -6,7 +6,7 @@ use omniot_shared::{
     ids::{AttemptId, BookmarkId, DeviceId, IntentId, ModelId, SiteId, TenantId},
     sync::{
         Change, Code, Outcome, Receipt, Refusal, RowKey, Table,
-        client::{self, Entry, Replica as _, State},
+        client::{self, Entry, State},
     },
     time::Millis,
 };
@@ -50,33 +50,6 @@ pub fn settle(db: &Connection, at: Millis) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Everything that has not reached the server, as it would be sent: for whoever has to save it without one.
-/// Or only that one of them.
-///
-/// # Errors
-/// [`StoreError`].
-pub async fn unsent(account: &Account, only: Option<IntentId>) -> Result<Vec<Value>, StoreError> {
-    on_worker(&account.store, move |store| {
-        store.read(|db| {
-            let waiting = Open(db).outbox()?.into_iter().filter(|entry| matches!(entry.state, State::Waiting | State::Deferred { .. }));
-            let unsent = waiting.chain(replica::attention(db)?).filter(|entry| only.is_none_or(|id| id == entry.intent.id));
-            let mut changes: Vec<Value> = unsent.map(|entry| json!({"state": entry.state.name(), "intent": entry.intent, "receipt": last_word(&entry.state)})).collect();
-            let unreadable = unreadable::all(db)?.into_iter().filter(|one| only.is_none_or(|id| id == one.id));
-            changes.extend(unreadable.map(|one| json!({"state": "unreadable", "intent_id": one.id, "text": one.text})));
-            Ok(changes)
-        })
-    })
-    .await
-}
-
-/// What the server said about it, or the rules here.
-const fn last_word(state: &State) -> Option<&Receipt> {
-    match state {
-        State::Attention(receipt) => Some(receipt),
-        _ => None,
-    }
-}
-
 /// `change` with the values that a person corrected. Evidence is not corrected, and what a change is about
 /// stays, but for the serial number of a new device.
 pub fn corrected(change: &Change, values: &Map<String, Value>) -> Result<Change, Refusal> {
@@ -94,6 +67,14 @@ pub fn corrected(change: &Change, values: &Map<String, Value>) -> Result<Change,
         fields.extend(values.clone());
     }
     serde_json::from_value(written).map_err(unfit)
+}
+
+/// What the server said about it, or the rules here.
+pub(super) const fn last_word(state: &State) -> Option<&Receipt> {
+    match state {
+        State::Attention(receipt) => Some(receipt),
+        _ => None,
+    }
 }
 
 fn item(db: &Connection, entry: &Entry, tenant: TenantId) -> Result<Value, StoreError> {

@@ -30,6 +30,7 @@ pub mod attachments;
 mod attention;
 pub mod checklist;
 mod driver;
+pub mod export;
 pub mod farewell;
 mod frames;
 mod incident;
@@ -46,7 +47,7 @@ mod tests;
 mod verifying;
 pub mod wishes;
 
-pub use attention::{attention, discard_unreadable, unsent};
+pub use attention::{attention, discard_unreadable};
 pub use driver::run;
 pub use verifying::{Verified, verify};
 
@@ -92,6 +93,8 @@ pub struct Waiting {
     pub pending: i64,
     /// Changes that need a person.
     pub attention: i64,
+    /// Photos and answers to checklists that the server does not have.
+    pub evidence: i64,
     /// Devices that can be commissioned without a network.
     pub grants: u32,
     /// At how many chosen sites the person works; `None`: everywhere.
@@ -112,7 +115,7 @@ pub async fn waiting(account: &Account) -> Result<Waiting, StoreError> {
                 Sight::All => None,
                 Sight::Sites(sites) => Some(sites.len()),
             };
-            Ok(Waiting { pending, attention, grants: grants::count_free(db, now)?, sites })
+            Ok(Waiting { pending, attention, evidence: files::unsent_evidence(db)?, grants: grants::count_free(db, now)?, sites })
         })
     })
     .await

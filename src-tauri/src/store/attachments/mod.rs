@@ -259,6 +259,46 @@ pub fn unsent_evidence(db: &Connection) -> Result<i64, StoreError> {
     Ok(db.prepare_cached(sql)?.query_row([], |row| row.get(0))?)
 }
 
+/// A file that the server does not have; its bytes are for [`content`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unsent {
+    place: i64,
+    /// The attempt.
+    pub attempt: AttemptId,
+    /// What it is.
+    pub kind: Kind,
+    /// Its media type.
+    pub media_type: String,
+    /// What it is called.
+    pub address: Address,
+}
+
+/// All files that the server does not have and that are here, evidence first: photos, then what was checked, then
+/// traces.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn unsent(db: &Connection) -> Result<Vec<Unsent>, StoreError> {
+    let sql = "select place, attempt_id, kind, media_type, sha256 from attachment where state <> 'sent' and octet_length(content) > 0 \
+               order by kind = 'trace', kind = 'checks', place";
+    let mut statement = db.prepare(sql)?;
+    let rows = statement.query_map([], |row| {
+        let name: String = row.get(2)?;
+        let kind = Kind::named(&name).ok_or_else(|| StoreError::Damaged(format!("a file of the kind {name}")));
+        let (place, attempt, media_type, address) = (row.get(0)?, AttemptId(Uuid::from_bytes(row.get(1)?)), row.get(3)?, Address(row.get(4)?));
+        Ok(kind.map(|kind| Unsent { place, attempt, kind, media_type, address }))
+    })?;
+    rows.map(|row| row?).collect()
+}
+
+/// The bytes of such a file.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn content(db: &Connection, file: &Unsent) -> Result<Vec<u8>, StoreError> {
+    Ok(db.prepare_cached("select content from attachment where place = ?1")?.query_row([file.place], |row| row.get(0))?)
+}
+
 /// Forgets what is not needed any more: what the server has, when it is old, one of many, or of an attempt that is out
 /// of sight; and the oldest of many traces that wait for attempts that are not here. Evidence that the server does not
 /// have stays, and so does what was checked at attempts that are here: the next answer goes on from it. `now`: by the

@@ -13,6 +13,8 @@ export interface Sync {
   synced_at: number | null;
   pending: number;
   attention: number;
+  /** Photos and answers to checklists that the server does not have. */
+  evidence?: number;
   clock_skew_ms: number | null;
   bytes_in: number;
   bytes_out: number;
@@ -103,8 +105,16 @@ export function verify(): Promise<Verified> {
   return door<Verified>('POST', '/app/sync/verify');
 }
 
-/** Writes the changes that have not reached the server into a file. */
-export function exportUnsent(): Promise<{ path: string; changes: number }> {
+/** What was saved into an archive, and where it is. */
+export interface Saved {
+  path: string;
+  changes: number;
+  /** Photos, answers to checklists, and what was recorded on the radio. */
+  files: number;
+}
+
+/** Writes what has not reached the server into an archive. */
+export function exportUnsent(): Promise<Saved> {
   return door('POST', '/app/sync/export');
 }
 
@@ -113,8 +123,8 @@ export function retryIntent(id: string, values?: Record<string, unknown>): Promi
   return door('POST', `/app/sync/attention/${encodeURIComponent(id)}/retry`, values && { values });
 }
 
-/** Writes one change that needs attention into a file. */
-export function exportIntent(id: string): Promise<{ path: string; changes: number }> {
+/** Writes one change that needs attention, with its files, into an archive. */
+export function exportIntent(id: string): Promise<Saved> {
   return door('POST', `/app/sync/attention/${encodeURIComponent(id)}/export`);
 }
 
