@@ -65,20 +65,23 @@ async fn what_was_written_and_overtaken_is_kept_until_its_author_decides(world: 
     let person = Person::signed_in(&folder(&world, "app"), &world.network.origin(), tenant, "technician").await;
     let device = person.items("/v1/devices").await[0].clone();
     let path = format!("/v1/devices/{}", device["id"].as_str().unwrap());
+    // Two of these do not fit into one note, and what stands stays.
+    let long = |text: &str| format!("{text} {}", "x".repeat(1_100));
     let overtaken = async |mine: &str, theirs: &str| {
+        let (mine, theirs) = (&long(mine), &long(theirs));
         world.network.cut();
         person.offline().await;
-        succeeded(person.ask("PATCH", &path, json!({"name": format!("Pump, {mine}"), "note": mine})).await);
+        succeeded(person.ask("PATCH", &path, json!({"name": format!("Pump, {}", &mine[..3]), "note": mine})).await);
         let _ = staff.patch(&path, json!({"note": theirs})).await.succeeded();
         world.network.restore();
         person.sync_now().await;
         person.until("it needs attention", |sync| sync["attention"] == 1 && sync["state"] == "synced" && sync["pending"] == 0).await;
-        eventually("the newer word is here", || async { (person.get(&path).await["note"] == theirs).then_some(()) }).await;
+        eventually("the newer word is here", || async { (person.get(&path).await["note"] == *theirs).then_some(()) }).await;
         let item = person.items("/app/sync/attention").await[0].clone();
         assert_eq!((&item["kind"], &item["code"], &item["target"]["id"]), (&json!("device.update"), &json!("overtaken"), &device["id"]));
         assert_eq!((&item["mine"], &item["theirs"]["note"]), (&json!({"note": mine}), &json!(theirs)));
         let there = staff.get(&path).await.succeeded();
-        assert_eq!((&there["name"], &there["note"]), (&json!(format!("Pump, {mine}")), &json!(theirs)), "what did not lose was taken, and nothing is sent again");
+        assert_eq!((&there["name"], &there["note"]), (&json!(format!("Pump, {}", &mine[..3])), &json!(theirs)), "what did not lose was taken, and nothing is sent again");
         format!("/app/sync/attention/{}", item["intent_id"].as_str().unwrap())
     };
     let note_there = async |note: &str| {
@@ -89,7 +92,7 @@ async fn what_was_written_and_overtaken_is_kept_until_its_author_decides(world: 
 
     let item = overtaken("Key at the porter", "Fence is open").await;
     assert_eq!(person.ask("POST", &format!("{item}/retry"), Value::Null).await.status, 204);
-    note_there("Key at the porter").await;
+    note_there(&long("Key at the porter")).await;
 
     let item = overtaken("Code 4711", "Fence is shut").await;
     assert_eq!(person.ask("POST", &format!("{item}/retry"), json!({"values": {"note": "Fence is shut. Code 4711"}})).await.status, 204);
@@ -97,11 +100,39 @@ async fn what_was_written_and_overtaken_is_kept_until_its_author_decides(world: 
 
     let item = overtaken("Dog", "No dog").await;
     assert_eq!(person.ask("DELETE", &item, Value::Null).await.status, 204);
-    note_there("No dog").await;
+    note_there(&long("No dog")).await;
 
     overtaken("Ring twice", "Ring once").await;
-    let _ = staff.patch(&path, json!({"note": "Ring twice"})).await.succeeded();
+    let _ = staff.patch(&path, json!({"note": long("Ring twice")})).await.succeeded();
     person.until("nobody has to decide about what stands", |sync| sync["attention"] == 0).await;
+}
+
+async fn what_two_people_wrote_without_knowing_of_each_other_both_stands_whoever_sends_first(world: World) {
+    let tenant = world.tenant("northlift");
+    let (staff, way) = (tenant.operator().await, world.network.origin());
+    Person::signed_in(&folder(&world, "one"), &way, tenant, "technician").await.close().await;
+    Person::signed_in(&folder(&world, "two"), &way, tenant, "operator").await.close().await;
+    let devices = staff.get("/v1/devices").await.succeeded()["items"].clone();
+    for (n, (early, late)) in [("one", "two"), ("two", "one")].into_iter().enumerate() {
+        let path = format!("/v1/devices/{}", devices[n]["id"].as_str().unwrap());
+        world.network.cut();
+        for (name, note) in [("one", "Key at the porter"), ("two", "Fence is open")] {
+            let person = Person::with_app(&folder(&world, name), &way).await;
+            succeeded(person.ask("PATCH", &path, json!({"note": note})).await);
+            person.close().await;
+        }
+        world.network.restore();
+        for (name, is_both) in [(early, false), (late, true), (early, true)] {
+            let person = Person::with_app(&folder(&world, name), &way).await;
+            person.until("it is sent", |sync| sync["pending"] == 0 && sync["state"] == "synced").await;
+            let note = person.get(&path).await["note"].clone();
+            assert_eq!(note == "Fence is open\nKey at the porter", is_both, "the newer first: {note}");
+            assert_eq!(person.get("/app/sync").await["attention"], 0, "nobody is asked");
+            person.close().await;
+        }
+        let past = staff.get(&format!("{path}/changes")).await.succeeded();
+        assert_eq!(past.pointer("/items/0/detail/met/0/why"), Some(&json!("both")), "{past}");
+    }
 }
 
 async fn the_note_of_a_device_that_two_people_made_is_kept(world: World) {
@@ -214,6 +245,7 @@ on_both_engines!(
     a_session_that_ends_keeps_the_outbox_until_the_person_signs_in_again,
     a_refused_change_waits_for_a_person_with_both_versions,
     what_was_written_and_overtaken_is_kept_until_its_author_decides,
+    what_two_people_wrote_without_knowing_of_each_other_both_stands_whoever_sends_first,
     the_note_of_a_device_that_two_people_made_is_kept,
     what_the_rules_refuse_is_refused_here_in_the_server_s_words,
     local_answers_have_the_server_s_shapes,

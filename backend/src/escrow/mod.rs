@@ -96,6 +96,19 @@ pub async fn keep(scope: &mut Scope, author: &Author, why: Why, changes: &[Kept]
     Ok(kept)
 }
 
+/// Whether one of these changes of that person is kept here, decided or not.
+///
+/// # Errors
+/// Whatever the store says.
+pub async fn keeps_any(scope: &mut Scope, person: PersonId, intents: &[IntentId]) -> Result<bool, DbError> {
+    for intent in intents {
+        if store::is_there(scope, person, *intent).await? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
 /// Remembers somebody who is being removed, so that their work is still taken for a while.
 ///
 /// # Errors

@@ -43,7 +43,7 @@ impl Tablet {
     }
 
     fn sealed(&self, id: IntentId, at: Millis, change: &Change) -> Sealed {
-        let intent = Intent { client_id: self.client, n: 1, id, at, base: None, depends_on: vec![], change: change.clone() };
+        let intent = Intent { client_id: self.client, n: 1, id, at, at_is_rough: false, base: None, depends_on: vec![], change: change.clone() };
         self.sealed_text(id, &serde_json::to_vec(&intent).unwrap())
     }
 
@@ -229,7 +229,7 @@ async fn work_is_taken_for_thirty_days_and_remembered_for_ninety() {
         let (site, create) = new_site(&app, "Depot");
         // Pushed, and the answer was lost: what stands comes to nobody's table.
         let pushed: IntentId = app.state.new_id();
-        let intent = Intent { client_id: olaf.client, n: 1, id: pushed, at: app.state.now(), base: None, depends_on: vec![], change: create.clone() };
+        let intent = Intent { client_id: olaf.client, n: 1, id: pushed, at: app.state.now(), at_is_rough: false, base: None, depends_on: vec![], change: create.clone() };
         olaf.actor.post("/v1/sync/push", json!(PushRequest { schema: SCHEMA, client_id: olaf.client, now: app.state.now(), intents: vec![intent] })).await.expect(200);
         let (early, late) = (olaf.new_sealed(&rename(site, "In time")), olaf.new_sealed(&rename(site, "Too late")));
         remove(&admin, olaf.actor.id).await;
@@ -354,7 +354,7 @@ async fn what_was_changed_at_a_site_that_was_taken_away_can_still_be_accepted() 
         admin.put(&format!("/v1/people/{}/sites", olaf.actor.id), json!({"sites": []})).await;
         let olaf_now = tenant.session_of(&olaf.actor).await;
         let (first, second): (IntentId, IntentId) = (app.state.new_id(), app.state.new_id());
-        let intent = |n, id, name: &str, depends_on| Intent { client_id: olaf.client, n, id, at: app.state.now(), base: None, depends_on, change: rename(site, name) };
+        let intent = |n, id, name: &str, depends_on| Intent { client_id: olaf.client, n, id, at: app.state.now(), at_is_rough: false, base: None, depends_on, change: rename(site, name) };
         let push = PushRequest { schema: SCHEMA, client_id: olaf.client, now: app.state.now(), intents: vec![intent(1, first, "West 1", vec![]), intent(2, second, "West 2", vec![first])] };
         let answer = olaf_now.post("/v1/sync/push", json!(push)).await.expect(200);
         let outcomes: Vec<(&str, bool)> = answer["receipts"].as_array().unwrap().iter().map(|receipt| &receipt["outcome"]).map(|outcome| (outcome["code"].as_str().unwrap(), outcome["detail"].as_str().unwrap().contains("administrator"))).collect();
@@ -371,5 +371,44 @@ async fn what_was_changed_at_a_site_that_was_taken_away_can_still_be_accepted() 
         assert_eq!(accept(&admin, item).await["refusal"], Value::Null);
         assert_eq!(admin.get(&format!("/v1/sites/{site}")).await.expect(200)["name"], "West 2");
         assert_eq!(listed(&admin).await.len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn what_was_made_for_a_site_that_was_taken_away_waits_for_an_administrator_with_what_was_done_to_it_later() {
+    for app in App::both().await {
+        let tenant = app.tenant("acme").await;
+        let admin = tenant.person(Role::Admin).await;
+        let olaf = Tablet::of(&tenant, Role::Operator).await;
+        let site: SiteId = app.state.new_id();
+        admin.post("/v1/sites", json!({"id": site, "name": "West", "time_zone": "UTC"})).await.expect(201);
+        let model = admin.post("/v1/models", json!({"name": "Pump", "sku": "P-1", "min_security": "sec1"})).await.expect(201)["id"].clone();
+        let elsewhere = admin.post("/v1/devices", json!({"serial": "OLD-1", "name": "Old", "model_id": model})).await.expect(201)["id"].clone();
+        admin.put(&format!("/v1/people/{}/sites", olaf.actor.id), json!({"sites": []})).await;
+        let olaf_now = tenant.session_of(&olaf.actor).await;
+        let device = DeviceId::for_serial(tenant.id, "NEW-1");
+        let (made, named, moved): (IntentId, IntentId, IntentId) = (app.state.new_id(), app.state.new_id(), app.state.new_id());
+        let intent = |n, id: IntentId, depends_on: &[IntentId], change| json!({"client_id": olaf.client, "n": n, "id": id, "at": app.state.now(), "base": 0, "depends_on": depends_on, "change": change});
+        let create = json!({"kind": "device.create", "body": {"serial": "NEW-1", "name": "New", "model_id": model, "site_id": site}});
+        let rename = json!({"kind": "device.update", "body": {"id": device, "patch": {"name": "Newer"}}});
+        let into = json!({"kind": "device.update", "body": {"id": elsewhere, "patch": {"site_id": site}}});
+        for (n, id, depends_on, change, code) in [
+            (1, made, &[][..], create, "no_longer_permitted"),
+            (2, moved, &[], into, "no_longer_permitted"),
+            // In a push of its own.
+            (3, named, &[made], rename, "parent_refused"),
+        ] {
+            let push = json!({"schema": SCHEMA, "client_id": olaf.client, "now": app.state.now(), "intents": [intent(n, id, depends_on, change)]});
+            let outcome = olaf_now.post("/v1/sync/push", push).await.expect(200)["receipts"][0]["outcome"].clone();
+            assert_eq!((&outcome["code"], outcome["detail"].as_str().unwrap().contains("administrator")), (&json!(code), true), "{}: {outcome}", app.engine);
+        }
+        let items = listed(&admin).await;
+        assert_eq!(items.len(), 3, "{items:?}");
+        for id in [made, named, moved] {
+            let item = items.iter().find(|item| item["id"] == json!(id)).expect("it is there");
+            assert_eq!(accept(&admin, item).await["refusal"], Value::Null, "{item}");
+        }
+        let there = admin.get(&format!("/v1/devices/{device}")).await.expect(200);
+        assert_eq!((&there["name"], &there["site_id"]), (&json!("Newer"), &json!(site)));
     }
 }

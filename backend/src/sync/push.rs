@@ -11,8 +11,8 @@ use omniot_shared::{
     ids::{ClientId, IntentId},
     roles::need,
     sync::{
-        Actor, Change, Code, Outcome, Receipt, Refusal, Seq, Who,
-        policy::{self, Edit, Meeting, Stamps, Why},
+        Actor, Change, Code, Outcome, Receipt, Refusal, Rows as _, Seq, Who,
+        policy::{self, Edit, Found, Meeting, Why},
         server::{Arrival, arrival, corrected, decide, held_by_parent},
         upcast,
         wire::{MAX_PUSH_INTENTS, PushResponse, SCHEMA},
@@ -53,6 +53,8 @@ struct Raw {
     n: u64,
     id: IntentId,
     at: Millis,
+    #[serde(default)]
+    at_is_rough: bool,
     #[serde(default)]
     base: Option<Seq>,
     #[serde(default)]
@@ -270,7 +272,7 @@ async fn run(caller: &mut Caller<need::Sync>, body: &Body, news: &[&Raw], known:
             },
         };
         // What is its author's own is no administrator's business.
-        if !is_own && is_for_escrow(&outcome, raw, is_evidence, &escrowed) {
+        if !is_own && is_for_escrow(caller, &outcome, raw, is_evidence, &escrowed).await? {
             escrowed.push(Kept { intent: raw.id, made_at: made_at(caller, body, raw), schema: body.schema, change: raw.change.get().to_owned() });
         }
         let stored = StoredReceipt { intent: raw.id, seq: batch.seq(), outcome };
@@ -290,11 +292,14 @@ async fn run(caller: &mut Caller<need::Sync>, body: &Body, news: &[&Raw], known:
 }
 
 /// Whether an administrator may still want it: its author may not do it any more, or it depends on such a one.
-fn is_for_escrow(outcome: &Outcome, raw: &Raw, is_evidence: bool, before: &[Kept]) -> bool {
-    outcome.refusal().is_some_and(|refusal| match refusal.code {
-        Code::NoLongerPermitted => true,
-        Code::NotAllowed => is_evidence,
-        Code::ParentRefused => before.iter().any(|kept| raw.depends_on.contains(&kept.intent)),
+async fn is_for_escrow(caller: &mut Caller<need::Sync>, outcome: &Outcome, raw: &Raw, is_evidence: bool, before: &[Kept]) -> Result<bool, DbError> {
+    Ok(match outcome.refusal().map(|refusal| refusal.code) {
+        Some(Code::NoLongerPermitted) => true,
+        Some(Code::NotAllowed) => is_evidence,
+        Some(Code::ParentRefused) => {
+            let person = caller.person().id;
+            before.iter().any(|kept| raw.depends_on.contains(&kept.intent)) || escrow::keeps_any(caller.scope(), person, &raw.depends_on).await?
+        }
         _ => false,
     })
 }
@@ -324,18 +329,19 @@ fn decide_one(caller: &Caller<need::Sync>, body: &Body, raw: &Raw, change: Chang
     let edit = Edit { base: Some(raw.base.unwrap_or_default()), at, by: Some(body.client_id) };
     let stamps = batch.stamps(&change);
     let decision = decide(change.clone(), &edit, &actor, batch.rows(), &stamps);
-    let told = told(&change, &stamps, &edit, &decision.outcome, Circumstances::of(at, caller.now(), skew(body, caller.now())));
+    let found = Found { row: batch.rows().row(change.target(caller.tenant())), stamps: &stamps };
+    let told = told(&change, &found, &edit, &decision.outcome, Circumstances::of(at, caller.now(), skew(body, caller.now()), raw.at_is_rough));
     batch.take_in(&change, decision.changes, &edit, &told);
     decision.outcome
 }
 
 /// What the log tells of an intent: what was lost to whom and why, and what was won.
-fn told(change: &Change, stamps: &Stamps, edit: &Edit, outcome: &Outcome, plain: Circumstances) -> Circumstances {
+fn told(change: &Change, found: &Found<'_>, edit: &Edit, outcome: &Outcome, plain: Circumstances) -> Circumstances {
     let lost = match outcome {
         Outcome::Merged { lost } | Outcome::Superseded { lost } => lost.clone(),
         _ => vec![],
     };
-    let mut met = policy::meetings(change, stamps, edit);
+    let mut met = policy::meetings(change, found, edit);
     if met.is_empty() {
         // No patch lost: the thing was made twice.
         met = lost.iter().map(|field| Meeting { field: field.clone(), won: false, why: Why::First, other_at: None }).collect();

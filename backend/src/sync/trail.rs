@@ -33,6 +33,8 @@ pub struct Circumstances {
     pub made_at: Option<Millis>,
     /// What its author's clock was wrong by.
     pub skew_ms: i64,
+    /// Whether the clock was set in between, nobody knows when.
+    pub is_rough: bool,
 }
 
 /// An entry before it is known whose the other edits were.
@@ -113,6 +115,9 @@ fn detail(change: &Change, fields: Option<Vec<&str>>, key: RowKey, tenant: Tenan
     if told.skew_ms.saturating_abs() > WORTH_SAYING_MS {
         detail.insert("clock_skew_ms".to_owned(), json!(told.skew_ms));
     }
+    if told.is_rough {
+        detail.insert("time_is_rough".to_owned(), json!(true));
+    }
     match change {
         Change::DeviceRetire(retire) => drop(detail.insert("reason".to_owned(), json!(retire.reason))),
         Change::AttemptRecord(attempt) if change.target(tenant) != key => drop(detail.insert("attempt_id".to_owned(), json!(attempt.id))),
@@ -126,10 +131,11 @@ fn detail(change: &Change, fields: Option<Vec<&str>>, key: RowKey, tenant: Tenan
 }
 
 impl Circumstances {
-    /// What is told of an edit that was made at `at` (corrected) and came at `now` from a clock that is wrong by `skew_ms`.
-    pub fn of(at: Millis, now: Millis, skew_ms: i64) -> Self {
+    /// What is told of an edit that was made at `at` (corrected) and came at `now` from a clock that is wrong by `skew_ms`,
+    /// and may have been set in between (`is_rough`).
+    pub fn of(at: Millis, now: Millis, skew_ms: i64, is_rough: bool) -> Self {
         let made_at = Some(at).filter(|at| now.since(*at) > WORTH_SAYING_MS);
-        Self { made_at, skew_ms, ..Self::default() }
+        Self { made_at, skew_ms, is_rough, ..Self::default() }
     }
 }
 

@@ -29,6 +29,9 @@ pub struct Intent {
     pub id: IntentId,
     /// When it was made, by the client's clock; the server corrects it by the measured skew.
     pub at: Millis,
+    /// Whether `at` is only roughly known: the clock was set since, and the machine started again. Said as it is sent.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub at_is_rough: bool,
     /// The sequence of the target row when it was made; `None` when it creates the row.
     pub base: Option<Seq>,
     /// Intents of this client that must have succeeded before (they made rows this one uses).

@@ -2,9 +2,12 @@
 //!
 //! Two facts decide, in this order (SYNC.md 1.2): *causality* – the field has not changed since
 //! the author last saw it, or was last changed by the author's own client – and only then the
-//! policy. Deliberately not here: whether an edit is allowed at all (`rules`).
+//! policy. What was written by people who did not know of each other is joined (`words`).
+//! Deliberately not here: whether an edit is allowed at all (`rules`).
 //! To add a field: its line in [`policy`]; the test below fails until it is there. One that people write in words of
-//! their own has another one in [`is_written`], and a way in [`words_lost`].
+//! their own has another one in [`is_written`], and a way in [`words_lost`] and in `words`.
+
+mod words;
 
 use std::collections::BTreeMap;
 
@@ -28,6 +31,9 @@ pub enum Policy {
     Fixed,
     /// The later corrected time wins.
     Lww,
+    /// Written in words of one's own: both stand, line by line, the newer first. Where that is too long what the server
+    /// holds stands, and the author of the other is asked.
+    Words,
     /// What the server holds stands; the other edit is told so.
     Server,
     /// Moves by compare-and-set in `rules`.
@@ -46,10 +52,8 @@ pub fn policy(table: Table, field: &str) -> Option<Policy> {
         | (Table::Model, "id" | "created_at")
         | (Table::Device, "id" | "serial" | "created_at")
         | (Table::Bookmark, "id" | "person_id" | "device_id" | "created_at") => Policy::Fixed,
-        (Table::Site, "name" | "address" | "time_zone" | "note")
-        | (Table::Model, "name" | "sku")
-        | (Table::Device, "name" | "note")
-        | (Table::Bookmark, "note") => Policy::Lww,
+        (Table::Site, "name" | "address" | "time_zone") | (Table::Model, "name" | "sku") | (Table::Device, "name") => Policy::Lww,
+        (Table::Site | Table::Device | Table::Bookmark, "note") => Policy::Words,
         // A weaker floor must never slip in late, and where a device stands is an assignment.
         (Table::Model, "min_security") | (Table::Device, "model_id" | "site_id" | "firmware") => Policy::Server,
         (Table::Device, "state") => Policy::StateMachine,
@@ -104,6 +108,19 @@ pub struct Stamp {
 /// The stamps of a row's fields. A field without one has not changed since the row was made.
 pub type Stamps = BTreeMap<String, Stamp>;
 
+/// Under which name a row that several people can make has the stamp of its making: it stands for every field that has
+/// not changed since.
+const MADE: &str = "";
+
+/// What an edit finds.
+#[derive(Debug, Clone, Copy)]
+pub struct Found<'a> {
+    /// Its row; `None` where there is none.
+    pub row: Option<&'a Row>,
+    /// The stamps of that.
+    pub stamps: &'a Stamps,
+}
+
 /// An edit on its way into a row.
 #[derive(Debug, Clone, Copy)]
 pub struct Edit {
@@ -115,19 +132,29 @@ pub struct Edit {
     pub by: Option<ClientId>,
 }
 
-/// Takes out of `change` the fields that lose against what happened since the author looked, and
-/// names them. A change that is no patch loses nothing here.
-pub fn merge(change: &mut Change, stamps: &Stamps, edit: &Edit) -> Vec<String> {
-    let Some((table, fields)) = patched(change) else { return vec![] };
-    let lost: Vec<&'static str> = fields.into_iter().filter(|field| loses(table, field, stamps, edit)).collect();
-    for field in &lost {
-        forget(change, field);
-    }
-    lost.into_iter().map(str::to_owned).collect()
+/// What is left of a change.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Merged {
+    /// The fields that were taken out of it.
+    pub lost: Vec<String>,
+    /// Whether it says more than its author wrote.
+    pub is_joined: bool,
 }
 
-fn loses(table: Table, field: &str, stamps: &Stamps, edit: &Edit) -> bool {
-    meet(table, field, stamps, edit).is_some_and(|meeting| !meeting.won)
+/// Takes out of `change` the fields that lose against what happened since the author looked, and names them; what
+/// stands beside other words is joined with them. A change that is no patch loses nothing here.
+pub fn merge(change: &mut Change, found: &Found<'_>, edit: &Edit) -> Merged {
+    let mut merged = Merged::default();
+    for meeting in meetings(change, found, edit) {
+        if !meeting.won {
+            forget(change, &meeting.field);
+            merged.lost.push(meeting.field);
+        } else if meeting.why == Why::Both {
+            words::join(change, found.row, edit.at > meeting.other_at.unwrap_or_default());
+            merged.is_joined = true;
+        }
+    }
+    merged
 }
 
 /// An edit of a field that met another one, and how it went. What a history tells; nothing is decided by it.
@@ -155,39 +182,45 @@ pub enum Why {
     Seen,
     /// Somebody else had made the same thing before.
     First,
+    /// Both do: what people write in their own words is joined.
+    Both,
 }
 
-/// Where the fields of `change` meet other edits in front of these stamps; ask before [`merge`] takes any out.
+/// Where the fields of `change` meet other edits in front of what it finds; ask before [`merge`] takes any out.
 #[must_use]
-pub fn meetings(change: &Change, stamps: &Stamps, edit: &Edit) -> Vec<Meeting> {
+pub fn meetings(change: &Change, found: &Found<'_>, edit: &Edit) -> Vec<Meeting> {
     let (table, fields) = patched(change).unwrap_or((Table::Site, vec![]));
-    fields.into_iter().filter_map(|field| meet(table, field, stamps, edit)).collect()
+    fields.into_iter().filter_map(|field| meet(change, table, field, found, edit)).collect()
 }
 
-fn meet(table: Table, field: &str, stamps: &Stamps, edit: &Edit) -> Option<Meeting> {
-    let (stamp, base) = (stamps.get(field)?, edit.base?);
+fn meet(change: &Change, table: Table, field: &str, found: &Found<'_>, edit: &Edit) -> Option<Meeting> {
+    let changed = found.stamps.get(field);
+    let (stamp, base) = (changed.or_else(|| found.stamps.get(MADE))?, edit.base?);
     if edit.by.is_some() && stamp.by == edit.by {
         return None;
     }
     let met = |won, why| Some(Meeting { field: field.to_owned(), won, why, other_at: Some(stamp.at) });
     if stamp.seq <= base {
-        return if edit.at <= stamp.at { met(true, Why::Seen) } else { None };
+        return if changed.is_some() && edit.at <= stamp.at { met(true, Why::Seen) } else { None };
     }
     match policy(table, field) {
         // Equal times: the one that is there stays, on every replay alike.
         Some(Policy::Lww) => met(edit.at > stamp.at, Why::Newer),
+        Some(Policy::Words) if words::can_join(change, found.row) => met(true, Why::Both),
         _ => met(false, Why::Stands),
     }
 }
 
-/// The stamps after `old` became `new` by `edit` at `seq`. A row that any edit may make has stamps of what was said
-/// when it was made; others begin without.
+/// The stamps after `old` became `new` by `edit` at `seq`. A row that several people may make has stamps of its making;
+/// others begin without.
 #[must_use]
 pub fn stamped(mut stamps: Stamps, old: Option<&Row>, new: &Row, edit: &Edit, seq: Seq) -> Stamps {
     let stamp = Stamp { seq, at: edit.at, by: edit.by };
     match (old, new) {
         (Some(old), new) => stamps.extend(changed(old, new).into_iter().map(|field| (field.to_owned(), stamp))),
         (None, Row::Bookmark(bookmark)) if bookmark.note.is_some() => return Stamps::from([("note".to_owned(), stamp)]),
+        // Others may know its id, which follows from its serial number, before they have seen it.
+        (None, Row::Device(_)) => return Stamps::from([(MADE.to_owned(), stamp)]),
         (None, _) => return Stamps::new(),
     }
     stamps
@@ -345,7 +378,7 @@ mod tests {
         for row in one_of_each() {
             let table = row.key().table;
             for field in fields_of(&row).iter().filter(|field| is_written(table, field)) {
-                assert_eq!(policy(table, field), Some(Policy::Lww), "{field} of {} can lose", table.name());
+                assert_eq!(policy(table, field), Some(Policy::Words), "{field} of {} can lose", table.name());
             }
         }
     }
@@ -362,7 +395,7 @@ mod tests {
             let (table, fields) = patched(&change).unwrap();
             assert_eq!(fields.len(), body.as_object().unwrap().len(), "{}: patched() names every field of the patch", table.name());
             for field in fields {
-                assert!(matches!(policy(table, field), Some(Policy::Lww | Policy::Server)), "{}.{field} can be edited concurrently", table.name());
+                assert!(matches!(policy(table, field), Some(Policy::Lww | Policy::Server | Policy::Words)), "{}.{field} can be edited concurrently", table.name());
                 forget(&mut change, field);
                 assert!(!patched(&change).unwrap().1.contains(&field), "{field} is forgotten");
             }
@@ -377,7 +410,7 @@ mod tests {
     }
 
     fn lost(stamp: Stamp, edit: Edit) -> Vec<String> {
-        merge(&mut rename(), &Stamps::from([("name".to_owned(), stamp)]), &edit)
+        merge(&mut rename(), &Found { row: None, stamps: &Stamps::from([("name".to_owned(), stamp)]) }, &edit).lost
     }
 
     #[test]
@@ -401,13 +434,13 @@ mod tests {
     fn a_concurrent_assignment_stays_as_the_server_has_it_however_late_the_other() {
         let mut change = Change::DeviceUpdate(DeviceUpdate { id: DeviceId(Uuid::nil()), patch: DevicePatch { site_id: Patch::Clear, ..DevicePatch::default() } });
         let stamps = Stamps::from([("site_id".to_owned(), Stamp { seq: Seq(5), at: Millis(0), by: OTHER })]);
-        assert_eq!(merge(&mut change, &stamps, &Edit { base: Some(Seq(1)), at: Millis(9_999), by: MINE }), ["site_id"]);
+        assert_eq!(merge(&mut change, &Found { row: None, stamps: &stamps }, &Edit { base: Some(Seq(1)), at: Millis(9_999), by: MINE }).lost, ["site_id"]);
     }
 
     #[test]
     fn a_meeting_says_who_won_and_why() {
         let told = |stamp: Stamp, edit: Edit| {
-            let met = meetings(&rename(), &Stamps::from([("name".to_owned(), stamp)]), &edit);
+            let met = meetings(&rename(), &Found { row: None, stamps: &Stamps::from([("name".to_owned(), stamp)]) }, &edit);
             met.into_iter().map(|met| (met.field, met.won, met.why)).collect::<Vec<_>>()
         };
         let theirs = Stamp { seq: Seq(5), at: Millis(100), by: OTHER };
@@ -420,8 +453,9 @@ mod tests {
         assert_eq!(told(Stamp { by: MINE, ..theirs }, mine(2, 99)), [], "nor is one's own earlier edit");
         let mut moved = Change::DeviceUpdate(DeviceUpdate { id: DeviceId(Uuid::nil()), patch: DevicePatch { site_id: Patch::Clear, ..DevicePatch::default() } });
         let stamps = Stamps::from([("site_id".to_owned(), theirs)]);
-        assert_eq!(meetings(&moved, &stamps, &mine(2, 999))[0].why, Why::Stands);
-        assert_eq!(merge(&mut moved, &stamps, &mine(2, 999)), ["site_id"], "what is told is what happens");
+        let found = Found { row: None, stamps: &stamps };
+        assert_eq!(meetings(&moved, &found, &mine(2, 999))[0].why, Why::Stands);
+        assert_eq!(merge(&mut moved, &found, &mine(2, 999)).lost, ["site_id"], "what is told is what happens");
     }
 
     #[test]
@@ -430,5 +464,19 @@ mod tests {
         let stamps = stamped(Stamps::new(), Some(&site("a").into()), &site("b").into(), &edit, Seq(3));
         assert_eq!(stamps, Stamps::from([("name".to_owned(), Stamp { seq: Seq(3), at: Millis(7), by: MINE })]));
         assert_eq!(stamped(stamps, None, &site("c").into(), &edit, Seq(4)), Stamps::new(), "a new row starts without stamps");
+    }
+
+    #[test]
+    fn who_has_not_seen_a_device_that_somebody_made_meets_the_making_of_it() {
+        let [_, _, device, ..] = one_of_each();
+        let stamps = stamped(Stamps::new(), None, &device, &Edit { base: None, at: Millis(100), by: OTHER }, Seq(5));
+        let change = |base, at, by| {
+            let patch = DevicePatch { name: Patch::Set("mine".into()), site_id: Patch::Clear, ..DevicePatch::default() };
+            let change = &mut Change::DeviceUpdate(DeviceUpdate { id: DeviceId(Uuid::nil()), patch });
+            merge(change, &Found { row: Some(&device), stamps: &stamps }, &Edit { base: Some(Seq(base)), at: Millis(at), by }).lost
+        };
+        assert_eq!(change(0, 99, MINE), ["name", "site_id"], "it is older, and where a device stands is assigned");
+        assert_eq!(change(0, 101, MINE), ["site_id"], "the newer name stands");
+        assert_eq!((change(5, 99, MINE), change(0, 99, OTHER)), (vec![], vec![]), "who has seen it, or made it, meets nothing");
     }
 }

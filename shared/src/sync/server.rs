@@ -5,7 +5,7 @@
 
 use super::{
     intent::{Change, NewDevice},
-    policy::{self, Edit, Stamps},
+    policy::{self, Edit, Found, Merged, Stamps},
     receipt::{Code, Outcome, Refusal},
     rows::{Rows, Seq},
     rules::{self, Actor, RowChange},
@@ -94,15 +94,16 @@ pub fn decide(mut change: Change, edit: &Edit, actor: &Actor<'_>, rows: &impl Ro
         Ok(changes) => changes,
         Err(refusal) => return met_halfway(&change, gone_since(refusal, edit), actor, rows),
     };
-    let lost = policy::merge(&mut change, stamps, edit);
-    if lost.is_empty() {
+    let found = Found { row: rows.row(change.target(actor.tenant)), stamps };
+    let Merged { lost, is_joined } = policy::merge(&mut change, &found, edit);
+    if lost.is_empty() && !is_joined {
         return Decision { changes: whole, outcome: Outcome::Applied };
     }
     if lost.len() == asked {
         return Decision { changes: vec![], outcome: Outcome::Superseded { lost } };
     }
     match rules::apply(&change, actor, rows) {
-        Ok(changes) => Decision { changes, outcome: Outcome::Merged { lost } },
+        Ok(changes) => Decision { changes, outcome: if lost.is_empty() { Outcome::Applied } else { Outcome::Merged { lost } } },
         Err(refusal) => Decision::refuse(refusal),
     }
 }

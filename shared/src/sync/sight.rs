@@ -73,7 +73,8 @@ impl Sight {
     ///
     /// # Errors
     /// `not_allowed` for sites that are made (they would be out of sight at once) and for models (they are
-    /// everywhere's); `no_longer_permitted` where the thing itself is out of sight; what it names is not there then.
+    /// everywhere's); `no_longer_permitted` where the thing itself is out of sight, or the site that it names; a device that it names is
+    /// not there then.
     pub fn judge(&self, change: &Change, tenant: TenantId, rows: &impl Rows) -> Result<(), Refusal> {
         if *self == Self::All || matches!(change, Change::AttemptRecord(_)) {
             return Ok(());
@@ -85,14 +86,13 @@ impl Sight {
         if matches!(change, Change::SiteCreate(_) | Change::ModelCreate(_) | Change::ModelUpdate(_)) {
             return Err(Refusal::new(Code::NotAllowed, "somebody who works at chosen sites only cannot do this"));
         }
-        let target = change.target(tenant);
         let hidden = |key: &RowKey| rows.row(*key).is_some_and(|row| !self.covers(row.home()));
+        let target = change.target(tenant);
         match change.touches(tenant).into_iter().filter(hidden).max_by_key(|key| *key == target) {
-            Some(key) if key == target => Err(Refusal::new(Code::NoLongerPermitted, "this is at a site that you do not work at (any more)")),
-            Some(key) => {
-                let (what, field) = if key.table == Table::Device { ("device", "device_id") } else { ("site", "site_id") };
-                Err(Refusal { code: Code::NotFound, detail: format!("there is no such {what}"), field: Some(field.to_owned()) })
-            }
+            // The id of a device follows from its serial number, so that one can be guessed.
+            Some(key) if key != target && key.table == Table::Device => Err(Refusal { code: Code::NotFound, detail: "there is no such device".to_owned(), field: Some("device_id".to_owned()) }),
+            // Nobody guesses that of a site: whoever names it has seen it.
+            Some(_) => Err(Refusal::new(Code::NoLongerPermitted, "this is at a site that you do not work at (any more)")),
             None => Ok(()),
         }
     }

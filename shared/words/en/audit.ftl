@@ -19,7 +19,9 @@ change-from-to = { $from } → { $to }
 change-made-at = Made { $at }, and sent later.
 change-clock-ahead = The clock it was made by was { $by } ahead; the time is corrected.
 change-clock-behind = The clock it was made by was { $by } behind; the time is corrected.
+change-time-rough = Its time is only roughly known: the clock was set in between.
 
+met-both = { $field }: stands beside the change by { $who } of { $at }. Neither knew of the other, and nothing that was written is lost.
 met-won-newer = { $field }: replaces the change by { $who } of { $at }. Neither knew of the other; this one is newer.
 met-won-seen = { $field }: replaces the change by { $who } of { $at }, which was known when this one was made.
 met-lost-newer = { $field }: the change by { $who } of { $at } stands. Neither knew of the other; that one is newer.

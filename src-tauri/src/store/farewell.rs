@@ -19,7 +19,7 @@ use rusqlite::{Connection, params};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{StoreError, attachments, commissions, meta, replica::{self, Open}, rows, scrub, unreadable};
+use super::{StoreError, attachments, commissions, meta, replica::Open, rows, scrub, unreadable};
 use crate::chance;
 
 /// The proof that the tenant knows.
@@ -165,7 +165,7 @@ pub fn begin(db: &Connection, epoch: Option<u64>) -> Result<Option<Farewell>, St
     let has_forgotten = epoch.is_some_and(|epoch| !replica.stands_in(epoch));
     let waiting = Open(db).outbox()?.into_iter().filter(|entry| entry.state.is_pending() || has_forgotten);
     let forgotten = if has_forgotten { Open(db).acknowledged()? } else { vec![] };
-    let all = waiting.chain(replica::attention(db)?).chain(forgotten);
+    let all = waiting.chain(Open(db).attention()?).chain(forgotten);
     // What is their own is no administrator's business.
     for entry in all.filter(|entry| entry.intent.change.owner().is_none()) {
         let plain = zeroize::Zeroizing::new(serde_json::to_vec(&Boxed { schema: SCHEMA, intent: &entry.intent })?);
@@ -261,7 +261,7 @@ mod tests {
     };
 
     use super::*;
-    use crate::store::Store;
+    use crate::store::{Store, replica};
 
     fn id<T: From<Uuid>>(n: u128) -> T {
         Uuid::from_u128(n).into()
@@ -327,7 +327,7 @@ mod tests {
                 let mut open = Open(db);
                 let meta = open.meta()?;
                 open.save_meta(&Meta { epoch: 1, life: 1, ..meta })?;
-                let entry = |order: u64, n: u128, change, state| Entry { order, intent: Intent { client_id: id(1), n: order, id: id(n), at: Millis(1), base: None, depends_on: vec![], change }, state };
+                let entry = |order: u64, n: u128, change, state| Entry { order, intent: Intent { client_id: id(1), n: order, id: id(n), at: Millis(1), at_is_rough: false, base: None, depends_on: vec![], change }, state, reading: None };
                 let receipt = |n| Receipt { n: 1, intent_id: id(n), seq: Seq(1), outcome: Outcome::Applied };
                 let site = |n| Change::SiteCreate(NewSite { id: id::<SiteId>(n), name: "Hall".into(), address: None, time_zone: "UTC".into(), note: None });
                 open.save_entry(&entry(69, 7, site(10), State::Accepted(receipt(7))))?;

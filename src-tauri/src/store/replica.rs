@@ -48,14 +48,6 @@ pub fn begin(db: &Connection, fresh: &Meta) -> Result<Meta, StoreError> {
     Ok(fresh.clone())
 }
 
-/// Intents under "needs attention", in the order of recording.
-///
-/// # Errors
-/// [`StoreError`].
-pub fn attention(db: &Connection) -> Result<Vec<Entry>, StoreError> {
-    Open(db).entries("state = 'attention' order by place", [])
-}
-
 /// The server's row at `key`, without what pending intents make of it.
 ///
 /// # Errors
@@ -169,6 +161,10 @@ impl Replica for Open<'_> {
     fn acknowledged(&self) -> Result<Vec<Entry>, StoreError> {
         let done = self.entries("state = 'done' order by place", [])?;
         Ok(done.into_iter().filter(|entry| matches!(entry.state, State::Done { receipt: Some(_), .. })).collect())
+    }
+
+    fn attention(&self) -> Result<Vec<Entry>, StoreError> {
+        self.entries("state = 'attention' order by place", [])
     }
 
     fn save_entry(&mut self, entry: &Entry) -> Result<(), StoreError> {

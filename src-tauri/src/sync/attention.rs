@@ -6,7 +6,7 @@ use omniot_shared::{
     ids::{AttemptId, BookmarkId, DeviceId, IntentId, ModelId, SiteId, TenantId},
     sync::{
         Change, Code, Outcome, Receipt, Refusal, RowKey, Table,
-        client::{self, Entry, State},
+        client::{self, Entry, Replica as _, State},
     },
     time::Millis,
 };
@@ -31,7 +31,7 @@ pub async fn attention(account: &Account) -> Result<Vec<Value>, StoreError> {
     let tenant = account.me().tenant.id;
     on_worker(&account.store, move |store| {
         store.read(|db| {
-            let mut items = replica::attention(db)?.iter().map(|entry| item(db, entry, tenant)).collect::<Result<Vec<_>, _>>()?;
+            let mut items = Open(db).attention()?.iter().map(|entry| item(db, entry, tenant)).collect::<Result<Vec<_>, _>>()?;
             items.extend(unreadable::all(db)?.iter().map(unreadable_item));
             Ok(items)
         })
@@ -44,7 +44,7 @@ pub async fn attention(account: &Account) -> Result<Vec<Value>, StoreError> {
 /// # Errors
 /// [`StoreError`].
 pub fn settle(db: &Connection, at: Millis) -> Result<(), StoreError> {
-    for entry in replica::attention(db)? {
+    for entry in Open(db).attention()? {
         client::settle_attention(&mut Open(db), entry.intent.id, at)?;
     }
     Ok(())

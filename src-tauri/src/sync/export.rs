@@ -30,7 +30,7 @@ use crate::{
         StoreError,
         attachments::{self, Unsent},
         on_worker,
-        replica::{self, Open},
+        replica::Open,
         unreadable,
     },
 };
@@ -101,7 +101,7 @@ pub async fn export(account: &Account, only: Option<IntentId>, archive: PathBuf)
 
 fn write(db: &Connection, only: Option<IntentId>, mut about: Value, archive: &std::path::Path) -> Result<Option<Saved>, ExportError> {
     let waiting = Open(db).outbox()?.into_iter().filter(|entry| matches!(entry.state, State::Waiting | State::Deferred { .. }));
-    let entries: Vec<Entry> = waiting.chain(replica::attention(db)?).filter(|entry| only.is_none_or(|id| id == entry.intent.id)).collect();
+    let entries: Vec<Entry> = waiting.chain(Open(db).attention()?).filter(|entry| only.is_none_or(|id| id == entry.intent.id)).collect();
     let unreadable = unreadable::all(db)?.into_iter().filter(|one| only.is_none_or(|id| id == one.id));
     let mut changes: Vec<Value> = entries.iter().map(|entry| json!({"state": entry.state.name(), "intent": entry.intent, "receipt": last_word(&entry.state)})).collect();
     changes.extend(unreadable.map(|one| json!({"state": "unreadable", "intent_id": one.id, "text": one.text})));

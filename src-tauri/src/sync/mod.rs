@@ -140,13 +140,13 @@ pub async fn record_all(
     changes: Vec<Change>,
     more: impl Fn(&Transaction<'_>) -> Result<(), StoreError> + Send + 'static,
 ) -> Result<Result<Vec<Option<Row>>, Refusal>, StoreError> {
-    let at = account.clock.now();
-    let named: Vec<(IntentId, Change)> = changes.into_iter().map(|change| (IntentId(chance::fresh_uuid(at)), change)).collect();
+    let now = account.clock.moment();
+    let named: Vec<(IntentId, Change)> = changes.into_iter().map(|change| (IntentId(chance::fresh_uuid(now.at)), change)).collect();
     let recorded = on_worker(&account.store, move |store| {
         let recorded = store.edit(|db| {
             let mut rows = Vec::new();
             for (id, change) in &named {
-                match client::record(&mut Open(db), *id, at, change.clone())? {
+                match client::record(&mut Open(db), *id, now, change.clone())? {
                     Ok(recorded) => rows.push(recorded.row.map(|synced| synced.row)),
                     Err(refusal) => return Err(StoreError::Refused(refusal)),
                 }
@@ -196,8 +196,8 @@ pub async fn hold(
 /// # Errors
 /// [`StoreError`]: nothing happened.
 pub async fn retry(account: &Account, refused: IntentId, values: Option<Map<String, Value>>) -> Result<Option<Result<(), Refusal>>, StoreError> {
-    let now = account.clock.now();
-    let new = IntentId(chance::fresh_uuid(now));
+    let now = account.clock.moment();
+    let new = IntentId(chance::fresh_uuid(now.at));
     let tried = on_worker(&account.store, move |store| {
         store.edit(|db| {
             let mut replica = Open(db);

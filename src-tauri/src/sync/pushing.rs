@@ -79,7 +79,7 @@ const fn is_hindered(trouble: &Trouble) -> bool {
 
 /// Pushes one batch.
 pub(super) async fn push(account: &Account, server: &Server, batch: &mut Batch) -> Result<Pushed, Failure> {
-    let (now, limit) = (account.clock.now(), batch.most);
+    let (now, limit) = (account.clock.moment(), batch.most);
     let next: Option<PushRequest> = on(account, move |store| store.read(|db| client::next_push_of(&Open(db), now, limit))).await?;
     let Some(request) = next else { return Ok(Pushed::Nothing) };
     let sent = request.intents.len();

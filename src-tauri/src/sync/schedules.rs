@@ -371,6 +371,7 @@ impl Replica for Dying<'_> {
     fn waiting(&self, limit: usize) -> Result<Vec<Entry>, StoreError> { self.open.waiting(limit) }
     fn entry(&self, id: IntentId) -> Result<Option<Entry>, StoreError> { self.open.entry(id) }
     fn acknowledged(&self) -> Result<Vec<Entry>, StoreError> { self.open.acknowledged() }
+    fn attention(&self) -> Result<Vec<Entry>, StoreError> { self.open.attention() }
     fn save_entry(&mut self, entry: &Entry) -> Result<(), StoreError> { self.write()?.save_entry(entry) }
     fn remove_entry(&mut self, id: IntentId) -> Result<(), StoreError> { self.write()?.remove_entry(id) }
     fn forget_done_before(&mut self, at: Millis) -> Result<(), StoreError> { self.write()?.forget_done_before(at) }

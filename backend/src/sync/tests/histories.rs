@@ -2,6 +2,7 @@
 
 use omniot_shared::{
     entities::Security,
+    ids::{DeviceId, ModelId},
     sync::intent::{DevicePatch, DeviceUpdate, NewDevice, NewModel},
 };
 
@@ -129,6 +130,46 @@ async fn who_had_seen_the_other_edit_wins_whatever_the_clocks_say_and_where_a_de
         assert!(met.iter().any(|met| met["field"] == "name" && met["why"] == "first" && met["other"]["id"] == json!(a.actor.id)), "{met:?}");
         c.sync().await;
         db_checksum_holds(&tenant).await;
+    }
+}
+
+#[tokio::test]
+async fn words_of_two_people_stand_side_by_side_and_the_history_says_so_and_what_is_not_known_of_a_time() {
+    for app in App::both().await {
+        let tenant = app.tenant("acme").await;
+        let (mut a, mut b) = (Tablet::of(&tenant, Role::Admin).await, Tablet::of(&tenant, Role::Operator).await);
+        let site = a.new_site("Depot");
+        a.sync().await;
+        b.sync().await;
+        let note = |text: &str| Change::SiteUpdate(SiteUpdate { id: site, patch: SitePatch { note: Patch::Set(text.to_owned()), ..SitePatch::default() } });
+        a.record(note("Fence is open"));
+        app.pass(HOUR);
+        b.record(note("Key at the porter"));
+        a.sync().await;
+        let mut push = b.next_push().expect("one");
+        push.intents[0].at_is_rough = true;
+        let answer: PushResponse = serde_json::from_value(b.send(&push).await.expect(200)).expect("a push response");
+        assert_eq!(answer.receipts[0].outcome, Outcome::Applied, "{}", app.engine);
+        let there = a.actor.get(&format!("/v1/sites/{site}")).await.expect(200);
+        assert_eq!(there["note"], "Key at the porter\nFence is open");
+        let detail = changes(&a.actor, &format!("/v1/sites/{site}")).await[0]["detail"].clone();
+        assert_eq!((&detail["fields"], &detail["met"][0]["won"], &detail["met"][0]["why"], &detail["time_is_rough"]), (&json!(["note"]), &json!(true), &json!("both"), &json!(true)));
+        assert_eq!(detail["met"][0]["other"]["id"], json!(a.actor.id));
+
+        // A device whose id follows from its serial number: who edits it without having seen it made is not the first.
+        let model: ModelId = serde_json::from_value(a.actor.post("/v1/models", json!({"name": "Pump", "sku": "P", "min_security": "sec1"})).await.expect(201)["id"].clone()).expect("an id");
+        b.sync().await;
+        let new = |name: &str, site_id| Change::DeviceCreate(NewDevice { serial: "TWICE".into(), name: name.into(), model_id: model, site_id, note: None });
+        b.record(new("Mine", None));
+        let device = DeviceId::for_serial(tenant.id, "TWICE");
+        b.record(Change::DeviceUpdate(DeviceUpdate { id: device, patch: DevicePatch { name: Patch::Set("Mine, better".into()), ..DevicePatch::default() } }));
+        app.pass(HOUR);
+        a.sync().await;
+        a.record(new("Theirs", Some(site)));
+        a.sync().await;
+        let receipts = b.push().await;
+        assert!(matches!(&receipts[1].outcome, Outcome::Superseded { lost } if lost == &["name"]), "{receipts:?}");
+        assert_eq!(a.actor.get(&format!("/v1/devices/{device}")).await.expect(200)["name"], "Theirs");
     }
 }
 

@@ -24,9 +24,9 @@ use crate::{
 /// Whatever the store says; roll back.
 pub fn hold<R: Replica>(replica: &mut R, id: IntentId, at: Millis, change: Change, refusal: Refusal) -> Result<(), R::Error> {
     let mut meta = replica.meta()?;
-    let intent = Intent { client_id: meta.client_id, n: 0, id, at, base: None, depends_on: vec![], change };
+    let intent = Intent { client_id: meta.client_id, n: 0, id, at, at_is_rough: false, base: None, depends_on: vec![], change };
     let receipt = Receipt { n: 0, intent_id: id, seq: meta.cursor, outcome: Outcome::Refused(refusal) };
-    replica.save_entry(&Entry { order: meta.next_order, intent, state: State::Attention(receipt) })?;
+    replica.save_entry(&Entry { order: meta.next_order, intent, state: State::Attention(receipt), reading: None })?;
     meta.next_order += 1;
     replica.save_meta(&meta)
 }
@@ -55,14 +55,14 @@ pub(super) fn keep_words<R: Replica>(replica: &mut R, entry: &Entry, receipt: &R
     let lost = lost.iter().filter(|field| policy::is_written(change.target(meta.tenant).table, field)).cloned().collect();
     let intent = Intent { n: 0, id, base: None, depends_on: vec![], change, ..entry.intent.clone() };
     let receipt = Receipt { n: 0, intent_id: id, seq: receipt.seq, outcome: Outcome::Superseded { lost } };
-    replica.save_entry(&Entry { order: meta.next_order, intent, state: State::Attention(receipt) })?;
+    replica.save_entry(&Entry { order: meta.next_order, intent, state: State::Attention(receipt), reading: None })?;
     meta.next_order += 1;
     replica.save_meta(&meta)?;
     Ok(true)
 }
 
 /// Takes a change from under "needs attention" that stands by now, so that nobody has to decide: the record of an
-/// attempt that the server has (an administrator accepted it), or words that the row says. `at`: by the server's clock.
+/// attempt that the server has (an administrator accepted it), or what the row says, whoever made it say so. `at`: by the server's clock.
 ///
 /// # Errors
 /// Whatever the store says; roll back.
@@ -82,7 +82,7 @@ pub fn settle_attention<R: Replica>(replica: &mut R, id: IntentId, at: Millis) -
         Some(Receipt { seq: row.seq, outcome: Outcome::Applied, ..receipt.clone() })
     } else {
         let is_said = || rules::apply(&entry.intent.change, &meta.actor(entry.intent.at), &RowSet::from([(target, row.row)])).is_ok_and(|changes| changes.is_empty());
-        if !receipt.outcome.is_accepted() || !is_said() {
+        if !is_said() {
             return Ok(false);
         }
         None

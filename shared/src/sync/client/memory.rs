@@ -110,6 +110,10 @@ impl Replica for Memory {
         Ok(self.entries.values().filter(|entry| matches!(entry.state, State::Done { receipt: Some(_), .. })).cloned().collect())
     }
 
+    fn attention(&self) -> Result<Vec<Entry>, Infallible> {
+        Ok(self.entries.values().filter(|entry| matches!(entry.state, State::Attention(_))).cloned().collect())
+    }
+
     fn save_entry(&mut self, entry: &Entry) -> Result<(), Infallible> {
         self.entries.insert(entry.order, entry.clone());
         Ok(())

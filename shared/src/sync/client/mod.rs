@@ -48,10 +48,12 @@
 //!
 //! Deliberately not here: HTTP, retries and timers, zstd, words for people.
 
+mod departed;
 mod held;
 mod memory;
 mod outbox;
 mod pull;
+mod reading;
 mod rebase;
 mod record;
 
@@ -74,10 +76,12 @@ use crate::{
     time::Millis,
 };
 
+pub use departed::narrow;
 pub use held::{close_up, hold, set_aside, settle_attention, words_of};
 pub use memory::Memory;
 pub use outbox::{Greeting, Taken, discard, fork, greet, next_push, next_push_of, requeue_deferred, restored, retry, retry_as, take_receipts};
-pub use pull::{Published, Pull, PullError, STAGE_AT, Step, narrow, publish, stage, start_afresh};
+pub use pull::{Published, Pull, PullError, STAGE_AT, Step, publish, stage, start_afresh};
+pub use reading::Reading;
 pub use record::{Recorded, record};
 
 /// How long acknowledged intents are kept for a server that is restored from a backup; by the server's clock,
@@ -245,6 +249,9 @@ pub struct Entry {
     pub intent: Intent,
     /// How far it has come.
     pub state: State,
+    /// By what its time can be set right.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reading: Option<Reading>,
 }
 
 /// How far an intent has come. The store keeps [`State::name`] in a column of its own, to count by.
@@ -351,6 +358,9 @@ pub trait Replica {
     /// The intents that are [`State::Done`] by a receipt, by `order`.
     #[allow(clippy::missing_errors_doc)]
     fn acknowledged(&self) -> Result<Vec<Entry>, Self::Error>;
+    /// The intents that are under [`State::Attention`], by `order`.
+    #[allow(clippy::missing_errors_doc)]
+    fn attention(&self) -> Result<Vec<Entry>, Self::Error>;
     /// Inserts or replaces an intent, by its id.
     #[allow(clippy::missing_errors_doc)]
     fn save_entry(&mut self, entry: &Entry) -> Result<(), Self::Error>;

@@ -4,16 +4,16 @@ use std::collections::HashSet;
 
 #[cfg(test)]
 use crate::sync::seeded::{Bug, is};
-use super::{Entry, Meta, Recorded, Replica, State, held, rebase, record};
+use super::{Entry, Meta, Recorded, Replica, State, held, reading, rebase, record};
 use crate::{
     ids::{ClientId, IntentId},
     sync::{
         intent::Change,
-        receipt::{Outcome, Receipt, Refusal},
+        receipt::{Code, Outcome, Receipt, Refusal},
         rows::Seq,
         wire::{HelloResponse, MAX_PUSH_BYTES, MAX_PUSH_INTENTS, PushRequest, PushResponse, SCHEMA},
     },
-    time::Millis,
+    time::{Millis, Moment},
 };
 
 /// What is left of a push's size for everything that is not an intent.
@@ -74,11 +74,12 @@ fn forget_the_lost_past<R: Replica>(replica: &mut R, last: Seq) -> Result<(), R:
     Ok(())
 }
 
-/// The next intents to push, `None` when there are none. Ask again after [`take_receipts`].
+/// The next intents to push, `None` when there are none, with their times as the clock says that now. Ask again after
+/// [`take_receipts`].
 ///
 /// # Errors
 /// Whatever the store says.
-pub fn next_push<R: Replica>(replica: &R, now: Millis) -> Result<Option<PushRequest>, R::Error> {
+pub fn next_push<R: Replica>(replica: &R, now: impl Into<Moment>) -> Result<Option<PushRequest>, R::Error> {
     next_push_of(replica, now, MAX_PUSH_INTENTS)
 }
 
@@ -86,10 +87,11 @@ pub fn next_push<R: Replica>(replica: &R, now: Millis) -> Result<Option<PushRequ
 ///
 /// # Errors
 /// Whatever the store says.
-pub fn next_push_of<R: Replica>(replica: &R, now: Millis, most: usize) -> Result<Option<PushRequest>, R::Error> {
-    let client_id = replica.meta()?.client_id;
+pub fn next_push_of<R: Replica>(replica: &R, now: impl Into<Moment>, most: usize) -> Result<Option<PushRequest>, R::Error> {
+    let (meta, now) = (replica.meta()?, now.into());
     let (mut intents, mut room) = (Vec::new(), MAX_PUSH_BYTES - ENVELOPE);
-    for entry in replica.waiting(most.clamp(1, MAX_PUSH_INTENTS))? {
+    for mut entry in replica.waiting(most.clamp(1, MAX_PUSH_INTENTS))? {
+        reading::set_right(&mut entry, now, meta.skew_ms);
         // The server wants an intent in the form in which it is measured here; one that cannot be
         // measured (it always can) goes alone.
         let size = serde_json::to_vec(&entry.intent).map_or(MAX_PUSH_BYTES, |json| json.len() + 1);
@@ -99,7 +101,7 @@ pub fn next_push_of<R: Replica>(replica: &R, now: Millis, most: usize) -> Result
         room = room.saturating_sub(size);
         intents.push(entry.intent);
     }
-    Ok((!intents.is_empty()).then_some(PushRequest { schema: SCHEMA, client_id, now, intents }))
+    Ok((!intents.is_empty()).then_some(PushRequest { schema: SCHEMA, client_id: meta.client_id, now: now.at, intents }))
 }
 
 /// What receipts came to.
@@ -200,6 +202,8 @@ pub fn restored<R: Replica>(replica: &mut R, new: ClientId) -> Result<(), R::Err
         entries.clear();
     }
     entries.extend(replica.outbox()?);
+    // What administrators could still accept they can no more.
+    entries.extend(replica.attention()?.into_iter().filter(was_kept_there));
     entries.sort_by_key(|entry| entry.order);
     // What is not sent again (refused in the former life, or given up) nobody waits for: this server may have put it off.
     let sent: HashSet<IntentId> = entries.iter().map(|entry| entry.intent.id).collect();
@@ -215,6 +219,18 @@ pub fn restored<R: Replica>(replica: &mut R, new: ClientId) -> Result<(), R::Err
     rename(replica, new, entries)?;
     let meta = replica.meta()?;
     rebase::rebase(replica, &meta)
+}
+
+/// Whether a change that needs attention was refused by the server to somebody who might not make it any more: it was kept
+/// there for the administrators.
+fn was_kept_there(entry: &Entry) -> bool {
+    let State::Attention(receipt) = &entry.state else { return false };
+    let is_evidence = matches!(entry.intent.change, Change::AttemptRecord(_));
+    entry.intent.n > 0 && receipt.outcome.refusal().is_some_and(|refusal| match refusal.code {
+        Code::NoLongerPermitted | Code::ParentRefused => true,
+        Code::NotAllowed => is_evidence,
+        _ => false,
+    })
 }
 
 fn rename<R: Replica>(replica: &mut R, new: ClientId, entries: Vec<Entry>) -> Result<(), R::Error> {
@@ -240,7 +256,7 @@ fn number<R: Replica>(replica: &mut R, meta: &mut Meta, entries: Vec<Entry>) -> 
 ///
 /// # Errors
 /// Whatever the store says; roll back.
-pub fn retry<R: Replica>(replica: &mut R, refused: IntentId, new: IntentId, now: Millis) -> Result<Option<Result<Recorded, Refusal>>, R::Error> {
+pub fn retry<R: Replica>(replica: &mut R, refused: IntentId, new: IntentId, now: impl Into<Moment>) -> Result<Option<Result<Recorded, Refusal>>, R::Error> {
     retry_as(replica, refused, None, new, now)
 }
 
@@ -248,11 +264,12 @@ pub fn retry<R: Replica>(replica: &mut R, refused: IntentId, new: IntentId, now:
 ///
 /// # Errors
 /// Whatever the store says; roll back.
-pub fn retry_as<R: Replica>(replica: &mut R, refused: IntentId, change: Option<Change>, new: IntentId, now: Millis) -> Result<Option<Result<Recorded, Refusal>>, R::Error> {
+pub fn retry_as<R: Replica>(replica: &mut R, refused: IntentId, change: Option<Change>, new: IntentId, now: impl Into<Moment>) -> Result<Option<Result<Recorded, Refusal>>, R::Error> {
     let Some(entry) = replica.entry(refused)?.filter(|entry| matches!(entry.state, State::Attention(_))) else { return Ok(None) };
+    let now = now.into();
     let recorded = record(replica, new, now, change.unwrap_or_else(|| entry.intent.change.clone()))?;
     if recorded.is_ok() {
-        close(replica, entry, now)?;
+        close(replica, entry, now.at)?;
     }
     Ok(Some(recorded))
 }
@@ -303,8 +320,8 @@ mod tests {
         let client = ClientId(id(1));
         let mut replica = Memory::new(Meta { epoch: 1, cursor: Seq(50), ..Meta::new(client, TenantId(id(2)), PersonId(id(3)), Role::Admin) });
         let change = Change::SiteUpdate(SiteUpdate { id: SiteId(id(4)), patch: SitePatch::default() });
-        let intent = Intent { client_id: client, n: 1, id: IntentId(id(5)), at: Millis(0), base: Some(Seq(40)), depends_on: vec![], change };
-        replica.save_entry(&Entry { order: 1, intent, state: State::Waiting }).unwrap();
+        let intent = Intent { client_id: client, n: 1, id: IntentId(id(5)), at: Millis(0), at_is_rough: false, base: Some(Seq(40)), depends_on: vec![], change };
+        replica.save_entry(&Entry { order: 1, intent, state: State::Waiting, reading: None }).unwrap();
         let greeting = greet(&mut replica, hello, Seq(50)).unwrap();
         (greeting, replica.outbox().unwrap()[0].intent.base)
     }
@@ -377,6 +394,24 @@ mod tests {
         greet(&mut replica, &hello(2, 4, 4), Seq(5)).unwrap();
         restored(&mut replica, ClientId(Uuid::from_u128(9))).unwrap();
         assert!(parents(&replica).is_empty() && matches!(state(&replica, parent), State::Attention(_)));
+    }
+
+    #[test]
+    fn what_the_server_kept_for_its_administrators_is_sent_again_after_a_restore_and_what_it_did_not_is_not() {
+        let (replica, id) = with_a_site();
+        let sent_again = |code, n| {
+            let mut replica = replica.clone();
+            let refused = Receipt { n, intent_id: id, seq: Seq(5), outcome: Outcome::Refused(Refusal::new(code, "")) };
+            let mut entry = replica.entry(id).unwrap().unwrap();
+            entry.intent.n = n;
+            replica.save_entry(&Entry { state: State::Attention(refused), ..entry }).unwrap();
+            greet(&mut replica, &hello(2, 4, 4), Seq(5)).unwrap();
+            restored(&mut replica, ClientId(Uuid::from_u128(9))).unwrap();
+            next_push(&replica, Millis(1)).unwrap().is_some()
+        };
+        assert!(sent_again(Code::NoLongerPermitted, 1) && sent_again(Code::ParentRefused, 1));
+        assert!(!sent_again(Code::InvalidField, 1) && !sent_again(Code::NotAllowed, 1), "nobody but its author decides about it");
+        assert!(!sent_again(Code::NoLongerPermitted, 0), "it was never sent");
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::collections::{HashMap, HashSet};
 
 #[cfg(test)]
 use crate::sync::seeded::{Bug, commit_here, is};
-use super::{Delta, KEEP_ACKNOWLEDGED_MS, Meta, Replica, StagedMeta, State, rebase};
+use super::{Delta, KEEP_ACKNOWLEDGED_MS, Meta, Replica, StagedMeta, departed, rebase};
 use crate::{
     sync::{
         checksum::Checksum,
@@ -396,11 +396,15 @@ fn lay_down<R: Replica>(replica: &mut R, pull: &Pull) -> Result<(usize, bool), R
     }
     pull.deltas.iter().try_for_each(|delta| lay(replica, delta))?;
     left.extend(pull.deltas.iter().filter(|delta| is_departed(delta)).map(Delta::key));
-    let mut departed = false;
+    let mut gone = HashSet::new();
     for key in left {
-        departed |= replica.row(key)?.is_none();
+        if replica.row(key)?.is_none() {
+            gone.insert(key);
+        }
     }
-    Ok((count, departed))
+    let is_departed = |change: &Change, tenant| gone.contains(&change.target(tenant));
+    departed::forget_done_to(replica, is_departed)?;
+    Ok((count, !gone.is_empty()))
 }
 
 fn is_departed(delta: &Delta) -> bool {
@@ -429,34 +433,6 @@ pub fn start_afresh<R: Replica>(replica: &mut R) -> Result<(), R::Error> {
     replica.save_meta(&meta)
 }
 
-/// This person sees less than before: rows that are out of sight go at once, with what was staged and what
-/// was done to such rows and has its last word. What has none stays in the outbox, for the server to speak
-/// it; and records of attempts stay: they are their author's.
-///
-/// # Errors
-/// Whatever the store says; roll back.
-pub fn narrow<R: Replica>(replica: &mut R, sight: &Sight) -> Result<(), R::Error> {
-    let mut meta = replica.meta()?;
-    rebase::lay_bare(replica)?;
-    let hidden = replica.remove_hidden(sight)?;
-    for (key, seq) in &hidden {
-        meta.checksum.remove(*key, *seq);
-    }
-    let hidden: HashSet<RowKey> = hidden.into_iter().map(|(key, _)| key).collect();
-    let accepted = replica.outbox()?.into_iter().filter(|entry| matches!(entry.state, State::Accepted(_)));
-    for entry in replica.acknowledged()?.into_iter().chain(accepted) {
-        let change = &entry.intent.change;
-        if hidden.contains(&change.target(meta.tenant)) && !matches!(change, Change::AttemptRecord(_)) {
-            replica.remove_entry(entry.intent.id)?;
-        }
-    }
-    replica.clear_staged()?;
-    meta.staged = None;
-    meta.sight = meta.sight.and(sight);
-    rebase::show_again(replica, &meta)?;
-    replica.save_meta(&meta)
-}
-
 #[cfg(test)]
 mod tests {
     use uuid::Uuid;
@@ -466,7 +442,7 @@ mod tests {
         entities::Site,
         ids::{ClientId, PersonId, SiteId, TenantId},
         roles::Role,
-        sync::{client::Memory, rows::SyncedRow},
+        sync::{client::{Memory, narrow}, rows::SyncedRow},
     };
 
     fn sites(numbers: &[u128]) -> Sight {

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::{Entry, Meta, Replica, State, rebase};
+use super::{Entry, Meta, Reading, Replica, State, rebase};
 use crate::{
     ids::IntentId,
     sync::{
@@ -10,7 +10,7 @@ use crate::{
         receipt::Refusal,
         rows::{RowKey, Seq, SyncedRow},
     },
-    time::Millis,
+    time::Moment,
 };
 
 /// A change that was recorded.
@@ -22,20 +22,22 @@ pub struct Recorded {
     pub row: Option<SyncedRow>,
 }
 
-/// Applies `change` to the shown rows and puts it into the outbox. `id` is a new UUIDv7, `at` this
-/// machine's clock. A refusal changes nothing and goes back to the person at once.
+/// Applies `change` to the shown rows and puts it into the outbox. `id` is a new UUIDv7, `now` by this
+/// machine's clocks. A refusal changes nothing and goes back to the person at once.
 ///
 /// # Errors
 /// Whatever the store says; roll back.
-pub fn record<R: Replica>(replica: &mut R, id: IntentId, at: Millis, change: Change) -> Result<Result<Recorded, Refusal>, R::Error> {
+pub fn record<R: Replica>(replica: &mut R, id: IntentId, now: impl Into<Moment>, change: Change) -> Result<Result<Recorded, Refusal>, R::Error> {
     let mut meta = replica.meta()?;
+    let Moment { at, steady } = now.into();
+    let reading = Some(Reading { steady, skew_ms: (meta.life != 0).then_some(meta.skew_ms) });
     let target = change.target(meta.tenant);
     let (base, depends_on) = (base(replica, &change, target)?, depends_on(replica, &meta, &change)?);
-    let intent = Intent { client_id: meta.client_id, n: meta.next_n, id, at, base, depends_on, change };
+    let intent = Intent { client_id: meta.client_id, n: meta.next_n, id, at, at_is_rough: false, base, depends_on, change };
     if let Err(refusal) = rebase::show(replica, &meta, &intent)? {
         return Ok(Err(refusal));
     }
-    replica.save_entry(&Entry { order: meta.next_order, intent: intent.clone(), state: State::Waiting })?;
+    replica.save_entry(&Entry { order: meta.next_order, intent: intent.clone(), state: State::Waiting, reading })?;
     meta.next_n += 1;
     meta.next_order += 1;
     replica.save_meta(&meta)?;

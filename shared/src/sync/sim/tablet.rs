@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use uuid::Uuid;
+
 use crate::{
     ids::{ClientId, IntentId, PersonId, TenantId},
     roles::Role,
@@ -13,7 +15,7 @@ use crate::{
         sight::Sight,
         wire::{Frame, HelloResponse, PullRequest, PushRequest, PushResponse},
     },
-    time::Millis,
+    time::{Millis, Moment, Steady},
 };
 
 /// The tablet died inside a transaction.
@@ -82,9 +84,14 @@ impl Tablet {
         }
     }
 
+    /// What its clocks say: the one that is set, and the one that nobody sets.
+    const fn moment(&self, now: Millis) -> Moment {
+        Moment { at: Millis(now.0.saturating_add(self.skew)), steady: Some(Steady { run: Uuid::nil(), ms: now.0 }) }
+    }
+
     pub fn record(&mut self, id: IntentId, now: Millis, change: Change) {
-        let at = now.plus(self.skew);
-        if let Some(Ok(_)) = self.transact(|tx| client::record(tx, id, at, change)) {
+        let now = self.moment(now);
+        if let Some(Ok(_)) = self.transact(|tx| client::record(tx, id, now, change)) {
             self.recorded.push(id);
         }
     }
@@ -113,7 +120,7 @@ impl Tablet {
 
     pub fn next_push(&mut self, now: Millis) -> Option<PushRequest> {
         self.greeting = None;
-        match client::next_push(&self.store, now.plus(self.skew)) {
+        match client::next_push(&self.store, self.moment(now)) {
             Ok(push) => push,
             Err(never) => match never {},
         }
@@ -134,10 +141,10 @@ impl Tablet {
     }
 
     pub fn decide_attention(&mut self, new: IntentId, now: Millis) {
-        let now = now.plus(self.skew);
+        let now = self.moment(now);
         let Some(entry) = self.store.entries().find(|entry| entry.state.name() == "attention").cloned() else { return };
         if new.0.as_u128().is_multiple_of(2) {
-            let discarded = self.transact(|tx| client::discard(tx, entry.intent.id, now));
+            let discarded = self.transact(|tx| client::discard(tx, entry.intent.id, now.at));
             self.decided.extend(discarded.map(|_| entry.intent.id));
         } else if let Some(Some(Ok(_))) = self.transact(|tx| client::retry(tx, entry.intent.id, new, now)) {
             self.recorded.push(new);
@@ -274,6 +281,7 @@ impl Replica for Tx {
     fn waiting(&self, limit: usize) -> Result<Vec<Entry>, Crash> { read!(self.inner.waiting(limit)) }
     fn entry(&self, id: IntentId) -> Result<Option<Entry>, Crash> { read!(self.inner.entry(id)) }
     fn acknowledged(&self) -> Result<Vec<Entry>, Crash> { read!(self.inner.acknowledged()) }
+    fn attention(&self) -> Result<Vec<Entry>, Crash> { read!(self.inner.attention()) }
     fn save_entry(&mut self, entry: &Entry) -> Result<(), Crash> { write!(self, self.inner.save_entry(entry)) }
     fn remove_entry(&mut self, id: IntentId) -> Result<(), Crash> { write!(self, self.inner.remove_entry(id)) }
     fn forget_done_before(&mut self, at: Millis) -> Result<(), Crash> { write!(self, self.inner.forget_done_before(at)) }

@@ -243,11 +243,16 @@ impl World {
             }
             Edit::RenameSite(n) => Change::SiteUpdate(SiteUpdate { id: self.site(n), patch: SitePatch { name: Patch::Set(format!("name {label}")), ..SitePatch::default() } }),
             Edit::NoteSite(n) => {
-                let note = if label.is_multiple_of(3) { Patch::Clear } else { Patch::Set(format!("note {label}")) };
+                // Two long ones do not fit into one.
+                let note = match label % 3 {
+                    0 => Patch::Clear,
+                    1 => Patch::Set(format!("note {label}")),
+                    _ => Patch::Set(format!("note {label} {}", "x".repeat(1_100))),
+                };
                 Change::SiteUpdate(SiteUpdate { id: self.site(n), patch: SitePatch { note, name: Patch::Set(format!("name {label}")), ..SitePatch::default() } })
             }
             Edit::CreateDevice { serial: n, site } => {
-                Change::DeviceCreate(NewDevice { serial: serial(n), name: format!("device {label}"), model_id: self.model, site_id: Some(self.site(site)), note: None })
+                Change::DeviceCreate(NewDevice { serial: serial(n), name: format!("device {label}"), model_id: self.model, site_id: Some(self.site(site)), note: Some(format!("note {label}")) })
             }
             Edit::ChangeDevice { serial: n, site } => {
                 let patch = DevicePatch { name: Patch::Set(format!("device {label}")), site_id: Patch::Set(self.site(site)), ..DevicePatch::default() };

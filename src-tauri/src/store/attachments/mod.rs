@@ -17,7 +17,7 @@ use omniot_shared::{
 use rusqlite::{Connection, OptionalExtension, params};
 use uuid::Uuid;
 
-use super::{StoreError, clock, replica::{self, Open}, rows};
+use super::{StoreError, clock, replica::Open, rows};
 
 /// How long what the server has is kept, to be looked at without a network. These times go by its clock.
 const KEEP_MS: i64 = 30 * 24 * 3_600_000;
@@ -55,7 +55,7 @@ pub struct Barred {
 fn unknown_attempts(db: &Connection) -> Result<String, StoreError> {
     let sent = Open(db).outbox()?.into_iter().filter(|entry| entry.state.is_pending());
     let mut ids = Vec::new();
-    for entry in sent.chain(replica::attention(db)?) {
+    for entry in sent.chain(Open(db).attention()?) {
         if let Change::AttemptRecord(record) = entry.intent.change
             && !is_there(db, record.id)?
         {
