@@ -60,7 +60,7 @@ pub async fn greet_sync(State(state): State<AppState>, mut caller: Reader<need::
 /// Carry out intents in order; each gets a receipt, the same one whenever it is sent again.
 #[utoipa::path(post, path = "/v1/sync/push", operation_id = "push_intents", tag = "sync", request_body = PushRequest,
     responses((status = 200, body = PushResponse), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody),
-              (status = 409, description = "client_forked, sequence_gap", body = ErrorBody), (status = 413, body = ErrorBody), (status = 422, body = ErrorBody)))]
+              (status = 409, description = "client_forked, sequence_gap, other_epoch", body = ErrorBody), (status = 413, body = ErrorBody), (status = 422, body = ErrorBody)))]
 pub async fn push_intents(mut caller: Caller<need::Sync>, headers: HeaderMap, body: Bytes) -> Result<axum::Json<PushResponse>, ApiError> {
     check_form(&headers, &body)?;
     let answer = push::push(&mut caller, &parse(&body)?).await?;

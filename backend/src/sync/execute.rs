@@ -55,7 +55,7 @@ fn refused(refusal: Refusal) -> ApiError {
     let Refusal { code, detail, field } = refusal;
     match (code, field) {
         (Code::InvalidField, Some(field)) => ApiError::invalid_field(field, detail),
-        (Code::NotFound, Some(field)) if field != "id" => ApiError::invalid_field(field, detail),
+        (Code::NotFound | Code::NoLongerPermitted, Some(field)) if field != "id" => ApiError::invalid_field(field, detail),
         // Out of sight is not there.
         (Code::NotFound | Code::RowDeleted | Code::NoLongerPermitted, _) => ApiError::not_found(),
         (Code::NotAllowed, _) => ApiError::not_allowed(),

@@ -44,6 +44,8 @@ pub struct Body {
     schema: u32,
     client_id: ClientId,
     now: Millis,
+    #[serde(default)]
+    epoch: Option<u64>,
     intents: Vec<Raw>,
 }
 
@@ -85,6 +87,9 @@ pub enum PushError {
     /// This client's numbers were used by a copy of it, or by somebody else.
     #[error("another copy of this client has used these numbers: take a new client id")]
     Forked,
+    /// The replica has seen what another life of this server has shown.
+    #[error("the server was restored from a backup: say hello first")]
+    OtherEpoch,
     /// The store failed.
     #[error(transparent)]
     Db(#[from] DbError),
@@ -98,6 +103,7 @@ impl From<PushError> for ApiError {
             PushError::Disordered { index, field } => Self::invalid_field(format!("intents[{index}].{field}"), detail),
             PushError::Gap { .. } => Self::conflict("sequence_gap", detail),
             PushError::Forked => Self::conflict("client_forked", detail),
+            PushError::OtherEpoch => Self::conflict("other_epoch", detail),
             PushError::Db(error) => error.into(),
         }
     }
@@ -112,6 +118,9 @@ pub async fn push(caller: &mut Caller<need::Sync>, body: &Body) -> Result<PushRe
     let (person, now) = (caller.person().id, caller.now());
     let (clock, known) = store::opening(caller.scope(), Some(body.client_id)).await?;
     let (epoch, mut seq) = (clock.epoch, clock.seq);
+    if body.epoch.is_some_and(|said| said != epoch) {
+        return Err(PushError::OtherEpoch);
+    }
     if known.is_some_and(|known| known.person != person) {
         return Err(PushError::Forked);
     }

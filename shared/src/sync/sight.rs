@@ -92,7 +92,10 @@ impl Sight {
             // The id of a device follows from its serial number, so that one can be guessed.
             Some(key) if key != target && key.table == Table::Device => Err(Refusal { code: Code::NotFound, detail: "there is no such device".to_owned(), field: Some("device_id".to_owned()) }),
             // Nobody guesses that of a site: whoever names it has seen it.
-            Some(_) => Err(Refusal::new(Code::NoLongerPermitted, "this is at a site that you do not work at (any more)")),
+            Some(key) => {
+                let field = (key != target).then(|| "site_id".to_owned());
+                Err(Refusal { code: Code::NoLongerPermitted, detail: "this is at a site that you do not work at (any more)".to_owned(), field })
+            }
             None => Ok(()),
         }
     }

@@ -96,6 +96,10 @@ pub struct PushRequest {
     pub client_id: ClientId,
     /// The client's clock when it sent this: the server corrects the times of the intents by it.
     pub now: Millis,
+    /// In which epoch of the server the replica stands: what its author has seen means nothing in another one. `None` where
+    /// it has not heard of any, or does not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub epoch: Option<u64>,
     /// Contiguous by `n`.
     pub intents: Vec<Intent>,
 }

@@ -131,7 +131,7 @@ pub fn refused(refusal: &Refusal) -> Reply {
     let detail = refusal.detail.as_str();
     match (refusal.code, refusal.field.as_deref()) {
         (Code::InvalidField, Some(field)) => Reply::invalid("invalid_field", field, detail),
-        (Code::NotFound, Some(field)) if field != "id" => Reply::invalid("invalid_field", field, detail),
+        (Code::NotFound | Code::NoLongerPermitted, Some(field)) if field != "id" => Reply::invalid("invalid_field", field, detail),
         (Code::NotFound | Code::RowDeleted | Code::NoLongerPermitted, _) => Reply::not_found(),
         (Code::NotAllowed, _) => Reply::error(403, "not_allowed", "Your role does not allow this."),
         (Code::AlreadyExists, _) => Reply::error(409, "already_exists", detail),

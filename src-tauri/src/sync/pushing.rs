@@ -15,7 +15,7 @@ use omniot_shared::{
 use reqwest::Method;
 use tokio::time::Instant;
 
-use super::{Failure, on, round::{tell_data, value}};
+use super::{Failure, on, round::{hello, tell_data, value}};
 use crate::{
     accounts::Account,
     chance,
@@ -91,6 +91,8 @@ pub(super) async fn push(account: &Account, server: &Server, batch: &mut Batch) 
         Err(Trouble::Refused { code, .. }) if code == "client_forked" => rename(account, Rename::Fork).await.map(|()| Pushed::More),
         // The server has forgotten numbers it had given receipts for: everything it may have lost is sent again.
         Err(Trouble::Refused { code, .. }) if code == "sequence_gap" => rename(account, Rename::Restore).await.map(|()| Pushed::More),
+        // Put back since the last greeting.
+        Err(Trouble::Refused { code, .. }) if code == "other_epoch" => hello(account, server).await.map(|_| Pushed::More),
         Err(Trouble::Refused { status: 413 | 422, detail, .. }) if sent == 1 => set_aside(account, &request, detail).await.map(|()| Pushed::More),
         Err(trouble @ Trouble::Refused { status: 400..500, .. }) if sent > 1 => {
             batch.halve(sent);

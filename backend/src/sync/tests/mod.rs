@@ -158,7 +158,7 @@ fn intent(app: &App, client: ClientId, n: u64, change: Change) -> Intent {
 }
 
 fn push_of(app: &App, client: ClientId, intents: Vec<Intent>) -> PushRequest {
-    PushRequest { schema: SCHEMA, client_id: client, now: app.state.now(), intents }
+    PushRequest { schema: SCHEMA, client_id: client, now: app.state.now(), epoch: None, intents }
 }
 
 fn outcomes(answer: &Value) -> Vec<String> {

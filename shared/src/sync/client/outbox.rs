@@ -101,7 +101,7 @@ pub fn next_push_of<R: Replica>(replica: &R, now: impl Into<Moment>, most: usize
         room = room.saturating_sub(size);
         intents.push(entry.intent);
     }
-    Ok((!intents.is_empty()).then_some(PushRequest { schema: SCHEMA, client_id: meta.client_id, now: now.at, intents }))
+    Ok((!intents.is_empty()).then_some(PushRequest { schema: SCHEMA, client_id: meta.client_id, now: now.at, epoch: Some(meta.lives_in()).filter(|life| *life != 0), intents }))
 }
 
 /// What receipts came to.

@@ -12,9 +12,9 @@ it('says who won and why, once, and nothing of codes', () => {
 });
 
 it('has a sentence of its own for each reason', () => {
-  const cases = [met({}), met({ why: 'stands' }), met({ why: 'first', other_at: null }), met({ won: true }), met({ won: true, why: 'seen' })];
+  const cases = [met({}), met({ why: 'stands' }), met({ why: 'first', other_at: null }), met({ won: true }), met({ won: true, why: 'seen' }), met({ won: true, why: 'both' })];
   const lines = plain(changeLines({ met: cases }));
-  expect(new Set(lines).size).toBe(5);
+  expect(new Set(lines).size).toBe(6);
   expect(lines.every((line) => line.startsWith('Name: ') && line.includes('Olga'))).toBe(true);
   expect(plain(changeLines({ met: [met({ other: null })] }))[0]).toContain('Somebody');
 });
@@ -25,6 +25,7 @@ it('says how wrong a clock was and when a change was really made', () => {
     expect.stringMatching(/^Made .*2026.*, and sent later\.$/),
     'The clock it was made by was 60 min behind; the time is corrected.'
   ]);
+  expect(plain(changeLines({ fields: ['name'], time_is_rough: true }))).toEqual(['Changed: Name', 'Its time is only roughly known: the clock was set in between.']);
 });
 
 it('still tells a log of before there were reasons', () => {

@@ -21,7 +21,7 @@ use requests::{Endpoint, Envelope, Make};
 use twists::{ByteTwist, Node, Twist};
 
 /// The codes of docs/API.md that an answer to these endpoints may carry.
-const CODES: [&str; 10] = ["app_too_old", "malformed_json", "bad_request", "not_found", "client_forked", "sequence_gap", "too_large", "unsupported_media_type", "unknown_field", "invalid_field"];
+const CODES: [&str; 11] = ["app_too_old", "other_epoch", "malformed_json", "bad_request", "not_found", "client_forked", "sequence_gap", "too_large", "unsupported_media_type", "unknown_field", "invalid_field"];
 
 /// One request, and how it is twisted.
 #[derive(Debug, Clone)]
