@@ -7,7 +7,7 @@ use prost::Message as _;
 
 use super::{Domain, Grant, Identity, PublicKey, Receipt, SKEW_TOLERANCE_MS, Unreadable, contact_context, messages::Signed};
 use crate::{
-    ids::{GrantId, SiteId, normal_serial},
+    ids::{DeviceId, GrantId, SiteId, normal_serial},
     time::Millis,
 };
 
@@ -74,9 +74,19 @@ pub struct KnownGrant {
     /// When it was revoked.
     pub revoked_at: Option<Millis>,
     /// The device that spent it.
-    pub spent_by: Option<PublicKey>,
+    pub spent_by: Option<Spender>,
     /// When the technician's record of the claim arrived, if it did: the claim was made before that.
     pub recorded_at: Option<Millis>,
+}
+
+/// Who spent a grant: a key, under one serial number. A device that names another one with the same key is no device that
+/// the grant was given to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Spender {
+    /// The key that it proved.
+    pub key: PublicKey,
+    /// The device of the serial number that it named.
+    pub device: DeviceId,
 }
 
 /// What the store knows about the device.
@@ -170,7 +180,8 @@ pub fn judge(contact: &Contact, grant: Option<KnownGrant>, binding: Option<Bindi
         }
     }
     // One device may use it again: its button was held, and the technician's app sent the same claim once more.
-    if grant.spent_by.is_some_and(|by| by != contact.identity.public_key) {
+    let spender = Spender { key: contact.identity.public_key, device: DeviceId::for_serial(contact.grant.tenant, &contact.identity.serial) };
+    if grant.spent_by.is_some_and(|by| by != spender) {
         return Err(Refusal::GrantSpent);
     }
     let claimed_by = grant.recorded_at.map_or(now, |recorded| recorded.min(now));

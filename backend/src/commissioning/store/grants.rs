@@ -1,7 +1,7 @@
 //! Grants.
 
 use omniot_shared::{
-    claim::{Grant, PublicKey, SignedGrant, contact::KnownGrant},
+    claim::{Grant, PublicKey, SignedGrant, contact::{KnownGrant, Spender}},
     ids::{ClientId, DeviceId, GrantId, PersonId},
     time::Millis,
 };
@@ -19,7 +19,7 @@ const INSERT: &str = "
     insert into claim_grant (tenant_id, id, person_id, person_name, client_id, signed, issued_at, not_after)
     values ($1, $2, $3, $4, $5, $6, $7, $8)";
 const KNOWN: &str = "
-    select g.revoked_at, g.spent_key, (select min(a.ended_at) from attempt a where a.tenant_id = $1 and a.grant_id = g.id) as recorded_at
+    select g.revoked_at, g.spent_key, g.device_id, (select min(a.ended_at) from attempt a where a.tenant_id = $1 and a.grant_id = g.id) as recorded_at
     from claim_grant g where g.tenant_id = $1 and g.id = $2";
 const SPEND: &str = "
     update claim_grant set spent_at = $3, spent_key = $4, device_id = $5
@@ -66,6 +66,7 @@ pub struct GrantRow {
 struct KnownRow {
     revoked_at: Option<i64>,
     spent_key: Option<Vec<u8>>,
+    device_id: Option<Uuid>,
     recorded_at: Option<i64>,
 }
 
@@ -95,7 +96,7 @@ pub async fn known(scope: &mut Scope, id: GrantId) -> Result<Option<KnownGrant>,
     let row: Option<KnownRow> = scope.query(KNOWN).bind(id).optional().await?;
     Ok(row.map(|row| KnownGrant {
         revoked_at: row.revoked_at.map(Millis),
-        spent_by: row.spent_key.and_then(|key| PublicKey::read(&key)),
+        spent_by: row.spent_key.and_then(|key| Some(Spender { key: PublicKey::read(&key)?, device: DeviceId(row.device_id?) })),
         recorded_at: row.recorded_at.map(Millis),
     }))
 }

@@ -162,6 +162,11 @@ async fn one_grant_serves_one_device() {
         two.take(&grants[0], None);
         post(&app, one.claim(&tenant).await).await.expect(200);
         assert_eq!(post(&app, two.claim(&tenant).await).await.refusal(), (409, "grant_spent".into()));
+        // One that has spent it, and now says that it is another one.
+        let mut liar = Device { key: one.key.clone(), ..Device::new("OM-3") };
+        liar.take(&grants[0], None);
+        assert_eq!(post(&app, liar.claim(&tenant).await).await.refusal(), (409, "grant_spent".into()), "{}", app.engine);
+        assert_eq!(tenant.person(Role::Admin).await.get("/v1/devices?q=OM-3").await.expect(200)["items"], json!([]));
     }
 }
 

@@ -3,11 +3,11 @@ use prost::Message as _;
 use super::{bytes, claim, claim_key, device_key, grant, signed};
 use crate::claim::{
     Domain, Identity, PublicKey, SKEW_TOLERANCE_MS, contact_context,
-    contact::{Binding, Contact, KnownGrant, Refusal, Shown, Verdict, judge},
+    contact::{Binding, Contact, KnownGrant, Refusal, Shown, Spender, Verdict, judge},
     messages::Signed,
     owner::{OwnerState, decide},
 };
-use crate::time::Millis;
+use crate::{ids::DeviceId, time::Millis};
 
 const SERIAL: &str = "OM-N0001";
 const FRESH: KnownGrant = KnownGrant { revoked_at: None, spent_by: None, recorded_at: None };
@@ -46,6 +46,10 @@ fn read(parts: &Parts, challenge: &[u8]) -> Result<Contact, Refusal> {
 
 fn contact() -> Contact {
     read(&parts(b"challenge"), b"challenge").unwrap()
+}
+
+fn spender() -> Spender {
+    Spender { key: PublicKey::of(&device_key()), device: DeviceId::for_serial(contact().grant.tenant, SERIAL) }
 }
 
 fn bound(epoch: u32, grant: u128) -> Binding {
@@ -97,19 +101,21 @@ fn a_device_that_names_another_owner_is_refused() {
 
 #[test]
 fn the_same_contact_again_is_a_replay_even_when_the_grant_is_spent() {
-    let spent = KnownGrant { spent_by: Some(PublicKey::of(&device_key())), ..FRESH };
+    let spent = KnownGrant { spent_by: Some(spender()), ..FRESH };
     assert_eq!(judge(&contact(), Some(spent), Some(bound(1, 7)), NOW), Ok(Verdict::Replay));
 }
 
 #[test]
 fn each_other_obstacle_has_its_own_reason() {
     let revoked = KnownGrant { revoked_at: Some(NOW), ..FRESH };
-    let spent = KnownGrant { spent_by: Some(PublicKey([1; 32])), ..FRESH };
+    let spent = KnownGrant { spent_by: Some(Spender { key: PublicKey([1; 32]), ..spender() }), ..FRESH };
+    let under_another_name = KnownGrant { spent_by: Some(Spender { device: DeviceId::for_serial(contact().grant.tenant, "OM-N0002"), ..spender() }), ..FRESH };
     let stranger = Binding { public_key: PublicKey([1; 32]), ..bound(0, 1) };
     for (expected, grant, binding) in [
         (Refusal::GrantUnknown, None, None),
         (Refusal::GrantRevoked, Some(revoked), None),
         (Refusal::GrantSpent, Some(spent), None),
+        (Refusal::GrantSpent, Some(under_another_name), None),
         (Refusal::KeyMismatch, Some(FRESH), Some(stranger)),
         (Refusal::EpochStale, Some(FRESH), Some(bound(1, 8))),
         (Refusal::EpochStale, Some(FRESH), Some(bound(6, 8))),
@@ -121,7 +127,7 @@ fn each_other_obstacle_has_its_own_reason() {
 
 #[test]
 fn a_device_that_was_reset_and_took_the_same_grant_again_is_bound_again() {
-    let spent = KnownGrant { spent_by: Some(PublicKey::of(&device_key())), ..FRESH };
+    let spent = KnownGrant { spent_by: Some(spender()), ..FRESH };
     let reset = decide(&OwnerState::default(), SERIAL, &device_key(), &claim(1, 7, 9), None).unwrap().state.factory_reset();
     let again = decide(&reset, SERIAL, &device_key(), &claim(1, 7, 9), None).unwrap();
     let (grant, receipt) = (bytes(&signed(1, &grant(1, 7))), bytes(&again.receipt));

@@ -12,12 +12,13 @@ use super::{
 use crate::{
     claim::{
         Identity, Notice, PublicKey, Receipt, Release,
-        contact::{self, Binding, Contact, KnownGrant, Refusal},
+        contact::{self, Binding, Contact, KnownGrant, Refusal, Spender},
         handover::{self, Handover},
         home::Backend,
         messages::{ClaimRequest, Signed},
         owner::{Left, Owner, OwnerState, decide},
     },
+    ids::DeviceId,
     time::Millis,
 };
 
@@ -138,7 +139,8 @@ pub fn judge(shown: Shown, spent_by: Option<u8>, is_revoked: bool, bound: Option
         return known;
     }
     let contact = Contact { grant: real_grant(shown.grant), receipt: receipt(shown), identity: identity(shown.device, shown.epoch, shown.grant) };
-    let known = KnownGrant { revoked_at: is_revoked.then_some(Millis(2_000)), spent_by: spent_by.map(|device| PublicKey::of(&device_key(device))), recorded_at: None };
+    let spender = |device| Spender { key: PublicKey::of(&device_key(device)), device: DeviceId::for_serial(contact.grant.tenant, &serial(device)) };
+    let known = KnownGrant { revoked_at: is_revoked.then_some(Millis(2_000)), spent_by: spent_by.map(spender), recorded_at: None };
     let verdict = contact::judge(&contact, Some(known), bound.map(|bound| binding(shown.device, bound)), Millis(2_000));
     CONTACTS.with_borrow_mut(|known| known.insert(arrival, verdict));
     verdict
