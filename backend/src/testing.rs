@@ -16,6 +16,9 @@
 
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "in a test, a step that fails is a test that fails")]
 
+#[cfg(test)]
+pub mod twists;
+
 use std::{io::Write as _, num::NonZeroUsize, sync::{Arc, Mutex, atomic::{AtomicI64, AtomicU64, Ordering}}};
 
 use axum::{Router, body::Body, http::{Method, Request, header}};
@@ -128,7 +131,7 @@ impl Log {
     }
 }
 
-/// The superuser's URL of a PostgreSQL for tests. Without one it says so, past the capture of test output.
+/// The superuser's URL of a PostgreSQL for tests. Without one it says so.
 #[allow(clippy::disallowed_methods, reason = "tests are the edge that reads their environment")]
 pub fn postgres_url() -> Option<String> {
     let url = std::env::var("OMNIOT_TEST_POSTGRES").ok().filter(|url| !url.is_empty());
@@ -256,7 +259,12 @@ impl App {
 
     /// The same server under another public URL.
     pub fn moved_to(&self, public_url: &str) -> Self {
-        let settings = Settings { public_url: public_url.to_owned(), ..(*self.state.settings).clone() };
+        self.at(public_url, &self.state.settings.trust_anchor)
+    }
+
+    /// The same server under that public URL, behind a certificate of that authority.
+    pub fn at(&self, public_url: &str, trust_anchor: &[u8]) -> Self {
+        let settings = Settings { public_url: public_url.to_owned(), trust_anchor: trust_anchor.to_vec(), ..(*self.state.settings).clone() };
         let state = AppState { settings: Arc::new(settings), ..self.state.clone() };
         Self { router: crate::build(state.clone()), state, ..self.clone() }
     }

@@ -51,6 +51,7 @@ pub fn quick() -> Pace {
     let ms = Duration::from_millis;
     Pace {
         find: ms(3000),
+        find_other: ms(300),
         connect: ms(1000),
         connect_again: vec![ms(20), ms(60), ms(150)],
         discover: ms(3000),

@@ -166,6 +166,21 @@ async fn a_server_that_hears_nothing_of_a_device_that_joined_is_no_failure() {
 }
 
 #[tokio::test]
+async fn a_device_that_the_server_refuses_has_joined_and_the_reason_is_said() {
+    let bench = Bench::with(vec![device("OM-0001", Security::Sec2Patch1), device("OM-0002", Security::Sec2Patch1)]).await;
+    let first = omniot_shared::ids::GrantId(uuid::Uuid::from_u128(1));
+    {
+        let mut books = bench.ledger.books();
+        books.online = true;
+        books.refused = vec![("OM-0001".into(), first, "key_mismatch".into()), ("OM-0002".into(), first, "key_mismatch".into())];
+    }
+    let done = bench.commission("OM-0001").await;
+    assert_eq!((&done["steps"][11]["state"], &done["steps"][11]["cause"]), (&json!("skipped"), &json!("contact_key_mismatch")));
+    let done = bench.commission("OM-0002").await;
+    assert_eq!(&done["steps"][11]["cause"], &json!("cloud_blocked"), "with another grant it was refused before, not now");
+}
+
+#[tokio::test]
 async fn the_networks_are_those_that_the_device_sees() {
     let bench = Bench::with(vec![device("OM-0001", Security::Sec2Patch1)]).await;
     bench.begin("OM-0001").await;

@@ -96,6 +96,38 @@ async fn a_cancelled_commission_gives_its_device_free_and_is_recorded() {
     assert_eq!(bench.ledger.books().attempts.len(), 2);
 }
 
+#[tokio::test]
+async fn a_kill_while_the_network_is_handed_over_leaves_a_device_that_can_be_finished() {
+    for step in ["set_network", "apply"] {
+        let mut bench = Bench::with(vec![device("OM-0001", Security::Sec2Patch1)]).await;
+        bench.begin("OM-0001").await;
+        bench.until("needs_network").await;
+        bench.faults("OM-0001", |faults| faults.delay_ms = 50);
+        bench.join(SSID, PASSPHRASE).await;
+        while bench.current().await["step"] != step {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        // It is stored before it begins, and the device takes its time.
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        bench.kill_and_start().await;
+        bench.faults("OM-0001", |faults| faults.delay_ms = 0);
+        let first = bench.ledger.attempt();
+        let last = first.steps.last().unwrap();
+        assert_eq!((first.outcome, last.step.as_str(), last.outcome), (AttemptOutcome::Interrupted, step, StepOutcome::Interrupted));
+        bench.begin("OM-0001").await;
+        // Whether Apply was heard before the link went, nobody knows.
+        if bench.past("running").await["state"] == "needs_network" {
+            bench.join(SSID, PASSPHRASE).await;
+        }
+        let done = bench.until("succeeded").await;
+        let books = bench.ledger.books();
+        let attempt = books.attempts.last().unwrap();
+        assert_eq!((books.attempts.len(), attempt.epoch, attempt.grant_id), (2, Some(1), first.grant_id), "killed at {step}: it was claimed once: {done:#}");
+        let slot = &bench.fleet.slots[0];
+        assert!(slot.device().joined(slot.now()), "killed at {step}: it is in its network");
+    }
+}
+
 /// The app dies while the device joins.
 async fn killed_while_joining() -> Bench {
     let mut bench = Bench::with(vec![device("OM-0001", Security::Sec2Patch1)]).await;

@@ -42,10 +42,14 @@ pub struct Books {
     pub models: Vec<DeviceModel>,
     /// Of other tenants, for their devices.
     pub releases: Vec<Letter>,
+    /// What the server refused, of which device, that showed which grant.
+    pub refused: Vec<(String, GrantId, String)>,
     pub online: bool,
     pub full_disk: bool,
     /// What is kept of visits.
     pub visits: Option<String>,
+    /// After so many more writes of visits the app dies with the next one: nothing is written any more. Whether that one still is.
+    pub dies_at_visit: Option<(u32, bool)>,
 }
 
 pub struct Ledger {
@@ -183,6 +187,10 @@ impl Desk for Ledger {
         Ok(self.books().releases.iter().find(|letter| letter.frees(serial, owner)).cloned())
     }
 
+    async fn refusal_of(&self, serial: &str, grant: GrantId) -> Option<String> {
+        self.books().refused.iter().find(|(of, by, _)| of == &normal_serial(serial) && *by == grant).map(|(.., code)| code.clone())
+    }
+
     async fn is_online(&self) -> bool {
         self.books().online
     }
@@ -251,9 +259,16 @@ impl Desks for Office {
     }
 
     fn keep_visits(&self, account: &str, text: Option<&str>) -> Result<(), DeskError> {
-        if let Some(ledger) = self.of(account) {
-            ledger.write()?.visits = text.map(str::to_owned);
+        let Some(ledger) = self.of(account) else { return Ok(()) };
+        let mut books = ledger.write()?;
+        let dies = books.dies_at_visit.take();
+        if let Some((left, is_written)) = dies {
+            books.dies_at_visit = left.checked_sub(1).map(|left| (left, is_written));
+            books.full_disk = left == 0;
         }
-        Ok(())
+        if dies.is_none_or(|(left, is_written)| left > 0 || is_written) {
+            books.visits = text.map(str::to_owned);
+        }
+        if books.full_disk { Err(DeskError::Store("the app died".into())) } else { Ok(()) }
     }
 }

@@ -58,6 +58,77 @@ async fn the_fifth_wrong_pop_ends_the_attempt_and_the_next_must_wait() {
     assert_eq!(bench.ledger.count(|place| *place == Place::Free), 10);
 }
 
+/// Two devices of one name, both heard, the one with the louder voice first.
+async fn twins() -> Bench {
+    let twin = |serial: &str, rssi| {
+        let mut spec = Spec { name: Some("TWIN".into()), ..device(serial, Security::Sec2Patch1) };
+        spec.faults.rssi = Some(rssi);
+        spec
+    };
+    let bench = Bench::with(vec![twin("OM-0001", -80), twin("OM-0002", -40)]).await;
+    hear_both(&bench).await;
+    bench
+}
+
+async fn hear_both(bench: &Bench) {
+    assert_eq!(bench.ask("POST", "/app/radio/scan", json!(null)).await.status, 204);
+    while bench.ask("GET", "/app/radio/nearby", json!(null)).await.body["items"].as_array().unwrap().len() < 2 {
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    assert_eq!(bench.ask("DELETE", "/app/radio/scan", json!(null)).await.status, 204);
+}
+
+#[tokio::test]
+async fn of_two_devices_with_one_name_the_one_that_proves_the_label_is_commissioned() {
+    for wrong_key in [false, true] {
+        let bench = twins().await;
+        if wrong_key {
+            // One secret for all, as some makers have it: then the identity tells them apart.
+            let pop = bench.fleet.slots[0].device().factory().pop.clone();
+            let mut specs: Vec<Spec> = bench.fleet.slots.iter().map(|slot| slot.device().spec().clone()).collect();
+            specs.iter_mut().for_each(|spec| spec.pop = Some(pop.clone()));
+            let bench = Bench::with(specs).await;
+            hear_both(&bench).await;
+            commission_the_quieter(&bench, "identity_mismatch").await;
+        } else {
+            commission_the_quieter(&bench, "wrong_pop").await;
+        }
+    }
+}
+
+async fn commission_the_quieter(bench: &Bench, cause: &str) {
+    bench.begin("OM-0001").await;
+    bench.until("needs_network").await;
+    bench.join(SSID, PASSPHRASE).await;
+    let done = bench.until("succeeded").await;
+    assert_eq!(done["device"]["serial"], "OM-0001", "{done:#}");
+    let attempt = bench.ledger.attempt();
+    let causes: Vec<_> = attempt.steps.iter().filter_map(|row| row.cause.as_deref()).collect();
+    assert_eq!(causes.first(), Some(&cause), "the louder one was asked first: {causes:?}");
+    assert_eq!(bench.ledger.count(|place| matches!(place, Place::Spent)), 1, "and no permission left for it");
+}
+
+#[tokio::test]
+async fn a_device_of_the_same_name_locks_itself_and_not_the_one_that_is_meant() {
+    let bench = twins().await;
+    let louder = bench.fleet.slots[1].device().factory().address();
+    let body = json!({"address": louder, "pop": "wrong-1", "site_id": SITE});
+    assert_eq!(bench.ask("POST", "/app/commissions", body).await.status, 201);
+    for number in 2..=5 {
+        bench.until("needs_pop").await;
+        bench.act("pop", json!({"pop": format!("wrong-{number}")})).await;
+    }
+    bench.until_failed("too_many_wrong_pops").await;
+    hear_both(&bench).await;
+    bench.begin("OM-0001").await;
+    bench.until("needs_network").await;
+    bench.join(SSID, PASSPHRASE).await;
+    let done = bench.until("succeeded").await;
+    assert_eq!(done["device"]["serial"], "OM-0001", "{done:#}");
+    let causes: Vec<_> = bench.ledger.books().attempts.last().unwrap().steps.iter().filter_map(|row| row.cause.clone()).collect();
+    assert!(!causes.iter().any(|cause| cause == "wrong_pop" || cause == "too_many_wrong_pops"), "the locked one was not asked: {causes:?}");
+}
+
 #[tokio::test]
 async fn the_air_cannot_lower_the_level_of_the_label() {
     for lower in [Security::Sec0, Security::Sec1] {

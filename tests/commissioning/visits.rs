@@ -2,12 +2,16 @@
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
-use omniot_shared::entities::{AttemptOutcome, Security};
+use omniot_shared::{
+    entities::{AttemptOutcome, Device, DeviceState, Security},
+    ids::{DeviceId, ModelId},
+    time::Millis,
+};
 use serde_json::{Value, json};
 
 use crate::{
     bench::{Bench, PASSPHRASE, SITE, SSID, device},
-    ledger::Ledger,
+    ledger::{Ledger, TENANT},
 };
 
 const SERIALS: [&str; 3] = ["OM-0001", "OM-0002", "OM-0003"];
@@ -87,6 +91,65 @@ async fn a_device_that_fails_waits_behind_the_others_and_keeps_its_cause() {
     assert_eq!(bench.ask("POST", &again, Value::Null).await.status, 409, "it waits already");
     next(&bench).await;
     until(&bench, |visit| counts(visit) == (3, 0, 0)).await;
+}
+
+#[tokio::test]
+async fn a_label_is_matched_to_the_device_that_was_planned_under_its_serial_number() {
+    let bench = bench().await;
+    let plan = |serial: &str, name: &str| Device {
+        id: DeviceId::for_serial(TENANT, serial),
+        serial: serial.into(),
+        name: name.into(),
+        model_id: ModelId(uuid::Uuid::from_u128(1)),
+        site_id: Some(SITE),
+        note: None,
+        state: DeviceState::Planned,
+        firmware: None,
+        epoch: 0,
+        created_at: Millis(0),
+    };
+    bench.ledger.books().known.extend([plan("OM-0003", "Cellar"), plan("OM-0002", "Roof"), plan("OM-0020", "Yard")]);
+    assert_eq!(bench.ask("POST", "/app/visit", json!({"site_id": SITE})).await.status, 200);
+    let names = |visit: &Value| visit["planned"].as_array().unwrap().iter().map(|device| device["name"].as_str().unwrap().to_owned()).collect::<BTreeSet<_>>();
+    assert_eq!(names(&visit(&bench).await), BTreeSet::from(["Cellar", "Roof", "Yard"].map(str::to_owned)));
+    for (serial, name, left) in [("OM-0002", json!("Roof"), vec!["Cellar", "Yard"]), ("OM-0001", Value::Null, vec!["Cellar", "Yard"]), ("OM-0003", json!("Cellar"), vec!["Yard"])] {
+        let added = bench.ask("POST", "/app/visit/items", json!({"label": bench.label(serial)})).await.body;
+        let item = added["items"].as_array().unwrap().iter().find(|item| item["serial"] == serial).unwrap();
+        assert_eq!(item["device"]["name"], name, "{serial}: {added:#}");
+        assert_eq!(names(&added), left.into_iter().map(str::to_owned).collect(), "{serial}: what is not scanned yet");
+    }
+    network(&bench, PASSPHRASE, false).await;
+    next(&bench).await;
+    let done = until(&bench, |visit| counts(visit).2 == 0).await;
+    let roof = done["items"].as_array().unwrap().iter().find(|item| item["device"]["name"] == "Roof").unwrap();
+    let made = bench.ledger.books().attempts.iter().find(|attempt| json!(attempt.id) == roof["attempt_id"]).map(|attempt| (attempt.serial.clone(), attempt.device_id));
+    assert_eq!(made, Some((Some("OM-0002".into()), Some(DeviceId::for_serial(TENANT, "OM-0002")))), "and it is that device which was commissioned: {done:#}");
+}
+
+#[tokio::test]
+async fn the_app_may_die_with_any_write_of_the_visit() {
+    for is_written in [false, true] {
+        for write in 0..4 {
+            let mut bench = visited().await;
+            network(&bench, PASSPHRASE, false).await;
+            bench.ledger.books().dies_at_visit = Some((write, is_written));
+            // Where it dies at once, nobody hears an answer.
+            bench.ask("POST", "/app/visit/next", Value::Null).await;
+            until(&bench, |_| bench.ledger.books().full_disk).await;
+            bench.kill_and_start().await;
+            bench.ledger.books().full_disk = false;
+            // A start that could write nothing is followed by one that can.
+            bench.kill_and_start().await;
+            next(&bench).await;
+            let done = until(&bench, |visit| counts(visit).2 == 0).await;
+            assert_eq!(counts(&done), (3, 0, 0), "died with write {write}, {is_written}: {done:#}");
+            recorded(&bench, |bench| bench.ledger.books().unfinished.is_empty()).await;
+            let books = bench.ledger.books();
+            let grants = |serial: &str| books.attempts.iter().filter(|attempt| attempt.serial.as_deref() == Some(serial)).filter_map(|attempt| attempt.grant_id).collect::<BTreeSet<_>>();
+            let all: Vec<BTreeSet<_>> = SERIALS.iter().map(|serial| grants(serial)).collect();
+            assert!(all.iter().all(|of| of.len() == 1) && all.iter().flatten().collect::<BTreeSet<_>>().len() == 3, "one permission for each device: {all:?}, died with write {write}, {is_written}");
+        }
+    }
 }
 
 async fn recorded(bench: &Bench, is_so: impl Fn(&Bench) -> bool) {

@@ -21,7 +21,10 @@ use serde::{Deserialize, Serialize};
 use super::{
     error::CommissioningError,
     secrets::{self, ClaimKey},
-    store::{bindings, grants, keys},
+    store::{
+        bindings::{self, Bound},
+        grants, keys, refusals,
+    },
 };
 use crate::{
     audit::{self, Author, Entry},
@@ -134,9 +137,17 @@ pub(super) async fn claim_device(State(state): State<AppState>, request_id: Requ
     let now = state.now();
     let (key, contact) = prove(&mut scope, &parts, now).await?;
     let arrival = Arrival { contact, key, now, request_id };
-    let claimed = arrival.settle(&mut scope, &state).await?;
-    scope.commit().await?;
-    Ok(Json(claimed))
+    match arrival.settle(&mut scope, &state).await {
+        Ok(claimed) => {
+            scope.commit().await?;
+            Ok(Json(claimed))
+        }
+        Err(error) => {
+            drop(scope);
+            arrival.keep_refusal(&state, &access, &parts.receipt, &error).await;
+            Err(error)
+        }
+    }
 }
 
 /// A tenant that is not there looks like one that did not sign.
@@ -183,6 +194,8 @@ struct Before {
     resets: u32,
     /// It used this grant before, and was reset since.
     is_spent: bool,
+    /// The key that its serial number had proved was forgotten.
+    is_forgotten: bool,
 }
 
 impl Arrival {
@@ -192,12 +205,16 @@ impl Arrival {
         let record_pending = known.is_none_or(|grant| grant.recorded_at.is_none());
         let is_spent = known.is_some_and(|grant| grant.spent_by.is_some());
         let bound = bindings::find(scope, device).await?;
-        let verdict = judge(&self.contact, known, bound.as_ref().map(|bound| bound.binding), self.now)?;
+        let verdict = judge(&self.contact, known, bound.as_ref().and_then(Bound::in_force), self.now)?;
         let credential = self.key.credential(device, &self.contact).ok_or_else(|| ApiError::internal(&"a credential has no form"))?;
         match verdict {
             Verdict::Replay => bindings::seen(scope, device, self.now).await?,
-            Verdict::Bind => self.bind(scope, state, device, &credential, Before { resets: bound.map_or(0, |bound| bound.resets), is_spent }).await?,
+            Verdict::Bind => {
+                let before = Before { resets: bound.as_ref().map_or(0, |bound| bound.resets), is_spent, is_forgotten: bound.is_some_and(|bound| bound.is_forgotten) };
+                self.bind(scope, state, device, &credential, before).await?;
+            }
         }
+        refusals::forget(scope, device).await?;
         Ok(Claimed { device_id: device, credential: credential.reveal().to_owned(), record_pending, server_time: self.now })
     }
 
@@ -213,6 +230,7 @@ impl Arrival {
             site_id: bindings::known_site(scope, self.contact.site()).await?,
             epoch: self.contact.receipt.epoch,
             firmware: Some(identity.firmware.clone()).filter(|firmware| !firmware.is_empty()),
+            anew: before.is_forgotten,
         };
         let actor = Actor { tenant: scope.tenant(), who: Who::Device(device), now: self.now };
         sync::execute_as(scope, &actor, &author, Some(self.request_id.as_str()), Change::DeviceClaimed(change)).await?;
@@ -229,6 +247,14 @@ impl Arrival {
         }));
         audit::append(scope, &author, self.now, Some(self.request_id.as_str()), entry).await?;
         Ok(())
+    }
+
+    /// Somebody is to see that it was refused. Where that cannot be kept, it is refused all the same.
+    async fn keep_refusal(&self, state: &AppState, access: &TenantAccess, receipt: &[u8], error: &CommissioningError) {
+        let CommissioningError::Refused(refusal) = error else { return };
+        if let Err(error) = super::refusals::note(state, access, &self.contact, receipt, *refusal).await {
+            tracing::warn!(%error, "a refused contact could not be kept");
+        }
     }
 
     /// The model with the reported SKU; a device of an unknown kind makes its kind known.

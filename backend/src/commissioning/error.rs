@@ -66,16 +66,17 @@ fn forbidden(code: &'static str, detail: &str) -> ApiError {
 }
 
 fn refused(refusal: Refusal) -> ApiError {
+    let code = refusal.code();
     match refusal {
         Refusal::Malformed(field) => ApiError::invalid_field(field, "This part of the claim cannot be read or does not fit the rest."),
-        Refusal::BadSignature => forbidden("bad_signature", "A signature of the claim does not hold."),
-        Refusal::OwnedByAnother => forbidden("owned_by_another", "The device says that it belongs to another organization."),
-        Refusal::GrantUnknown => forbidden("grant_unknown", "This organization did not make this grant."),
-        Refusal::GrantRevoked => forbidden("grant_revoked", "The grant was taken back."),
-        Refusal::GrantExpired => forbidden("grant_expired", "The grant is out of its time."),
-        Refusal::GrantSpent => ApiError::conflict("grant_spent", "Another device used this grant."),
-        Refusal::KeyMismatch => ApiError::conflict("key_mismatch", "A device of this serial number proved another key before."),
-        Refusal::EpochStale => ApiError::conflict("epoch_stale", "A newer claim of this device is in force."),
-        Refusal::Retired => ApiError::conflict("device_retired", "This device was retired."),
+        Refusal::BadSignature => forbidden(code, "A signature of the claim does not hold."),
+        Refusal::OwnedByAnother => forbidden(code, "The device says that it belongs to another organization."),
+        Refusal::GrantUnknown => forbidden(code, "This organization did not make this grant."),
+        Refusal::GrantRevoked => forbidden(code, "The grant was taken back."),
+        Refusal::GrantExpired => forbidden(code, "The grant is out of its time."),
+        Refusal::GrantSpent => ApiError::conflict(code, "Another device used this grant."),
+        Refusal::KeyMismatch => ApiError::conflict(code, "A device of this serial number proved another key before."),
+        Refusal::EpochStale => ApiError::conflict(code, "A newer claim of this device is in force."),
+        Refusal::Retired => ApiError::conflict(code, "This device was retired."),
     }
 }

@@ -26,8 +26,8 @@ use crate::{
     http::{ApiError, AppState, Caller, Cursor, Json, Limit, NoContent, Page, Path, Query},
 };
 
-/// The most grants that one person's replica may hold.
-pub(super) const PACK_LIMIT: u32 = 100;
+/// The most grants that one person's replica may hold: as many as a visit has devices.
+pub(super) const PACK_LIMIT: u32 = 500;
 /// A grant that ends sooner is not counted in a pack: it would be over before it is used.
 const SOON_OVER_MS: i64 = 24 * 3_600_000;
 /// How long a grant is good.
@@ -39,8 +39,8 @@ pub(super) const GRANT_MS: i64 = 14 * 24 * 3_600_000;
 pub(super) struct PackRequest {
     /// The replica that will use them.
     client_id: ClientId,
-    /// 1–100, those it has already included, as far as they are good for another day.
-    #[schema(minimum = 1, maximum = 100)]
+    /// 1–500, those it has already included, as far as they are good for another day.
+    #[schema(minimum = 1, maximum = 500)]
     count: u32,
 }
 
@@ -62,7 +62,7 @@ pub(super) struct Pack {
     responses((status = 200, body = Pack), (status = 422, body = crate::http::ErrorBody)))]
 pub(super) async fn fetch_grants(mut caller: Caller<need::DeviceCommission>, State(state): State<AppState>, Json(body): Json<PackRequest>) -> Result<Json<Pack>, CommissioningError> {
     if !(1..=PACK_LIMIT).contains(&body.count) {
-        return Err(ApiError::invalid_field("count", "A pack holds 1 to 100 grants.").into());
+        return Err(ApiError::invalid_field("count", "A pack holds 1 to 500 grants.").into());
     }
     let key = claim_key(&mut caller, &state).await?;
     let (person, now) = (caller.person().clone(), caller.now());

@@ -68,7 +68,7 @@ pub(super) async fn hand_over_device(State(state): State<AppState>, request_id: 
     let handover = prove(&mut scope, &parts, now).await?;
     let device = DeviceId::for_serial(scope.tenant(), &handover.identity.serial);
     let bound = bindings::find(&mut scope, device).await?;
-    if judge(&handover, bound.map(|bound| bound.binding))? == Verdict::HandOver {
+    if judge(&handover, bound.and_then(|bound| bound.in_force()))? == Verdict::HandOver {
         bindings::hand_over(&mut scope, device, handover.identity.epoch, now).await?;
         let author = Author::device(device, &handover.identity.serial);
         let owner = handover.identity.owner.map(|owner| owner.to_string());

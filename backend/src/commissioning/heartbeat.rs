@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     DeviceCaller, ReadingValue,
     error::CommissioningError,
-    notices,
+    notices::{self, Told},
     store::{bindings, presence},
 };
 use crate::{
@@ -30,6 +30,8 @@ const READINGS_LIMIT: usize = 32;
 const HISTORY_LIMIT: usize = 1000;
 /// The longest address.
 const ADDRESS_LIMIT: usize = 255;
+/// The longest hash, in base64.
+const HASH_LIMIT: usize = 44;
 /// The longest text.
 const TEXT_LIMIT: usize = 120;
 /// How long ago a reading may have been made.
@@ -51,6 +53,10 @@ pub(super) struct Heartbeat {
     /// Where it was told last to report, by its grant or a notice.
     #[schema(max_length = 255)]
     reports_to: Option<String>,
+    /// What it was told last to trust there: base64 of the SHA-256 of the trust anchor, empty where it has none. Without it,
+    /// it is told of another address only.
+    #[schema(max_length = 44)]
+    trusts: Option<String>,
     /// The number of the last notice that it heard in this epoch; without one it is told nothing.
     heard: Option<u32>,
 }
@@ -90,7 +96,7 @@ pub(super) async fn record_heartbeat(State(state): State<AppState>, mut device: 
     telemetry::record(&mut device.scope, device.id, &points(&moments), now, state.settings.telemetry_days).await?;
     bindings::seen(&mut device.scope, device.id, now).await?;
     let notice = match (&body.reports_to, body.heard) {
-        (Some(reports_to), Some(heard)) => notices::due(&mut device, &state, reports_to, heard).await?,
+        (Some(reports_to), Some(heard)) => notices::due(&mut device, &state, Told { reports_to, trusts: body.trusts.as_deref(), heard }).await?,
         _ => None,
     };
     come_online(&mut device, body.firmware).await?;
@@ -167,6 +173,9 @@ fn check(body: &Heartbeat) -> Result<(), CommissioningError> {
     if body.reports_to.as_ref().is_some_and(|address| address.len() > ADDRESS_LIMIT) {
         return Err(CommissioningError::History("reports_to", "An address has at most 255 characters."));
     }
+    if body.trusts.as_ref().is_some_and(|hash| hash.len() > HASH_LIMIT) {
+        return Err(CommissioningError::History("trusts", "A hash has at most 44 characters."));
+    }
     body.history.iter().map(|moment| &moment.readings).chain([&body.readings]).try_for_each(check_readings)
 }
 
@@ -207,7 +216,7 @@ mod unit {
         let reading = Readings::from([("t".to_owned(), ReadingValue::Number(1.0))]);
         let at = |sent_at: Millis, ago: i64| {
             let history = vec![Moment { at: sent_at.plus(-ago), readings: reading.clone() }];
-            let body = Heartbeat { readings: Readings::new(), firmware: None, sent_at: Some(sent_at), history, reports_to: None, heard: None };
+            let body = Heartbeat { readings: Readings::new(), firmware: None, sent_at: Some(sent_at), history, reports_to: None, trusts: None, heard: None };
             body.moments(now)[0].0
         };
         assert_eq!(at(now, 60_000), now.plus(-60_000));

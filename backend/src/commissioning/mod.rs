@@ -17,6 +17,7 @@ mod handover;
 mod heartbeat;
 mod notices;
 mod received;
+pub mod refusals;
 pub mod releases;
 mod secrets;
 pub mod store;

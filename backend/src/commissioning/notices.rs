@@ -1,7 +1,7 @@
 //! What a tenant has to tell a device: where to report, and that releases were taken back.
 //!
-//! A device says in its heartbeat which address it was told last and which notice it heard last; it is answered a
-//! notice when that is not how things are. One that says neither is too old to be told.
+//! A device says in its heartbeat which address it was told last, URL and trust anchor, and which notice it heard last; it
+//! is answered a notice when that is not how things are. One that does not say is not told: of its trust anchor, or of anything.
 //!
 //! Deliberately not here: what the device does with it (`omniot_shared::claim::home`).
 
@@ -16,17 +16,29 @@ use super::{
 };
 use crate::http::AppState;
 
-/// The notice for a device that was told `reports_to` and has heard number `heard`, as base64; `None` when it knows all.
-pub(super) async fn due(device: &mut DeviceCaller, state: &AppState, reports_to: &str, heard: u32) -> Result<Option<String>, CommissioningError> {
+/// What a device was told last.
+pub(super) struct Told<'a> {
+    /// The URL.
+    pub reports_to: &'a str,
+    /// The trust anchor, as [`Backend::trusts`]; `None`: it does not say.
+    pub trusts: Option<&'a str>,
+    /// The number of the last notice.
+    pub heard: u32,
+}
+
+/// The notice for a device that was `told` that, as base64; `None` when it knows all.
+pub(super) async fn due(device: &mut DeviceCaller, state: &AppState, told: Told<'_>) -> Result<Option<String>, CommissioningError> {
     let known = u32::try_from(device.row.notice).unwrap_or(u32::MAX);
-    let Some(number) = number(known, heard, reports_to == state.settings.public_url) else { return Ok(None) };
+    let home = Backend { url: state.settings.public_url.clone(), trust_anchor: state.settings.trust_anchor.clone() };
+    let is_home = told.reports_to == home.url && told.trusts.is_none_or(|trusts| trusts == home.trusts());
+    let Some(number) = number(known, told.heard, is_home) else { return Ok(None) };
     let Some(key) = keys::owner(&mut device.scope).await?.and_then(|owner| owner.key) else { return Ok(None) };
     let notice = Notice {
         tenant: device.scope.tenant(),
         serial: device.row.serial.clone(),
         epoch: u32::try_from(device.row.epoch).unwrap_or_default(),
         number,
-        backend: Backend { url: state.settings.public_url.clone(), trust_anchor: state.settings.trust_anchor.clone() },
+        backend: home,
     };
     let signed = notice.sign(key.signing());
     // What a device could not read must not leave the server.

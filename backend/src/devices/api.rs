@@ -18,6 +18,7 @@ use super::store::{self, Listed};
 use crate::{
     commissioning::{
         self, Presence, ReadingValue,
+        refusals::{self, RefusedContact},
         releases::{ReleaseStanding, parting},
     },
     db::DbError,
@@ -109,6 +110,8 @@ pub struct DeviceDetail {
     release: Option<ReleaseStanding>,
     /// When it said that another organization has claimed it by that release.
     handed_over_at: Option<Millis>,
+    /// What it, or something that says to be it, was refused since it was last in contact.
+    refused: Option<RefusedContact>,
 }
 
 /// The latest value of one key.
@@ -123,9 +126,9 @@ pub struct LatestReading {
 }
 
 impl DeviceDetail {
-    fn new(device: NamedDevice, presence: Presence, (release, handed_over_at): (Option<ReleaseStanding>, Option<Millis>)) -> Self {
+    fn new(device: NamedDevice, presence: Presence, (release, handed_over_at): (Option<ReleaseStanding>, Option<Millis>), refused: Option<RefusedContact>) -> Self {
         let readings = presence.readings.into_iter().map(|(key, reading)| LatestReading { key, value: reading.value, at: reading.at }).collect();
-        Self { device, readings, record_pending: presence.record_pending, release, handed_over_at }
+        Self { device, readings, record_pending: presence.record_pending, release, handed_over_at, refused }
     }
 }
 
@@ -199,7 +202,8 @@ pub async fn get_device(mut caller: Caller<need::DeviceRead>, Path(id): Path<Dev
     let presence = commissioning::presence(caller.scope(), id).await?;
     let now = caller.now();
     let parting = parting(caller.scope(), &device.device, now).await?;
-    Ok(Json(DeviceDetail::new(device, presence, parting)))
+    let refused = refusals::standing(caller.scope(), id).await?;
+    Ok(Json(DeviceDetail::new(device, presence, parting, refused)))
 }
 
 /// Edit a device

@@ -7,6 +7,7 @@
 mod api;
 mod attempts;
 mod bookmarks;
+mod keys;
 mod releases;
 mod store;
 #[cfg(test)]
@@ -24,6 +25,7 @@ pub fn router() -> OpenApiRouter<AppState> {
         .routes(routes!(api::get_device, api::update_device))
         .routes(routes!(api::retire_device))
         .routes(routes!(releases::release_device, releases::withdraw_release))
+        .routes(routes!(keys::forget_device_key))
         .routes(routes!(waiting::list_waiting_devices))
         .routes(routes!(bookmarks::set_bookmark, bookmarks::remove_bookmark))
         .routes(routes!(attempts::list_attempts))

@@ -130,19 +130,45 @@ pub struct Waiting {
     pub since: i64,
     /// Who commissioned it.
     pub technician_name: Option<String>,
+    /// What it was refused since it was last in contact: the code, when, since when, and 1 where the device itself was.
+    pub refused_code: Option<String>,
+    /// The grant it showed.
+    pub refused_grant: Option<Uuid>,
+    /// When.
+    pub refused_at: Option<i64>,
+    /// Since when.
+    pub refused_since: Option<i64>,
+    /// 1: the device itself.
+    pub refused_proven: Option<i64>,
 }
 
 const WAITING: &str = "
-    select x.id, x.serial, x.name, x.site_id, s.name as site_name, x.waits_for, x.since, x.technician_name
-    from (
-        select d.tenant_id, d.id, d.serial, d.name, d.site_id, 'contact' as waits_for, a.ended_at as since, a.technician_name
+    with claimed as (
+        select a.device_id as id, a.ended_at as since, a.technician_name
         from claim_grant g
         join attempt a on a.tenant_id = g.tenant_id and a.grant_id = g.id
-        join device d on d.tenant_id = a.tenant_id and d.id = a.device_id
-        left join device_binding b on b.tenant_id = d.tenant_id and b.device_id = d.id
-        where g.tenant_id = $1 and g.spent_at is null and d.state <> 'retired' and a.epoch > coalesce(b.epoch, 0)
+        left join device_binding b on b.tenant_id = a.tenant_id and b.device_id = a.device_id
+        where g.tenant_id = $1 and g.spent_at is null and a.epoch > coalesce(b.epoch, 0)
           and not exists (select 1 from attempt later where later.tenant_id = $1 and later.device_id = a.device_id
                           and (later.epoch > a.epoch or (later.epoch = a.epoch and later.id > a.id)))
+    ), refused as (
+        select r.device_id as id, r.code, r.grant_id, r.at, r.since, r.proven
+        from device_refusal r
+        left join device_binding b on b.tenant_id = r.tenant_id and b.device_id = r.device_id
+        where r.tenant_id = $1 and r.at > coalesce(b.last_seen_at, 0)
+    )
+    select x.id, x.serial, x.name, x.site_id, s.name as site_name, x.waits_for, x.since, x.technician_name,
+           f.code as refused_code, f.grant_id as refused_grant, f.at as refused_at, f.since as refused_since, f.proven as refused_proven
+    from (
+        select d.tenant_id, d.id, d.serial, d.name, d.site_id, 'contact' as waits_for, c.since, c.technician_name
+        from claimed c
+        join device d on d.tenant_id = $1 and d.id = c.id
+        where d.state <> 'retired'
+        union all
+        select d.tenant_id, d.id, d.serial, d.name, d.site_id, 'contact' as waits_for, f.since, cast(null as text) as technician_name
+        from refused f
+        join device d on d.tenant_id = $1 and d.id = f.id
+        where d.state <> 'retired' and not exists (select 1 from claimed c where c.id = f.id)
         union all
         select d.tenant_id, d.id, d.serial, d.name, d.site_id, 'record' as waits_for, b.bound_at as since, g.person_name as technician_name
         from device_binding b
@@ -151,6 +177,7 @@ const WAITING: &str = "
         where b.tenant_id = $1 and b.handed_over_at is null and d.state <> 'retired'
           and not exists (select 1 from attempt a where a.tenant_id = $1 and a.grant_id = b.grant_id)
     ) x
+    left join refused f on f.id = x.id and x.waits_for = 'contact'
     left join site s on s.tenant_id = x.tenant_id and s.id = x.site_id
     where x.tenant_id = $1
       and (cast($2 as text) is null or x.waits_for = $2)

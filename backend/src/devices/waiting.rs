@@ -1,4 +1,4 @@
-//! Devices of which one side has not been heard: commissioned and never in contact, or in contact and never recorded.
+//! Devices of which one side has not been heard: commissioned or refused and not in contact since, or in contact and never recorded.
 //!
 //! Deliberately not here: devices that were in contact and fell silent.
 
@@ -14,13 +14,16 @@ use super::{
     api::DeviceError,
     store::{self, Waiting},
 };
-use crate::http::{Caller, Cursor, Limit, Page, Query};
+use crate::{
+    commissioning::refusals::RefusedContact,
+    http::{Caller, Cursor, Limit, Page, Query},
+};
 
 /// What a device waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum WaitsFor {
-    /// A technician recorded that it was claimed; it has not reached this server.
+    /// A technician recorded that it was claimed, or it was refused; it has not been let in since.
     Contact,
     /// It reached this server; its technician's record has not.
     Record,
@@ -37,16 +40,21 @@ pub struct WaitingDevice {
     site_name: Option<String>,
     /// For what.
     waits_for: WaitsFor,
-    /// Since when: the end of its commissioning, or its first contact.
+    /// Since when: the end of its commissioning, its first contact, or where neither is known the first refusal.
     since: Millis,
     /// Who commissioned it, as far as is known.
     technician_name: Option<String>,
+    /// What it was refused since it was last in contact.
+    refused: Option<RefusedContact>,
 }
 
 impl From<Waiting> for WaitingDevice {
     fn from(row: Waiting) -> Self {
+        let refused = row.refused_code.zip(row.refused_grant).zip(row.refused_at.zip(row.refused_since));
+        let refused = refused.map(|((code, grant), (at, since))| RefusedContact { code, grant_id: grant.into(), at: Millis(at), since: Millis(since), is_proven: row.refused_proven == Some(1) });
         Self {
             id: DeviceId(row.id),
+            refused,
             serial: row.serial,
             name: row.name,
             site_id: row.site_id.map(SiteId),

@@ -52,12 +52,6 @@ impl Contact {
         if !one_device || receipt.grant != grant.id || receipt.tenant != grant.tenant || !grant.covers(receipt.site) {
             return Err(Refusal::Malformed("receipt"));
         }
-        if identity.owner != Some(claim_key.fingerprint()) {
-            return Err(Refusal::OwnedByAnother);
-        }
-        if identity.epoch != receipt.epoch {
-            return Err(Refusal::EpochStale);
-        }
         Ok(Self { grant, receipt, identity })
     }
 
@@ -65,6 +59,14 @@ impl Contact {
     #[must_use]
     pub fn site(&self) -> Option<SiteId> {
         self.receipt.site
+    }
+
+    /// Whether the device still is as its receipt says: it may have been claimed or reset since.
+    fn is_of_now(&self) -> Result<(), Refusal> {
+        if self.identity.owner != Some(self.grant.claim_key.fingerprint()) {
+            return Err(Refusal::OwnedByAnother);
+        }
+        if self.identity.epoch == self.receipt.epoch { Ok(()) } else { Err(Refusal::EpochStale) }
     }
 }
 
@@ -146,6 +148,25 @@ pub enum Refusal {
     Retired,
 }
 
+impl Refusal {
+    /// The code on the wire.
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Malformed(_) => "invalid_field",
+            Self::BadSignature => "bad_signature",
+            Self::OwnedByAnother => "owned_by_another",
+            Self::GrantUnknown => "grant_unknown",
+            Self::GrantRevoked => "grant_revoked",
+            Self::GrantExpired => "grant_expired",
+            Self::GrantSpent => "grant_spent",
+            Self::KeyMismatch => "key_mismatch",
+            Self::EpochStale => "epoch_stale",
+            Self::Retired => "device_retired",
+        }
+    }
+}
+
 impl From<Unreadable> for Refusal {
     fn from(why: Unreadable) -> Self {
         match why {
@@ -161,6 +182,7 @@ impl From<Unreadable> for Refusal {
 /// # Errors
 /// The reason, when it is refused.
 pub fn judge(contact: &Contact, grant: Option<KnownGrant>, binding: Option<Binding>, now: Millis) -> Result<Verdict, Refusal> {
+    contact.is_of_now()?;
     let grant = grant.ok_or(Refusal::GrantUnknown)?;
     if grant.revoked_at.is_some() {
         return Err(Refusal::GrantRevoked);

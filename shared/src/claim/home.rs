@@ -6,8 +6,10 @@
 //!
 //! Deliberately not here: when a device asks, and HTTP.
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use ed25519_dalek::SigningKey;
 use prost::Message as _;
+use sha2::{Digest as _, Sha256};
 
 use super::{
     Domain, PublicKey, Unreadable,
@@ -25,6 +27,14 @@ pub struct Backend {
     pub url: String,
     /// DER certificate to trust for it; empty: the public ones.
     pub trust_anchor: Vec<u8>,
+}
+
+impl Backend {
+    /// Its trust anchor as a heartbeat names it: base64 of the SHA-256, empty where the public ones count.
+    #[must_use]
+    pub fn trusts(&self) -> String {
+        if self.trust_anchor.is_empty() { String::new() } else { STANDARD.encode(Sha256::digest(&self.trust_anchor)) }
+    }
 }
 
 /// What the owner tells its device.

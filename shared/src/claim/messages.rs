@@ -80,7 +80,7 @@ pub struct Identity {
 /// `omniot-ident`, request: show yourself (blink).
 #[derive(Clone, PartialEq, Eq, prost::Message)]
 pub struct IdentifyRequest {
-    /// 1–60; asking again replaces what is left.
+    /// 0–60; asking again replaces what is left, 0 ends it.
     #[prost(uint32, tag = "1")]
     pub seconds: u32,
 }

@@ -156,15 +156,52 @@ impl From<Unreadable> for Refusal {
     }
 }
 
-/// Decides a claim. `now` is `None` on a device that was not told the time since it last had power (most, before
+/// A claim with its signed parts as the bytes that came: they are kept, hashed and compared as such, and encoded by nobody a
+/// second time.
+#[derive(Clone, PartialEq, prost::Message)]
+struct Arrived {
+    #[prost(bytes = "vec", optional, tag = "1")]
+    grant: Option<Vec<u8>>,
+    #[prost(bytes = "vec", tag = "2")]
+    site: Vec<u8>,
+    #[prost(bytes = "vec", tag = "3")]
+    nonce: Vec<u8>,
+    #[prost(bytes = "vec", optional, tag = "4")]
+    release: Option<Vec<u8>>,
+}
+
+/// A signed part, as it came and read.
+struct Part {
+    bytes: Vec<u8>,
+    signed: Signed,
+}
+
+impl Part {
+    fn read(bytes: Vec<u8>) -> Result<Self, Refusal> {
+        let signed = Signed::decode(&*bytes).map_err(|_| Refusal::Malformed)?;
+        Ok(Self { bytes, signed })
+    }
+}
+
+/// As [`decide_wire`], of a request that is in nobody's bytes yet.
+///
+/// # Errors
+/// The reason, when the claim is refused.
+pub fn decide(state: &OwnerState, serial: &str, key: &SigningKey, request: &ClaimRequest, now: Option<Millis>) -> Result<Accepted, Refusal> {
+    decide_wire(state, serial, key, &request.encode_to_vec(), now)
+}
+
+/// Decides a claim, an encoded [`ClaimRequest`]. `now` is `None` on a device that was not told the time since it last had power (most, before
 /// their first network): then the backend alone judges the grant's time. A clock may be wrong by
 /// [`SKEW_TOLERANCE_MS`] either way.
 ///
 /// # Errors
 /// The reason, when the claim is refused.
-pub fn decide(state: &OwnerState, serial: &str, key: &SigningKey, request: &ClaimRequest, now: Option<Millis>) -> Result<Accepted, Refusal> {
-    let signed = request.grant.as_ref().ok_or(Refusal::Malformed)?;
-    let grant = Grant::read(signed)?;
+pub fn decide_wire(state: &OwnerState, serial: &str, key: &SigningKey, request: &[u8], now: Option<Millis>) -> Result<Accepted, Refusal> {
+    let request = Arrived::decode(request).map_err(|_| Refusal::Malformed)?;
+    let part = Part::read(request.grant.ok_or(Refusal::Malformed)?)?;
+    let release = request.release.map(Part::read).transpose()?;
+    let grant = Grant::read(&part.signed)?;
     let site = proof::site(&request.site)?;
     if !(16..=32).contains(&request.nonce.len()) {
         return Err(Refusal::Malformed);
@@ -172,9 +209,9 @@ pub fn decide(state: &OwnerState, serial: &str, key: &SigningKey, request: &Clai
     let mut left = state.left.clone().filter(|left| left.tenant != grant.tenant);
     if let Some(owner) = &state.owner {
         if owner.claim_key != grant.claim_key {
-            left = Some(released(state, owner, serial, request, now)?);
+            left = Some(released(state, owner, serial, release, now)?);
         } else if owner.grant_id == grant.id {
-            return repeated(state, owner, signed, &request.nonce, site);
+            return repeated(state, owner, &part.bytes, &request.nonce, site);
         }
     }
     if !grant.covers(site) {
@@ -191,7 +228,7 @@ pub fn decide(state: &OwnerState, serial: &str, key: &SigningKey, request: &Clai
         next: None,
         heard: 0,
         claim_key: grant.claim_key,
-        grant: signed.encode_to_vec(),
+        grant: part.bytes,
         grant_id: grant.id,
         nonce: request.nonce.clone(),
         site,
@@ -213,8 +250,8 @@ pub fn reply(outcome: &Result<Accepted, Refusal>) -> ClaimReply {
 }
 
 /// The same claim once more (its answer was lost): the same receipt, no new epoch.
-fn repeated(state: &OwnerState, owner: &Owner, signed: &Signed, nonce: &[u8], site: Option<SiteId>) -> Result<Accepted, Refusal> {
-    if owner.nonce != nonce || owner.site != site || owner.grant != signed.encode_to_vec() {
+fn repeated(state: &OwnerState, owner: &Owner, grant: &[u8], nonce: &[u8], site: Option<SiteId>) -> Result<Accepted, Refusal> {
+    if owner.nonce != nonce || owner.site != site || owner.grant != grant {
         return Err(Refusal::GrantUsed);
     }
     let receipt = Signed::decode(&*owner.receipt).map_err(|_| Refusal::Malformed)?;
@@ -222,12 +259,12 @@ fn repeated(state: &OwnerState, owner: &Owner, signed: &Signed, nonce: &[u8], si
 }
 
 /// Whether the request carries the present owner's release for this device, epoch and number; whom to tell then.
-fn released(state: &OwnerState, owner: &Owner, serial: &str, request: &ClaimRequest, now: Option<Millis>) -> Result<Left, Refusal> {
-    let signed = request.release.as_ref().ok_or_else(|| Refusal::OwnedByAnother(owner.claim_key.fingerprint()))?;
-    let release = Release::read(signed, owner.claim_key).map_err(|_| Refusal::BadRelease)?;
+fn released(state: &OwnerState, owner: &Owner, serial: &str, release: Option<Part>, now: Option<Millis>) -> Result<Left, Refusal> {
+    let part = release.ok_or_else(|| Refusal::OwnedByAnother(owner.claim_key.fingerprint()))?;
+    let release = Release::read(&part.signed, owner.claim_key).map_err(|_| Refusal::BadRelease)?;
     let fits = normal_serial(&release.serial) == normal_serial(serial)
         && state.epoch <= release.up_to_epoch
         && owner.heard <= release.number
         && now.is_none_or(|now| now.plus(-SKEW_TOLERANCE_MS) <= release.not_after);
-    fits.then(|| Left { tenant: owner.tenant, backend: owner.backend.clone(), release: signed.encode_to_vec() }).ok_or(Refusal::BadRelease)
+    fits.then(|| Left { tenant: owner.tenant, backend: owner.backend.clone(), release: part.bytes }).ok_or(Refusal::BadRelease)
 }

@@ -250,6 +250,9 @@ pub struct DeviceClaimed {
     pub epoch: u32,
     /// What it runs.
     pub firmware: Option<String>,
+    /// The key that it proved before was forgotten: its epochs begin anew.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub anew: bool,
 }
 
 /// A device is in contact with its own credential.

@@ -63,6 +63,7 @@ action-of-device-update = Device edited
 action-of-device-retire = Device retired
 action-of-device-release = Device released
 action-of-device-release-withdraw = Release of a device taken back
+action-of-device-forget-key = Key of a device forgotten
 action-of-device-hand-over = Device handed over
 action-of-release-receive = Release taken in
 action-of-device-claimed = Device claimed

@@ -103,6 +103,9 @@ next-wrong-device = Pick another one from the list; the nearest is first.
 cause-not-confirmed = Nobody said whether it is the right device
 next-not-confirmed = Start it again, and say which device blinks.
 
+cause-clock-ahead = By the clock of this machine every permission to claim has ended
+next-clock-ahead = The clock is probably ahead: the platform showed a time at which they were good. Set the date and time of this machine right, then try again. If they are right, go online for a moment so that the app can fetch new ones.
+
 cause-no-grant = No permission to claim is left on this machine
 next-no-grant = Go online for a moment so that the app can fetch new ones, then try again. If there should be some, check that this machine has the right date.
 
@@ -186,6 +189,36 @@ next-cloud-blocked = This machine reaches the platform, the device's network pro
 
 cause-not-yet-seen = Joined, but the platform has not seen it yet
 next-not-yet-seen = Go on. If it stays unseen for an hour, check whether the site's network lets it out.
+
+cause-contact-refused = Joined, but the platform does not accept it
+next-contact-refused = Commission it once more with a fresh permission: synchronize, then try again. If it stays, note the time and call support.
+
+cause-contact-key-mismatch = The platform knows another key for this serial number
+next-contact-key-mismatch = Was its electronics replaced? Then an owner or administrator can have the former key forgotten, on the page of the device. Otherwise it may not be the device that its label says: do not rely on it.
+
+cause-contact-epoch-stale = The platform knows a later claim of this device
+next-contact-epoch-stale = Somebody commissioned or reset it since. Commission it once more; what is recorded stays.
+
+cause-contact-owned-by-another = The device says that it belongs to another organization
+next-contact-owned-by-another = Ask that organization for a release, or hold the button of the device to free it. Then commission it once more.
+
+cause-contact-grant-unknown = The platform does not know the permission this device was claimed with
+next-contact-grant-unknown = Synchronize the machine it was commissioned with, then commission the device once more: it takes a new permission.
+
+cause-contact-grant-revoked = The permission this device was claimed with was taken back
+next-contact-grant-revoked = Ask an administrator why. Then commission the device once more: it takes a new permission.
+
+cause-contact-grant-expired = The permission this device was claimed with is out of its time
+next-contact-grant-expired = Send the record of its commissioning: synchronize the machine it was made with. If the device stays out, commission it once more.
+
+cause-contact-grant-spent = Another device used the permission this device was claimed with
+next-contact-grant-spent = Commission the device once more: it takes a new permission.
+
+cause-contact-device-retired = This device is retired here
+next-contact-device-retired = It is not let in any more. Use another device, or hold its button to free it for another organization.
+
+cause-contact-key-forgotten = Its former key is forgotten, and it is let in at its next try
+next-contact-key-forgotten = It tries once a day. Switch it off and on, or commission it once more, and it tries at once.
 
 cause-cancelled = It was stopped
 next-cancelled = Nothing to do. The device can be started again at any time.

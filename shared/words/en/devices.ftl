@@ -96,12 +96,22 @@ takeover-done = { $serial } can be claimed until { $until }.
 takeover-enter = Enter a release
 takeover-begin-again = The release is kept on this machine. Begin with this device once more.
 
+refusal-last = Last refused
+refusal-since = For the first time
+refusal-proven = It has shown that it is this device.
+refusal-unproven = Nobody has shown that it was this device: whoever holds a permission of your organization can say so.
+refusal-forget = Forget the former key
+refusal-forget-title = Forget the key of { $name }?
+refusal-forget-text = The next device that claims to be it with a permission of your organization takes its place, with a key of its own. Do this only when its electronics were replaced, or when you know why its key is another one. What it reported stays; the former electronics is not let in any more, unless it claims first.
+refusal-forgotten-done = The key is forgotten.
+
 waiting-title = Not yet seen
-waiting-lead = Commissioned devices that have not reached this server, and devices that reached it before their technician's record.
+waiting-lead = Commissioned devices that have not reached this server or were refused by it, and devices that reached it before their technician's record.
 waiting-any = All that wait
 waiting-for = Waits for
 waiting-for-contact = First contact
 waiting-for-record = Technician's record
+waiting-unproven = unproven
 waiting-since = Since
 waiting-technician = Commissioned by
 waiting-none = Nothing waits

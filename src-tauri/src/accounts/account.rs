@@ -11,7 +11,7 @@ use std::{
 };
 
 use omniot_shared::{
-    ids::ClientId,
+    ids::{ClientId, SiteId},
     sync::client::{Meta, Replica as _},
     time::{Clock, Millis},
 };
@@ -55,6 +55,8 @@ pub struct Account {
     driver: Mutex<Driver>,
     /// Somebody asked for a round in so many words.
     wish: AtomicBool,
+    /// The visit under way or ahead: where, and how many labels of it wait.
+    expected: Mutex<Option<(SiteId, u32)>>,
     /// Its person is no member of the tenant any more.
     ended: AtomicBool,
 }
@@ -129,6 +131,7 @@ impl Account {
             large: around.large,
             driver: Mutex::default(),
             wish: AtomicBool::new(false),
+            expected: Mutex::default(),
             ended: AtomicBool::new(has_ended),
         })
     }
@@ -222,6 +225,23 @@ impl Account {
     pub fn wish_round(&self) {
         self.wish.store(true, Ordering::Relaxed);
         self.wake.notify_one();
+    }
+
+    /// A visit is ahead, with so many labels that wait at that site; where that is more than before, a round looks whether
+    /// there are permissions for all.
+    pub fn expect(&self, visit: Option<(SiteId, u32)>) {
+        let mut expected = self.expected.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_more = visit.is_some_and(|(site, labels)| expected.is_none_or(|(before, fewer)| before != site || fewer < labels));
+        *expected = visit;
+        if is_more {
+            self.wake.notify_one();
+        }
+    }
+
+    /// The visit under way or ahead: where, and how many labels of it wait.
+    #[must_use]
+    pub fn expected(&self) -> Option<(SiteId, u32)> {
+        *self.expected.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether somebody wished for the round that begins now.

@@ -2,7 +2,7 @@
 //!
 //! Deliberately not here: the flow itself (`commissioning::flow`).
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use omniot_shared::{
@@ -12,6 +12,7 @@ use omniot_shared::{
     sync::{Change, Row, RowKey, Sight, intent::NewDevice},
     time::Millis,
 };
+use reqwest::Method;
 use rusqlite::Transaction;
 use zeroize::Zeroizing;
 
@@ -26,6 +27,22 @@ use crate::{
 const LATEST: u32 = 20;
 /// So many planned devices of a site are shown in a visit.
 const MOST_PLANNED: u32 = 500;
+
+/// For so long the server is asked how a device stands.
+const ASK: Duration = Duration::from_secs(2);
+
+/// How the server says a device stands, as far as a commission needs it.
+#[derive(serde::Deserialize)]
+struct Standing {
+    #[serde(default)]
+    refused: Option<Refused>,
+}
+
+#[derive(serde::Deserialize)]
+struct Refused {
+    code: String,
+    grant_id: GrantId,
+}
 
 #[async_trait]
 impl Desks for Accounts {
@@ -47,7 +64,11 @@ impl Desks for Accounts {
             Some(text) => vault.put(&name, text),
             None => vault.remove(&name),
         };
-        kept.map_err(|error| DeskError::Store(error.to_string()))
+        kept.map_err(|error| DeskError::Store(error.to_string()))?;
+        if let Some(account) = self.find(account) {
+            account.expect(text.and_then(visit::expected_in));
+        }
+        Ok(())
     }
 }
 
@@ -61,6 +82,11 @@ impl Accounts {
     #[must_use]
     pub fn keeps_visits(&self, account: &Account) -> bool {
         [account.id().as_str(), &visit::aside_of(account.id().as_str())].into_iter().any(|name| self.kept_visits(name).is_some())
+    }
+
+    /// The visit that an account has under way, and how many of its labels wait.
+    pub(super) fn expected_of(&self, account: &Account) -> Option<(SiteId, u32)> {
+        self.kept_visits(account.id().as_str()).and_then(|text| visit::expected_in(&text))
     }
 
     /// Labels of an account's visits that still wait for somebody.
@@ -138,7 +164,11 @@ impl Desk for Account {
         let serial = normal_serial(serial);
         // Grants are good by the server's clock; the technician's may be wrong by hours.
         let now = now.plus(self.status.now().clock_skew_ms.unwrap_or(0).saturating_neg());
-        let taken = self.write(move |db| grants::take(db, site, &serial, nonce, now)).await?.ok_or(DeskError::NoGrant)?;
+        let taken = self.write(move |db| match grants::take(db, site, &serial, nonce, now)? {
+            Some(taken) => Ok(Ok(taken)),
+            None => Ok(Err(if grants::would_be_good(db, site, &serial)? { DeskError::ClockAhead } else { DeskError::NoGrant })),
+        });
+        let taken = taken.await??;
         Ok(TakenGrant { id: taken.id, grant: taken.signed, nonce: taken.nonce })
     }
 
@@ -154,6 +184,16 @@ impl Desk for Account {
     async fn release_for(&self, serial: &str, owner: Fingerprint) -> Result<Option<Letter>, DeskError> {
         let serial = normal_serial(serial);
         self.look(move |db| releases::find(db, &serial, owner)).await
+    }
+
+    async fn refusal_of(&self, serial: &str, grant: GrantId) -> Option<String> {
+        let id = DeviceId::for_serial(self.me().tenant.id, serial);
+        let server = self.server().ok()?;
+        let path = format!("/v1/devices/{id}");
+        let asked = tokio::time::timeout(ASK, server.fetch::<Standing>(Method::GET, &path, None));
+        // A device that the server does not know yet was not refused as far as is known.
+        let refused = asked.await.ok()?.ok()?.refused?;
+        (refused.grant_id == grant).then_some(refused.code)
     }
 
     async fn is_online(&self) -> bool {

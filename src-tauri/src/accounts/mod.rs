@@ -223,6 +223,7 @@ impl Accounts {
                 return Err(error);
             }
         };
+        account.expect(self.expected_of(&account));
         self.unopened().remove(&card.id);
         self.open_accounts().insert(account.id().clone(), Arc::clone(&account));
         self.drive(&account).await;

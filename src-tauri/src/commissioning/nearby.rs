@@ -81,6 +81,8 @@ pub enum Sought {
     Address(String),
     /// One with that name; the strongest when several have it.
     Name(String),
+    /// One with that name at another address than these.
+    Namesake(String, Vec<String>),
 }
 
 impl Sought {
@@ -88,6 +90,7 @@ impl Sought {
         match self {
             Self::Address(address) => advert.address == *address,
             Self::Name(name) => advert.name.as_ref() == Some(name),
+            Self::Namesake(name, others) => advert.name.as_ref() == Some(name) && !others.contains(&advert.address),
         }
     }
 }

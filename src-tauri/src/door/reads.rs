@@ -63,6 +63,8 @@ struct Contact {
     release: Option<Value>,
     #[serde(default)]
     handed_over_at: Option<i64>,
+    #[serde(default)]
+    refused: Option<Value>,
 }
 
 /// What is said, `null` too.
@@ -169,6 +171,7 @@ pub async fn device(account: &Account, id: DeviceId) -> Result<Reply, Reply> {
         body.insert("last_seen_at".to_owned(), json!(contact.last_seen_at));
         body.insert("record_pending".to_owned(), Value::Bool(contact.record_pending));
         body.insert("handed_over_at".to_owned(), json!(contact.handed_over_at));
+        body.insert("refused".to_owned(), json!(contact.refused));
         if let Some(release) = contact.release {
             body.insert("release".to_owned(), release);
         }

@@ -12,7 +12,7 @@ use omniot_shared::{
 use rusqlite::{Connection, OptionalExtension, params};
 use uuid::Uuid;
 
-use super::StoreError;
+use super::{StoreError, clock};
 
 /// A grant that is kept for one device at one site.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,6 +23,12 @@ pub struct Taken {
     pub signed: SignedGrant,
     /// What was stored when it was first taken.
     pub nonce: [u8; 16],
+}
+
+impl Taken {
+    fn is_good(&self, now: Millis) -> bool {
+        self.signed.read().is_ok_and(|grant| now <= grant.not_after)
+    }
 }
 
 /// Takes in a fetched pack, which is all that this replica may still use: free ones that are not in it were
@@ -77,16 +83,28 @@ pub fn forget_free(db: &Connection) -> Result<(), StoreError> {
 /// # Errors
 /// [`StoreError`].
 pub fn take(db: &Connection, site: SiteId, serial: &str, nonce: [u8; 16], now: Millis) -> Result<Option<Taken>, StoreError> {
-    if let Some(kept) = kept(db, site, serial)? {
-        if kept.signed.read().is_ok_and(|grant| now <= grant.not_after) {
-            return Ok(Some(kept));
-        }
-        spend(db, kept.id)?;
+    let kept = kept(db, site, serial)?;
+    if kept.as_ref().is_some_and(|kept| kept.is_good(now)) {
+        return Ok(kept);
     }
     let Some((id, signed)) = first_free(db, site, now)? else { return Ok(None) };
+    if let Some(ended) = kept {
+        spend(db, ended.id)?;
+    }
     let sql = "update claim_grant set state = 'taken', serial = ?2, site_id = ?3, nonce = ?4 where id = ?1";
     db.prepare_cached(sql)?.execute(params![id.0.as_bytes(), serial, site.0.as_bytes(), nonce])?;
     Ok(Some(Taken { id, signed, nonce }))
+}
+
+/// Whether there would be one by the last that the server's clock was heard to show: where there is none now, it is this
+/// machine's clock that says so.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn would_be_good(db: &Connection, site: SiteId, serial: &str) -> Result<bool, StoreError> {
+    let heard = clock::of_server(db)?;
+    let is_kept = kept(db, site, serial)?.is_some_and(|kept| kept.is_good(heard));
+    Ok(heard > Millis(0) && (is_kept || first_free(db, site, heard)?.is_some()))
 }
 
 fn kept(db: &Connection, site: SiteId, serial: &str) -> Result<Option<Taken>, StoreError> {

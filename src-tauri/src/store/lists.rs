@@ -181,6 +181,15 @@ fn named_device(row: &rusqlite::Row<'_>) -> rusqlite::Result<NamedDevice> {
 /// Devices by name.
 ///
 /// # Errors
+/// How many devices are planned at a site.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn count_planned(db: &Connection, site: SiteId) -> Result<u32, StoreError> {
+    let sql = "select count(*) from device where site_id = ?1 and state = 'planned'";
+    Ok(db.prepare_cached(sql)?.query_row([site.0.as_bytes()], |row| row.get(0))?)
+}
+
 /// [`StoreError`].
 pub fn devices(db: &Connection, filter: &DeviceFilter, page: &ByName) -> Result<Vec<NamedDevice>, StoreError> {
     let mut wanted = Where::default();

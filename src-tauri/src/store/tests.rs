@@ -281,6 +281,27 @@ fn a_clock_that_was_set_back_takes_no_grant_away_and_one_that_ended_is_not_sent_
 }
 
 #[test]
+fn a_clock_that_is_ahead_is_told_from_a_pack_that_is_used_up_by_what_the_server_said_last() {
+    let (_folder, store) = store();
+    let here = SiteId(Uuid::from_u128(1));
+    let take = |serial: &str, at| store.edit(|db| grants::take(db, here, serial, [1; 16], Millis(at))).unwrap();
+    let would = |serial: &str| store.read(|db| grants::would_be_good(db, here, serial)).unwrap();
+    assert!(!would("A"), "there is none");
+    store.edit(|db| grants::take_in(db, &[grant(1, 500, &[])])).unwrap();
+    assert_eq!(take("A", 600), None);
+    assert!(!would("A"), "nobody said what time it is");
+    store.edit(|db| clock::heard(db, Millis(400))).unwrap();
+    assert!(would("A"), "it was good when the server was heard");
+    let first = take("A", 450).unwrap();
+    store.edit(|db| grants::send(db, first.id)).unwrap();
+    assert_eq!(take("A", 600), None);
+    assert!(would("A") && !would("B"), "what was sent is for its device");
+    assert_eq!(take("A", 450), Some(first), "and is not lost to a clock that was ahead for a moment");
+    store.edit(|db| clock::heard(db, Millis(501))).unwrap();
+    assert!(!would("A"), "it is over by the server's own clock");
+}
+
+#[test]
 fn a_pack_is_all_there_is_and_what_was_taken_stays_with_its_device() {
     let (_folder, store) = store();
     let pack = [grant(1, 500, &[]), grant(2, 600, &[]), grant(3, 700, &[])];

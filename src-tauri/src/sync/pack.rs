@@ -16,14 +16,17 @@ use serde_json::json;
 use super::{Failure, on};
 use crate::{
     accounts::Account,
-    store::{grants, releases},
+    store::{grants, lists, releases},
     transport::{Server, Trouble, Unreachable},
 };
 
-/// So many the server keeps for one replica, those included that it has not heard of being used.
+/// So many are wished for, those included that the server has not heard of being used.
 const FULL: u32 = 100;
-/// With fewer free ones than this, more are fetched: nobody knows which round is the last before a day without a network.
-const LOW: u32 = 90;
+/// So many the server keeps for one replica: as many as a visit has devices.
+const MOST: u32 = 500;
+/// With fewer free ones than all but these, more are fetched: nobody knows which round is the last before a day without a
+/// network.
+const SPARE: u32 = 10;
 /// When the server had no more to give, it is asked again only after so many more were used.
 const STEP: u32 = 10;
 /// One that ends sooner counts as none: a day without a network is usual.
@@ -38,24 +41,48 @@ struct Pack {
     releases: Vec<String>,
 }
 
-/// Fetches grants when they run low or may be good no longer, and the person may commission. `left` is how many there were after the
-/// last time, `None` when that says nothing any more.
+/// What came of the last time that grants were fetched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stock {
+    /// So many were free then.
+    left: u32,
+    /// So many were wished for.
+    wished: u32,
+}
+
+/// Fetches grants when they run low or may be good no longer, and the person may commission. `stock` is `None` when what came of
+/// the last time says nothing any more.
 ///
 /// # Errors
 /// [`Failure`]; what was there stays.
-pub async fn fill(account: &Account, server: &Server, left: &mut Option<u32>) -> Result<(), Failure> {
+pub async fn fill(account: &Account, server: &Server, stock: &mut Option<Stock>) -> Result<(), Failure> {
     if !account.me().person.role.may(Permission::DeviceCommission) {
         return Ok(());
     }
     let now: Millis = account.server_now();
-    let free = on(account, move |store| store.read(|db| grants::count_free(db, now.plus(USEFUL_MS)))).await?;
-    if !is_low(free, *left) {
+    let visit = account.expected();
+    let counted = on(account, move |store| {
+        store.read(|db| {
+            let planned = visit.map(|(site, _)| lists::count_planned(db, site)).transpose()?;
+            Ok((grants::count_free(db, now.plus(USEFUL_MS))?, planned.unwrap_or(0)))
+        })
+    });
+    let (free, planned) = counted.await?;
+    let full = full(visit.map_or(0, |(_, labels)| labels), planned);
+    if !is_low(free, *stock, full) {
         return Ok(());
     }
     on(account, move |store| store.note(|db| grants::forget_ended(db, now))).await?;
     // The whole that is wished for: the server knows how much of it this replica has.
-    let body = json!({"client_id": account.client(), "count": FULL});
-    let pack: Pack = server.fetch(Method::POST, "/v1/grants/pack", Some(&body)).await?;
+    let ask = |count| {
+        let body = json!({"client_id": account.client(), "count": count});
+        async move { server.fetch::<Pack>(Method::POST, "/v1/grants/pack", Some(&body)).await }
+    };
+    let pack = match ask(full).await {
+        // A server of before gives no more to anybody.
+        Err(Trouble::Refused { status: 422, .. }) if full > FULL => ask(FULL).await?,
+        answered => answered?,
+    };
     let read: Option<Vec<_>> = pack.grants.iter().map(|text| read(text)).collect();
     let mut read = read.ok_or(Failure::Trouble(Trouble::Offline(Unreachable::SomebodyElse)))?;
     let tenant = account.me().tenant.id;
@@ -69,17 +96,23 @@ pub async fn fill(account: &Account, server: &Server, left: &mut Option<u32>) ->
             grants::count_free(db, now.plus(USEFUL_MS))
         })
     });
-    *left = Some(added.await?);
+    *stock = Some(Stock { left: added.await?, wished: full });
     Ok(())
 }
 
-/// Whether to ask for more, with so many free ones now and so many `left` after the last time.
-const fn is_low(free: u32, left: Option<u32>) -> bool {
-    match left {
+/// How many are wished for, with so many labels of a visit that wait and so many devices that are planned at its site. A
+/// device may take a second one, and others come along.
+fn full(labels: u32, planned: u32) -> u32 {
+    labels.saturating_add(planned).saturating_add(SPARE).clamp(FULL, MOST)
+}
+
+/// Whether to ask for more, with so many free ones now, what came of the last time, and a `full` pack of so many.
+const fn is_low(free: u32, stock: Option<Stock>, full: u32) -> bool {
+    match stock {
         // Some may have been taken back meanwhile, however many there are.
         None => true,
-        _ if free >= LOW => false,
-        Some(left) => free + STEP <= left,
+        _ if free + SPARE >= full => false,
+        Some(stock) => full > stock.wished || free + STEP <= stock.left,
     }
 }
 
@@ -94,9 +127,19 @@ mod tests {
 
     #[test]
     fn a_pack_is_filled_long_before_it_is_empty_and_not_asked_for_in_vain() {
-        assert!(is_low(FULL, None), "the server is asked now and then which are still good");
-        assert!(!is_low(LOW, Some(FULL)) && is_low(LOW - 1, Some(FULL)), "half a pack is no stock for a day without a network");
-        assert!(!is_low(55, Some(60)), "the server had no more just now");
-        assert!(is_low(50, Some(60)));
+        let stock = |left, wished| Some(Stock { left, wished });
+        assert!(is_low(FULL, None, FULL), "the server is asked now and then which are still good");
+        assert!(!is_low(90, stock(FULL, FULL), FULL) && is_low(89, stock(FULL, FULL), FULL), "half a pack is no stock for a day without a network");
+        assert!(!is_low(55, stock(60, FULL), FULL), "the server had no more just now");
+        assert!(is_low(50, stock(60, FULL), FULL));
+        assert!(is_low(FULL, stock(FULL, FULL), 300), "a large visit is ahead");
+        assert!(!is_low(FULL, stock(FULL, 300), 300), "and the server gives no more");
+    }
+
+    #[test]
+    fn a_pack_follows_the_visit_that_is_ahead_up_to_the_most_that_one_holds() {
+        for (labels, planned, expected) in [(0, 0, FULL), (90, 0, FULL), (60, 60, 130), (300, 0, 310), (u32::MAX, u32::MAX, MOST)] {
+            assert_eq!(full(labels, planned), expected, "{labels} labels, {planned} planned");
+        }
     }
 }

@@ -53,7 +53,7 @@ pub struct Pace {
     /// Changes are pulled.
     pub pulls: bool,
     /// Free grants after the last time that some were fetched.
-    pub grants_left: Option<u32>,
+    pub grants_left: Option<pack::Stock>,
     /// When the checklist was asked for last.
     pub checklist_asked: Option<Instant>,
 }

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use ed25519_dalek::SigningKey;
 
 use crate::{
-    grant::{Grant, Notice, Release, Wrong, same_serial},
+    grant::{Backend, Grant, Notice, Release, Wrong, same_serial},
     sealed::{RECEIPT, Signed, fingerprint, sign},
     state::{Left, Owner, State},
     wire::{Malformed, Message, Value, each},
@@ -170,12 +170,13 @@ pub fn hear(state: &State, serial: &str, notice: &[u8]) -> Result<State, Wrong> 
     Ok(State { owner: Some(Owner { heard: notice.number, next, ..owner.clone() }), ..state.clone() })
 }
 
-/// What to keep after `url` took a heartbeat: when it is the address that it was told, it is the address now.
+/// What to keep after `backend` took a heartbeat: when it is the address that it was told, it is the address now. URL and
+/// trust anchor are one address.
 #[must_use]
-pub fn answered(state: &State, url: &str) -> State {
+pub fn answered(state: &State, backend: &Backend) -> State {
     let mut state = state.clone();
     if let Some(owner) = &mut state.owner
-        && let Some(next) = owner.next.take_if(|next| next.url == url)
+        && let Some(next) = owner.next.take_if(|next| next == backend)
     {
         owner.backend = next;
     }

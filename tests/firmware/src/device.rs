@@ -7,6 +7,7 @@ use ed25519_dalek::SigningKey;
 use crate::{
     claim::{self, Status},
     flash::{self, Flash},
+    grant::Backend,
     sealed::{CONTACT, HANDOVER, IDENTITY, digests, fingerprint, sign},
     state::State,
     wire::{Message, each},
@@ -119,8 +120,8 @@ impl<F: Flash> Device<F> {
     ///
     /// # Errors
     /// When that cannot be kept.
-    pub fn answered(&mut self, url: &str) -> Result<(), flash::Failed> {
-        self.keep(claim::answered(&self.state, url))
+    pub fn answered(&mut self, backend: &Backend) -> Result<(), flash::Failed> {
+        self.keep(claim::answered(&self.state, backend))
     }
 
     /// The button was held.

@@ -139,7 +139,7 @@ impl Release {
             Ok(())
         })?;
         id(tenant)?;
-        Ok(release)
+        if is_serial(&release.serial) { Ok(release) } else { Err(Wrong::Malformed) }
     }
 }
 
@@ -183,7 +183,7 @@ impl Notice {
         })?;
         notice.tenant = id(tenant)?;
         notice.backend.url = origin(url)?.into();
-        if notice.backend.trust_anchor.len() <= 2048 { Ok(notice) } else { Err(Wrong::Malformed) }
+        if is_serial(&notice.serial) && notice.backend.trust_anchor.len() <= 2048 { Ok(notice) } else { Err(Wrong::Malformed) }
     }
 }
 
@@ -193,6 +193,11 @@ fn origin(url: &str) -> Result<&str, Malformed> {
     let is_plain = url.len() <= 255 && url.bytes().all(|b| b.is_ascii_graphic() && !b"@#?\\\"".contains(&b));
     let has_host = !rest.is_empty() && !rest.starts_with('/');
     if is_plain && has_host && !url.ends_with('/') { Ok(url) } else { Err(Malformed) }
+}
+
+/// Whether a message may name a device so: 1 to 64 bytes, without control characters.
+fn is_serial(text: &str) -> bool {
+    (1..=64).contains(&text.len()) && !text.chars().any(char::is_control)
 }
 
 /// Whether two serial numbers are one: white space and case do not count.

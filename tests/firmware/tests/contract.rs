@@ -3,13 +3,13 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use omniot_firmware::{
-    claim::{decide, hear, reply, reset},
+    claim::{answered, decide, hear, reply, reset},
     device::{Device, Factory},
     flash::{Failed, Flash},
     sealed::fingerprint,
     state::State,
 };
-use omniot_shared::claim::{Grant, Notice, PublicKey, Release, home::Backend, messages, owner};
+use omniot_shared::claim::{Domain, Grant, PublicKey, home::Backend, messages, owner, seal};
 use proptest::prelude::*;
 use prost::Message as _;
 use serde_json::Value;
@@ -171,29 +171,38 @@ fn claim_of(n: u8, id: u128, nonce: u8, release: Option<messages::Signed>) -> me
 /// What happens to a device.
 #[derive(Debug, Clone)]
 enum Act {
-    Claim { tenant: u8, grant: u128, nonce: u8, release: Option<(u8, u32, u32)>, now: Option<i64>, flip: Option<(usize, u8)> },
-    Notice { tenant: u8, epoch: u32, number: u32, elsewhere: bool },
+    Claim { tenant: u8, grant: u128, nonce: u8, release: Option<(u8, u32, u32, String)>, now: Option<i64>, flip: Option<(usize, u8)> },
+    Notice { tenant: u8, epoch: u32, number: u32, serial: String, backend: Backend },
+    Answered { backend: Backend },
     Reset,
 }
 
+/// The serial number as a message may have it, and as it may not.
+fn serials() -> impl Strategy<Value = String> {
+    let odd = [format!("{SERIAL}{}", " ".repeat(64 - SERIAL.len())), format!("{SERIAL}{}", " ".repeat(65 - SERIAL.len())), "OM-\tN0001".into(), "\u{85}OM-N0001".into(), String::new(), "OM-N0002".into()];
+    prop_oneof![3 => Just(SERIAL.to_owned()), 1 => Just("om-n 0001".to_owned()), 2 => proptest::sample::select(odd.to_vec())]
+}
+
+/// Few enough that a device is told the same URL with another anchor.
+fn backends() -> impl Strategy<Value = Backend> {
+    let urls = proptest::sample::select(vec!["https://new.example.com", "http://127.0.0.1:8080"]);
+    (urls, proptest::sample::select(vec![vec![], vec![7; 40], vec![8; 40]])).prop_map(|(url, trust_anchor)| Backend { url: url.into(), trust_anchor })
+}
+
 fn acts() -> impl Strategy<Value = Vec<Act>> {
-    let release = proptest::option::of((1_u8..4, 0_u32..6, 0_u32..3));
+    let release = proptest::option::of((1_u8..4, 0_u32..6, 0_u32..3, serials()));
     let now = prop_oneof![3 => Just(None), 1 => (-100_000_000_i64..1_100_000_000).prop_map(Some)];
     let flip = prop_oneof![4 => Just(None), 1 => (0_usize..400, 0_u8..8).prop_map(Some)];
     let claim = (1_u8..4, 1_u128..7, 1_u8..4, release, now, flip).prop_map(|(tenant, grant, nonce, release, now, flip)| Act::Claim { tenant, grant, nonce, release, now, flip });
-    let notice = (1_u8..4, 0_u32..5, 0_u32..4, any::<bool>()).prop_map(|(tenant, epoch, number, elsewhere)| Act::Notice { tenant, epoch, number, elsewhere });
-    proptest::collection::vec(prop_oneof![6 => claim, 2 => notice, 1 => Just(Act::Reset)], 1..10)
+    let notice = (1_u8..4, 0_u32..5, 0_u32..4, serials(), backends()).prop_map(|(tenant, epoch, number, serial, backend)| Act::Notice { tenant, epoch, number, serial, backend });
+    let answered = backends().prop_map(|backend| Act::Answered { backend });
+    proptest::collection::vec(prop_oneof![6 => claim, 3 => notice, 2 => answered, 1 => Just(Act::Reset)], 1..14)
 }
 
 /// What the reference rules answer to the bytes of a claim, and the state after it.
 fn reference(state: &owner::OwnerState, factory: &Factory, wire: &[u8], now: Option<i64>) -> (Vec<u8>, Option<owner::OwnerState>) {
-    match messages::ClaimRequest::decode(wire) {
-        Ok(request) => {
-            let outcome = owner::decide(state, SERIAL, &factory.key, &request, now.map(omniot_shared::time::Millis));
-            (owner::reply(&outcome).encode_to_vec(), outcome.map(|accepted| accepted.state).ok())
-        }
-        Err(_) => (messages::ClaimReply { status: messages::Status::Malformed.into(), ..messages::ClaimReply::default() }.encode_to_vec(), None),
-    }
+    let outcome = owner::decide_wire(state, SERIAL, &factory.key, wire, now.map(omniot_shared::time::Millis));
+    (owner::reply(&outcome).encode_to_vec(), outcome.map(|accepted| accepted.state).ok())
 }
 
 #[test]
@@ -218,8 +227,9 @@ proptest! {
         for act in acts {
             match act {
                 Act::Claim { tenant, grant, nonce, release, now, flip } => {
-                    let release = release.map(|(by, up_to_epoch, number)| {
-                        Release { tenant: Uuid::from_u128(by.into()).into(), serial: "om-n 0001".into(), up_to_epoch, not_after: omniot_shared::time::Millis(500_000_000), number }.sign(&claim_key(by))
+                    let release = release.map(|(by, up_to_epoch, number, serial)| {
+                        let body = messages::Release { tenant: Uuid::from_u128(by.into()).as_bytes().to_vec(), serial, up_to_epoch, not_after: 500_000_000, number };
+                        seal(&claim_key(by), Domain::Release, &[], body.encode_to_vec())
                     });
                     let mut wire = claim_of(tenant, u128::from(tenant) * 10 + grant, nonce, release).encode_to_vec();
                     if let Some((at, bit)) = flip {
@@ -232,15 +242,19 @@ proptest! {
                     mine = outcome.unwrap_or(mine);
                     theirs = state.unwrap_or(theirs);
                 }
-                Act::Notice { tenant, epoch, number, elsewhere } => {
-                    let backend = Backend { url: if elsewhere { "https://new.example.com" } else { "http://127.0.0.1:8080" }.into(), trust_anchor: Vec::new() };
-                    let notice = Notice { tenant: Uuid::from_u128(tenant.into()).into(), serial: SERIAL.into(), epoch, number, backend };
-                    let signed = notice.sign(&claim_key(tenant));
+                Act::Notice { tenant, epoch, number, serial, backend } => {
+                    let tenant_id = Uuid::from_u128(tenant.into()).as_bytes().to_vec();
+                    let body = messages::Notice { tenant: tenant_id, serial, epoch, number, backend_url: backend.url, trust_anchor: backend.trust_anchor };
+                    let signed = seal(&claim_key(tenant), Domain::Notice, &[], body.encode_to_vec());
                     let heard = hear(&mine, SERIAL, &signed.encode_to_vec());
                     let reference = theirs.hear(SERIAL, &signed);
                     prop_assert_eq!(heard.is_ok(), reference.is_ok());
                     mine = heard.unwrap_or(mine);
                     theirs = reference.unwrap_or(theirs);
+                }
+                Act::Answered { backend } => {
+                    mine = answered(&mine, &omniot_firmware::grant::Backend { url: backend.url.clone(), trust_anchor: backend.trust_anchor.clone() });
+                    theirs = theirs.answered(&backend);
                 }
                 Act::Reset => {
                     mine = reset(&mine);
@@ -248,8 +262,9 @@ proptest! {
                 }
             }
             prop_assert_eq!(&State::read(&mine.to_bytes()).unwrap(), &mine);
-            let addresses = mine.owner.as_ref().map(|owner| owner.next.iter().chain([&owner.backend]).map(|backend| backend.url.clone()).collect::<Vec<_>>());
-            let expected = theirs.owner.as_ref().map(|owner| owner.backends().into_iter().map(|backend| backend.url).collect::<Vec<_>>());
+            let addresses = mine.owner.as_ref().map(|owner| owner.next.iter().chain([&owner.backend]).map(|backend| (backend.url.clone(), backend.trust_anchor.clone())).collect::<Vec<_>>());
+            let expected = theirs.owner.as_ref().map(|owner| owner.backends().into_iter().map(|backend| (backend.url, backend.trust_anchor)).collect::<Vec<_>>());
+            prop_assert_eq!(mine.owner.as_ref().map(|owner| &owner.grant), theirs.owner.as_ref().map(|owner| &owner.grant));
             prop_assert_eq!((mine.epoch, mine.resets, addresses, mine.left.is_some()), (theirs.epoch, theirs.resets, expected, theirs.left.is_some()));
         }
     }

@@ -79,6 +79,7 @@ pub fn sample(operation: &str, at: &Estate) -> Option<Sample> {
         "update_device" => with(format!("/v1/devices/{device}"), json!({"name": "Stolen"})),
         "list_waiting_devices" => no_body("/v1/devices/waiting"),
         "release_device" => no_body(format!("/v1/devices/{device}/release")),
+        "forget_device_key" => no_body(format!("/v1/devices/{device}/key")),
         "withdraw_release" => no_body(format!("/v1/devices/{device}/release")),
         "receive_release" => with("/v1/releases", json!({"text": "OMR1.stolen"})),
         "hand_over_device" => with("/v1/device/handover", json!({"release": "AA==", "identity": "AA==", "challenge": "AA=="})),

@@ -5,7 +5,10 @@
 use std::{sync::Arc, time::Duration};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use omniot_shared::claim::{home::Backend, messages::Signed};
+use omniot_shared::{
+    claim::{home::Backend, messages::Signed},
+    time::Millis,
+};
 use prost::Message as _;
 use serde_json::{Value, json};
 
@@ -32,7 +35,7 @@ async fn run(slot: &Slot, way: &mut Way, errand: Errand) -> Outcome {
         Errand::Claim { backend, tenant, epoch } => claim(slot, way, &backend, &tenant, epoch).await.unwrap_or(Outcome::Unreachable),
         Errand::Heartbeat { backend, credential, body } => {
             let answer = way.post(&backend, "/v1/device/heartbeat", Some(&credential), &body).await;
-            answer.map_or(Outcome::Unreachable, |(status, answer)| if status < 300 { Outcome::Heard(backend, notice(&answer)) } else { refused(status, &answer) })
+            answer.map_or(Outcome::Unreachable, |(status, answer)| if status < 300 { Outcome::Heard(backend, notice(&answer), time(&answer)) } else { refused(status, &answer) })
         }
         Errand::HandOver { backend, tenant } => hand_over(slot, way, &backend, &tenant).await.unwrap_or(Outcome::NotHandedOver(0)),
     }
@@ -50,7 +53,12 @@ async fn claim(slot: &Slot, way: &mut Way, backend: &Backend, tenant: &str, epoc
         return Some(refused(status, &answer));
     }
     let credential = answer["credential"].as_str()?.to_owned();
-    Some(Outcome::Claimed { epoch, credential, device_id: answer["device_id"].as_str().map(str::to_owned) })
+    Some(Outcome::Claimed { epoch, credential, device_id: answer["device_id"].as_str().map(str::to_owned), time: time(&answer) })
+}
+
+/// What the backend says the time is.
+fn time(answer: &Value) -> Option<Millis> {
+    answer["server_time"].as_i64().map(Millis)
 }
 
 /// What its owner says.

@@ -29,6 +29,13 @@ pub struct Contact {
     next_at: u64,
     /// How often nobody answered since somebody did.
     failures: usize,
+    /// How often it got nothing out of the backend since it last did: the pause grows with that.
+    vain: u32,
+    /// The same of the former owner, and when that is asked again.
+    parting_vain: u32,
+    parting_at: u64,
+    /// When it was told the time, and what was said.
+    told: Option<(u64, Millis)>,
     /// Whether the former owner was the last to be called.
     parts: bool,
     /// The code of the last refusal.
@@ -81,9 +88,11 @@ pub enum Outcome {
         credential: String,
         /// `dev_…`.
         device_id: Option<String>,
+        /// The backend's time.
+        time: Option<Millis>,
     },
-    /// The readings were taken there, and this was said.
-    Heard(Backend, Option<Signed>),
+    /// The readings were taken there, and this was said, at that time.
+    Heard(Backend, Option<Signed>, Option<Millis>),
     /// The former owner knows.
     HandedOver,
     /// It does not, with that status.
@@ -92,6 +101,14 @@ pub enum Outcome {
     Refused(u16, String),
     /// Nothing answered.
     Unreachable,
+}
+
+impl Contact {
+    /// The time, when it was told since it last had power.
+    #[must_use]
+    pub fn time(&self, now: u64) -> Option<Millis> {
+        self.told.map(|(then, at)| at.plus(i64::try_from(now.saturating_sub(then)).unwrap_or(i64::MAX)))
+    }
 }
 
 impl Device {
@@ -108,7 +125,7 @@ impl Device {
             Some((epoch, credential)) if epoch == self.kept.epoch => {
                 // In turn with heartbeats: neither waits for the other for ever.
                 self.contact.parts = !self.contact.parts;
-                if let Some(left) = state.left.filter(|_| self.contact.parts) {
+                if let Some(left) = state.left.filter(|_| self.contact.parts && now >= self.contact.parting_at) {
                     return Some(Errand::HandOver { backend: left.backend, tenant: left.tenant.to_string() });
                 }
                 self.contact.next_at = now + self.timing().heartbeat_ms;
@@ -143,8 +160,8 @@ impl Device {
         self.contact.unheard.push((clock, readings.clone()));
         let surplus = self.contact.unheard.len().saturating_sub(REMEMBERED);
         self.contact.unheard.drain(..surplus);
-        let (told, heard) = (owner.told().url.clone(), owner.heard);
-        json!({ "readings": readings, "firmware": self.spec().firmware, "sent_at": clock, "history": history, "reports_to": told, "heard": heard })
+        let told = owner.told();
+        json!({ "readings": readings, "firmware": self.spec().firmware, "sent_at": clock, "history": history, "reports_to": told.url, "trusts": told.trusts(), "heard": owner.heard })
     }
 
     fn readings(&mut self) -> Value {
@@ -202,11 +219,27 @@ impl Device {
         }
     }
 
+    /// The pause after so many tries in a row that came to nothing: doubled with each up to the most, and by chance up to
+    /// half of it shorter.
+    fn pause(&mut self, vain: u32) -> u64 {
+        let (first, most) = (self.timing().contact_ms, self.timing().contact_most_ms);
+        let whole = first.saturating_mul(1 << vain.min(16)).min(most);
+        whole - self.rng.random_range(0..=whole / 2)
+    }
+
+    /// It came to nothing: the next try is later.
+    fn wait_longer(&mut self, now: u64) {
+        self.contact.vain = self.contact.vain.saturating_add(1);
+        self.contact.next_at = now + self.pause(self.contact.vain);
+    }
+
     /// Takes note of what came of an errand.
-    pub fn take_outcome(&mut self, outcome: Outcome) {
+    pub fn take_outcome(&mut self, now: u64, outcome: Outcome) {
         match outcome {
-            Outcome::Claimed { epoch, credential, device_id } => {
+            Outcome::Claimed { epoch, credential, device_id, time } => {
                 self.contact.refused = None;
+                self.contact.vain = 0;
+                self.contact.told = time.map(|time| (now, time)).or(self.contact.told);
                 self.contact.device_id = device_id;
                 self.contact.next_at = 0;
                 let kept = Kept { credential: Some((epoch, credential)), ..self.kept.clone() };
@@ -214,28 +247,39 @@ impl Device {
                     self.contact.refused = Some("storage_failed".into());
                 }
             }
-            Outcome::Heard(backend, notice) => {
+            Outcome::Heard(backend, notice, time) => {
                 self.contact.refused = None;
-                self.contact.failures = 0;
+                (self.contact.failures, self.contact.vain) = (0, 0);
+                self.contact.told = time.map(|time| (now, time)).or(self.contact.told);
                 let state = self.heard(&backend, notice.as_ref());
                 self.keep_state(&state);
                 self.contact.heartbeats += 1;
                 self.contact.unheard.clear();
             }
             // An address that does not take it is not the new one yet; what it has is good at the old one.
-            Outcome::Refused(..) if self.tries_new_address() => self.contact.failures = self.contact.failures.wrapping_add(1),
+            Outcome::Refused(..) | Outcome::Unreachable if self.tries_new_address() => self.contact.failures = self.contact.failures.wrapping_add(1),
             Outcome::Refused(401, code) => {
                 self.contact.refused = Some(code);
                 let _ = self.keep(Kept { credential: None, ..self.kept.clone() }, None);
             }
-            Outcome::Refused(_, code) => self.contact.refused = Some(code),
+            Outcome::Refused(_, code) => {
+                self.contact.refused = Some(code);
+                self.wait_longer(now);
+            }
             // What cannot be told will not become tellable: the owner knows the device, or its release is none.
             Outcome::HandedOver | Outcome::NotHandedOver(409 | 422) => {
                 let state = self.kept.state().settled();
                 self.keep_state(&state);
+                (self.contact.parting_vain, self.contact.parting_at) = (0, 0);
             }
-            Outcome::NotHandedOver(_) => {}
-            Outcome::Unreachable => self.contact.failures = self.contact.failures.wrapping_add(1),
+            Outcome::NotHandedOver(_) => {
+                self.contact.parting_vain = self.contact.parting_vain.saturating_add(1);
+                self.contact.parting_at = now + self.pause(self.contact.parting_vain);
+            }
+            Outcome::Unreachable => {
+                self.contact.failures = self.contact.failures.wrapping_add(1);
+                self.wait_longer(now);
+            }
         }
     }
 }

@@ -12,8 +12,7 @@ use std::{
 
 use omniot_shared::claim::{
     Domain, Identity, PublicKey,
-    messages::{ClaimReply, ClaimRequest, IdentifyReply, IdentifyRequest, IdentityReply, IdentityRequest, Status},
-    owner,
+    messages::{IdentifyReply, IdentifyRequest, IdentityReply, IdentityRequest, Status},
 };
 use omniot_shared::entities::Security;
 use prost::Message as _;
@@ -390,7 +389,7 @@ impl Device {
             Endpoint::Control => self.wifi.control(plain, now),
             Endpoint::Identity => chunked.write(plain, |request| self.identify_to(request)),
             Endpoint::Identify => chunked.write(plain, |request| self.show(request, now)),
-            Endpoint::Claim => chunked.write(plain, |request| self.claim(request)),
+            Endpoint::Claim => chunked.write(plain, |request| self.claim(request, now)),
             Endpoint::Version | Endpoint::Session => None,
         }
     }
@@ -437,28 +436,6 @@ impl Device {
             _ => Status::Malformed,
         };
         IdentifyReply { status: status.into() }.encode_to_vec()
-    }
-
-    fn claim(&mut self, request: &[u8]) -> Vec<u8> {
-        let Ok(request) = ClaimRequest::decode(request) else {
-            return ClaimReply { status: Status::Malformed.into(), receipt: None, owner: Vec::new() }.encode_to_vec();
-        };
-        let state = self.kept.state();
-        let outcome = owner::decide(&state, &self.spec.serial, &self.factory.key, &request, None);
-        if let Ok(accepted) = &outcome
-            && accepted.state != state
-        {
-            let loss = self.faults.power_loss.take();
-            if self.keep(self.kept.with(&accepted.state), loss).is_err() {
-                return ClaimReply { status: Status::StorageFailed.into(), receipt: None, owner: Vec::new() }.encode_to_vec();
-            }
-        }
-        let reply = owner::reply(&outcome);
-        match self.faults.hostile {
-            Some(hostile) => hostile.claimed(&self.factory, reply),
-            None => reply,
-        }
-        .encode_to_vec()
     }
 
     /// Keeps a new state; it counts only once it is stored.

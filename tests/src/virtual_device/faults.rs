@@ -61,6 +61,10 @@ pub struct Faults {
     pub gatt_133: u32,
     /// So many tries to connect end with HCI reason 0x3E.
     pub hci_3e: u32,
+    /// So many claims are answered `BUSY`.
+    pub busy: u32,
+    /// What it takes for the time, as if it had been told so: milliseconds since 1970. Grants of another time are `GRANT_EXPIRED`.
+    pub told_ms: Option<i64>,
     /// How loud it is heard, dBm, wherever it stands.
     pub rssi: Option<i32>,
 }

@@ -159,7 +159,8 @@ impl Slot {
 
     /// What came of an errand.
     pub fn take_outcome(&self, outcome: contact::Outcome) {
-        self.device().take_outcome(outcome);
+        let now = self.now();
+        self.device().take_outcome(now, outcome);
     }
 }
 

@@ -23,6 +23,7 @@ pub mod hostile;
 pub mod http;
 pub mod improv;
 pub mod keeping;
+mod owning;
 mod pre_owned;
 pub mod script;
 pub mod session;

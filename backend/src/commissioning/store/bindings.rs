@@ -16,7 +16,7 @@ use crate::{
 };
 
 const FIND: &str = "
-    select b.public_key, b.epoch, b.grant_id, b.resets, b.credential_hash, b.notice, b.handed_over_at, d.state from device_binding b
+    select b.public_key, b.epoch, b.grant_id, b.resets, b.credential_hash, b.notice, b.handed_over_at, b.key_forgotten_at, d.state from device_binding b
     left join device d on d.tenant_id = b.tenant_id and d.id = b.device_id
     where b.tenant_id = $1 and b.device_id = $2";
 const PUT: &str = "
@@ -24,17 +24,19 @@ const PUT: &str = "
     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9,
         (select count(*) from device_release r where r.tenant_id = $1 and r.device_id = $2 and r.withdrawn_at is not null and r.up_to_epoch >= $6))
     on conflict (tenant_id, device_id) do update set
-        hardware_id = excluded.hardware_id, grant_id = excluded.grant_id, epoch = excluded.epoch, resets = excluded.resets,
+        public_key = excluded.public_key, key_forgotten_at = null, hardware_id = excluded.hardware_id, grant_id = excluded.grant_id, epoch = excluded.epoch, resets = excluded.resets,
         credential_hash = excluded.credential_hash, bound_at = excluded.bound_at, last_seen_at = excluded.last_seen_at,
         notice = excluded.notice, handed_over_at = null";
 const BY_CREDENTIAL: &str = "
     select t.status, d.state, d.name, d.serial, d.firmware, b.epoch, b.notice from device_binding b
     join tenant t on t.tenant_id = b.tenant_id
     join device d on d.tenant_id = b.tenant_id and d.id = b.device_id
-    where b.tenant_id = $1 and b.device_id = $2 and b.credential_hash = $3 and b.handed_over_at is null";
+    where b.tenant_id = $1 and b.device_id = $2 and b.credential_hash = $3 and b.handed_over_at is null and b.key_forgotten_at is null";
 const HAND_OVER: &str = "
     update device_binding set handed_over_at = $3, epoch = $4, last_seen_at = $3
     where tenant_id = $1 and device_id = $2";
+// No contact: what is refused since the last one stays to be seen.
+const FORGET_KEY: &str = "update device_binding set key_forgotten_at = $3, epoch = 0 where tenant_id = $1 and device_id = $2";
 const SEEN: &str = "update device_binding set last_seen_at = $3 where tenant_id = $1 and device_id = $2 and last_seen_at < $3";
 const STATE: &str = "select state from device where tenant_id = $1 and id = $2";
 const MODEL: &str = "select id from device_model where tenant_id = $1 and sku = $2 order by created_at, id limit 1";
@@ -49,6 +51,7 @@ struct Row {
     credential_hash: Vec<u8>,
     notice: i64,
     handed_over_at: Option<i64>,
+    key_forgotten_at: Option<i64>,
     state: Option<String>,
 }
 
@@ -64,6 +67,16 @@ pub struct Bound {
     pub notice: u32,
     /// When it said that it left.
     pub handed_over_at: Option<Millis>,
+    /// Its key does not count any more: the next one that claims takes its place.
+    pub is_forgotten: bool,
+}
+
+impl Bound {
+    /// What the claim rules are to know: nothing of a key that was forgotten.
+    #[must_use]
+    pub fn in_force(&self) -> Option<Binding> {
+        (!self.is_forgotten).then_some(self.binding)
+    }
 }
 
 /// The binding of a device.
@@ -80,7 +93,7 @@ pub async fn find(scope: &mut Scope, device: DeviceId) -> Result<Option<Bound>, 
             retired: row.state.as_deref() == Some("retired"),
         };
         let notice = u32::try_from(row.notice).ok()?;
-        Some(Bound { binding, resets: u32::try_from(row.resets).ok()?, credential_hash: row.credential_hash, notice, handed_over_at: row.handed_over_at.map(Millis) })
+        Some(Bound { binding, resets: u32::try_from(row.resets).ok()?, credential_hash: row.credential_hash, notice, handed_over_at: row.handed_over_at.map(Millis), is_forgotten: row.key_forgotten_at.is_some() })
     }))
 }
 
@@ -134,6 +147,14 @@ pub async fn seen(scope: &mut Scope, device: DeviceId, now: Millis) -> Result<()
 /// Whatever the store says.
 pub async fn hand_over(scope: &mut Scope, device: DeviceId, epoch: u32, now: Millis) -> Result<(), DbError> {
     scope.query(HAND_OVER).bind(device).bind(now).bind(epoch).execute().await.map(drop)
+}
+
+/// Somebody had the key forgotten: its credential is dead, and the next key that claims takes its place.
+///
+/// # Errors
+/// Whatever the store says.
+pub async fn forget_key(scope: &mut Scope, device: DeviceId, now: Millis) -> Result<(), DbError> {
+    scope.query(FORGET_KEY).bind(device).bind(now).execute().await.map(drop)
 }
 
 /// Whether the device row is retired, bound or not.

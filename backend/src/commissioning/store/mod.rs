@@ -4,4 +4,5 @@ pub mod bindings;
 pub mod grants;
 pub mod keys;
 pub mod presence;
+pub mod refusals;
 pub mod releases;

@@ -8,13 +8,20 @@ use omniot_shared::{
         messages::ClaimRequest,
         owner::{self, OwnerState, decide},
     },
+    entities::{Attempt, AttemptOutcome, AttemptStep, StepOutcome},
     ids::{ClientId, DeviceId, SiteId},
     roles::Role,
+    sync::{Actor as SyncActor, Change, Sight, Who},
+    time::Millis,
 };
 use prost::Message as _;
 use serde_json::{Value, json};
 
-use crate::testing::{Actor, App, Client, Tenant};
+use crate::{
+    audit::Author,
+    sync,
+    testing::{Actor, App, Client, Tenant},
+};
 
 /// A device with its owner state.
 #[derive(Clone)]
@@ -88,6 +95,43 @@ impl Device {
     pub async fn claim(&self, tenant: &Tenant) -> Value {
         self.claim_over(&challenge(&tenant.app, &tenant.id.to_string()).await)
     }
+}
+
+/// What the technician's app records of that device's last claim, with its identity checked.
+pub async fn record(tenant: &Tenant, technician: &Actor, device: &Device) {
+    let (owner, app) = (device.state.owner.clone().unwrap(), &tenant.app);
+    let attempt = Attempt {
+        id: app.state.new_id(),
+        device_id: Some(DeviceId::for_serial(tenant.id, &device.serial)),
+        serial: Some(device.serial.clone()),
+        site_id: owner.site,
+        technician_id: technician.id,
+        technician_name: "Tess".to_owned(),
+        client_id: app.state.new_id(),
+        app_version: "0.1.0".to_owned(),
+        os: "linux".to_owned(),
+        radio: "virtual".to_owned(),
+        protocol: Some("esp".to_owned()),
+        security: None,
+        firmware: None,
+        identity_verified: true,
+        rssi: Some(-60),
+        mtu: Some(517),
+        steps: vec![AttemptStep { step: "claim".to_owned(), started_at: Millis(1), duration_ms: 5, outcome: StepOutcome::Done, cause: None }],
+        grant_id: Some(owner.grant_id),
+        receipt: Some(STANDARD.encode(&owner.receipt)),
+        epoch: Some(device.state.epoch),
+        network_name: None,
+        outcome: AttemptOutcome::Succeeded,
+        cause: None,
+        started_at: Millis(1),
+        ended_at: Millis(11),
+    };
+    let mut scope = tenant.db_write().await;
+    let who = Who::Person { id: technician.id, role: Role::Technician, sight: &Sight::All };
+    let actor = SyncActor { tenant: tenant.id, who, now: app.state.now() };
+    sync::execute_as(&mut scope, &actor, &Author::person(technician.id, "Tess"), None, Change::AttemptRecord(Box::new(attempt))).await.unwrap();
+    scope.commit().await.unwrap();
 }
 
 /// A challenge of that tenant.

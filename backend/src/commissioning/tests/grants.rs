@@ -42,7 +42,7 @@ async fn asking_again_gives_the_same_grants_and_tops_up_to_the_limit() {
         assert!(first.iter().all(|grant| more.contains(grant)));
         assert_eq!(ids(&pack(&technician, 5, 100).await), ids(&more), "never more than a hundred");
         assert!(ids(&pack(&technician, 6, 1).await).iter().all(|id| !ids(&more).contains(id)), "another replica has its own");
-        for count in [0, 101, 4_000_000_000_u32] {
+        for count in [0, 501, 4_000_000_000_u32] {
             let reply = technician.post("/v1/grants/pack", json!({ "client_id": ClientId(uuid::Uuid::from_u128(5)), "count": count })).await;
             assert_eq!(reply.refusal(), (422, "invalid_field".into()), "{count}");
         }

@@ -38,6 +38,39 @@ async fn a_deployment_that_moves_tells_its_devices_and_they_follow_once_it_answe
 }
 
 #[tokio::test]
+async fn a_new_trust_anchor_at_the_same_address_is_told_as_an_address_is() {
+    for app in App::both().await {
+        let tenant = app.tenant("acme").await;
+        let technician = tenant.person(Role::Technician).await;
+        let mut device = Device::new("OM-1");
+        device.take(&pack(&technician, 5, 1).await[0], None);
+        let answer = app.nobody().post("/v1/device/claim", device.claim(&tenant).await).await.expect(200);
+        let beat = async |app: &App, device: &Device, says: bool| {
+            let owner = device.state.owner.clone().unwrap();
+            let mut body = json!({ "readings": {}, "reports_to": owner.told().url, "heard": owner.heard });
+            if says {
+                body["trusts"] = json!(owner.told().trusts());
+            }
+            notice(&app.bearer(answer["credential"].as_str().unwrap()).post("/v1/device/heartbeat", body).await.expect(200))
+        };
+        assert_eq!(beat(&app, &device, true).await, None, "it trusts what it should: {}", app.engine);
+        for (n, anchor) in [vec![7; 40], vec![8; 40], vec![]].into_iter().enumerate() {
+            let renewed = app.at("https://omniot.example", &anchor);
+            assert_eq!(beat(&renewed, &device, false).await, None, "it does not say what it trusts");
+            let told = beat(&renewed, &device, true).await.expect("news");
+            device.state = device.state.hear("OM-1", &told).unwrap();
+            assert_eq!(beat(&renewed, &device, true).await, None, "it was told");
+            let first = device.state.owner.as_ref().unwrap().backends()[0].clone();
+            assert_eq!((&*first.url, &first.trust_anchor, device.state.owner.as_ref().unwrap().heard), ("https://omniot.example", &anchor, n as u32 + 1));
+            device.state = device.state.answered(&first);
+            assert_eq!(device.state.owner.as_ref().unwrap().backends(), [first]);
+        }
+        let long = json!({ "readings": {}, "heard": 0, "reports_to": "https://omniot.example", "trusts": "A".repeat(45) });
+        assert_eq!(app.bearer(answer["credential"].as_str().unwrap()).post("/v1/device/heartbeat", long).await.refusal(), (422, "invalid_field".into()));
+    }
+}
+
+#[tokio::test]
 async fn a_pack_leads_to_where_the_server_is() {
     for app in App::both().await {
         let tenant = app.tenant("acme").await;

@@ -96,7 +96,7 @@ fn a_device_that_names_another_owner_is_refused() {
     let mut other = identity(&OwnerState { epoch: 1, ..OwnerState::default() });
     other.owner = Some(PublicKey::of(&claim_key(2)).fingerprint());
     parts.identity = bytes(&other.sign(&device_key(), Domain::Contact, &contact_context(b"c", &parts.grant, &parts.receipt)));
-    assert_eq!(read(&parts, b"c"), Err(Refusal::OwnedByAnother));
+    assert_eq!(judge(&read(&parts, b"c").unwrap(), Some(FRESH), None, NOW), Err(Refusal::OwnedByAnother));
 }
 
 #[test]

@@ -6,7 +6,7 @@ use super::{bytes, claim, claim_key, device_key, grant, signed};
 use crate::claim::{
     Grant, PublicKey, Receipt, Release, SKEW_TOLERANCE_MS,
     messages::{ClaimRequest, Signed, Status},
-    owner::{Accepted, OwnerState, Refusal, decide, reply},
+    owner::{Accepted, OwnerState, Refusal, decide, decide_wire, reply},
 };
 use crate::time::Millis;
 
@@ -90,6 +90,21 @@ fn a_forged_or_borrowed_grant_is_refused() {
     stolen.body = real.body;
     let request = ClaimRequest { grant: Some(stolen), ..claim(1, 7, 9) };
     assert_eq!(decided(&OwnerState::default(), &request), Err(Refusal::BadSignature), "signed by tenant 2 in the name of tenant 1");
+}
+
+#[test]
+fn what_was_signed_is_kept_as_it_came() {
+    // A field that nobody knows yet, behind the signature: the bytes are others than those that are encoded here.
+    let known = signed(1, &grant(1, 7)).encode_to_vec();
+    let came = [&known[..], &[0x7a, 2, b'h', b'i']].concat();
+    let framed = |bytes: &[u8]| [&[0x0a, (bytes.len() & 0x7f) as u8 | 0x80, (bytes.len() >> 7) as u8], bytes].concat();
+    let rest = ClaimRequest { grant: None, ..claim(1, 7, 9) }.encode_to_vec();
+    let wire = [framed(&came), rest.clone()].concat();
+    let taken = decide_wire(&OwnerState::default(), SERIAL, &device_key(), &wire, None).unwrap();
+    assert_eq!(taken.state.owner.as_ref().unwrap().grant, came, "its hash is that of the bytes that the backend made");
+    assert_eq!(decide_wire(&taken.state, SERIAL, &device_key(), &wire, None), Ok(taken.clone()), "the same bytes are the same claim");
+    let other = [framed(&known), rest].concat();
+    assert_eq!(decide_wire(&taken.state, SERIAL, &device_key(), &other, None), Err(Refusal::GrantUsed), "and others are not");
 }
 
 #[test]

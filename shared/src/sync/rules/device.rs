@@ -87,6 +87,10 @@ pub fn claimed(claimed: &DeviceClaimed, actor: &Actor<'_>, rows: &impl Rows) -> 
         return Ok(vec![RowChange::Put(device.into())]);
     };
     let old = in_service(old)?;
+    if claimed.anew {
+        let forgotten = Device { epoch: 0, ..old.clone() };
+        return Ok(put_if_changed(old, taken_over(&forgotten, claimed.epoch, site_id, firmware)));
+    }
     if claimed.epoch < old.epoch {
         return Err(Refusal::new(Code::Stale, format!("epoch {} is known, {} is older", old.epoch, claimed.epoch)));
     }

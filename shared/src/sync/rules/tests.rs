@@ -142,7 +142,7 @@ fn states_move_only_forward() {
         assert_eq!(the_device(&apply(&retire(), &actor(Role::Operator), &with(state)).unwrap()).state, DeviceState::Retired);
     }
     let edit = Change::DeviceUpdate(DeviceUpdate { id: device(DeviceState::Planned).id, patch: DevicePatch { name: Patch::Set("x".into()), ..DevicePatch::default() } });
-    let claim = Change::DeviceClaimed(DeviceClaimed { serial: "A1".into(), model_id: None, site_id: None, epoch: 9, firmware: None });
+    let claim = Change::DeviceClaimed(DeviceClaimed { serial: "A1".into(), model_id: None, site_id: None, epoch: 9, firmware: None, anew: false });
     let report = Change::DeviceOnline(DeviceOnline { id: device(DeviceState::Planned).id, firmware: None });
     for (change, who) in [(retire(), actor(Role::Admin)), (edit, actor(Role::Admin)), (claim, device_actor("A1")), (report.clone(), device_actor("A1"))] {
         assert_eq!(refusal(change, &who, &with(DeviceState::Retired)).0, Code::StateConflict, "a retired device is changed by nothing");
@@ -152,17 +152,21 @@ fn states_move_only_forward() {
 
 #[test]
 fn a_claim_raises_the_epoch_and_never_lowers_it() {
-    let claim = |epoch, site_id| Change::DeviceClaimed(DeviceClaimed { serial: "a 1".into(), model_id: None, site_id, epoch, firmware: Some("1".into()) });
+    let claim = |epoch, site_id| Change::DeviceClaimed(DeviceClaimed { serial: "a 1".into(), model_id: None, site_id, epoch, firmware: Some("1".into()), anew: false });
     let changes = apply(&claim(4, Some(site(10).id)), &device_actor("A1"), &with(DeviceState::Planned)).unwrap();
     assert_eq!((the_device(&changes).state, the_device(&changes).epoch, the_device(&changes).site_id), (DeviceState::Claimed, 4, Some(site(10).id)));
     assert_eq!(refusal(claim(2, None), &device_actor("A1"), &with(DeviceState::Online)).0, Code::Stale);
     let again = apply(&claim(4, None), &device_actor("A1"), &rows(base().into_iter().chain([the_device(&changes).clone().into()])));
     assert_eq!(again, Ok(vec![]), "the same claim again changes nothing");
+    let known = || rows(base().into_iter().chain([the_device(&changes).clone().into()]));
+    let Change::DeviceClaimed(first) = claim(1, None) else { panic!("it is a claim") };
+    let anew = apply(&Change::DeviceClaimed(DeviceClaimed { anew: true, ..first }), &device_actor("A1"), &known()).unwrap();
+    assert_eq!((the_device(&anew).state, the_device(&anew).epoch, the_device(&anew).site_id), (DeviceState::Claimed, 1, Some(site(10).id)), "its key was forgotten: it begins anew");
 }
 
 #[test]
 fn a_claim_makes_the_row_that_no_technician_has_synced_yet() {
-    let claim = |model_id| Change::DeviceClaimed(DeviceClaimed { serial: "A1".into(), model_id, site_id: None, epoch: 1, firmware: None });
+    let claim = |model_id| Change::DeviceClaimed(DeviceClaimed { serial: "A1".into(), model_id, site_id: None, epoch: 1, firmware: None, anew: false });
     let made = apply(&claim(Some(model().id)), &device_actor("A1"), &rows(base())).unwrap();
     assert_eq!((the_device(&made).state, the_device(&made).name.as_str()), (DeviceState::Claimed, "A1"));
     assert_eq!(refusal(claim(None), &device_actor("A1"), &rows(base())), (Code::NotFound, Some("model_id".into())));
@@ -257,7 +261,7 @@ fn a_record_cannot_make_a_devices_own_claim_stale() {
     let device = the_device_of(&apply(&forged, &actor(Role::Technician), &there).unwrap()).clone();
     assert_eq!(device.epoch, 3);
     let there = rows(base().into_iter().chain([device.into()]));
-    let claim = Change::DeviceClaimed(DeviceClaimed { serial: "A1".into(), model_id: None, site_id: None, epoch: 4, firmware: None });
+    let claim = Change::DeviceClaimed(DeviceClaimed { serial: "A1".into(), model_id: None, site_id: None, epoch: 4, firmware: None, anew: false });
     assert_eq!(the_device_of(&apply(&claim, &device_actor("A1"), &there).unwrap()).epoch, 4);
 }
 

@@ -126,6 +126,8 @@ causes! {
     NotConfirmed = "not_confirmed", Stop, [Identify];
     /// No claim permission is left: synchronize first.
     NoGrant = "no_grant", Retry, [Claim];
+    /// By this machine's clock alone the claim permissions are over: it is probably ahead.
+    ClockAhead = "clock_ahead", Retry, [Claim];
     /// Another organisation owns it.
     OwnedByAnother = "owned_by_another", Stop, [Claim];
     /// It does not honour the release of the organisation that owns it.
@@ -180,6 +182,24 @@ causes! {
     CloudBlocked = "cloud_blocked", Nothing, [Cloud];
     /// The server has not seen it yet.
     NotYetSeen = "not_yet_seen", Nothing, [Cloud];
+    /// The server refused it for another reason than those below.
+    ContactRefused = "contact_refused", Nothing, [Cloud];
+    /// The server knows another key under its serial number.
+    ContactKeyMismatch = "contact_key_mismatch", Nothing, [Cloud];
+    /// It was claimed anew since, or reset.
+    ContactEpochStale = "contact_epoch_stale", Nothing, [Cloud];
+    /// It says that another organization owns it.
+    ContactOwnedByAnother = "contact_owned_by_another", Nothing, [Cloud];
+    /// The server does not know the claim permission.
+    ContactGrantUnknown = "contact_grant_unknown", Nothing, [Cloud];
+    /// The claim permission was taken back.
+    ContactGrantRevoked = "contact_grant_revoked", Nothing, [Cloud];
+    /// The claim permission is out of its time.
+    ContactGrantExpired = "contact_grant_expired", Nothing, [Cloud];
+    /// Another device used the claim permission.
+    ContactGrantSpent = "contact_grant_spent", Nothing, [Cloud];
+    /// The device was retired.
+    ContactDeviceRetired = "contact_device_retired", Nothing, [Cloud];
 }
 
 impl Cause {
@@ -193,6 +213,18 @@ impl Cause {
     #[must_use]
     pub const fn is_unconnected(self) -> bool {
         matches!(self, Self::ConnectFailed | Self::GattError | Self::NotEstablished | Self::OutOfRange)
+    }
+
+    /// Whether another device than the one that is meant would fail so.
+    #[must_use]
+    pub const fn is_of_another(self) -> bool {
+        matches!(self, Self::WrongPop | Self::DeviceUnproven | Self::IdentityMismatch)
+    }
+
+    /// What it means that the server refused the device with that code.
+    #[must_use]
+    pub fn of_refusal(code: &str) -> Self {
+        Self::of_code(&format!("contact_{code}")).unwrap_or(Self::ContactRefused)
     }
 
     /// What the device's answer to a claim means; `None` for success.
@@ -255,6 +287,7 @@ impl From<DeskError> for Cause {
         match error {
             DeskError::NoAccount => Self::NoAccount,
             DeskError::NoGrant => Self::NoGrant,
+            DeskError::ClockAhead => Self::ClockAhead,
             DeskError::Store(_) => Self::StoreFailed,
         }
     }

@@ -1,7 +1,7 @@
 //! What commissioning needs from the rest of the app: grants, durable steps, look-ups, records.
 //!
 //! A [`Desk`] belongs to one signed-in account for as long as someone holds it, so that a
-//! commission ends in the account in which it began. All calls answer from the local store.
+//! commission ends in the account in which it began. All calls but [`Desk::refusal_of`] answer from the local store.
 //!
 //! Deliberately not here: how any of it is stored or synchronized.
 
@@ -27,6 +27,9 @@ pub enum DeskError {
     /// No unused grant for that site is left; they come with the next synchronization.
     #[error("no claim permission is left")]
     NoGrant,
+    /// There are grants for that site, and by this machine's clock alone they are over.
+    #[error("by this machine's clock the claim permissions are over")]
+    ClockAhead,
     /// The store failed, e.g. a full disk.
     #[error("the store failed: {0}")]
     Store(String),
@@ -139,6 +142,10 @@ pub trait Desk: Send + Sync {
 
     /// The release that `owner` gave for the device `serial` (normalized), when there is one here.
     async fn release_for(&self, serial: &str, owner: Fingerprint) -> Result<Option<Letter>, DeskError>;
+
+    /// The code with which the server refused the device `serial` (normalized by the desk) when it showed that grant, as far as
+    /// the server can be asked and keeps it.
+    async fn refusal_of(&self, serial: &str, grant: GrantId) -> Option<String>;
 
     /// Whether the server is in reach now, as far as synchronization knows.
     async fn is_online(&self) -> bool;

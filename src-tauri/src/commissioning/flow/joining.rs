@@ -25,6 +25,8 @@ use crate::commissioning::esp::{
 
 /// The last channel of the 2.4 GHz band; those of 5 GHz begin at 32.
 const LAST_24_GHZ: u32 = 14;
+/// The server is asked for a refusal with each of so many looks.
+const LOOKS_A_QUESTION: u32 = 4;
 /// So many lies in a row are no accident.
 const FALSE_SUCCESSES: u8 = 3;
 /// A device that does nothing about its network for so many looks has forgotten it: it was switched off and on.
@@ -284,7 +286,8 @@ impl Run {
         let Some((serial, epoch)) = self.board.read(|draft| draft.serial.clone().zip(draft.epoch)) else {
             return Ok(Next::Skipped(Some(Cause::NotOffered)));
         };
-        loop {
+        let grant = self.board.read(|draft| draft.grant_id);
+        for look in 1_u32.. {
             let device = self.desk.device_by_serial(&serial).await?;
             // Of another epoch it is another claim that the server knows, and this one it may refuse.
             if device.is_some_and(|device| device.state == DeviceState::Online && device.epoch == epoch) {
@@ -293,8 +296,15 @@ impl Run {
             if !self.desk.is_online().await {
                 return Ok(Next::Skipped(Some(Cause::OfflineDeferred)));
             }
+            // The row comes with synchronization; a refusal is in none, and the server is asked now and then.
+            if let Some(grant) = grant.filter(|_| look.is_multiple_of(LOOKS_A_QUESTION))
+                && let Some(code) = self.desk.refusal_of(&serial, grant).await
+            {
+                return Ok(Next::Skipped(Some(Cause::of_refusal(&code))));
+            }
             sleep(self.means.pace.cloud_poll).await;
         }
+        Ok(Next::Skipped(Some(self.unseen())))
     }
 }
 

@@ -7,6 +7,7 @@ use super::{
     causes::Cause,
     draft::NetworkKind,
     run::{Next, Run},
+    step::Step,
     talk::Talk,
     trouble::Trouble,
 };
@@ -21,7 +22,7 @@ use crate::{
             session::Cipher,
             version::{self, Version},
         },
-        nearby::{Protocol, Sought},
+        nearby::{Heard, Protocol, Sought},
         radio::RadioError,
     },
 };
@@ -35,7 +36,14 @@ impl Run {
         self.hang_up().await;
         let (known, name) = (self.target.address.clone(), self.target.label.as_ref().map(|label| label.name.clone()));
         let sought = known.map(Sought::Address).or(name.map(Sought::Name)).ok_or(Trouble::Failed(Cause::NotAdvertising))?;
-        let heard = self.means.nearby.find(self.means.pace.find, sought).await?.ok_or(Trouble::Failed(Cause::NotAdvertising))?;
+        let mut heard = self.means.nearby.find(self.means.pace.find, sought.clone()).await?.ok_or(Trouble::Failed(Cause::NotAdvertising))?;
+        // One that was guessed at too often is locked; the device that is meant may have the same name.
+        if let Sought::Name(name) = sought
+            && self.is_locked(&heard.advert.address)
+            && let Some(other) = self.namesake(name, vec![heard.advert.address.clone()]).await
+        {
+            heard = other;
+        }
         let address = heard.advert.address.clone();
         self.speaks = heard.protocol();
         let name = if self.speaks == Protocol::Improv { "improv" } else { "esp" };
@@ -52,6 +60,30 @@ impl Run {
         self.board.change(|draft| draft.mtu = Some(u32::from(link.mtu())));
         self.talk = Some(Talk::new(link, self.means.pace.operation));
         Ok(Next::Done)
+    }
+
+    fn is_locked(&self, address: &str) -> bool {
+        self.means.wrong_proofs.exhausted(address, self.means.clock.now())
+    }
+
+    async fn namesake(&self, name: String, others: Vec<String>) -> Option<Heard> {
+        self.means.nearby.find(self.means.pace.find_other, Sought::Namesake(name, others)).await.ok().flatten()
+    }
+
+    /// What answered to the name of the label is not its device, before anything was given to it: names are in the air for
+    /// everybody, and another device of the same name may be the one. Whether one is heard.
+    pub(super) async fn turns_to_namesake(&mut self) -> bool {
+        if self.is_chosen || self.pop_typed || self.reached > Step::Identity {
+            return false;
+        }
+        let Some((name, address)) = self.target.label.as_ref().map(|label| label.name.clone()).zip(self.target.address.clone()) else { return false };
+        self.declined.push(address);
+        self.hang_up().await;
+        let other = self.namesake(name, self.declined.clone()).await;
+        // Where none is left, a person decides about the first one, which was the strongest.
+        self.target.address = other.as_ref().map(|heard| heard.advert.address.clone()).or_else(|| self.declined.first().cloned());
+        (self.level, self.no_pop, self.inner, self.reconnects) = (None, false, sec2::Inner::Whole, 0);
+        other.is_some()
     }
 
     async fn open_link(&self, address: &str) -> Result<std::sync::Arc<dyn crate::commissioning::radio::Link>, Trouble> {
@@ -137,8 +169,9 @@ impl Run {
 
     /// Agrees on a session key. A wrong proof is counted, because devices do not.
     pub(super) async fn handshake(&mut self) -> Result<Next, Trouble> {
-        let device = self.board.read(|draft| draft.advertised.clone().or_else(|| draft.address.clone())).unwrap_or_default();
-        if self.means.wrong_proofs.exhausted(&device, self.means.clock.now()) {
+        // By address: a name is in the air for everybody, and one that lies must not lock the device that is meant.
+        let device = self.target.address.clone().unwrap_or_default();
+        if self.is_locked(&device) {
             return Err(Trouble::Failed(Cause::TooManyWrongPops));
         }
         let agreed = match self.agree(self.inner).await {
@@ -151,7 +184,7 @@ impl Run {
         };
         if agreed.as_ref().err() == Some(&Trouble::Failed(Cause::WrongPop)) {
             self.means.wrong_proofs.count(&device, self.means.clock.now());
-            if self.means.wrong_proofs.exhausted(&device, self.means.clock.now()) {
+            if self.is_locked(&device) {
                 return Err(Trouble::Failed(Cause::TooManyWrongPops));
             }
         }

@@ -12,6 +12,8 @@ use super::step::Step;
 pub struct Pace {
     /// To hear a device that was not heard yet.
     pub find: Duration,
+    /// To hear another device of the same name.
+    pub find_other: Duration,
     /// One try to connect.
     pub connect: Duration,
     /// Waits before the second, third and fourth try to connect.
@@ -51,6 +53,7 @@ impl Default for Pace {
         let seconds = Duration::from_secs;
         Self {
             find: seconds(20),
+            find_other: seconds(3),
             connect: seconds(20),
             connect_again: vec![Duration::from_millis(350), seconds(1), seconds(2)],
             discover: seconds(15),
@@ -79,7 +82,7 @@ impl Pace {
             // Its parts have deadlines of their own; this is their sum.
             Step::Connect => {
                 let tries = u32::try_from(self.connect_again.len()).unwrap_or(0) + 1;
-                self.find + self.connect * tries + self.connect_again.iter().sum::<Duration>()
+                self.find + self.find_other + self.connect * tries + self.connect_again.iter().sum::<Duration>()
             }
             Step::Discover => self.discover,
             Step::Handshake => self.handshake,

@@ -135,6 +135,10 @@ pub struct Run {
     pub(super) without_address: bool,
     /// Whether the device may already be joining `network`.
     pub(super) apply_sent: bool,
+    /// Somebody chose the very device, by its address.
+    pub(super) is_chosen: bool,
+    /// The addresses that had the label's name and are not its device.
+    pub(super) declined: Vec<String>,
     /// The first step that was not done.
     pub(super) reached: Step,
     pub(super) reconnects: u8,
@@ -145,6 +149,7 @@ impl Run {
     pub fn new(means: Arc<Means>, desk: Arc<dyn Desk>, board: Arc<Board>, commands: mpsc::Receiver<Command>, target: Target, typed: Option<Pop>) -> Self {
         let scanned = target.label.as_ref().and_then(|label| label.pop.clone());
         let pop_typed = typed.is_some();
+        let is_chosen = target.address.is_some();
         Self {
             means,
             desk,
@@ -166,6 +171,8 @@ impl Run {
             only_24_ghz: false,
             without_address: false,
             apply_sent: false,
+            is_chosen,
+            declined: Vec::new(),
             reached: Step::Connect,
             reconnects: 0,
         }
@@ -211,6 +218,7 @@ impl Run {
                     self.heal(step, cause).await;
                     step = Step::Connect;
                 }
+                Err(Trouble::Failed(cause)) if cause.is_of_another() && self.turns_to_namesake().await => step = Step::Connect,
                 // Apply was sent and the device is silent now: it has most probably joined.
                 Err(Trouble::Failed(Cause::NotAdvertising)) if step == Step::Connect && self.may_have_joined() => {
                     self.take_over();

@@ -80,7 +80,7 @@ pub async fn handle(commissioning: &Commissioning, method: &str, rest: &[&str], 
 fn wrong(error: &DeskError) -> Reply {
     match error {
         DeskError::NoAccount => Reply::error(401, "not_signed_in", "sign in first"),
-        DeskError::NoGrant | DeskError::Store(_) => Reply::error(507, "disk_full", "the visit could not be kept on this machine; nothing has changed"),
+        DeskError::NoGrant | DeskError::ClockAhead | DeskError::Store(_) => Reply::error(507, "disk_full", "the visit could not be kept on this machine; nothing has changed"),
     }
 }
 

@@ -181,7 +181,7 @@ impl Commissioning {
                 }
                 let cause = draft.failure.as_ref().map(|failure| failure.cause.clone()).or_else(|| draft.ended.as_ref().and_then(|ended| ended.cause.clone()));
                 let ours = cause.as_deref().and_then(Cause::of_code).is_some_and(|cause| {
-                    matches!(cause, Cause::AdapterOff | Cause::AdapterAbsent | Cause::NoPermission | Cause::StoreFailed | Cause::NoGrant | Cause::NoAccount)
+                    matches!(cause, Cause::AdapterOff | Cause::AdapterAbsent | Cause::NoPermission | Cause::StoreFailed | Cause::NoGrant | Cause::ClockAhead | Cause::NoAccount)
                 });
                 let again = cause.as_deref().and_then(Cause::of_code).is_some_and(|cause| cause.remedy() == Remedy::Retry);
                 let done = joined || draft.state == State::Succeeded;

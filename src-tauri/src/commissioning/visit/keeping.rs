@@ -70,6 +70,13 @@ pub fn labels_in(text: &str) -> usize {
     kept.visit.map_or(0, |visit| visit.items.len() - visit.count(Fate::Done))
 }
 
+/// The site of a kept text's visit, and how many of its labels wait for their turn.
+pub fn expected_in(text: &str) -> Option<(SiteId, u32)> {
+    let visit = serde_json::from_str::<Kept>(text).ok()?.visit?;
+    let labels = visit.count(Fate::Waiting) + visit.count(Fate::Failed);
+    Some((visit.site, u32::try_from(labels).unwrap_or(u32::MAX)))
+}
+
 /// Nothing stays of sites that are out of sight.
 ///
 /// # Errors

@@ -20,7 +20,7 @@ pub mod going;
 mod keeping;
 mod network;
 
-pub use keeping::{Visits, aside_of, keep_in_sight, labels_in};
+pub use keeping::{Visits, aside_of, expected_in, keep_in_sight, labels_in};
 pub use network::KeptNetwork;
 
 /// The most labels of one visit.

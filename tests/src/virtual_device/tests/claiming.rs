@@ -1,11 +1,13 @@
 use omniot_shared::{
     claim::{PublicKey, Receipt, messages::Status},
     entities::Security,
+    time::Millis,
 };
 use proptest::prelude::*;
 
 use super::{Bench, Client, claim_key, grant, ordinary};
 use crate::virtual_device::{
+    contact::Outcome as Reached,
     device::Outcome,
     faults::{Faults, PowerLoss},
     keeping::{Keeper, Kept},
@@ -43,6 +45,39 @@ fn a_device_of_another_tenant_says_so() {
     let later = 10_000;
     let identity = Client::open(&mut device, later).identity();
     assert_eq!((identity.owner, identity.epoch, identity.resets), (None, 1, 1), "the button frees it, the epoch stays");
+}
+
+#[test]
+fn a_busy_device_says_so_and_takes_the_same_claim_later() {
+    let bench = Bench::new(Spec { faults: Faults { busy: 2, ..Faults::default() }, ..ordinary(Security::Sec1) });
+    let mut device = bench.device();
+    let mut client = Client::open(&mut device, 1);
+    let said: Vec<Status> = (0..3).map(|_| client.claim(&grant(1, 5), 1).unwrap().status()).collect();
+    assert_eq!(said, [Status::Busy, Status::Busy, Status::Ok]);
+    assert_eq!(client.identity().epoch, 1);
+}
+
+#[test]
+fn a_device_that_was_told_the_time_judges_a_grant_by_it_until_it_loses_power() {
+    let bench = bench();
+    let mut device = bench.device();
+    // A grant has no time before 1970: half a day before is out of it, and an hour is not.
+    for (told, status) in [(-13 * 3_600_000, Status::GrantExpired), (-3_600_000, Status::Ok)] {
+        device.faults.told_ms = Some(told);
+        let reply = Client::open(&mut device, 1).claim(&grant(1, 5), 1).unwrap();
+        assert_eq!(reply.status(), status, "{told}");
+        device.disconnect();
+    }
+    device.faults.told_ms = None;
+    assert_eq!(device.contact.time(5), None, "nobody told it");
+    let mut client = Client::open(&mut device, 1);
+    client.join("Guest", "");
+    device.disconnect();
+    let backend = device.kept.state().owner.unwrap().backend;
+    device.take_outcome(5_000, Reached::Heard(backend, None, Some(Millis(-14 * 3_600_000))));
+    assert_eq!(device.contact.time(5_000 + 60_000), Some(Millis(-14 * 3_600_000 + 60_000)), "its clock goes on");
+    device.power_cut(9_000);
+    assert_eq!(device.contact.time(9_001), None);
 }
 
 #[test]

@@ -23,6 +23,7 @@ use tokio::net::TcpListener;
 use super::{Client, grant_for, ordinary};
 use crate::virtual_device::{
     carrier::{self, Control},
+    contact::Outcome,
     fleet::{Fleet, FleetFile, Plan, Slot},
     timing::Timing,
 };
@@ -125,6 +126,38 @@ fn a_grants_backend_is_where_the_device_goes() {
     let Some(crate::virtual_device::contact::Errand::Claim { backend, tenant, epoch }) = errand else { panic!("a claim is due") };
     assert_eq!((backend.url.as_str(), backend.trust_anchor.len(), epoch), ("https://iot.example.com", 900, 1));
     assert_eq!(tenant, omniot_shared::ids::TenantId(uuid::Uuid::from_u128(1)).to_string());
+}
+
+#[test]
+fn a_device_that_nobody_answers_asks_less_and_less_often() {
+    let bench = super::Bench::new(ordinary(Security::Sec1));
+    let mut device = bench.device();
+    let mut client = Client::open(&mut device, 1);
+    client.claim(&grant_for(1, 5, "https://iot.example.com", &[]), 1).unwrap();
+    client.join("Guest", "");
+    device.disconnect();
+    let (first, most) = (device.timing().contact_ms, device.timing().contact_most_ms);
+    let mut now = 5_000;
+    let mut waits_until_asked = |device: &mut crate::virtual_device::device::Device, outcome| {
+        let began = now;
+        device.take_outcome(now, outcome);
+        while device.errand(now, Millis(0)).is_none() {
+            now += 1;
+        }
+        now - began
+    };
+    assert!(device.errand(4_999, Millis(0)).is_some(), "it is in its network");
+    let pauses: Vec<u64> = (0..12).map(|_| waits_until_asked(&mut device, Outcome::Unreachable)).collect();
+    for (n, pause) in pauses.iter().enumerate() {
+        let whole = (first << (n + 1)).min(most);
+        assert!((whole / 2..=whole).contains(pause), "pause {n} of {pauses:?}");
+    }
+    assert!(pauses[8..].iter().any(|pause| *pause != pauses[11]), "by chance, too: {pauses:?}");
+    let refused = waits_until_asked(&mut device, Outcome::Refused(409, "key_mismatch".into()));
+    assert!(refused >= most / 2, "a refusal is no reason to ask more often: {refused}");
+    let claimed = Outcome::Claimed { epoch: 1, credential: "omd_x".into(), device_id: None, time: None };
+    assert_eq!(waits_until_asked(&mut device, claimed), 0, "who was let in goes on");
+    assert!(waits_until_asked(&mut device, Outcome::Unreachable) <= 2 * first, "and begins with a short pause again");
 }
 
 #[tokio::test]

@@ -9,6 +9,7 @@ export const ACTIONS = [
   'device.retire',
   'device.release',
   'device.release_withdraw',
+  'device.forget_key',
   'device.hand_over',
   'release.receive',
   'device.claimed',

@@ -1,4 +1,4 @@
-import { answer, api, type Change, type Device, type DeviceDetail, type DevicePatch, type DeviceRelease, type DeviceState, door, filled, type NewDevice, type Page, type ReceivedRelease, type WaitingDevice, type WaitsFor } from '$lib/api';
+import { answer, api, type Change, type Device, type DeviceDetail, type DevicePatch, type DeviceRelease, type DeviceState, door, filled, type NewDevice, type Page, type ReceivedRelease, type RefusedContact, type WaitingDevice, type WaitsFor } from '$lib/api';
 import { host } from '$lib/host';
 
 export { filled } from '$lib/api';
@@ -78,6 +78,16 @@ export function releaseDevice(id: string): Promise<DeviceRelease> {
 /** Takes the release of a device back. */
 export async function withdrawRelease(id: string): Promise<void> {
   await answer(api().DELETE('/v1/devices/{id}/release', { params: { path: { id } } }));
+}
+
+/** Has the key that a device proved forgotten, for one with another key that was refused. */
+export async function forgetDeviceKey(id: string): Promise<void> {
+  await answer(api().DELETE('/v1/devices/{id}/key', { params: { path: { id } } }));
+}
+
+/** The cause of the catalogue that says why a device was refused. */
+export function causeOfRefusal(refused: RefusedContact): string {
+  return `contact_${refused.code}`;
 }
 
 /** Takes in the release of another organization. The app keeps it on this machine, where it is of use without a connection. */

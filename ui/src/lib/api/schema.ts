@@ -328,6 +328,27 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/devices/{id}/key": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Forget the key that a device proved, so that one with another key can take its place
+         * @description For a device whose electronics were replaced. Only while one with another key is refused, and only when the device has not
+         *     been in contact since; its history stays. Its credential is dead from then on.
+         */
+        delete: operations["forget_device_key"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/devices/{id}/release": {
         parameters: {
             query?: never;
@@ -1948,6 +1969,8 @@ export interface components {
         };
         /** @description What a device proved when it claimed itself. Creates the row when no technician has yet. */
         DeviceClaimed: {
+            /** @description The key that it proved before was forgotten: its epochs begin anew. */
+            anew?: boolean;
             /**
              * Format: int32
              * @description Its commissioning epoch after the claim.
@@ -1967,6 +1990,7 @@ export interface components {
             readings: components["schemas"]["LatestReading"][];
             /** @description Whether the device has claimed itself and its technician's record has not arrived yet. */
             record_pending: boolean;
+            refused?: components["schemas"]["RefusedContact"] | null;
             release?: components["schemas"]["ReleaseStanding"] | null;
         };
         /**
@@ -2251,6 +2275,11 @@ export interface components {
             /** @description Where it was told last to report, by its grant or a notice. */
             reports_to?: string | null;
             sent_at?: components["schemas"]["Millis"] | null;
+            /**
+             * @description What it was told last to trust there: base64 of the SHA-256 of the trust anchor, empty where it has none. Without it,
+             *     it is told of another address only.
+             */
+            trusts?: string | null;
         };
         /** @description What it hears back. */
         HeartbeatHeard: {
@@ -2694,7 +2723,7 @@ export interface components {
             client_id: components["schemas"]["ClientId"];
             /**
              * Format: int32
-             * @description 1–100, those it has already included, as far as they are good for another day.
+             * @description 1–500, those it has already included, as far as they are good for another day.
              */
             count: number;
         };
@@ -2964,8 +2993,9 @@ export interface components {
                 /** @description Which. */
                 id: components["schemas"]["DeviceId"];
                 name: string;
+                refused?: components["schemas"]["RefusedContact"] | null;
                 serial: string;
-                /** @description Since when: the end of its commissioning, or its first contact. */
+                /** @description Since when: the end of its commissioning, its first contact, or where neither is known the first refusal. */
                 since: components["schemas"]["Millis"];
                 site_id?: components["schemas"]["SiteId"] | null;
                 site_name?: string | null;
@@ -3198,6 +3228,22 @@ export interface components {
             detail: string;
             /** @description The field at fault, as it is named on the wire. */
             field?: string | null;
+        };
+        /** @description What a device was refused since it was last in contact. */
+        RefusedContact: {
+            /** @description When it was last. */
+            at: components["schemas"]["Millis"];
+            /** @description What it was answered, or `key_forgotten`: its key does not count any more, and it is let in at its next try. */
+            code: string;
+            /** @description The grant that it showed: that of a commissioning. */
+            grant_id: components["schemas"]["GrantId"];
+            /**
+             * @description Whether it has shown that it is this device: with the key that is known of it, or with a receipt that a technician
+             *     recorded who had checked its identity. Otherwise it is something that says so, and has a permission of this organization.
+             */
+            is_proven: boolean;
+            /** @description When it was first, in a row. */
+            since: components["schemas"]["Millis"];
         };
         /** @description A release as its owner gave it. */
         ReleaseForm: {
@@ -3693,8 +3739,9 @@ export interface components {
             /** @description Which. */
             id: components["schemas"]["DeviceId"];
             name: string;
+            refused?: components["schemas"]["RefusedContact"] | null;
             serial: string;
-            /** @description Since when: the end of its commissioning, or its first contact. */
+            /** @description Since when: the end of its commissioning, its first contact, or where neither is known the first refusal. */
             since: components["schemas"]["Millis"];
             site_id?: components["schemas"]["SiteId"] | null;
             site_name?: string | null;
@@ -5104,6 +5151,68 @@ export interface operations {
                 };
             };
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description not_ready, timeout */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    forget_device_key: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["schemas"]["DeviceId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description not_signed_in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description not_allowed, tenant_suspended, csrf */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -35,6 +35,7 @@ export type Device = Schemas['NamedDevice'];
 export type DeviceDetail = Schemas['DeviceDetail'];
 export type DeviceRelease = Schemas['DeviceRelease'];
 export type ReceivedRelease = Schemas['ReceivedRelease'];
+export type RefusedContact = Schemas['RefusedContact'];
 export type WaitingDevice = Schemas['WaitingDevice'];
 export type WaitsFor = Schemas['WaitsFor'];
 export type NewDevice = Schemas['NewDevice'];

@@ -5,7 +5,6 @@
 //! Deliberately not here: what is *wrong* about each request (`pushes` asks for the code of each kind).
 
 mod requests;
-mod twists;
 
 use std::{cell::RefCell, collections::BTreeMap};
 
@@ -17,8 +16,8 @@ use proptest::{
 use serde_json::Value;
 
 use super::*;
+use crate::testing::twists::{self, ByteTwist, Node, Twist};
 use requests::{Endpoint, Envelope, Make};
-use twists::{ByteTwist, Node, Twist};
 
 /// The codes of docs/API.md that an answer to these endpoints may carry.
 const CODES: [&str; 11] = ["app_too_old", "other_epoch", "malformed_json", "bad_request", "not_found", "client_forked", "sequence_gap", "too_large", "unsupported_media_type", "unknown_field", "invalid_field"];

@@ -6,12 +6,16 @@ use serde_json::Value;
 /// JSON as text that may be wrong: members may be there twice, words may be anything.
 #[derive(Debug, Clone)]
 pub enum Node {
+    /// Anything without parts, as its text.
     Word(String),
+    /// Items.
     List(Vec<Node>),
+    /// Named members.
     Members(Vec<(String, Node)>),
 }
 
 impl Node {
+    /// As it is.
     pub fn of(value: &Value) -> Self {
         match value {
             Value::Array(items) => Self::List(items.iter().map(Self::of).collect()),
@@ -20,6 +24,7 @@ impl Node {
         }
     }
 
+    /// The text, as it is sent.
     pub fn text(&self) -> String {
         let list = |parts: Vec<String>| parts.join(",");
         match self {
@@ -134,6 +139,7 @@ pub enum Twist {
     Many(usize),
 }
 
+/// Any of them.
 pub fn twist() -> impl Strategy<Value = Twist> {
     let index = any::<Index>;
     let odd = || prop::sample::select(ODD.to_vec());
@@ -256,6 +262,7 @@ pub enum ByteTwist {
     Pad(usize),
 }
 
+/// Any of them.
 pub fn byte_twist() -> impl Strategy<Value = ByteTwist> {
     let index = any::<Index>;
     prop_oneof![
@@ -268,6 +275,7 @@ pub fn byte_twist() -> impl Strategy<Value = ByteTwist> {
 }
 
 impl ByteTwist {
+    /// Does it.
     pub fn apply(&self, body: &mut Vec<u8>) {
         let place = |at: &Index, body: &[u8]| at.index(body.len() + 1);
         match self {
