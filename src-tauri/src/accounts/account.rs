@@ -4,6 +4,7 @@
 
 use std::{
     path::Path,
+    pin::pin,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
@@ -222,6 +223,16 @@ impl Account {
     pub fn wish_round(&self) {
         self.wish.store(true, Ordering::Relaxed);
         self.wake.notify_one();
+    }
+
+    /// Whether something else is to be done now: somebody woke it, or edited something. If so, a whole round is due.
+    #[must_use]
+    pub fn is_called(&self) -> bool {
+        let is_called = pin!(self.wake.notified()).enable() | pin!(self.edited.notified()).enable();
+        if is_called {
+            self.wake.notify_one();
+        }
+        is_called
     }
 
     /// Whether somebody wished for the round that begins now.

@@ -1,7 +1,8 @@
 //! Keeps the pack of claim grants full, so that a technician without a network does not run out; the releases that
 //! other organizations gave come with it.
 //!
-//! Deliberately not here: what becomes of a grant (`store::grants`).
+//! A round never fails because the server refuses it: an older one knows of no pack, and one that stumbles may not next
+//! time. Deliberately not here: what becomes of a grant (`store::grants`).
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use omniot_shared::{
@@ -55,7 +56,16 @@ pub async fn fill(account: &Account, server: &Server, left: &mut Option<u32>) ->
     on(account, move |store| store.note(|db| grants::forget_ended(db, now))).await?;
     // The whole that is wished for: the server knows how much of it this replica has.
     let body = json!({"client_id": account.client(), "count": FULL});
-    let pack: Pack = server.fetch(Method::POST, "/v1/grants/pack", Some(&body)).await?;
+    let pack: Pack = match server.fetch(Method::POST, "/v1/grants/pack", Some(&body)).await {
+        Ok(pack) => pack,
+        Err(Trouble::Refused { status, code, .. }) => {
+            tracing::warn!(status, code, "the server gives no grants now");
+            // It is asked again when some were used, or in a while.
+            *left = Some(free);
+            return Ok(());
+        }
+        Err(trouble) => return Err(trouble.into()),
+    };
     let read: Option<Vec<_>> = pack.grants.iter().map(|text| read(text)).collect();
     let mut read = read.ok_or(Failure::Trouble(Trouble::Offline(Unreachable::SomebodyElse)))?;
     let tenant = account.me().tenant.id;
@@ -98,5 +108,27 @@ mod tests {
         assert!(!is_low(LOW, Some(FULL)) && is_low(LOW - 1, Some(FULL)), "half a pack is no stock for a day without a network");
         assert!(!is_low(55, Some(60)), "the server had no more just now");
         assert!(is_low(50, Some(60)));
+    }
+
+    #[tokio::test]
+    async fn a_server_that_gives_no_grants_ends_no_round_and_is_not_asked_with_each() {
+        use std::{sync::{Arc, atomic::{AtomicU32, Ordering}}, time::Duration};
+
+        use crate::sync::testing::{account, refuses, server};
+
+        for (status, code) in [(404, "not_found"), (500, "internal")] {
+            let (folder, asked) = (tempfile::tempdir().unwrap(), Arc::new(AtomicU32::new(0)));
+            let heard = asked.clone();
+            let origin = server(Duration::ZERO, move |_, _| {
+                heard.fetch_add(1, Ordering::SeqCst);
+                refuses(status, code)
+            });
+            let account = account(folder.path(), &origin.await);
+            let mut left = None;
+            for _ in 0..3 {
+                fill(&account, &account.server().unwrap(), &mut left).await.unwrap();
+            }
+            assert_eq!(asked.load(Ordering::SeqCst), 1, "{status}");
+        }
     }
 }
