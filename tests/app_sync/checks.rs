@@ -32,11 +32,16 @@ async fn wanted(admin: &Actor) {
 
 /// Another attempt of this person, as an app that died in the middle of it leaves it behind.
 async fn interrupted(person: Person, data: &Path) -> (Person, String) {
+    interrupted_at(person, data, &json!({})).await
+}
+
+/// The same where more is known of it.
+pub async fn interrupted_at(person: Person, data: &Path, known: &Value) -> (Person, String) {
     let account = person.items("/app/accounts").await[0]["id"].as_str().unwrap().to_owned();
     let db = data.join("accounts").join(account).join("replica.db");
     let (id, origin) = (Uuid::now_v7(), person.server().to_owned());
     person.close().await;
-    Connection::open(db).unwrap().execute("insert into commission (id, whole) values (?1, '{}')", [id.as_bytes()]).unwrap();
+    Connection::open(db).unwrap().execute("insert into commission (id, whole) values (?1, ?2)", rusqlite::params![id.as_bytes(), known.to_string()]).unwrap();
     (Person::with_app(data, &origin).await, format!("att_{}", id.simple()))
 }
 
@@ -44,18 +49,25 @@ fn png(n: usize) -> Vec<u8> {
     [b"\x89PNG\r\n\x1a\n".as_slice(), &n.to_le_bytes(), &vec![7; 100_000]].concat()
 }
 
-fn checks(attempt: &str) -> String {
+/// Where the app shows what was checked at an attempt.
+pub fn checks(attempt: &str) -> String {
     format!("/app/attempts/{attempt}/checks")
 }
 
 async fn takes(person: &Person, attempt: &str, n: usize) -> String {
-    let body = json!({"media_type": "image/png", "content": STANDARD.encode(png(n))});
+    takes_this(person, attempt, &png(n)).await
+}
+
+/// A photo of these bytes is taken at that attempt.
+pub async fn takes_this(person: &Person, attempt: &str, photo: &[u8]) -> String {
+    let body = json!({"media_type": "image/png", "content": STANDARD.encode(photo)});
     let taken = person.ask("POST", &format!("/app/attempts/{attempt}/photos"), body).await;
     assert_eq!(taken.status, 201, "{}", taken.body);
     taken.body["sha256"].as_str().unwrap().to_owned()
 }
 
-async fn answers(person: &Person, attempt: &str, note: &str, answers: Value) -> Value {
+/// What was checked is answered so.
+pub async fn answers(person: &Person, attempt: &str, note: &str, answers: Value) -> Value {
     succeeded(person.ask("PUT", &checks(attempt), json!({"note": note, "answers": answers})).await)
 }
 
@@ -97,7 +109,7 @@ async fn what_was_checked_without_a_network_arrives_and_only_who_made_the_attemp
     assert_eq!(person.ask("DELETE", &format!("/app/attempts/{attempt}/photos/{mistaken}"), Value::Null).await.status, 204);
     let before = person.get(&checks(&attempt)).await;
     let saved = succeeded(person.ask("POST", "/app/sync/export", Value::Null).await);
-    assert_eq!((&saved["changes"], &saved["files"], &person.get("/app/sync").await["evidence"]), (&json!(0), &json!(2), &json!(2)));
+    assert_eq!((&saved["changes"], &saved["files"], &person.get("/app/sync").await["evidence"]), (&json!(1), &json!(2), &json!(2)), "the attempt, a photo and what was said");
     let mut archive = Archive::of(&saved);
     let listed = archive.changes()["files"].clone();
     assert_eq!((&listed[0]["sha256"], &listed[0]["attempt_id"], &listed[1]["kind"]), (&json!(kept), &json!(attempt), &json!("checks")));

@@ -11,7 +11,7 @@ use omniot_tests::{on_both_engines, world::{World, did_not_run, eventually}};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::{person::{Person, folder, succeeded}, sights::is_readable_in};
+use crate::{checks::{checks, interrupted_at, takes_this}, person::{Person, folder, succeeded}, sights::is_readable_in};
 
 /// Stands in what only those see who work at the site that is taken away.
 const CANARY: &str = "canary-of-the-full-disk ";
@@ -157,5 +157,30 @@ async fn what_a_person_may_not_see_any_more_leaves_the_file_on_a_full_disk_too(w
     person.close().await;
 }
 
+async fn files_that_are_sent_make_the_room_that_a_pull_needs(world: World) {
+    let Some(disk) = SmallDisk::mounted(folder(&world, "disk")) else { return };
+    let (tenant, data) = (world.tenant("northlift"), disk.0.join("app"));
+    let person = Person::signed_in(&data, &world.network.origin(), tenant, "technician").await;
+    world.network.cut();
+    person.offline().await;
+    let (person, attempt) = interrupted_at(person, &data, &json!({})).await;
+    for n in 0..20_u8 {
+        takes_this(&person, &attempt, &[b"\x89PNG\r\n\x1a\n".as_slice(), &vec![n; 500_000]].concat()).await;
+    }
+    assert!(!reserve(&data), "the reserved room was needed for them");
+    let site = tenant.operator().await.post("/v1/sites", json!({"name": "Made elsewhere", "time_zone": "UTC"})).await.succeeded();
+    world.network.restore();
+    person.sync_now().await;
+    person.synced().await;
+    person.get(&format!("/v1/sites/{}", site["id"].as_str().unwrap())).await;
+    let there = tenant.viewer().await.get(&format!("/v1/attempts/{attempt}/checks")).await.succeeded();
+    assert_eq!(there["photos"].as_array().map(Vec::len), Some(20));
+    let shown = person.get(&checks(&attempt)).await;
+    assert!(shown["photos"].as_array().unwrap().iter().all(|photo| photo["state"] == "sent"), "they stay known: {shown}");
+    person.until("the room is reserved again", |_| reserve(&data)).await;
+    person.close().await;
+}
+
+on_both_engines!(files_that_are_sent_make_the_room_that_a_pull_needs);
 on_both_engines!(what_a_person_may_not_see_any_more_leaves_the_file_on_a_full_disk_too);
 on_both_engines!(on_a_full_disk_telemetry_goes_before_the_reserved_room, on_a_full_disk_the_app_opens_and_saves_what_a_person_does, pulled_rows_do_not_eat_the_room_of_local_edits);

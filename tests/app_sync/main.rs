@@ -9,6 +9,7 @@ mod accounts;
 mod archive;
 mod checks;
 mod disk;
+mod evidence;
 mod farewell;
 mod middlebox;
 mod network;

@@ -205,15 +205,16 @@ impl IntoResponse for Arrived {
 /// Add a file to one's own attempt
 ///
 /// The same again changes nothing. It is taken whole or not at all, so whatever broke off is simply sent again.
-/// Of records of checks (`application/json`) the eight latest are kept.
+/// Of records of checks (`application/json`) the eight latest are kept. Whether the attempt is here is said before
+/// anything of the file: an empty body asks for that alone (404, or 422 `hash_mismatch` where it is).
 #[utoipa::path(put, path = "/v1/attempts/{id}/attachments/{sha256}", operation_id = "put_attachment", tag = "devices", params(("id" = AttemptId, Path), ("sha256" = Address, Path)),
     request_body(content = Vec<u8>, content_type = "application/octet-stream"),
     responses((status = 204, headers(("ETag" = String, description = "What arrived: its SHA-256 in quotes. Only an answer that says so is of this server"))),
         (status = 404, body = crate::http::ErrorBody), (status = 409, body = crate::http::ErrorBody), (status = 413, body = crate::http::ErrorBody),
         (status = 415, body = crate::http::ErrorBody), (status = 422, body = crate::http::ErrorBody), (status = 507, body = crate::http::ErrorBody)))]
-pub async fn put_attachment(mut caller: Caller<need::DeviceCommission>, State(state): State<AppState>, Path((id, address)): Path<(AttemptId, Address)>, sent: Sent) -> Result<Arrived, AttachmentError> {
+pub async fn put_attachment(mut caller: Caller<need::Sync>, State(state): State<AppState>, Path((id, address)): Path<(AttemptId, Address)>, sent: Sent) -> Result<Arrived, AttachmentError> {
     let owner = store::owner(caller.scope(), id).await?.ok_or(AttachmentError::NotFound)?;
-    // Evidence is taken from whoever made it, also where they see no more of it.
+    // Evidence is taken from whoever made it, also where they see no more of it or may commission no more.
     if PersonId(owner.technician_id) != caller.person().id {
         return Err(if caller.sees(owner.site_id.map(SiteId)) { AttachmentError::SomebodyElses } else { AttachmentError::NotFound });
     }

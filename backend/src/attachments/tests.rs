@@ -260,3 +260,41 @@ async fn evidence_is_taken_from_whoever_made_it_also_where_they_see_no_more_of_i
         assert_eq!(admin.get(&path(id, PNG)).await.bytes, PNG);
     }
 }
+
+#[tokio::test]
+async fn evidence_is_taken_from_whoever_made_it_also_where_they_may_commission_no_more() {
+    for app in App::both().await {
+        let tenant = app.tenant("acme").await;
+        let (admin, tess, other) = (tenant.person(Role::Admin).await, tenant.person(Role::Technician).await, tenant.person(Role::Technician).await);
+        let id = record(&tess, None).await;
+        for person in [&tess, &other] {
+            admin.patch(&format!("/v1/people/{}", person.id), json!({"role": "viewer"})).await.expect(200);
+        }
+        for (bytes, media_type) in [(PNG.to_vec(), "image/png"), (packed(id, "join"), "application/zstd"), (checks(id, 1), "application/json")] {
+            tess.put_bytes(&path(id, &bytes), media_type, &bytes).await.expect(204);
+            assert_eq!(other.put_bytes(&path(id, &bytes), media_type, &bytes).await.refusal(), (403, "not_allowed".into()), "a viewer adds nothing to what others made, {}", app.engine);
+        }
+        let log = admin.get("/v1/audit").await.expect(200);
+        assert_eq!((&log["items"][0]["action"], &log["items"][0]["actor"]["id"]), (&json!("attempt.attach"), &json!(tess.id)));
+    }
+}
+
+#[tokio::test]
+async fn an_empty_body_asks_whether_the_attempt_is_there_and_leaves_nothing() {
+    for app in App::both().await {
+        let tenant = app.tenant("acme").await;
+        let (admin, tess, other) = (tenant.person(Role::Admin).await, tenant.person(Role::Technician).await, tenant.person(Role::Technician).await);
+        let site = admin.post("/v1/sites", json!({"name": "East", "time_zone": "UTC"})).await.expect(201)["id"].clone();
+        let id = record(&tess, serde_json::from_value(site).expect("an id")).await;
+        for person in [&tess, &other] {
+            admin.put(&format!("/v1/people/{}/sites", person.id), json!({"sites": []})).await.expect(200);
+        }
+        for media_type in ["image/png", "application/zstd", "application/json"] {
+            let ask = async |person: &Actor, attempt| person.put_bytes(&path(attempt, PNG), media_type, b"").await.refusal();
+            assert_eq!(ask(&tess, id).await, (422, "hash_mismatch".to_owned()), "{media_type}, {}", app.engine);
+            assert_eq!(ask(&tess, AttemptId(Uuid::now_v7())).await, (404, "not_found".to_owned()));
+            assert_eq!(ask(&other, id).await, (404, "not_found".to_owned()), "nobody else is told");
+        }
+        assert_eq!(db_bytes(&tenant).await, 0);
+    }
+}

@@ -4,6 +4,7 @@
 
 use std::{
     path::Path,
+    pin::pin,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
@@ -242,6 +243,16 @@ impl Account {
     #[must_use]
     pub fn expected(&self) -> Option<(SiteId, u32)> {
         *self.expected.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether something else is to be done now: somebody woke it, or edited something. If so, a whole round is due.
+    #[must_use]
+    pub fn is_called(&self) -> bool {
+        let is_called = pin!(self.wake.notified()).enable() | pin!(self.edited.notified()).enable();
+        if is_called {
+            self.wake.notify_one();
+        }
+        is_called
     }
 
     /// Whether somebody wished for the round that begins now.

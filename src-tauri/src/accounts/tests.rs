@@ -191,7 +191,8 @@ async fn a_change_that_cannot_be_read_is_shown_with_its_text_saved_and_given_up(
     assert_eq!((items.as_array().unwrap().len(), &items[0]["code"]), (1, &json!("unreadable")));
     assert!(items[0]["text"].as_str().unwrap().contains("Rots") && items[0]["at"].as_i64() > Some(1_700_000_000_000), "{items}");
     let saved = ask(&app, "POST", "/app/sync/export", Value::Null).await.body;
-    let text = fs::read_to_string(saved["path"].as_str().unwrap()).unwrap();
+    let mut archive = zip::ZipArchive::new(fs::File::open(saved["path"].as_str().unwrap()).unwrap()).unwrap();
+    let text = std::io::read_to_string(archive.by_name("changes.json").unwrap()).unwrap();
     assert!(saved["changes"] == 2 && text.contains("Rots") && text.contains("Stays"), "{text}");
     let path = format!("/app/sync/attention/{}", items[0]["intent_id"].as_str().unwrap());
     assert_eq!(ask(&app, "POST", &format!("{path}/export"), Value::Null).await.body["changes"], 1);

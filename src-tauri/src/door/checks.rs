@@ -167,7 +167,7 @@ fn over(db: &Connection, record: &mut Record, earlier: Option<&Record>, given: A
     Ok(())
 }
 
-/// Adding to attempts is for who may commission, as on the server.
+/// Adding to attempts is for who may commission. What was added while they did goes, whatever they may now.
 pub(super) fn may_add(account: &Account) -> Result<(), Reply> {
     let role = account.me().person.role;
     if role.may(Permission::DeviceCommission) { Ok(()) } else { Err(Reply::error(403, "not_allowed", "your role does not allow this")) }

@@ -80,12 +80,25 @@ impl Store {
         self.settle();
         Ok(before.saturating_sub(self.bytes()))
     }
+
+    /// The same by itself where the disk is short and the server has files that are here; how many bytes that were.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn make_room(&self) -> Result<u64, StoreError> {
+        if self.reserve.is_held() || !self.read(|db| attachments::has_room_to_give(db))? {
+            return Ok(0);
+        }
+        self.free_up()
+    }
 }
 
 /// Forgets changes that were given up, and those that were taken so long ago that no backup can lack them; `now`: by
 /// the server's clock, which also says when they were taken.
 fn forget_settled(db: &Connection, now: Millis) -> Result<(), StoreError> {
     Open(db).forget_done_before(now.plus(-KEEP_ACKNOWLEDGED_MS))?;
-    db.execute("delete from outbox where state = 'done' and json_extract(whole, '$.state.done.receipt') is null", [])?;
+    // One that cannot be read says nothing of a receipt: it may be what a server that was put back lacks.
+    let sql = "delete from outbox where state = 'done' and case when json_valid(whole) then json_extract(whole, '$.state.done.receipt') is null else 0 end";
+    db.execute(sql, [])?;
     Ok(())
 }

@@ -39,13 +39,16 @@ pub async fn attention(account: &Account) -> Result<Vec<Value>, StoreError> {
     .await
 }
 
-/// Nobody has to decide about what stands by now. `at`: by the server's clock.
+/// Nobody has to decide about what stands by now, and files of such a record wait no more. `at`: by the server's clock.
 ///
 /// # Errors
 /// [`StoreError`].
 pub fn settle(db: &Connection, at: Millis) -> Result<(), StoreError> {
     for entry in Open(db).attention()? {
-        client::settle_attention(&mut Open(db), entry.intent.id, at)?;
+        let is_settled = client::settle_attention(&mut Open(db), entry.intent.id, at)?;
+        if let (true, Change::AttemptRecord(record)) = (is_settled, &entry.intent.change) {
+            attachments::put_off_no_more(db, record.id)?;
+        }
     }
     Ok(())
 }

@@ -20,7 +20,7 @@ use crate::{
     door::Reply,
     events::Event,
     store::{
-        Store, StoreError, attachments as files, grants, on_worker,
+        Store, StoreError, attachments as files, clock, grants, on_worker,
         replica::{self, Open},
     },
     transport::Trouble,
@@ -36,12 +36,15 @@ mod frames;
 mod incident;
 mod pack;
 mod pokes;
+mod publishing;
 mod pushing;
 mod round;
 #[cfg(test)]
 mod schedules;
 pub mod status;
 pub(crate) mod telemetry;
+#[cfg(test)]
+mod testing;
 #[cfg(test)]
 mod tests;
 mod verifying;
@@ -216,7 +219,7 @@ pub async fn retry(account: &Account, refused: IntentId, values: Option<Map<Stri
     Ok(tried.map(|tried| tried.map(drop)))
 }
 
-/// Gives a refused change up. `false` when it is not under "needs attention".
+/// Gives a refused change up, with the files of a record. `false` when it is not under "needs attention".
 ///
 /// # Errors
 /// [`StoreError`]: nothing happened.
@@ -227,13 +230,15 @@ pub async fn discard(account: &Account, refused: IntentId) -> Result<bool, Store
             let mut replica = Open(db);
             let given_up = replica.entry(refused)?.filter(|entry| entry.state.name() == "attention").map(|entry| entry.intent.change);
             if let Some(Change::AttemptRecord(record)) = given_up {
-                files::forget_all_of(db, record.id)?;
+                files::give_up(db, record.id, clock::of_server(db)?)?;
             }
             client::discard(&mut replica, refused, now)
         })
     })
     .await?;
     changed(account);
+    // A whole round: the server says whether it has the attempt all the same.
+    account.wake.notify_one();
     Ok(discarded)
 }
 

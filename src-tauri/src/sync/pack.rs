@@ -1,7 +1,8 @@
 //! Keeps the pack of claim grants full, so that a technician without a network does not run out; the releases that
 //! other organizations gave come with it.
 //!
-//! Deliberately not here: what becomes of a grant (`store::grants`).
+//! A round never fails because the server refuses it: an older one knows of no pack, and one that stumbles may not next
+//! time. Deliberately not here: what becomes of a grant (`store::grants`).
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use omniot_shared::{
@@ -80,8 +81,18 @@ pub async fn fill(account: &Account, server: &Server, stock: &mut Option<Stock>)
     };
     let pack = match ask(full).await {
         // A server of before gives no more to anybody.
-        Err(Trouble::Refused { status: 422, .. }) if full > FULL => ask(FULL).await?,
-        answered => answered?,
+        Err(Trouble::Refused { status: 422, .. }) if full > FULL => ask(FULL).await,
+        answered => answered,
+    };
+    let pack = match pack {
+        Ok(pack) => pack,
+        Err(Trouble::Refused { status, code, .. }) => {
+            tracing::warn!(status, code, "the server gives no grants now");
+            // It is asked again when some were used, or in a while.
+            *stock = Some(Stock { left: free, wished: full });
+            return Ok(());
+        }
+        Err(trouble) => return Err(trouble.into()),
     };
     let read: Option<Vec<_>> = pack.grants.iter().map(|text| read(text)).collect();
     let mut read = read.ok_or(Failure::Trouble(Trouble::Offline(Unreachable::SomebodyElse)))?;
@@ -140,6 +151,28 @@ mod tests {
     fn a_pack_follows_the_visit_that_is_ahead_up_to_the_most_that_one_holds() {
         for (labels, planned, expected) in [(0, 0, FULL), (90, 0, FULL), (60, 60, 130), (300, 0, 310), (u32::MAX, u32::MAX, MOST)] {
             assert_eq!(full(labels, planned), expected, "{labels} labels, {planned} planned");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_server_that_gives_no_grants_ends_no_round_and_is_not_asked_with_each() {
+        use std::{sync::{Arc, atomic::{AtomicU32, Ordering}}, time::Duration};
+
+        use crate::sync::testing::{account, refuses, server};
+
+        for (status, code) in [(404, "not_found"), (500, "internal")] {
+            let (folder, asked) = (tempfile::tempdir().unwrap(), Arc::new(AtomicU32::new(0)));
+            let heard = asked.clone();
+            let origin = server(Duration::ZERO, move |_, _| {
+                heard.fetch_add(1, Ordering::SeqCst);
+                refuses(status, code)
+            });
+            let account = account(folder.path(), &origin.await);
+            let mut left = None;
+            for _ in 0..3 {
+                fill(&account, &account.server().unwrap(), &mut left).await.unwrap();
+            }
+            assert_eq!(asked.load(Ordering::SeqCst), 1, "{status}");
         }
     }
 }

@@ -1,36 +1,35 @@
-//! One round with the server: push what waits, pull what is new, fetch grants. And what comes without one, with
-//! a poke.
+//! One round with the server: push what waits, pull what is new, fetch grants, send files.
 //!
 //! Whatever one side refuses as a whole is made smaller, begun anew once, or left alone for long: nothing is
 //! tried for ever in the same way.
-//! Deliberately not here: when (`driver`), and what frames and receipts do (the core).
+//! Deliberately not here: when (`driver`), what becomes of what came (`publishing`), and what frames and receipts do
+//! (the core).
 
 use omniot_shared::{
     roles::{Permission, Role},
     sync::{
         Seq, Sight,
-        client::{self, Greeting, Published, Pull, Replica, Step},
-        wire::{Checkpoint, FoundBy, Frame, HelloRequest, HelloResponse, PROTOCOL, SCHEMA, Segment},
+        client::{self, Greeting, Pull, Replica, Step},
+        wire::{Frame, HelloRequest, HelloResponse, PROTOCOL, SCHEMA, Segment},
     },
-    time::Millis,
 };
 use reqwest::Method;
-use rusqlite::{Connection, Transaction};
+use rusqlite::Connection;
 use tokio::time::Instant;
 
 use super::{
-    Failure, attachments, attention, checklist,
+    Failure, attachments, checklist,
     frames::Frames,
-    incident, on, pack,
+    on, pack,
+    publishing::{narrow, publish, stage},
     pushing::{Batch, Pushed, Rename, push, rename},
     status::{Progress, State},
-    telemetry,
     wishes::{self, Hold},
 };
 use crate::{
     accounts::Account,
     events::Event,
-    store::{StoreError, clock, farewell::{self, Proof}, grants, replica::Open, scrub, unreadable},
+    store::{StoreError, clock, farewell::{self, Proof}, grants, replica::Open, unreadable},
     transport::{Server, Trouble, Unreachable},
 };
 
@@ -40,8 +39,6 @@ const PUSHES: usize = 4;
 const PULLS: usize = 4;
 /// So many unpacked bytes of a pull are held in memory before they go to disk.
 const STAGE_BYTES: usize = 16 * 1024 * 1024;
-/// After a pull of more changes the log is moved into the main file.
-const LARGE: usize = 10_000;
 
 /// What one round is to do, and what it learned for the next one.
 #[derive(Debug, Clone, Copy)]
@@ -179,7 +176,7 @@ pub async fn round(account: &Account, server: &Server, pace: &mut Pace) -> Resul
         }
         if pace.pulls {
             let before = sight(account).await?;
-            match pull(account, server).await {
+            match pull_with_room(account, server).await {
                 // In the middle of it somebody wanted a pause: what is done here still goes out.
                 Err(Failure::Held(hold)) => {
                     account.status.held(Some(hold));
@@ -259,24 +256,17 @@ pub async fn cursor(account: &Account) -> Result<Seq, Failure> {
     on(account, |store| store.read(|db| Ok(Open(db).meta()?.cursor))).await
 }
 
-/// Takes what came with a poke. `false` where it does not go on from what is here, or does not fit: the next
-/// pull brings it.
-pub async fn take_news(account: &Account, frames: Vec<Frame>) -> bool {
-    if frames.is_empty() {
-        return false;
+/// Pulls. Where the disk has no room for what comes, files go before it: what the server has of them makes room.
+async fn pull_with_room(account: &Account, server: &Server) -> Result<(), Failure> {
+    let full = match pull(account, server).await {
+        Err(full @ Failure::Store(StoreError::DiskFull)) => full,
+        pulled => return pulled,
+    };
+    attachments::send(account, server).await?;
+    if on(account, |store| store.make_room()).await? == 0 {
+        return Err(full);
     }
-    let now = account.clock.now();
-    let mut frames = Some(frames);
-    let taken = on(account, move |store| {
-        store.apply(|db| {
-            let Some((pull, checkpoint)) = Pull::of_poke(&Open(db), frames.take().unwrap_or_default())? else { return Ok(None) };
-            Ok(Some(published(db, pull, &checkpoint, now)?))
-        })
-    });
-    match taken.await {
-        Ok(Some(published)) => take_note(account, published, false).await.unwrap_or(false),
-        Ok(None) | Err(_) => false,
-    }
+    pull(account, server).await
 }
 
 /// Pulls up to a checkpoint. What cannot be taken is begun anew once; that it cannot be taken from its
@@ -404,95 +394,6 @@ fn tell_progress(account: &Account, progress: &mut Option<Progress>, frame: &Fra
         status.state = State::Syncing;
         status.progress = Some(Progress { of, bytes: before + bytes, ..*known });
     });
-}
-
-async fn publish(account: &Account, pull: Pull, checkpoint: Checkpoint, fresh: bool) -> Result<bool, Failure> {
-    let now = account.clock.now();
-    let mut pull = Some(pull);
-    let taken = on(account, move |store| {
-        // On a full disk nothing is tried twice for pulled rows, so the pull is there to take.
-        store.apply(|db| {
-            published(db, pull.take().ok_or(StoreError::Closing)?, &checkpoint, now)
-        })
-    });
-    take_note(account, taken.await?, fresh).await
-}
-
-/// What came is shown from here on. Of what went out of sight with it nothing stays in the file.
-fn published(db: &Transaction<'_>, pull: Pull, checkpoint: &Checkpoint, now: Millis) -> Result<Published, StoreError> {
-    if let Some(at) = pull.server_time() {
-        clock::heard(db, at)?;
-    }
-    let published = client::publish(&mut Open(db), pull, checkpoint, now)?;
-    if let Published::Now { departed, .. } = published {
-        attention::settle(db, clock::of_server(db)?)?;
-        if departed {
-            scrub::wish(db)?;
-        }
-    }
-    Ok(published)
-}
-
-/// Rows that this person may not see any more go, from the file as well as from the list.
-async fn narrow(account: &Account, sight: Sight) -> Result<(), Failure> {
-    tracing::info!(?sight, "this person sees less than before");
-    on(account, move |store| {
-        store.note(|db| {
-            scrub::wish(db)?;
-            client::narrow(&mut Open(db), &sight)
-        })?;
-        telemetry::forget_departed(store);
-        store.settle();
-        Ok(())
-    })
-    .await?;
-    tell_data(account);
-    Ok(())
-}
-
-/// Puts what was received on the disk, unpublished. `None` when another pull was faster.
-async fn stage(account: &Account, mut pull: Pull) -> Result<Option<Pull>, Failure> {
-    on(account, move |store| {
-        let fits = store.apply(|db| client::stage(&mut Open(db), &mut pull))?;
-        Ok(fits.then_some(pull))
-    })
-    .await
-}
-
-/// What publishing came to. `false` when the pull must be done again.
-async fn take_note(account: &Account, published: Published, fresh: bool) -> Result<bool, Failure> {
-    match published {
-        Published::Now { changes, departed, .. } => {
-            account.status.change(|status| status.progress = None);
-            wishes::everything_came(account).await?;
-            if changes > 0 {
-                tell_data(account);
-                leave_departed(account).await?;
-            }
-            if changes > LARGE || departed {
-                on(account, |store| {
-                    store.settle();
-                    Ok(())
-                })
-                .await?;
-            }
-            Ok(true)
-        }
-        Published::Mismatch { seq, ours, theirs } => {
-            incident::report(account, FoundBy::Checkpoint, seq, ours, theirs).await;
-            Err(Failure::Unfit { detail: "the rows that came are not those that the server says it holds".to_owned(), fresh })
-        }
-        Published::Overtaken => Ok(false),
-    }
-}
-
-/// What devices measured goes with their rows.
-async fn leave_departed(account: &Account) -> Result<(), Failure> {
-    on(account, |store| {
-        telemetry::forget_departed(store);
-        Ok(())
-    })
-    .await
 }
 
 pub(super) fn tell_data(account: &Account) {

@@ -120,3 +120,23 @@ fn what_is_large_has_time_to_go_up_a_narrow_way() {
     // A push of the largest size at the edge of coverage, 20 kbit a second: 105 seconds.
     assert!(longest(256 * 1024) > Duration::from_secs(256 * 1024 * 8 / 20_000));
 }
+
+#[tokio::test]
+async fn a_file_has_arrived_where_the_answer_is_204_and_names_it_and_nowhere_else() {
+    let answer = |status: u16, tag: &str| -> &'static str {
+        Box::leak(format!("HTTP/1.1 {status} Fine\r\nx-request-id: 1\r\n{tag}content-length: 0\r\nconnection: close\r\n\r\n").into_boxed_str())
+    };
+    let somebody_else = Err(Trouble::Offline(Unreachable::SomebodyElse));
+    for (status, tag, expected) in [
+        (204, "etag: \"abc\"\r\n", Ok(())),
+        (204, "", somebody_else.clone()),
+        (204, "etag: \"abd\"\r\n", somebody_else.clone()),
+        (200, "etag: \"abc\"\r\n", somebody_else.clone()),
+        (201, "etag: \"abc\"\r\n", somebody_else.clone()),
+        (202, "", somebody_else.clone()),
+        (206, "etag: \"abc\"\r\n", somebody_else),
+    ] {
+        let (server, _asked) = answering(answer(status, tag)).await;
+        assert_eq!(server.put("/v1/x", "image/png", b"file".to_vec(), "\"abc\"").await, expected, "{status} {tag}");
+    }
+}

@@ -1,10 +1,13 @@
 //! Files that belong to attempts: kept here until the server has them, and a while longer.
 //!
 //! A trace under way is no file yet: it becomes one in the transaction that records its attempt ([`seal_trace`]).
-//! Photos and what was checked are evidence: none is forgotten that the server does not have.
+//! Photos and what was checked are evidence: none is forgotten that the server does not have, unless somebody gave its
+//! record up and the server has no such attempt ([`give_up`]). A file is `waiting`, `sent`, `refused`, or `given_up`.
+//! Rooms: `forgetting` (what goes, and when).
 //! Deliberately not here: what is in them (`omniot_shared::attachment`), when they are sent (`sync::attachments`), and
 //! what a person does with evidence ([`super::checks`]).
 
+mod forgetting;
 #[cfg(test)]
 mod tests;
 
@@ -16,6 +19,8 @@ use omniot_shared::{
 };
 use rusqlite::{Connection, OptionalExtension, params};
 use uuid::Uuid;
+
+pub use forgetting::{forget_departed, forget_given_up, forget_sent_before, give_up, has_room_to_give, prune, take_back};
 
 use super::{StoreError, clock, replica::Open, rows};
 
@@ -50,12 +55,10 @@ pub struct Barred {
     pub photos: bool,
 }
 
-/// Attempts that the server does not have, as far as is known: their record waits to be sent, or for a person. One
-/// that was accepted is there, pulled or not; so is one whose row came from there.
-fn unknown_attempts(db: &Connection) -> Result<String, StoreError> {
-    let sent = Open(db).outbox()?.into_iter().filter(|entry| entry.state.is_pending());
+/// Attempts that the server does not have: their record waits to be sent.
+fn unsent_attempts(db: &Connection) -> Result<String, StoreError> {
     let mut ids = Vec::new();
-    for entry in sent.chain(Open(db).attention()?) {
+    for entry in Open(db).outbox()?.into_iter().filter(|entry| entry.state.is_pending()) {
         if let Change::AttemptRecord(record) = entry.intent.change
             && !is_there(db, record.id)?
         {
@@ -73,11 +76,24 @@ pub fn is_there(db: &Connection, attempt: AttemptId) -> Result<bool, StoreError>
     Ok(rows::seq(db, attempt.into())?.is_some_and(|seq| seq > Seq(0)))
 }
 
+/// How the attempt of a file stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// The server has it.
+    There,
+    /// It is out of sight here, or its record was refused: the server may have it all the same.
+    Unknown,
+    /// The same, and its record was given up here.
+    GivenUp,
+}
+
 /// A file that may go now.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Due {
     /// Where it stands.
     place: i64,
+    /// What is known of its attempt.
+    pub of: Standing,
     /// What it is called: by now another file may stand in its place.
     pub address: Address,
     /// Itself.
@@ -145,18 +161,26 @@ pub fn keep_until(db: &Connection, file: &File, now: Millis, not_before: Millis)
     Ok(address)
 }
 
-/// The oldest file that may go now: the server has its attempt, or may have it where that is out of sight here, and
-/// it is not `barred`.
+/// The oldest file that may go now: its record is not on its way to the server, and it is not `barred`.
 ///
 /// # Errors
 /// [`StoreError`].
 pub fn due(db: &Connection, barred: Barred, now: Millis) -> Result<Option<Due>, StoreError> {
-    let sql = "select f.place, f.attempt_id, f.kind, f.media_type, f.content from attachment f \
-               where f.state = 'waiting' and (f.not_before <= ?2 or f.not_before > ?2 + ?3) and (?1 = 0 or f.kind <> 'photo') \
+    // Of what was given up only a word goes, over any network.
+    let sql = "select f.place, f.attempt_id, f.kind, f.media_type, f.content, f.state from attachment f \
+               where (f.state = 'given_up' or (f.state = 'waiting' and (?1 = 0 or f.kind <> 'photo'))) and (f.not_before <= ?2 or f.not_before > ?2 + ?3) \
                  and f.attempt_id not in (select id from commission) \
                  and f.attempt_id not in (select unhex(value) from json_each(?4)) order by f.place limit 1";
-    let found = db.prepare_cached(sql)?.query_row(params![barred.photos, now.0, LONGEST_REST_MS, unknown_attempts(db)?], |row| Ok((row.get(0)?, file(row)?))).optional()?;
-    found.map(|(place, file)| file.map(|file| Due { place, address: Address::of(&file.content), file })).transpose()
+    let values = params![barred.photos, now.0, LONGEST_REST_MS, unsent_attempts(db)?];
+    let found = db.prepare_cached(sql)?.query_row(values, |row| Ok((row.get(0)?, file(row)?, row.get::<_, String>(5)? == "given_up"))).optional()?;
+    let Some((place, file, is_given_up)) = found else { return Ok(None) };
+    let file = file?;
+    let of = match (is_there(db, file.attempt)?, is_given_up) {
+        (true, _) => Standing::There,
+        (false, true) => Standing::GivenUp,
+        (false, false) => Standing::Unknown,
+    };
+    Ok(Some(Due { place, of, address: Address::of(&file.content), file }))
 }
 
 fn file(row: &rusqlite::Row<'_>) -> rusqlite::Result<Result<File, StoreError>> {
@@ -196,8 +220,17 @@ pub fn put_off(db: &Connection, due: &Due, at: Millis) -> Result<(), StoreError>
 /// # Errors
 /// [`StoreError`].
 pub fn put_off_all(db: &Connection, due: &Due, at: Millis) -> Result<(), StoreError> {
-    let sql = "update attachment set not_before = ?2 where attempt_id = ?1 and state = 'waiting'";
+    let sql = "update attachment set not_before = ?2 where attempt_id = ?1 and state in ('waiting', 'given_up')";
     db.prepare_cached(sql)?.execute(params![due.file.attempt.0.as_bytes(), at.0])?;
+    Ok(())
+}
+
+/// The server has that attempt by now, of which it may have said the opposite.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn put_off_no_more(db: &Connection, attempt: AttemptId) -> Result<(), StoreError> {
+    db.prepare_cached("update attachment set not_before = 0 where attempt_id = ?1 and state = 'waiting'")?.execute([attempt.0.as_bytes()])?;
     Ok(())
 }
 
@@ -228,34 +261,23 @@ pub fn offer_again(db: &Connection) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Forgets all files of an attempt whose record was given up here; where the server has it all the same, none.
-///
-/// # Errors
-/// [`StoreError`].
-pub fn forget_all_of(db: &Connection, attempt: AttemptId) -> Result<(), StoreError> {
-    if is_there(db, attempt)? {
-        return Ok(());
-    }
-    db.execute("delete from attachment where attempt_id = ?1", [attempt.0.as_bytes()])?;
-    Ok(())
-}
-
 /// The trace of an attempt, sent or not, whole or under way.
 ///
 /// # Errors
 /// [`StoreError`].
 pub fn trace_of(db: &Connection, attempt: AttemptId) -> Result<Option<Vec<u8>>, StoreError> {
-    let sql = "select content from attachment where attempt_id = ?1 and kind = 'trace' and state <> 'refused' \
+    let sql = "select content from attachment where attempt_id = ?1 and kind = 'trace' and state in ('waiting', 'sent') \
                union all select content from trace where attempt_id = ?1 limit 1";
     Ok(db.prepare_cached(sql)?.query_row([attempt.0.as_bytes()], |row| row.get(0)).optional()?)
 }
 
-/// How much evidence the server does not have: photos and what was checked, also what it refused. It would be lost with the account.
+/// How much evidence the server does not have: photos and what was checked, also what it refused. It would be lost with
+/// the account. What somebody gave up is none.
 ///
 /// # Errors
 /// [`StoreError`].
 pub fn unsent_evidence(db: &Connection) -> Result<i64, StoreError> {
-    let sql = "select count(*) from attachment where state <> 'sent' and kind in ('photo', 'checks')";
+    let sql = "select count(*) from attachment where state in ('waiting', 'refused') and kind in ('photo', 'checks')";
     Ok(db.prepare_cached(sql)?.query_row([], |row| row.get(0))?)
 }
 
@@ -279,7 +301,7 @@ pub struct Unsent {
 /// # Errors
 /// [`StoreError`].
 pub fn unsent(db: &Connection) -> Result<Vec<Unsent>, StoreError> {
-    let sql = "select place, attempt_id, kind, media_type, sha256 from attachment where state <> 'sent' and octet_length(content) > 0 \
+    let sql = "select place, attempt_id, kind, media_type, sha256 from attachment where state in ('waiting', 'refused') and octet_length(content) > 0 \
                order by kind = 'trace', kind = 'checks', place";
     let mut statement = db.prepare(sql)?;
     let rows = statement.query_map([], |row| {
@@ -297,41 +319,4 @@ pub fn unsent(db: &Connection) -> Result<Vec<Unsent>, StoreError> {
 /// [`StoreError`].
 pub fn content(db: &Connection, file: &Unsent) -> Result<Vec<u8>, StoreError> {
     Ok(db.prepare_cached("select content from attachment where place = ?1")?.query_row([file.place], |row| row.get(0))?)
-}
-
-/// Forgets what is not needed any more: what the server has, when it is old, one of many, or of an attempt that is out
-/// of sight; and the oldest of many traces that wait for attempts that are not here. Evidence that the server does not
-/// have stays, and so does what was checked at attempts that are here: the next answer goes on from it. `now`: by the
-/// server's clock, as it was last heard.
-///
-/// # Errors
-/// [`StoreError`].
-pub fn prune(db: &Connection, now: Millis) -> Result<(), StoreError> {
-    let (old, fresh) = (now.plus(-KEEP_MS).0, now.plus(-KEEP_FRESH_MS).0);
-    let sql = "delete from attachment where (state = 'sent' and kind <> 'checks' and settled_at < ?1) or (state = 'refused' and kind = 'trace' and settled_at < ?1) \
-                 or (state = 'sent' and kind <> 'checks' and not exists (select 1 from attempt a where a.id = attempt_id)) \
-                 or (settled_at < ?4 and place in (select place from attachment where state = 'sent' and kind = 'trace' order by made_at desc, place desc limit -1 offset ?2)) \
-                 or place in (select place from attachment f where state = 'waiting' and kind = 'trace' and attempt_id not in (select id from commission) \
-                              and not exists (select 1 from attempt a where a.id = f.attempt_id) order by place desc limit -1 offset ?3)";
-    db.prepare_cached(sql)?.execute(params![old, KEEP_SENT, KEEP_STRAYS, fresh])?;
-    // Nothing of it stays, but that there was something: whoever comes to see the attempt again writes nothing over it.
-    let sql = "update attachment set content = x'' where state = 'sent' and kind = 'checks' and octet_length(content) > 0 \
-                 and not exists (select 1 from attempt a where a.id = attempt_id)";
-    db.prepare_cached(sql)?.execute([])?;
-    let sql = "update attachment set content = x'' where settled_at < ?2 and place in (select place from attachment \
-                 where state = 'sent' and kind = 'photo' and octet_length(content) > 0 order by made_at desc, place desc limit -1 offset ?1)";
-    db.prepare_cached(sql)?.execute([KEEP_SENT, fresh])?;
-    // Under way is what has a begun commission.
-    db.prepare_cached("delete from trace where attempt_id not in (select id from commission)")?.execute([])?;
-    Ok(())
-}
-
-/// Gives back the room of what the server has since before `at`; that there are photos, and what was checked, stays known.
-///
-/// # Errors
-/// [`StoreError`].
-pub fn forget_sent_before(db: &Connection, at: Millis) -> Result<(), StoreError> {
-    db.prepare_cached("delete from attachment where state = 'sent' and kind = 'trace' and settled_at < ?1")?.execute([at.0])?;
-    db.prepare_cached("update attachment set content = x'' where state = 'sent' and kind = 'photo' and settled_at < ?1")?.execute([at.0])?;
-    Ok(())
 }

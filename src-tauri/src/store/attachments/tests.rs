@@ -113,23 +113,39 @@ fn evidence_that_the_server_refuses_stays_and_is_counted_and_a_trace_goes() {
     assert_eq!((due_now(&store, false, 10), unsent(&store)), (None, 1));
     let kept = "select count(*) from attachment where octet_length(content) > 0";
     assert_eq!((count(&store, kept), count(&store, &format!("{kept} and kind = 'photo'"))), (1, 1));
-    store.note(|db| prune(db, Millis(3 * KEEP_MS)).and_then(|()| forget_sent_before(db, Millis(i64::MAX)))).unwrap();
+    store.note(|db| prune(db, Millis(3 * KEEP_MS)).and_then(|_| forget_sent_before(db, Millis(i64::MAX)))).unwrap();
     assert_eq!((count(&store, "select count(*) from attachment"), count(&store, kept)), (1, 1), "however old it is");
 }
 
 #[test]
-fn files_of_a_refused_record_wait_unless_the_server_has_the_attempt_all_the_same() {
+fn of_a_refused_record_files_go_where_the_server_has_the_attempt_all_the_same() {
     let (_folder, store, id) = store(0);
     store.edit(|db| keep(db, &photo(id), Millis(1))).unwrap();
     record(&store, 1, refused());
-    assert_eq!((due_now(&store, false, 2), store.read(|db| is_there(db, id)).unwrap()), (None, false));
+    let of = || due_now(&store, false, 2).map(|due| due.of);
+    assert_eq!((of(), store.read(|db| is_there(db, id)).unwrap()), (Some(Standing::Unknown), false), "the server is asked");
     store.apply(|db| rows::put(db, &attempt(1, 7))).unwrap();
-    assert!(due_now(&store, false, 2).is_some(), "somebody accepted it there");
-    store.edit(|db| forget_all_of(db, id)).unwrap();
-    assert_eq!(unsent(&store), 1, "who gives the record up here gives up nothing of it");
+    assert_eq!(of(), Some(Standing::There), "somebody accepted it there");
+}
+
+#[test]
+fn who_gives_a_record_up_gives_up_no_file_of_what_the_server_has() {
+    let (_folder, store, id) = store(7);
+    store.edit(|db| keep(db, &photo(id), Millis(1))).unwrap();
+    let of = || due_now(&store, false, 2).map(|due| due.of);
+    store.edit(|db| give_up(db, id, Millis(5))).unwrap();
+    assert_eq!((unsent(&store), of()), (1, Some(Standing::There)), "its row came from there");
     store.apply(|db| rows::put(db, &attempt(1, 0))).unwrap();
-    store.edit(|db| forget_all_of(db, id)).unwrap();
-    assert_eq!(unsent(&store), 0, "and where the server does not have it, all of it");
+    store.edit(|db| give_up(db, id, Millis(5))).unwrap();
+    assert_eq!((unsent(&store), of()), (0, Some(Standing::GivenUp)), "of another one the server is asked");
+    assert!(due_now(&store, true, 2).is_some(), "over any network: it is a word only");
+    store.note(|db| take_back(db, id)).unwrap();
+    assert_eq!((unsent(&store), of()), (1, Some(Standing::Unknown)), "it has it");
+    store.edit(|db| give_up(db, id, Millis(5))).unwrap();
+    store.note(|db| prune(db, Millis(5 + KEEP_MS))).unwrap();
+    assert_eq!(count(&store, "select count(*) from attachment"), 1);
+    store.note(|db| prune(db, Millis(6 + KEEP_MS))).unwrap();
+    assert_eq!(count(&store, "select count(*) from attachment"), 0, "and where nobody says it for long, they go");
 }
 
 #[test]
@@ -181,6 +197,39 @@ fn of_many_photos_that_the_server_has_the_bytes_of_the_latest_are_kept_and_all_a
     assert_eq!(held(), (KEEP_SENT + 3, KEEP_SENT + 3), "a server that is put back would lack them");
     store.note(|db| prune(db, Millis(KEEP_FRESH_MS + 1))).unwrap();
     assert_eq!(held(), (KEEP_SENT, KEEP_SENT + 3));
+}
+
+#[test]
+fn of_many_traces_that_the_server_has_the_latest_are_kept_and_none_goes_within_a_week() {
+    let (_folder, store, id) = store(7);
+    for n in 0..KEEP_SENT + 3 {
+        store.edit(|db| keep(db, &file_of(id, Kind::Trace, format!("trace {n}").as_bytes()), Millis(n))).unwrap();
+        let first = due_now(&store, false, 500).unwrap();
+        store.note(|db| settle(db, &first, Fate::Sent)).unwrap();
+    }
+    for (at, held) in [(KEEP_FRESH_MS, KEEP_SENT + 3), (KEEP_FRESH_MS + 1, KEEP_SENT)] {
+        store.note(|db| prune(db, Millis(at))).unwrap();
+        assert_eq!(count(&store, "select count(*) from attachment"), held, "at {at}");
+    }
+}
+
+#[test]
+fn a_change_that_rotted_keeps_nobody_from_room_and_goes_when_no_backup_can_lack_it() {
+    let (_folder, store, _) = store(7);
+    let day = 24 * 3_600_000;
+    let heard = |days: i64| store.note(|db| clock::heard(db, Millis(days * day))).unwrap();
+    record(&store, 1, State::Done { receipt: Some(word(Outcome::Applied)), at: Millis(100 * day) });
+    store.edit(|db| {
+        let insert = "insert into outbox (place, id, n, state, done_at, whole) values (?1, ?2, 0, 'done', ?3, cast(?4 as text))";
+        db.execute(insert, params![7, [7_u8; 16], 100 * day, b"{\"order\": 7, \"sta\xff".as_slice()])?;
+        db.execute(insert, params![8, [8_u8; 16], 100 * day, br#"{"state": {"done": {"receipt": null, "at": 1}}}"#.as_slice()])?;
+        Ok(())
+    }).unwrap();
+    for (days, kept) in [(101, 2), (130, 2), (131, 0)] {
+        heard(days);
+        store.free_up().unwrap();
+        assert_eq!(count(&store, "select count(*) from outbox"), kept, "after {days} days");
+    }
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! What was answered at attempts that were made here, and their photos: evidence, kept until the server has it.
 //!
-//! Of the records of an attempt the last one that was kept counts; one that was not sent yet gives way to it.
+//! Of the records of an attempt the last one that was kept counts; one that was not sent yet gives way to it. What was
+//! given up with its record is not seen here.
 //! Deliberately not here: what may be in a record (`omniot_shared::checklist`), and sending ([`super::attachments`]).
 
 #[cfg(test)]
@@ -66,7 +67,7 @@ pub struct Photo {
 /// # Errors
 /// [`StoreError`].
 pub fn is_ours(db: &Connection, attempt: AttemptId, person: PersonId, client: ClientId) -> Result<bool, StoreError> {
-    let sql = "select exists (select 1 from commission where id = ?1) or exists (select 1 from attachment where attempt_id = ?1) \
+    let sql = "select exists (select 1 from commission where id = ?1) or exists (select 1 from attachment where attempt_id = ?1 and state <> 'given_up') \
                or exists (select 1 from attempt where id = ?1 and technician_id = ?2 and json_extract(whole, '$.client_id') = ?3)";
     Ok(db.prepare_cached(sql)?.query_row(params![attempt.0.as_bytes(), person.0.as_bytes(), client.to_string()], |row| row.get(0))?)
 }
@@ -76,7 +77,7 @@ pub fn is_ours(db: &Connection, attempt: AttemptId, person: PersonId, client: Cl
 /// # Errors
 /// [`StoreError`].
 pub fn record(db: &Connection, attempt: AttemptId) -> Result<Option<(Record, State)>, StoreError> {
-    let sql = "select content, state from attachment where attempt_id = ?1 and kind = 'checks' and octet_length(content) > 0 order by place desc limit 1";
+    let sql = "select content, state from attachment where attempt_id = ?1 and kind = 'checks' and state <> 'given_up' and octet_length(content) > 0 order by place desc limit 1";
     let found = db.prepare_cached(sql)?.query_row([attempt.0.as_bytes()], |row| Ok((row.get::<_, Vec<u8>>(0)?, row.get::<_, String>(1)?))).optional()?;
     let Some((content, state)) = found else { return Ok(None) };
     let record = Record::unpack(&content).map_err(|error| StoreError::Damaged(error.to_string()))?;
@@ -116,7 +117,7 @@ pub fn take_back(db: &Connection, attempt: AttemptId, record: Option<&Record>) -
 pub fn carry_over(db: &Connection, from: AttemptId, to: AttemptId, now: Millis) -> Result<(), StoreError> {
     let sql = "insert into attachment (attempt_id, sha256, kind, media_type, state, size, made_at, not_before, content) \
                select ?2, sha256, kind, media_type, 'waiting', size, ?3, 0, content from attachment \
-               where attempt_id = ?1 and kind = 'photo' and octet_length(content) > 0 order by place on conflict (attempt_id, sha256) do nothing";
+               where attempt_id = ?1 and kind = 'photo' and state <> 'given_up' and octet_length(content) > 0 order by place on conflict (attempt_id, sha256) do nothing";
     db.execute(sql, params![from.0.as_bytes(), to.0.as_bytes(), now.0])?;
     let Some((mut record, _)) = record(db, from)?.filter(|_| matches!(self::record(db, to), Ok(None))) else { return Ok(()) };
     let here: Vec<Address> = photos(db, to)?.into_iter().map(|photo| photo.sha256).collect();
@@ -163,7 +164,7 @@ pub fn rests_for(db: &Connection, now: Millis) -> Result<Option<i64>, StoreError
 /// # Errors
 /// [`StoreError`].
 pub fn photos(db: &Connection, attempt: AttemptId) -> Result<Vec<Photo>, StoreError> {
-    let sql = "select sha256, media_type, size, state from attachment where attempt_id = ?1 and kind = 'photo' order by place";
+    let sql = "select sha256, media_type, size, state from attachment where attempt_id = ?1 and kind = 'photo' and state <> 'given_up' order by place";
     let mut statement = db.prepare_cached(sql)?;
     let found = statement.query_map([attempt.0.as_bytes()], |row| Ok((Address(row.get(0)?), row.get(1)?, row.get(2)?, row.get::<_, String>(3)?)))?;
     found.map(|row| row.map_err(StoreError::from).and_then(|(sha256, media_type, size, state)| Ok(Photo { sha256, media_type, size, state: State::named(&state)? }))).collect()
@@ -174,7 +175,7 @@ pub fn photos(db: &Connection, attempt: AttemptId) -> Result<Vec<Photo>, StoreEr
 /// # Errors
 /// [`StoreError`].
 pub fn photo(db: &Connection, attempt: AttemptId, address: Address) -> Result<Option<(String, Vec<u8>)>, StoreError> {
-    let sql = "select media_type, content from attachment where attempt_id = ?1 and sha256 = ?2 and kind = 'photo' and content <> x''";
+    let sql = "select media_type, content from attachment where attempt_id = ?1 and sha256 = ?2 and kind = 'photo' and state <> 'given_up' and content <> x''";
     Ok(db.prepare_cached(sql)?.query_row(params![attempt.0.as_bytes(), address.0], |row| Ok((row.get(0)?, row.get(1)?))).optional()?)
 }
 
@@ -238,7 +239,7 @@ pub fn counts(db: &Connection, attempts: &[AttemptId]) -> Result<BTreeMap<Attemp
     let list: Checklist = super::checklist::find(db)?.map(Into::into).unwrap_or_default();
     // Beside `max` a column is that of the same row.
     let sql = "select attempt_id, max(place), count(*), case kind when 'checks' then content end from attachment \
-               where kind in ('checks', 'photo') and attempt_id in (select unhex(value) from json_each(?1)) group by attempt_id, kind";
+               where kind in ('checks', 'photo') and state <> 'given_up' and attempt_id in (select unhex(value) from json_each(?1)) group by attempt_id, kind";
     let ids: Vec<String> = attempts.iter().map(|attempt| hex::encode(attempt.0.as_bytes())).collect();
     let mut statement = db.prepare_cached(sql)?;
     let mut rows = statement.query([serde_json::to_string(&ids)?])?;

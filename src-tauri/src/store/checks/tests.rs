@@ -241,7 +241,7 @@ fn of_an_attempt_out_of_sight_nothing_stays_but_that_there_was_something() {
     assert_eq!((is_away(), last(&store, id(1))), (true, None));
     store.note(|db| take_back(db, id(1), Some(&said))).unwrap();
     assert_eq!((is_away(), last(&store, id(1))), (false, Some((10, State::Sent))));
-    store.note(|db| attachments::prune(db, Millis(13)).and_then(|()| take_back(db, id(1), None))).unwrap();
+    store.note(|db| attachments::prune(db, Millis(13)).and_then(|_| take_back(db, id(1), None))).unwrap();
     assert_eq!((is_away(), last(&store, id(1))), (false, None), "the server has none");
 }
 
@@ -272,6 +272,6 @@ fn a_server_that_lost_its_past_gets_files_again_and_another_one_is_offered_what_
     assert_eq!(states(), [State::Sent, State::Waiting, State::Waiting]);
     store.note(|db| attachments::send_again(db)).unwrap();
     assert_eq!(states(), [State::Waiting; 3]);
-    store.edit(|db| attachments::forget_all_of(db, id(1))).unwrap();
-    assert_eq!(states(), []);
+    store.edit(|db| attachments::give_up(db, id(1), Millis(3))).unwrap();
+    assert_eq!((states(), store.read(|db| is_ours(db, id(1), ME, HERE)).unwrap()), (vec![], false), "of what was given up nothing is shown");
 }

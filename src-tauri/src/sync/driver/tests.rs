@@ -3,41 +3,23 @@
 use super::{*, waiting::{MUTE, QUIET}};
 use omniot_shared::{
     entities::{Device, DeviceState},
-    ids::{DeviceId, ModelId, PersonId, TenantId},
-    roles::Role,
+    ids::{DeviceId, ModelId},
     sync::{Row, Seq, SyncedRow},
-    time::{Millis, SystemClock},
+    time::Millis,
 };
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use uuid::Uuid;
 
-use crate::{
-    accounts::{AccountId, Card, Person, Surroundings, Tenant},
-    events::Events,
-    store::rows,
-    transport::{Origin, Unreachable},
-};
+use crate::{store::rows, sync::testing::account, transport::Unreachable};
 
 fn driver(folder: &std::path::Path) -> Driver {
     driver_to(folder, "http://127.0.0.1:1")
 }
 
 fn driver_to(folder: &std::path::Path, server: &str) -> Driver {
-    let origin = Origin::read(server).unwrap();
-    let (tenant, person) = (TenantId(Uuid::from_u128(1)), PersonId(Uuid::from_u128(2)));
-    let me = Me {
-        person: Person { id: person, name: "Tess".into(), email: "t@example.com".into(), role: Role::Owner },
-        tenant: Tenant { id: tenant, name: "acme".into(), display_name: "Acme".into() },
-        permissions: vec![], everywhere: true,
-        brand: serde_json::Value::Null,
-    };
-    let card = Card { id: AccountId::of(&origin, tenant, person), server: origin.clone(), me, added_at: Millis(1) };
-    let around = Surroundings { events: Events::default(), clock: Arc::new(SystemClock), version: "1".into(), metered: crate::transport::metered::nobody_knows(), large: 10_000 };
-    let token = Some(zeroize::Zeroizing::new("omt_x".to_owned()));
-    let account = Arc::new(Account::open(folder, &card, Server::at(&origin, "1").unwrap(), token, &around).unwrap());
-    Driver { accounts: Weak::new(), account, pokes: None, mute_until: None, greeted: None, tries: 0, used: None, met: None, requeued: None, no_pull_until: None, pace: Pace::default(), leaving: None, sent: None, handed: None }
+    Driver { accounts: Weak::new(), account: account(folder, server), pokes: None, mute_until: None, greeted: None, tries: 0, used: None, met: None, requeued: None, no_pull_until: None, pace: Pace::default(), leaving: None, sent: None, handed: None }
 }
 
 async fn waited(driver: &mut Driver, pause: Pause) -> Duration {

@@ -11,7 +11,7 @@ use super::{
     super::{
         attachments,
         pokes::{Ended, Pokes},
-        round,
+        publishing, round,
     },
     Driver, Reason,
     trouble::Pause,
@@ -84,7 +84,7 @@ impl Driver {
     async fn takes(&mut self, poke: Poke) -> bool {
         let seq = poke.seq;
         if !round::knows(&self.account, seq).await {
-            if !round::take_news(&self.account, poke.frames).await {
+            if !publishing::take_news(&self.account, poke.frames).await {
                 return false;
             }
             let now = self.account.clock.now();

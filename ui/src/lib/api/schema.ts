@@ -67,7 +67,8 @@ export interface paths {
         /**
          * Add a file to one's own attempt
          * @description The same again changes nothing. It is taken whole or not at all, so whatever broke off is simply sent again.
-         *     Of records of checks (`application/json`) the eight latest are kept.
+         *     Of records of checks (`application/json`) the eight latest are kept. Whether the attempt is here is said before
+         *     anything of the file: an empty body asks for that alone (404, or 422 `hash_mismatch` where it is).
          */
         put: operations["put_attachment"];
         post?: never;
