@@ -111,7 +111,7 @@ async fn killed_while_joining() -> Bench {
 }
 
 /// Waits until the device is in its network, and is silent or not. One that has just lost its link is silent for a moment.
-async fn joined(bench: &Bench, is_silent: bool) {
+pub async fn joined(bench: &Bench, is_silent: bool) {
     let slot = &bench.fleet.slots[0];
     let mut looks = 0;
     while looks < 30 {

@@ -135,6 +135,10 @@ impl Desk for Ledger {
         Ok(self.books().attempts.iter().rev().filter(|attempt| attempt.serial.as_deref() == Some(&normal_serial(serial))).cloned().collect())
     }
 
+    async fn attempt(&self, id: AttemptId) -> Result<Option<Attempt>, DeskError> {
+        Ok(self.books().attempts.iter().find(|attempt| attempt.id == id).cloned())
+    }
+
     async fn planned_at(&self, site: SiteId) -> Result<Vec<Device>, DeskError> {
         Ok(self.books().known.iter().filter(|device| device.site_id == Some(site) && device.state == DeviceState::Planned).cloned().collect())
     }
@@ -143,7 +147,12 @@ impl Desk for Ledger {
         Ok(BTreeMap::new())
     }
 
-    async fn carry_checks(&self, _: AttemptId, _: AttemptId) -> Result<(), DeskError> {
+    async fn carry_checks(&self, from: AttemptId, to: AttemptId) -> Result<(), DeskError> {
+        let mut books = self.write()?;
+        if books.no_carrying {
+            return Err(DeskError::Store("not this time".into()));
+        }
+        books.carried.push((from, to));
         Ok(())
     }
 
@@ -252,7 +261,11 @@ impl Desks for Office {
 
     fn keep_visits(&self, account: &str, text: Option<&str>) -> Result<(), DeskError> {
         if let Some(ledger) = self.of(account) {
-            ledger.write()?.visits = text.map(str::to_owned);
+            let mut books = ledger.write()?;
+            if books.full_vault {
+                return Err(DeskError::Store("the vault is full".into()));
+            }
+            books.visits = text.map(str::to_owned);
         }
         Ok(())
     }
