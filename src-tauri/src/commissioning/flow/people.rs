@@ -82,7 +82,10 @@ impl Run {
         if cause.remedy() != Remedy::Retry {
             return Err(End::Failed(cause));
         }
-        if cause == Cause::WrongPop {
+        if cause == Cause::PopOrLink && self.counts_as_wrong() {
+            return Err(End::Failed(Cause::TooManyWrongPops));
+        }
+        if matches!(cause, Cause::WrongPop | Cause::PopOrLink) {
             let Some(Command::Pop(pop)) = self.pause(State::NeedsPop, step).await else { return Err(End::Failed(cause)) };
             self.take_pop(pop);
             self.reconnects = 0;
