@@ -52,7 +52,7 @@ impl Run {
         let link = self.open_link(&address).await?;
         self.means.nearby.forget(&address);
         self.board.change(|draft| draft.mtu = Some(u32::from(link.mtu())));
-        self.talk = Some(Talk::new(link, self.means.pace.operation));
+        self.talk = Some(Talk::new(link, self.means.pace.operation, self.means.pace.exchange));
         Ok(Next::Done)
     }
 
