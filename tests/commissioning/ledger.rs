@@ -44,6 +44,14 @@ pub struct Books {
     pub releases: Vec<Letter>,
     pub online: bool,
     pub full_disk: bool,
+    /// What is kept of visits is elsewhere, and can fail alone.
+    pub full_vault: bool,
+    /// Another name of the replica, as it takes one when the server was restored.
+    pub renamed: Option<ClientId>,
+    /// What was answered goes on nowhere.
+    pub no_carrying: bool,
+    /// From which attempt to which what was answered went on.
+    pub carried: Vec<(AttemptId, AttemptId)>,
     /// What is kept of visits.
     pub visits: Option<String>,
 }
@@ -116,7 +124,7 @@ impl Desk for Ledger {
     }
 
     async fn technician(&self) -> Result<Technician, DeskError> {
-        Ok(Technician { tenant: TENANT, person: PersonId(Uuid::from_u128(200)), name: "Tess".into(), client: ClientId(Uuid::from_u128(300)) })
+        Ok(Technician { tenant: TENANT, person: PersonId(Uuid::from_u128(200)), name: "Tess".into(), client: self.books().renamed.unwrap_or(ClientId(Uuid::from_u128(300))) })
     }
 
     async fn device_by_serial(&self, serial: &str) -> Result<Option<Device>, DeskError> {

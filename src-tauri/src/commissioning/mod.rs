@@ -316,9 +316,11 @@ fn is_by_same(attempt: &Attempt, draft: &Draft) -> bool {
     attempt.technician_id == draft.technician_id && attempt.site_id == Some(draft.site_id)
 }
 
-/// Whether the device was claimed and did not come further: a device that was done is claimed anew.
+/// Whether the device was claimed and did not come further: a device that was done is claimed anew. So is one whose receipt
+/// is of the time before this replica took another name, because the server was restored (or because of a copy): the server
+/// may not know its grant any more.
 fn is_half_done(attempt: &Attempt, draft: &Draft) -> bool {
-    attempt.outcome != AttemptOutcome::Succeeded && is_by_same(attempt, draft)
+    attempt.outcome != AttemptOutcome::Succeeded && is_by_same(attempt, draft) && attempt.client_id == draft.client_id
 }
 
 /// Whether the app died after the claim, where the device can be claimed, and with the network handed over: the device may be
