@@ -156,6 +156,22 @@ fn a_scan_that_was_given_up_while_it_began_does_not_block_the_next() {
 }
 
 #[test]
+fn a_device_that_the_system_says_nothing_of_holds_up_the_others_for_a_moment_only() {
+    on_a_bus(Open, async |bus| {
+        let table = Table::new(&bus).await;
+        let mut adverts = table.radio.scan().await.unwrap();
+        assert!(tokio::time::timeout(SOON, adverts.recv()).await.unwrap().is_some());
+        table.bluez.faults().mute.insert("GetAll");
+        let before = table.bluez.calls("GetAll").len();
+        until("it is asked what was heard", || table.bluez.calls("GetAll").len() > before).await;
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        table.bluez.faults().mute.clear();
+        while adverts.try_recv().is_ok() {}
+        assert!(tokio::time::timeout(SOON, adverts.recv()).await.expect("the next one is heard").is_some());
+    });
+}
+
+#[test]
 fn what_the_system_remembers_is_forgotten_on_demand() {
     on_a_bus(Open, async |bus| {
         let table = Table::new(&bus).await;

@@ -56,6 +56,7 @@ pub fn quick() -> Pace {
         connect_again: vec![ms(20), ms(60), ms(150)],
         discover: ms(3000),
         exchange: ms(3000),
+        claim: ms(6000),
         authorize: ms(1500),
         handshake: ms(8000),
         scan: ms(3000),

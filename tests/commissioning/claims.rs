@@ -1,12 +1,18 @@
 //! Whose device it is, and where a grant goes.
 
-use omniot_shared::entities::{AttemptOutcome, Security};
+use std::time::Duration;
+
+use omniot_app::commissioning::{esp::level::Mode, flow::pace::Pace};
+use omniot_shared::{
+    claim::Grant,
+    entities::{AttemptOutcome, Security},
+};
 use omniot_tests::virtual_device::{faults::PowerLoss, spec::Spec};
 use serde_json::Value;
 
 use crate::{
-    bench::{Bench, PASSPHRASE, SSID, device},
-    ledger::Place,
+    bench::{Bench, PASSPHRASE, SSID, device, quick},
+    ledger::{Place, claim_key},
 };
 
 #[tokio::test]
@@ -90,4 +96,43 @@ async fn a_grant_that_was_sent_is_kept_for_its_device_and_no_other() {
     };
     assert!(first.is_some() && first != second, "another device gets another grant");
     assert_eq!(bench.ledger.count(|place| *place == Place::Free), 8);
+}
+
+async fn small_packets_and_a_long_anchor(pace: Pace) -> Bench {
+    let bench = Bench::at_pace(vec![device("OM-0001", Security::Sec2Patch1)], pace, Mode::Field).await;
+    for (grant, _) in bench.ledger.books().grants.values_mut() {
+        *grant = Grant { trust_anchor: vec![7; 2_000], ..grant.read().unwrap() }.sign(&claim_key());
+    }
+    bench.faults("OM-0001", |faults| (faults.mtu, faults.packet_ms) = (Some(23), 6));
+    bench
+}
+
+#[tokio::test]
+async fn a_long_anchor_passes_a_link_of_the_smallest_packets() {
+    // A tenth of the field's: 60 ms for each packet, 10 s for each exchange, 60 s for the claim.
+    let pace = Pace { exchange: Duration::from_secs(1), claim: Duration::from_secs(6), scan: Duration::from_secs(6), ..quick() };
+    let bench = small_packets_and_a_long_anchor(pace).await;
+    bench.begin("OM-0001").await;
+    bench.until("needs_network").await;
+    bench.act("cancel", Value::Null).await;
+    let attempt = bench.ledger.attempt();
+    let claims: Vec<_> = attempt.steps.iter().filter(|row| row.step == "claim").collect();
+    assert!(claims.len() == 1 && claims[0].duration_ms > 1_000, "longer than one exchange may take: {claims:?}");
+    assert_eq!((attempt.epoch, attempt.mtu), (Some(1), Some(23)));
+}
+
+#[tokio::test]
+async fn a_device_that_falls_silent_in_its_claim_is_noticed_after_one_exchange() {
+    let pace = Pace { exchange: Duration::from_secs(1), claim: Duration::from_secs(60), operation: Duration::from_secs(60), ..quick() };
+    let bench = small_packets_and_a_long_anchor(pace).await;
+    bench.begin("OM-0001").await;
+    while bench.current().await["step"] != "claim" {
+        tokio::time::sleep(Duration::from_micros(200)).await;
+    }
+    bench.faults("OM-0001", |faults| faults.silent = true);
+    let now = bench.until_failed("no_answer").await;
+    assert_eq!(now["failure"]["retriable"], true);
+    bench.act("cancel", Value::Null).await;
+    let claims = bench.ledger.attempt().steps.into_iter().filter(|row| row.step == "claim");
+    assert!(claims.clone().count() == 1 && claims.clone().all(|row| row.duration_ms < 5_000), "{:?}", claims.collect::<Vec<_>>());
 }

@@ -19,7 +19,7 @@ use crate::{
 /// Deadlines so short that three tries of a step are over in a few seconds.
 fn impatient() -> Pace {
     let ms = Duration::from_millis;
-    Pace { exchange: ms(700), handshake: ms(3000), scan: ms(700), join: ms(1000), operation: ms(500), authorize: ms(500), ..quick() }
+    Pace { exchange: ms(700), claim: ms(700), handshake: ms(3000), scan: ms(700), join: ms(1000), operation: ms(500), authorize: ms(500), ..quick() }
 }
 
 async fn against(hostile: Hostile, spec: Spec) -> Bench {

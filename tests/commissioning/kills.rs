@@ -2,9 +2,13 @@
 
 use std::time::Duration;
 
-use omniot_shared::entities::{AttemptOutcome, Security, StepOutcome};
+use omniot_shared::{
+    entities::{AttemptOutcome, Security, StepOutcome},
+    ids::ClientId,
+};
 use omniot_tests::virtual_device::device::Power;
 use serde_json::{Value, json};
+use uuid::Uuid;
 
 use crate::{
     bench::{Bench, PASSPHRASE, SITE, SSID, device},
@@ -143,7 +147,7 @@ async fn killed_while_joining() -> Bench {
 }
 
 /// Waits until the device is in its network, and is silent or not. One that has just lost its link is silent for a moment.
-async fn joined(bench: &Bench, is_silent: bool) {
+pub async fn joined(bench: &Bench, is_silent: bool) {
     let slot = &bench.fleet.slots[0];
     let mut looks = 0;
     while looks < 30 {
@@ -227,4 +231,21 @@ async fn a_device_that_was_claimed_by_the_attempt_before_needs_no_second_permiss
     let books = bench.ledger.books();
     let [first, last] = &books.attempts[..] else { panic!("{:?}", books.attempts) };
     assert_eq!((last.outcome, &last.receipt, last.grant_id, last.epoch), (AttemptOutcome::Succeeded, &first.receipt, first.grant_id, Some(1)), "{done:#}");
+}
+
+#[tokio::test]
+async fn a_receipt_of_before_the_server_was_restored_is_not_taken_over() {
+    let mut bench = Bench::with(vec![device("OM-0001", Security::Sec2Patch1)]).await;
+    bench.begin("OM-0001").await;
+    bench.until("needs_network").await;
+    bench.kill_and_start().await;
+    bench.ledger.books().renamed = Some(ClientId(Uuid::from_u128(301)));
+    bench.begin("OM-0001").await;
+    bench.until("needs_network").await;
+    bench.join(SSID, PASSPHRASE).await;
+    bench.until("succeeded").await;
+    let books = bench.ledger.books();
+    let [first, last] = &books.attempts[..] else { panic!("{:?}", books.attempts) };
+    assert_eq!((first.epoch, last.epoch, last.outcome), (Some(1), Some(2), AttemptOutcome::Succeeded));
+    assert_ne!(first.grant_id, last.grant_id, "the server may not know the first any more");
 }

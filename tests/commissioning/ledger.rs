@@ -46,6 +46,14 @@ pub struct Books {
     pub refused: Vec<(String, GrantId, String)>,
     pub online: bool,
     pub full_disk: bool,
+    /// What is kept of visits is elsewhere, and can fail alone.
+    pub full_vault: bool,
+    /// Another name of the replica, as it takes one when the server was restored.
+    pub renamed: Option<ClientId>,
+    /// What was answered goes on nowhere.
+    pub no_carrying: bool,
+    /// From which attempt to which what was answered went on.
+    pub carried: Vec<(AttemptId, AttemptId)>,
     /// What is kept of visits.
     pub visits: Option<String>,
     /// After so many more writes of visits the app dies with the next one: nothing is written any more. Whether that one still is.
@@ -120,7 +128,7 @@ impl Desk for Ledger {
     }
 
     async fn technician(&self) -> Result<Technician, DeskError> {
-        Ok(Technician { tenant: TENANT, person: PersonId(Uuid::from_u128(200)), name: "Tess".into(), client: ClientId(Uuid::from_u128(300)) })
+        Ok(Technician { tenant: TENANT, person: PersonId(Uuid::from_u128(200)), name: "Tess".into(), client: self.books().renamed.unwrap_or(ClientId(Uuid::from_u128(300))) })
     }
 
     async fn device_by_serial(&self, serial: &str) -> Result<Option<Device>, DeskError> {
@@ -139,6 +147,10 @@ impl Desk for Ledger {
         Ok(self.books().attempts.iter().rev().filter(|attempt| attempt.serial.as_deref() == Some(&normal_serial(serial))).cloned().collect())
     }
 
+    async fn attempt(&self, id: AttemptId) -> Result<Option<Attempt>, DeskError> {
+        Ok(self.books().attempts.iter().find(|attempt| attempt.id == id).cloned())
+    }
+
     async fn planned_at(&self, site: SiteId) -> Result<Vec<Device>, DeskError> {
         Ok(self.books().known.iter().filter(|device| device.site_id == Some(site) && device.state == DeviceState::Planned).cloned().collect())
     }
@@ -147,7 +159,12 @@ impl Desk for Ledger {
         Ok(BTreeMap::new())
     }
 
-    async fn carry_checks(&self, _: AttemptId, _: AttemptId) -> Result<(), DeskError> {
+    async fn carry_checks(&self, from: AttemptId, to: AttemptId) -> Result<(), DeskError> {
+        let mut books = self.write()?;
+        if books.no_carrying {
+            return Err(DeskError::Store("not this time".into()));
+        }
+        books.carried.push((from, to));
         Ok(())
     }
 
@@ -261,6 +278,9 @@ impl Desks for Office {
     fn keep_visits(&self, account: &str, text: Option<&str>) -> Result<(), DeskError> {
         let Some(ledger) = self.of(account) else { return Ok(()) };
         let mut books = ledger.write()?;
+        if books.full_vault {
+            return Err(DeskError::Store("the vault is full".into()));
+        }
         let dies = books.dies_at_visit.take();
         if let Some((left, is_written)) = dies {
             books.dies_at_visit = left.checked_sub(1).map(|left| (left, is_written));

@@ -24,4 +24,5 @@ mod others;
 mod proofs;
 mod records;
 mod transfer;
+mod turns;
 mod visits;

@@ -226,3 +226,47 @@ async fn a_retired_device_is_left_alone() {
     bench.begin("OM-0001").await;
     bench.until_failed("device_retired").await;
 }
+
+#[tokio::test]
+async fn a_refusal_that_a_phone_tells_as_133_may_be_a_wrong_secret() {
+    for security in [Security::Sec2Patch1, Security::Sec1] {
+        let bench = Bench::with(vec![Spec { stack: Stack::Bluedroid, ..device("OM-0001", security) }]).await;
+        bench.faults("OM-0001", |faults| faults.on_android = true);
+        begin_with(&bench, "not-the-secret").await;
+        let asked = bench.until("needs_pop").await;
+        assert_eq!(asked["failure"], json!({"cause": "pop_or_link", "step": "handshake", "retriable": true}), "{security:?}");
+        let right = bench.fleet.slots[0].device().factory().pop.clone();
+        bench.act("pop", json!({"pop": right})).await;
+        bench.until("needs_network").await;
+        bench.join(SSID, PASSPHRASE).await;
+        bench.until("succeeded").await;
+        let steps = bench.ledger.attempt().steps;
+        let tried = steps.iter().filter(|row| row.step == "handshake" && row.cause.as_deref() == Some("pop_or_link")).count();
+        assert_eq!(tried, 3, "{security:?}: a link is tried again before anybody is asked");
+    }
+}
+
+#[tokio::test]
+async fn a_link_that_breaks_at_the_right_secret_asks_nobody() {
+    let bench = Bench::with(vec![Spec { stack: Stack::Bluedroid, ..device("OM-0001", Security::Sec1) }]).await;
+    // Two for the version, two for the first command.
+    bench.faults("OM-0001", |faults| (faults.on_android, faults.att_error_at, faults.att_code) = (true, Some(5), Some(0x85)));
+    bench.begin("OM-0001").await;
+    bench.until("needs_network").await;
+    bench.join(SSID, PASSPHRASE).await;
+    bench.until("succeeded").await;
+    let causes: Vec<_> = bench.ledger.attempt().steps.into_iter().filter_map(|row| row.cause).collect();
+    assert_eq!(causes.iter().filter(|cause| *cause == "pop_or_link").count(), 1, "{causes:?}");
+}
+
+#[tokio::test]
+async fn what_may_be_a_wrong_secret_is_counted_as_one() {
+    let bench = Bench::with(vec![Spec { stack: Stack::Bluedroid, ..device("OM-0001", Security::Sec1) }]).await;
+    bench.faults("OM-0001", |faults| faults.on_android = true);
+    begin_with(&bench, "wrong-1").await;
+    for number in 2..=5 {
+        bench.until("needs_pop").await;
+        bench.act("pop", json!({"pop": format!("wrong-{number}")})).await;
+    }
+    bench.until_failed("too_many_wrong_pops").await;
+}

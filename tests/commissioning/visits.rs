@@ -21,7 +21,7 @@ async fn bench() -> Bench {
 }
 
 /// A visit with all labels, not let go yet.
-async fn visited() -> Bench {
+pub async fn visited() -> Bench {
     let bench = bench().await;
     assert_eq!(bench.ask("POST", "/app/visit", json!({"site_id": SITE})).await.status, 200);
     for serial in SERIALS {
@@ -31,21 +31,21 @@ async fn visited() -> Bench {
     bench
 }
 
-async fn network(bench: &Bench, passphrase: &str, keep: bool) {
+pub async fn network(bench: &Bench, passphrase: &str, keep: bool) {
     let given = bench.ask("PUT", "/app/visit/network", json!({"ssid": SSID, "passphrase": passphrase, "keep": keep})).await;
     assert_eq!((given.status, &given.body["networks"]), (200, &json!([{"kind": "wifi", "name": SSID, "keep": keep}])), "{}", given.body);
 }
 
-async fn next(bench: &Bench) {
+pub async fn next(bench: &Bench) {
     let next = bench.ask("POST", "/app/visit/next", Value::Null).await;
     assert_eq!(next.status, 200, "{}", next.body);
 }
 
-async fn visit(bench: &Bench) -> Value {
+pub async fn visit(bench: &Bench) -> Value {
     bench.ask("GET", "/app/visit", Value::Null).await.body
 }
 
-async fn until(bench: &Bench, is_so: impl Fn(&Value) -> bool) -> Value {
+pub async fn until(bench: &Bench, is_so: impl Fn(&Value) -> bool) -> Value {
     for _ in 0..1_500 {
         let now = visit(bench).await;
         if is_so(&now) {
@@ -56,7 +56,7 @@ async fn until(bench: &Bench, is_so: impl Fn(&Value) -> bool) -> Value {
     panic!("it never was so: {} {}", visit(bench).await, bench.current().await);
 }
 
-fn counts(visit: &Value) -> (u64, u64, u64) {
+pub fn counts(visit: &Value) -> (u64, u64, u64) {
     let count = |name: &str| visit["counts"][name].as_u64().unwrap();
     (count("done"), count("failed"), count("waiting") + count("running"))
 }

@@ -20,6 +20,9 @@ pub enum CommissioningError {
     /// The grant was spent, so it cannot be taken back.
     #[error("the grant is spent")]
     AlreadySpent,
+    /// A record names the grant, so it cannot be taken back.
+    #[error("a record names the grant")]
+    AlreadyRecorded,
     /// A reading breaks a rule.
     #[error("{1}")]
     Reading(String, &'static str),
@@ -50,6 +53,10 @@ impl From<CommissioningError> for ApiError {
             CommissioningError::BadChallenge => forbidden("challenge_expired", "The challenge is not good (any more); ask for another."),
             CommissioningError::Refused(refusal) => refused(refusal),
             CommissioningError::AlreadySpent => Self::conflict("grant_spent", "A device used this grant already; it cannot be taken back."),
+            CommissioningError::AlreadyRecorded => Self::conflict(
+                "grant_recorded",
+                "A technician has claimed a device with this grant, as their record says; without it the device could not report. To shut the device out, retire it.",
+            ),
             CommissioningError::Reading(key, why) => Self::invalid_field(format!("readings.{key}"), why),
             CommissioningError::History(field, why) => Self::invalid_field(field, why),
             CommissioningError::Change(error) => error.into(),

@@ -215,13 +215,17 @@ pub(super) async fn list_grants(mut caller: Caller<need::GrantManage>, Query(lis
     Ok(Page::of(rows, list.limit, |row| (row.issued_at, row.id)).map(|row| GrantItem::of(row, now)))
 }
 
-/// Take a grant back. Twice is fine; a spent one is refused.
+/// Take a grant back. Twice is fine; a spent one is refused, and one that a technician's record names: its device carries it.
 #[utoipa::path(delete, path = "/v1/grants/{id}", operation_id = "revoke_grant", tag = "commissioning", params(("id" = GrantId, Path)),
     responses((status = 204), (status = 404, body = crate::http::ErrorBody), (status = 409, body = crate::http::ErrorBody)))]
 pub(super) async fn revoke_grant(mut caller: Caller<need::GrantManage>, Path(id): Path<GrantId>) -> Result<NoContent, CommissioningError> {
     let grant = grants::find(caller.scope(), id).await?.ok_or_else(ApiError::not_found)?;
     if grant.spent_at.is_some() {
         return Err(CommissioningError::AlreadySpent);
+    }
+    let is_recorded = grants::known(caller.scope(), id).await?.is_some_and(|known| known.recorded_at.is_some());
+    if is_recorded && grant.revoked_at.is_none() {
+        return Err(CommissioningError::AlreadyRecorded);
     }
     let now = caller.now();
     if grants::revoke(caller.scope(), id, now).await? {

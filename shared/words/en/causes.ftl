@@ -73,6 +73,9 @@ next-unknown-protocol = Update the app, then try again.
 cause-wrong-pop = The secret is not the one of this device
 next-wrong-pop = Compare the label with the device and type it again, capitals included.
 
+cause-pop-or-link = The connection broke each time the secret was sent: the link is bad, or the secret is wrong
+next-pop-or-link = Compare the label with the device and type the secret again, capitals included. If it is right, go closer to the device, or switch Bluetooth off and on.
+
 cause-too-many-wrong-pops = Too many wrong secrets
 next-too-many-wrong-pops = Wait ten minutes. Check that label and device belong together.
 

@@ -140,6 +140,13 @@ impl Desk for Account {
         Ok(attempts.into_iter().map(|named| named.attempt).collect())
     }
 
+    async fn attempt(&self, id: AttemptId) -> Result<Option<Attempt>, DeskError> {
+        match self.row(id.into()).await? {
+            Some(Row::Attempt(attempt)) => Ok(Some(*attempt)),
+            _ => Ok(None),
+        }
+    }
+
     async fn planned_at(&self, site: SiteId) -> Result<Vec<Device>, DeskError> {
         let filter = DeviceFilter { site: Some(site), state: Some(DeviceState::Planned), ..DeviceFilter::default() };
         let page = ByName { rows: MOST_PLANNED, ..ByName::default() };

@@ -13,7 +13,7 @@ use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
 use super::{
-    Cause, Command, Commissioning, DeskError, NotBegun, Order, State, Step,
+    Cause, Command, Commissioning, Current, DeskError, NotBegun, Order, State, Step,
     flow::{
         board::Confirmation,
         causes::Remedy,
@@ -140,7 +140,7 @@ async fn begin(commissioning: &Commissioning, body: Option<Value>) -> Result<Rep
     let device_name = device_name(wanted.device_name)?;
     let pop = wanted.pop.filter(|pop| !pop.0.is_empty()).map(|pop| proof(&pop.0)).transpose()?;
     let address = wanted.address.filter(|address| !address.is_empty());
-    let order = Order { address, label, pop, site: wanted.site_id, device_name };
+    let order = Order { address, label, pop, site: wanted.site_id, device_name, before: None };
     commissioning.begin(order).await.map(Reply::created).map_err(not_begun)
 }
 
@@ -257,11 +257,7 @@ fn is_retriable(failure: Option<&Shown>) -> bool {
 
 /// Stops it and waits for its record, which says how it really ended: what had joined has succeeded.
 async fn cancel(commissioning: &Commissioning) -> Reply {
-    let stopping = commissioning.mine(|current| {
-        current.stop.cancel();
-        current.work.take()
-    });
-    if let Some(work) = stopping.await.flatten() {
+    if let Some(work) = commissioning.mine(Current::stop).await.flatten() {
         let _ = work.await;
     }
     current(commissioning).await

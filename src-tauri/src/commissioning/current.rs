@@ -2,12 +2,21 @@
 //!
 //! Deliberately not here: how one begins (the module above) and what is done in it (`api`).
 
+use omniot_shared::ids::AttemptId;
+use tokio::task::JoinHandle;
+
 use super::{Commissioning, Current, NotBegun, State, Step};
 use crate::events::Event;
 
 impl Current {
     pub(super) fn is_at_work(&self) -> bool {
         self.work.as_ref().is_some_and(|work| !work.is_finished())
+    }
+
+    /// Ends it; what there is to wait for.
+    pub(super) fn stop(&mut self) -> Option<JoinHandle<()>> {
+        self.stop.cancel();
+        self.work.take()
     }
 
     /// Whether nobody has to do anything about it any more.
@@ -49,13 +58,20 @@ impl Commissioning {
             if !current.may_be_left() {
                 return Err(NotBegun::Busy);
             }
-            current.stop.cancel();
-            current.work.take()
+            current.stop()
         };
         if let Some(work) = work {
             let _ = work.await;
         }
         Ok(())
+    }
+
+    /// Stops the current commission, if it is that one, and waits for its record.
+    pub(super) async fn stop(&self, id: AttemptId) {
+        let work = self.current().as_mut().filter(|current| current.id == id).and_then(Current::stop);
+        if let Some(work) = work {
+            let _ = work.await;
+        }
     }
 
     /// Nothing goes on for an account that is gone: not even a wait for the server.

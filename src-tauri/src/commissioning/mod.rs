@@ -123,6 +123,8 @@ pub struct Order {
     pub site: SiteId,
     /// What to call it.
     pub device_name: Option<String>,
+    /// The attempt before, where it is known: not every label names a serial number by which it could be found.
+    pub before: Option<AttemptId>,
 }
 
 /// Why a commission does not begin.
@@ -221,10 +223,7 @@ impl Commissioning {
         draft.advertised = label.as_ref().map(|label| label.name.clone()).or_else(|| self.name_in_the_air(order.address.as_deref()));
         draft.address.clone_from(&order.address);
         let floor = Self::look_up(&*desk, &mut draft, label.as_ref()).await?;
-        let before = match &draft.serial {
-            Some(serial) => desk.attempts_of(serial).await?,
-            None => vec![],
-        };
+        let before = Self::attempts_before(&*desk, draft.serial.as_deref(), order.before).await?;
         let earlier = before.iter().find(|attempt| !says_nothing(attempt)).filter(|attempt| is_unfinished(attempt, &draft)).cloned().map(Box::new);
         let claimed = before.into_iter().find(|attempt| attempt.receipt.is_some()).filter(|attempt| is_half_done(attempt, &draft)).map(Box::new);
         let target = Target { address: order.address, label, code, floor, earlier, claimed };
@@ -256,6 +255,21 @@ impl Commissioning {
         draft.is_known = true;
         draft.known_name = Some(device.name.clone());
         Ok(desk.model_of(&device).await?.map(|model| model.min_security))
+    }
+
+    /// The attempts with the device before, the last one first. Of one whose label does not name it, the attempt of before does.
+    async fn attempts_before(desk: &dyn Desk, serial: Option<&str>, before: Option<AttemptId>) -> Result<Vec<Attempt>, DeskError> {
+        if let Some(serial) = serial {
+            return desk.attempts_of(serial).await;
+        }
+        let last = match before {
+            Some(id) => desk.attempt(id).await?,
+            None => None,
+        };
+        match last.as_ref().and_then(|last| last.serial.as_deref()) {
+            Some(serial) => desk.attempts_of(serial).await,
+            None => Ok(last.into_iter().collect()),
+        }
     }
 
     fn name_in_the_air(&self, address: Option<&str>) -> Option<String> {
@@ -302,15 +316,19 @@ fn is_by_same(attempt: &Attempt, draft: &Draft) -> bool {
     attempt.technician_id == draft.technician_id && attempt.site_id == Some(draft.site_id)
 }
 
-/// Whether the device was claimed and did not come further: a device that was done is claimed anew.
+/// Whether the device was claimed and did not come further: a device that was done is claimed anew. So is one whose receipt
+/// is of the time before this replica took another name, because the server was restored (or because of a copy): the server
+/// may not know its grant any more.
 fn is_half_done(attempt: &Attempt, draft: &Draft) -> bool {
-    attempt.outcome != AttemptOutcome::Succeeded && is_by_same(attempt, draft)
+    attempt.outcome != AttemptOutcome::Succeeded && is_by_same(attempt, draft) && attempt.client_id == draft.client_id
 }
 
-/// Whether the app died after the claim and with the network handed over: the device may be in it, and silent.
+/// Whether the app died after the claim, where the device can be claimed, and with the network handed over: the device may be
+/// in it, and silent.
 fn is_unfinished(attempt: &Attempt, draft: &Draft) -> bool {
     let is_fresh = draft.started_at.since(attempt.ended_at) < SILENCE_COUNTS_MS;
-    attempt.outcome == AttemptOutcome::Interrupted && attempt.receipt.is_some() && is_fresh && is_by_same(attempt, draft) && may_have_joined(attempt)
+    let is_claimed = attempt.receipt.is_some() || attempt.steps.iter().any(|row| is_of(row, &[Step::Claim]) && row.outcome == StepOutcome::Skipped);
+    attempt.outcome == AttemptOutcome::Interrupted && is_claimed && is_fresh && is_by_same(attempt, draft) && may_have_joined(attempt)
 }
 
 /// Whether the last word of an attempt about the network was that the device tries it: a link that was lost then is none.

@@ -78,6 +78,15 @@ pub fn forget_free(db: &Connection) -> Result<(), StoreError> {
     Ok(())
 }
 
+/// Those that are kept for devices are of no use any more: the server was restored, and may not know them.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn spend_kept(db: &Connection) -> Result<(), StoreError> {
+    db.prepare_cached("update claim_grant set state = 'spent' where state in ('taken', 'sent')")?.execute([])?;
+    Ok(())
+}
+
 /// The grant that is kept for this device at this site, or else a free one, which is then kept for it.
 ///
 /// # Errors

@@ -314,7 +314,12 @@ fn a_pack_is_all_there_is_and_what_was_taken_stays_with_its_device() {
     assert_eq!(take("A").unwrap(), first, "what may have been sent is not taken from its device");
     assert_eq!(take("B").unwrap().id, grant(4, 400, &[]).0.id);
     store.edit(|db| grants::forget_free(db)).unwrap();
-    assert_eq!((take("C"), take("A").unwrap()), (None, first));
+    assert_eq!((take("C"), take("A").unwrap()), (None, first.clone()));
+    store.edit(|db| grants::spend_kept(db)).unwrap();
+    store.edit(|db| grants::take_in(db, &[grant(5, 900, &[])])).unwrap();
+    assert_eq!(take("A").unwrap().id, grant(5, 900, &[]).0.id, "of a past that the server lost nothing is shown to a device");
+    store.edit(|db| grants::give_back(db, first.id)).unwrap();
+    assert_eq!(take("B"), None, "nor does it come back when its commission ends");
 }
 
 #[test]

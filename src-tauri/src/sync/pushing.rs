@@ -163,6 +163,7 @@ pub(super) async fn rename(account: &Account, why: Rename) -> Result<(), Failure
             match why {
                 Rename::Fork => client::fork(&mut Open(db), client),
                 Rename::Restore => {
+                    grants::spend_kept(db)?;
                     attachments::send_again(db)?;
                     client::restored(&mut Open(db), client)
                 }

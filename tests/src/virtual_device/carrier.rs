@@ -20,6 +20,7 @@ use super::{
     advert::{Endpoint, IMPROV, SERVICE},
     control,
     device::Outcome,
+    faults::Way,
     fleet::{Fleet, Holder, Slot},
     improv,
     spec::Kind,
@@ -217,13 +218,33 @@ impl Connection {
                 tokio::time::sleep(Duration::from_millis(delay)).await;
             }
             let outcome = match value {
-                Some(Some(value)) => slot.device().write(uuid, &value, slot.now()),
+                Some(Some(value)) => {
+                    passes(&slot, Way::ToDevice(value.len())).await;
+                    slot.device().write(uuid, &value, slot.now())
+                }
                 Some(None) => return reply(&out, &id, Err(err("refused", 0, "the value is no base64"))),
-                None => slot.device().read(uuid),
+                None => {
+                    let outcome = slot.device().read(uuid);
+                    if let Outcome::Value(value) = &outcome {
+                        passes(&slot, Way::FromDevice(value.len())).await;
+                    }
+                    outcome
+                }
             };
             settle(&slot, &out, &id, outcome);
             slot.notify();
         });
+    }
+}
+
+/// Waits as long as that value is on its way.
+async fn passes(slot: &Slot, way: Way) {
+    let time = {
+        let device = slot.device();
+        device.faults.on_its_way(way, device.mtu())
+    };
+    if !time.is_zero() {
+        tokio::time::sleep(time).await;
     }
 }
 
@@ -232,9 +253,9 @@ fn settle(slot: &Slot, out: &mpsc::UnboundedSender<Value>, id: &Value, outcome: 
         Outcome::Silence => {}
         Outcome::Value(value) if value.is_empty() => reply(out, id, Ok(json!({ "value": "" }))),
         Outcome::Value(value) => reply(out, id, Ok(json!({ "value": STANDARD.encode(value) }))),
-        Outcome::Att(code) => reply(out, id, Err(err("att", code, "ATT error"))),
+        Outcome::Att(code) => reply(out, id, Err(att(slot, code))),
         Outcome::AttThenGone(code) => {
-            reply(out, id, Err(err("att", code, "ATT error")));
+            reply(out, id, Err(att(slot, code)));
             slot.link_ended();
         }
         Outcome::Gone => {
@@ -242,6 +263,11 @@ fn settle(slot: &Slot, out: &mpsc::UnboundedSender<Value>, id: &Value, outcome: 
             slot.link_ended();
         }
     }
+}
+
+fn att(slot: &Slot, code: u8) -> Value {
+    let (kind, code) = slot.device().faults.told(code);
+    err(kind, code, "ATT error")
 }
 
 fn reply(out: &mpsc::UnboundedSender<Value>, id: &Value, answer: Answer) {

@@ -3,6 +3,8 @@
 //! Deliberately not here: chance. [`Faults::drawn`] takes its randomness as a parameter,
 //! so a seed repeats a run.
 
+use std::time::Duration;
+
 use omniot_shared::entities::Security;
 use rand::{Rng, RngExt as _};
 use serde::{Deserialize, Serialize};
@@ -21,6 +23,10 @@ pub struct Faults {
     pub att_code: Option<u8>,
     /// Waits before each answer.
     pub delay_ms: u64,
+    /// Waits for each packet of ATT, of which a long value needs many where the MTU is small.
+    pub packet_ms: u64,
+    /// Its errors come as Android tells them: what is no ATT error of the specification as a status of its own, 0x85 as 133.
+    pub on_android: bool,
     /// Connects, and never answers.
     pub silent: bool,
     /// The largest MTU it accepts.
@@ -68,6 +74,18 @@ pub struct Faults {
     /// How loud it is heard, dBm, wherever it stands.
     pub rssi: Option<i32>,
 }
+
+/// A value of so many bytes on its way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Way {
+    /// Written.
+    ToDevice(usize),
+    /// Read.
+    FromDevice(usize),
+}
+
+/// The last error code of the specification that Android tells as such.
+const LAST_ATT_ERROR: u8 = 0x13;
 
 /// A reply that a careless client takes for *Connected* (COMMISSIONING.md 2.10).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -129,6 +147,25 @@ impl Faults {
         let (left, failure) = if self.gatt_133 > 0 { (&mut self.gatt_133, ("gatt", 133)) } else { (&mut self.hci_3e, ("hci", 0x3e)) };
         *left = left.checked_sub(1)?;
         Some(failure)
+    }
+
+    /// How long a value of that length is on its way (Core Specification, Vol 3, Part F, 3.4): one that does not fit is
+    /// written in pieces and then executed, and read in pieces.
+    #[must_use]
+    pub const fn on_its_way(&self, way: Way, mtu: u16) -> Duration {
+        let mtu = mtu as usize;
+        let packets = match way {
+            Way::ToDevice(length) if length <= mtu - 3 => 1,
+            Way::ToDevice(length) => length.div_ceil(mtu - 5) + 1,
+            Way::FromDevice(length) => length / (mtu - 1) + 1,
+        };
+        Duration::from_millis(self.packet_ms * packets as u64)
+    }
+
+    /// How the application's error `code` is told: what says so, and its code.
+    #[must_use]
+    pub const fn told(&self, code: u8) -> (&'static str, u8) {
+        if self.on_android && code > LAST_ATT_ERROR { ("gatt", code) } else { ("att", code) }
     }
 
     /// Those that concern its networks.

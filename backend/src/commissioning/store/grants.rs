@@ -24,7 +24,10 @@ const KNOWN: &str = "
 const SPEND: &str = "
     update claim_grant set spent_at = $3, spent_key = $4, device_id = $5
     where tenant_id = $1 and id = $2 and spent_at is null and revoked_at is null";
-const REVOKE: &str = "update claim_grant set revoked_at = $3 where tenant_id = $1 and id = $2 and spent_at is null and revoked_at is null";
+const REVOKE: &str = "
+    update claim_grant set revoked_at = $3
+    where tenant_id = $1 and id = $2 and spent_at is null and revoked_at is null
+      and not exists (select 1 from attempt a where a.tenant_id = $1 and a.grant_id = claim_grant.id)";
 const REVOKE_ALL_OF: &str = "
     update claim_grant set revoked_at = $3
     where tenant_id = $1 and person_id = $2 and spent_at is null and revoked_at is null
@@ -109,7 +112,7 @@ pub async fn spend(scope: &mut Scope, id: GrantId, key: PublicKey, device: Devic
     Ok(scope.query(SPEND).bind(id).bind(now).bind(key.0).bind(device).execute().await? == 1)
 }
 
-/// Takes a grant back; `false` when it was spent or revoked already.
+/// Takes a grant back; `false` when it was spent or revoked already, or a record names it.
 ///
 /// # Errors
 /// Whatever the store says.

@@ -124,6 +124,26 @@ async fn a_spent_grant_cannot_be_taken_back_and_another_tenants_is_not_there() {
 }
 
 #[tokio::test]
+async fn a_grant_that_a_record_names_stays_for_its_device() {
+    for app in App::both().await {
+        let acme = app.tenant("acme").await;
+        let (technician, admin) = (acme.person(Role::Technician).await, acme.person(Role::Admin).await);
+        let grants = pack(&technician, 5, 2).await;
+        let [named, free] = ids(&grants)[..] else { panic!() };
+        let mut scope = acme.db_write().await;
+        let record = "insert into attempt (tenant_id, id, seq, scope, client_id, technician_id, technician_name, app_version, os, radio, identity_verified, steps, grant_id, outcome, started_at, ended_at)
+            values ($1, $2, 1, 'tenant', $2, $3, 'T', '1', 'linux', 'virtual', $4, '[]', $5, 'interrupted', 1, 2)";
+        scope.query(record).bind(uuid::Uuid::nil()).bind(technician.id).bind(true).bind(named).execute().await.unwrap();
+        scope.commit().await.unwrap();
+        assert_eq!(admin.delete(&format!("/v1/grants/{named}")).await.refusal(), (409, "grant_recorded".into()), "{}", app.engine);
+        admin.delete(&format!("/v1/grants/{free}")).await.expect(204);
+        let mut device = Device::new("OM-1");
+        device.take(&grants[0], None);
+        app.nobody().post("/v1/device/claim", device.claim(&acme).await).await.expect(200);
+    }
+}
+
+#[tokio::test]
 async fn grants_that_are_soon_over_do_not_count() {
     for app in App::both().await {
         let technician = app.tenant("acme").await.person(Role::Technician).await;

@@ -104,6 +104,8 @@ causes! {
     UnknownProtocol = "unknown_protocol", Stop, [Version];
     /// The proof of possession is wrong.
     WrongPop = "wrong_pop", Retry, [Handshake];
+    /// The proof of possession may be wrong: it was sent, and the link broke each time as it does then, too.
+    PopOrLink = "pop_or_link", Retry, [Handshake];
     /// Five wrong ones in ten minutes.
     TooManyWrongPops = "too_many_wrong_pops", Stop, [Handshake];
     /// It does not accept the handshake, e.g. an unknown user name.

@@ -118,6 +118,9 @@ pub trait Desk: Send + Sync {
     /// The latest attempts in the local store of the device of that serial (normalized by the desk), the last one first.
     async fn attempts_of(&self, serial: &str) -> Result<Vec<Attempt>, DeskError>;
 
+    /// The attempt of that id, when it is in the local store.
+    async fn attempt(&self, id: AttemptId) -> Result<Option<Attempt>, DeskError>;
+
     /// The devices that are planned at a site, by name.
     async fn planned_at(&self, site: SiteId) -> Result<Vec<Device>, DeskError>;
 

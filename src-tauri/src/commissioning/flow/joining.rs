@@ -256,7 +256,7 @@ impl Run {
     fn remember(&mut self) {
         let site = self.board.read(|draft| draft.site_id);
         if let Some(network) = self.network.take() {
-            self.means.networks.worked(self.desk.account(), site, network);
+            self.means.networks.worked(self.desk.account(), site, network, self.chosen);
         }
     }
 

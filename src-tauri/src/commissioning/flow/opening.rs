@@ -29,6 +29,8 @@ use crate::{
 
 /// dBm. Receivers of phones begin to lose packets here, and links break soon after.
 const FAINT: i32 = -88;
+/// `GATT_ERROR`, what Android says of nearly everything.
+const ANDROIDS_OWN: u8 = 133;
 
 impl Run {
     /// Finds the device, stops the scan, and connects; a few tries, as radios need them.
@@ -58,7 +60,7 @@ impl Run {
         let link = self.open_link(&address).await?;
         self.means.nearby.forget(&address);
         self.board.change(|draft| draft.mtu = Some(u32::from(link.mtu())));
-        self.talk = Some(Talk::new(link, self.means.pace.operation));
+        self.talk = Some(Talk::new(link, self.means.pace.operation, self.means.pace.exchange));
         Ok(Next::Done)
     }
 
@@ -169,9 +171,7 @@ impl Run {
 
     /// Agrees on a session key. A wrong proof is counted, because devices do not.
     pub(super) async fn handshake(&mut self) -> Result<Next, Trouble> {
-        // By address: a name is in the air for everybody, and one that lies must not lock the device that is meant.
-        let device = self.target.address.clone().unwrap_or_default();
-        if self.is_locked(&device) {
+        if self.is_locked(&self.proven()) {
             return Err(Trouble::Failed(Cause::TooManyWrongPops));
         }
         let agreed = match self.agree(self.inner).await {
@@ -180,17 +180,32 @@ impl Run {
                 self.inner = sec2::Inner::Stripped;
                 if self.has_link() { self.agree(self.inner).await } else { Err(Trouble::Broken(Cause::LinkLost)) }
             }
+            Err(Trouble::Broken(Cause::PopOrLink)) => {
+                // Which form it was is not known either: the next link gets the other one.
+                self.inner = if self.may_be_stripped() { sec2::Inner::Stripped } else { sec2::Inner::Whole };
+                Err(Trouble::Broken(Cause::PopOrLink))
+            }
             other => other,
         };
-        if agreed.as_ref().err() == Some(&Trouble::Failed(Cause::WrongPop)) {
-            self.means.wrong_proofs.count(&device, self.means.clock.now());
-            if self.is_locked(&device) {
-                return Err(Trouble::Failed(Cause::TooManyWrongPops));
-            }
+        if agreed.as_ref().err() == Some(&Trouble::Failed(Cause::WrongPop)) && self.counts_as_wrong() {
+            return Err(Trouble::Failed(Cause::TooManyWrongPops));
         }
         let cipher = agreed?;
         self.talking()?.open(cipher);
         Ok(Next::Done)
+    }
+
+    /// Which device it is for the count of wrong proofs. By address: a name is in the air for everybody, and one that lies
+    /// must not lock the device that is meant.
+    fn proven(&self) -> String {
+        self.target.address.clone().unwrap_or_default()
+    }
+
+    /// One more wrong proof; whether that were too many.
+    pub(super) fn counts_as_wrong(&self) -> bool {
+        let device = self.proven();
+        self.means.wrong_proofs.count(&device, self.means.clock.now());
+        self.is_locked(&device)
     }
 
     fn may_be_stripped(&self) -> bool {
@@ -235,11 +250,13 @@ impl Run {
         Ok(talk.read_plain(SESSION).await?)
     }
 
-    /// The second command: when the device refuses it, the proof is wrong, and only then.
+    /// The second command: when the device refuses it, the proof is wrong, and only then. Android's status 133 is both, a link
+    /// that broke and the 0x85 with which Bluedroid's firmwares refuse a proof and hang up.
     async fn second(&self, command: &[u8]) -> Result<Vec<u8>, Trouble> {
         let talk = self.talk.as_ref().ok_or(Trouble::Broken(Cause::LinkLost))?;
         talk.write_plain(SESSION, command).await.map_err(|error| match error {
             RadioError::Att(_) => Trouble::Failed(Cause::WrongPop),
+            RadioError::Gatt(ANDROIDS_OWN) => Trouble::Broken(Cause::PopOrLink),
             other => other.into(),
         })?;
         Ok(talk.read_plain(SESSION).await?)

@@ -20,8 +20,10 @@ pub struct Pace {
     pub connect_again: Vec<Duration>,
     /// To find its endpoints.
     pub discover: Duration,
-    /// `proto-ver`, each of the OmnIoT endpoints, set and apply.
+    /// `proto-ver`, each chunk of the OmnIoT endpoints, set and apply.
     pub exchange: Duration,
+    /// The claim with all its chunks: a slow link with the smallest MTU needs many packets for a long trust anchor.
+    pub claim: Duration,
     /// Until somebody has pressed the button of a device that wants it; beside the step's own deadline.
     pub authorize: Duration,
     /// The handshake, with the device's own big numbers.
@@ -58,6 +60,7 @@ impl Default for Pace {
             connect_again: vec![Duration::from_millis(350), seconds(1), seconds(2)],
             discover: seconds(15),
             exchange: seconds(10),
+            claim: seconds(60),
             authorize: seconds(120),
             handshake: seconds(30),
             scan: seconds(20),
@@ -89,7 +92,8 @@ impl Pace {
             Step::ScanNetworks => self.scan,
             Step::Join => self.join,
             Step::Cloud => self.cloud,
-            Step::Version | Step::Identity | Step::Identify | Step::Claim | Step::SetNetwork | Step::Apply => self.exchange,
+            Step::Claim => self.claim,
+            Step::Version | Step::Identity | Step::Identify | Step::SetNetwork | Step::Apply => self.exchange,
         }
     }
 }

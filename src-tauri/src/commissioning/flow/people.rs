@@ -10,7 +10,7 @@ use super::{
     causes::{Cause, Remedy},
     draft::State,
     run::{End, Run},
-    secrets::{Access, Keep, Network},
+    secrets::{Access, Era, Keep, Network},
     step::Step,
 };
 use crate::commissioning::esp::sec2::Inner;
@@ -23,15 +23,16 @@ impl Run {
             let Some(Command::Pop(pop)) = self.pause(State::NeedsPop, step).await else { return Err(self.abandoned()) };
             self.take_pop(pop);
         }
+        let era = self.means.networks.era();
         if step == Step::SetNetwork
             && self.network.is_none()
             && let Some(network) = self.remembered()
         {
-            self.choose(network);
+            self.choose(network, era);
         }
         if step == Step::SetNetwork && self.network.is_none() {
             match self.pause(State::NeedsNetwork, step).await {
-                Some(Command::Network(network)) => self.choose(network),
+                Some(Command::Network(network)) => self.choose(network, self.means.networks.era()),
                 Some(Command::Retry) => return Ok(if self.can_talk() { Step::ScanNetworks } else { self.again_at(Step::ScanNetworks) }),
                 _ => return Err(self.abandoned()),
             }
@@ -46,9 +47,9 @@ impl Run {
     }
 
     /// The network to try next; its name stays on the board also when it fails.
-    fn choose(&mut self, network: Network) {
+    fn choose(&mut self, network: Network, era: Era) {
         self.board.change(|draft| draft.network_name = Some(network.shown.clone()));
-        self.network = Some(network);
+        (self.network, self.chosen) = (Some(network), era);
     }
 
     /// The remembered network of this site, when the device sees it. A device that is not this
@@ -81,7 +82,10 @@ impl Run {
         if cause.remedy() != Remedy::Retry {
             return Err(End::Failed(cause));
         }
-        if cause == Cause::WrongPop {
+        if cause == Cause::PopOrLink && self.counts_as_wrong() {
+            return Err(End::Failed(Cause::TooManyWrongPops));
+        }
+        if matches!(cause, Cause::WrongPop | Cause::PopOrLink) {
             let Some(Command::Pop(pop)) = self.pause(State::NeedsPop, step).await else { return Err(End::Failed(cause)) };
             self.take_pop(pop);
             self.reconnects = 0;
@@ -111,7 +115,7 @@ impl Run {
             }
             Some(Command::Network(network)) => {
                 self.reconnects = 0;
-                self.choose(network);
+                self.choose(network, self.means.networks.era());
                 self.apply_sent = false;
                 // Another network is set and applied again, however far the first one got.
                 self.reached = Step::SetNetwork;

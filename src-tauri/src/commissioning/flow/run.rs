@@ -28,7 +28,7 @@ use super::{
     left::LeftBehind,
     pace::Pace,
     peer::Peer,
-    secrets::{Network, Networks, WrongProofs},
+    secrets::{Era, Network, Networks, WrongProofs},
     step::Step,
     talk::Talk,
     trouble::Trouble,
@@ -126,6 +126,8 @@ pub struct Run {
     pub(super) inner: Inner,
     pub(super) identity: Option<Identity>,
     pub(super) network: Option<Network>,
+    /// When `network` was chosen.
+    pub(super) chosen: Era,
     /// What sort of network the device joins.
     pub(super) wants: NetworkKind,
     pub(super) needs_reset: bool,
@@ -166,6 +168,7 @@ impl Run {
             inner: Inner::Whole,
             identity: None,
             network: None,
+            chosen: Era::default(),
             wants: NetworkKind::Wifi,
             needs_reset: false,
             only_24_ghz: false,
@@ -253,6 +256,8 @@ impl Run {
             draft.protocol = earlier.protocol;
             draft.firmware = earlier.firmware;
             draft.network_name = earlier.network_name;
+            // Its label may not name it.
+            draft.serial = draft.serial.take().or(earlier.serial);
         });
     }
 

@@ -69,34 +69,57 @@ pub enum Keep {
     Remembered,
 }
 
+/// The time between two moments at which all networks were forgotten.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Era(u64);
+
+#[derive(Default)]
+struct Remembered {
+    era: Era,
+    networks: HashMap<(String, SiteId, NetworkKind), Network>,
+}
+
 /// The remembered networks, one of each sort for each account and site.
 #[derive(Default)]
-pub struct Networks(Mutex<HashMap<(String, SiteId, NetworkKind), Network>>);
+pub struct Networks(Mutex<Remembered>);
 
 impl Networks {
-    /// The one of this site.
-    pub fn of(&self, account: &str, site: SiteId, kind: NetworkKind) -> Option<Network> {
-        self.held().get(&(account.to_owned(), site, kind)).cloned().map(|network| Network { keep: Keep::Remembered, ..network })
+    /// Now. A network that is chosen from here on may be remembered until all are forgotten.
+    pub fn era(&self) -> Era {
+        self.held().era
     }
 
-    /// A network worked: remember it when that was wanted.
-    pub fn worked(&self, account: &str, site: SiteId, network: Network) {
-        if network.keep != Keep::Once {
-            self.held().insert((account.to_owned(), site, network.kind()), network);
+    /// The one of this site.
+    pub fn of(&self, account: &str, site: SiteId, kind: NetworkKind) -> Option<Network> {
+        self.held().networks.get(&(account.to_owned(), site, kind)).cloned().map(|network| Network { keep: Keep::Remembered, ..network })
+    }
+
+    /// A network that was chosen in that era worked: remember it when that was wanted, and nobody had all forgotten meanwhile.
+    pub fn worked(&self, account: &str, site: SiteId, network: Network, chosen: Era) {
+        let mut held = self.held();
+        if network.keep != Keep::Once && held.era == chosen {
+            held.networks.insert((account.to_owned(), site, network.kind()), network);
         }
+    }
+
+    /// Remembers a network that is kept elsewhere.
+    pub fn put(&self, account: &str, site: SiteId, network: Network) {
+        self.held().networks.insert((account.to_owned(), site, network.kind()), network);
     }
 
     /// A network did not work, or is not wanted any more.
     pub fn forget(&self, account: &str, site: SiteId, kind: NetworkKind) {
-        self.held().remove(&(account.to_owned(), site, kind));
+        self.held().networks.remove(&(account.to_owned(), site, kind));
     }
 
-    /// Forgets all, e.g. because another person uses the app.
+    /// Forgets all, e.g. because another person uses the app; also what a device is just joining.
     pub fn forget_all(&self) {
-        self.held().clear();
+        let mut held = self.held();
+        held.era = Era(held.era.0 + 1);
+        held.networks.clear();
     }
 
-    fn held(&self) -> MutexGuard<'_, HashMap<(String, SiteId, NetworkKind), Network>> {
+    fn held(&self) -> MutexGuard<'_, Remembered> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -28,12 +28,13 @@ pub struct Talk {
     endpoints: Endpoints,
     cipher: Cipher,
     operation: Duration,
+    exchange: Duration,
 }
 
 impl Talk {
     /// A new link without a session.
-    pub fn new(link: Arc<dyn Link>, operation: Duration) -> Self {
-        Self { link, endpoints: Endpoints::default(), cipher: Cipher::over(), operation }
+    pub fn new(link: Arc<dyn Link>, operation: Duration, exchange: Duration) -> Self {
+        Self { link, endpoints: Endpoints::default(), cipher: Cipher::over(), operation, exchange }
     }
 
     /// The link.
@@ -97,6 +98,12 @@ impl Talk {
         Ok(plain)
     }
 
+    /// One chunk of many: each has its own deadline, because how many there are and how long each takes lies at the link.
+    async fn ask_in_time(&mut self, endpoint: &str, piece: &Chunk) -> Result<Zeroizing<Vec<u8>>, Trouble> {
+        let limit = self.exchange;
+        timeout(limit, self.ask(endpoint, &piece.encode_to_vec())).await.unwrap_or(Err(Trouble::Broken(Cause::NoAnswer)))
+    }
+
     /// A message of any length and its reply, in chunks (`omniot_device.proto`, *Carrier*).
     ///
     /// # Errors
@@ -106,7 +113,7 @@ impl Talk {
         let count = chunk::chunks(&bytes).count();
         let mut first = None;
         for (at, piece) in chunk::chunks(&bytes).enumerate() {
-            let reply = self.ask(endpoint, &piece.encode_to_vec()).await?;
+            let reply = self.ask_in_time(endpoint, &piece).await?;
             let reply = piece_of(&reply)?;
             if at + 1 == count {
                 first = Some(reply);
@@ -124,7 +131,7 @@ impl Talk {
                 return M::decode(&*whole).map_err(|_| INVALID);
             }
             let wanted = Chunk { offset: assembler.reached(), total: next.total, payload: Vec::new() };
-            let reply = self.ask(endpoint, &wanted.encode_to_vec()).await?;
+            let reply = self.ask_in_time(endpoint, &wanted).await?;
             next = piece_of(&reply)?;
         }
     }

@@ -221,7 +221,7 @@ async fn listen(adapter: Adapter, mut events: impl futures::Stream<Item = Centra
             break;
         }
         let Some(id) = subject(event) else { continue };
-        let Ok(peripheral) = adapter.peripheral(&id).await else { continue };
+        let Ok(peripheral) = answer(adapter.peripheral(&id)).await else { continue };
         let Some(advert) = advert(&peripheral).await else { continue };
         heard.lock().await.put(advert.address.clone(), id, Instant::now());
         if adverts.send(advert).await.is_err() {
@@ -244,7 +244,7 @@ fn subject(event: CentralEvent) -> Option<PeripheralId> {
 
 /// What was heard of a device; nothing when it only comes from the system's cache.
 async fn advert(peripheral: &Peripheral) -> Option<Advert> {
-    let heard = peripheral.properties().await.ok()??;
+    let heard = answer(peripheral.properties()).await.ok()??;
     let rssi = heard.rssi?;
     let address = heard.address;
     Some(Advert {

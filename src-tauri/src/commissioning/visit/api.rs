@@ -13,7 +13,7 @@ use super::{Fate, Item, KeptNetwork, NewItem, NotAdded, Visit, going::NotNext, k
 use crate::{
     chance,
     commissioning::{
-        Commissioning, DeskError,
+        Commissioning, DeskError, NotBegun,
         api::{network, not_begun, read, wrong_label},
         flow::secrets::{Network, Secret},
     },
@@ -67,6 +67,7 @@ pub async fn handle(commissioning: &Commissioning, method: &str, rest: &[&str], 
             drop(held);
             commissioning.begin_next().await.map_err(|why| match why {
                 NotNext::Nobody => conflict("no device waits: scan a label"),
+                NotNext::NotBegun(NotBegun::Desk(error)) => wrong(&error),
                 NotNext::NotBegun(why) => not_begun(why),
             })?;
             held = commissioning.visits.held().await.map_err(|error| wrong(&error))?;
@@ -218,6 +219,11 @@ async fn seen(commissioning: &Commissioning, held: &Held<'_>) -> Result<Reply, R
     })))
 }
 
+/// Whether the server has seen the device since it was claimed here: one that was online before says nothing.
+fn is_seen(item: &Item, device: &Device) -> bool {
+    device.state == DeviceState::Online && item.epoch.is_none_or(|epoch| device.epoch >= epoch)
+}
+
 /// `rssi`: of the attempt, while the device is silent; as it is heard now otherwise.
 fn item_view(item: &Item, device: Option<&Device>, checks: Option<&Counts>, heard: Option<Option<i32>>) -> Value {
     json!({
@@ -226,6 +232,6 @@ fn item_view(item: &Item, device: Option<&Device>, checks: Option<&Counts>, hear
         "state": item.fate, "tries": item.tries, "attempt_id": item.attempt, "cause": item.cause,
         "in_range": heard.is_some(), "rssi": heard.flatten().or(item.rssi), "took_ms": item.took_ms,
         "checks": checks, "unconfirmed": item.unconfirmed,
-        "seen": device.is_some_and(|device| device.state == DeviceState::Online),
+        "seen": device.is_some_and(|device| is_seen(item, device)),
     })
 }

@@ -12,7 +12,7 @@ use omniot_shared::{
 };
 use tokio::sync::broadcast::error::RecvError;
 
-use super::{Ending, Fate, Item, KeptNetwork, keeping::{Held, SiteNetwork}};
+use super::{Ending, Item, KeptNetwork, keeping::{Held, SiteNetwork}};
 use crate::{
     commissioning::{Commissioning, NotBegun, Order, State, Step, flow::{causes::{Cause, Remedy}, desk::DeskError, draft::NetworkKind}},
     events::Event,
@@ -75,38 +75,50 @@ impl Commissioning {
             self.means.networks.forget(&account, site, kind);
         }
         for known in held.networks(site).iter().filter_map(|known| known.network.network()) {
-            self.means.networks.worked(&account, site, known);
+            self.means.networks.put(&account, site, known);
         }
         // What cannot be read any more was read when it was added: a label of another version of the app.
         let label = item.label().and_then(|text| label::read(&text).ok());
-        let order = Order { address: None, label: label.filter(|label| matches!(label, Scanned::Label(_))), pop: None, site, device_name: item.device_name.clone() };
+        let label = label.filter(|label| matches!(label, Scanned::Label(_)));
+        let order = Order { address: None, label, pop: None, site, device_name: item.device_name.clone(), before: item.attempt };
         let view = self.begin(order).await?;
         let attempt = view["id"].as_str().and_then(|id| id.parse::<AttemptId>().ok()).ok_or(NotNext::Nobody)?;
-        if let Some(earlier) = item.attempt.filter(|earlier| *earlier != attempt) {
-            self.desks.active().await?.carry_checks(earlier, attempt).await?;
-        }
-        held.change(|kept| {
+        let began = held.change(|kept| {
             if let Some(visit) = &mut kept.visit {
                 visit.began(item.id, attempt);
             }
-        })?;
+        });
+        if let Err(error) = began {
+            // Nobody would hear how it ended, and its device would be silent for the next try.
+            self.stop(attempt).await;
+            return Err(error.into());
+        }
         self.going.store(true, Ordering::Relaxed);
+        if let Some(earlier) = item.attempt.filter(|earlier| *earlier != attempt)
+            && let Err(error) = self.carry_checks(earlier, attempt).await
+        {
+            tracing::warn!(attempt.id = %attempt, %error, "what was answered at the attempt before stays there alone");
+        }
         Ok(())
     }
 
-    /// Whose turn it is. A device that was done when the app died has had it.
+    async fn carry_checks(&self, earlier: AttemptId, attempt: AttemptId) -> Result<(), DeskError> {
+        self.desks.active().await?.carry_checks(earlier, attempt).await
+    }
+
+    /// Whose turn it is. A device that was done when the app died has had it, unless it is wanted again.
     async fn whose_turn(&self, held: &mut Held<'_>) -> Result<(SiteId, Item), NotNext> {
         let heard = self.means.nearby.list();
         let is_heard = |item: &Item| item.name.is_some() && heard.iter().any(|heard| heard.advert.name == item.name);
         loop {
             let (site, item) = held.visit().and_then(|visit| visit.next(is_heard).map(|item| (visit.site, item.clone()))).ok_or(NotNext::Nobody)?;
-            let before = match (&item.serial, item.attempt) {
-                (Some(serial), Some(attempt)) => self.desks.active().await?.attempts_of(serial).await?.into_iter().find(|last| last.id == attempt && last.outcome == AttemptOutcome::Succeeded),
-                _ => None,
+            let before = match item.attempt.filter(|_| !item.unconfirmed) {
+                Some(attempt) => self.desks.active().await?.attempt(attempt).await?,
+                None => None,
             };
-            let Some(before) = before else { return Ok((site, item)) };
+            let Some(before) = before.filter(|last| last.outcome == AttemptOutcome::Succeeded) else { return Ok((site, item)) };
             let unconfirmed = before.steps.iter().any(|step| step.cause.as_deref() == Some(Cause::JoinUnconfirmed.code()));
-            let ending = Ending { done: true, unconfirmed, cause: None, again: false, ours: false, rssi: before.rssi, took_ms: before.ended_at.since(before.started_at) };
+            let ending = Ending { done: true, unconfirmed, cause: None, again: false, ours: false, rssi: before.rssi, took_ms: before.ended_at.since(before.started_at), epoch: before.epoch };
             held.change(|kept| kept.visit.as_mut().map(|visit| visit.ended(before.id, ending)))?;
         }
     }
@@ -142,12 +154,7 @@ impl Commissioning {
     /// Keeps how the current commission stands; whether that is news.
     fn note(&self, held: &mut Held<'_>, standing: &Standing) -> Result<bool, DeskError> {
         let Some(visit) = held.visit() else { return Ok(false) };
-        let is_news = visit.of(standing.attempt).is_some_and(|item| match item.fate {
-            Fate::Running => true,
-            Fate::Waiting | Fate::Failed => standing.ending.done,
-            Fate::Done => false,
-        });
-        if !is_news {
+        if !visit.of(standing.attempt).is_some_and(|item| item.awaits(&standing.ending)) {
             return Ok(false);
         }
         let (site, account) = (visit.site, held.account().to_owned());
@@ -186,7 +193,7 @@ impl Commissioning {
                 let again = cause.as_deref().and_then(Cause::of_code).is_some_and(|cause| cause.remedy() == Remedy::Retry);
                 let done = joined || draft.state == State::Succeeded;
                 let unconfirmed = draft.warnings.iter().any(|warning| warning == Cause::JoinUnconfirmed.code());
-                let ending = Ending { done, unconfirmed, cause: cause.filter(|_| !done), again, ours: ours && !done, rssi: draft.rssi, took_ms: self.means.clock.now().since(draft.started_at) };
+                let ending = Ending { done, unconfirmed, cause: cause.filter(|_| !done), again, ours: ours && !done, rssi: draft.rssi, took_ms: self.means.clock.now().since(draft.started_at), epoch: draft.epoch };
                 Some(Standing { attempt: draft.id, ending })
             })
         })

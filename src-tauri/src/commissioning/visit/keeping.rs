@@ -99,6 +99,11 @@ fn keep(desks: &dyn Desks, account: &str, kept: &Kept) -> Result<Option<Zeroizin
     Ok(text)
 }
 
+/// What sort of error it is and where. Its own words may repeat what is sealed.
+fn place_of(error: &serde_json::Error) -> String {
+    format!("{:?} error at line {}, column {}", error.classify(), error.line(), error.column())
+}
+
 /// What was read of an account.
 struct Read {
     account: String,
@@ -117,9 +122,9 @@ impl Read {
         let mut kept = Kept::default();
         match text.as_ref().map(|text| serde_json::from_str(text)) {
             Some(Ok(read)) => kept = read,
-            Some(Err(error)) if aside.is_some() => return Err(DeskError::Store(format!("two texts of visits cannot be read: {error}"))),
+            Some(Err(error)) if aside.is_some() => return Err(DeskError::Store(format!("two texts of visits cannot be read: {}", place_of(&error)))),
             Some(Err(error)) => {
-                tracing::error!(%error, "what is kept of visits cannot be read; it is put aside");
+                tracing::error!(error = place_of(&error), "what is kept of visits cannot be read; it is put aside");
                 desks.keep_visits(&aside_of(account), text.as_ref().map(|text| text.as_str()))?;
                 desks.keep_visits(account, None)?;
                 aside = text.take();
@@ -289,6 +294,19 @@ mod tests {
         assert_eq!((read.kept.visit.map(|visit| visit.items.len()), read.aside, read.kept.networks.len()), (Some(3), false, 2));
         assert!(desks.kept_visits(&aside_of("acc_1")).is_none() && desks.kept_visits("acc_1").is_some());
         assert_eq!(labels_in(TODAY), 2, "one of three is done");
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_text_is_said_without_its_words() {
+        let desks = Drawer::default();
+        let odd = TODAY.replace("\"started_at\": 1764000000000", "\"started_at\": \"long enough\"");
+        let own = serde_json::from_str::<Kept>(&odd).err().unwrap();
+        assert!(own.to_string().contains("long enough"), "the error itself does: {own}");
+        for name in ["acc_1".to_owned(), aside_of("acc_1")] {
+            desks.keep_visits(&name, Some(&odd)).unwrap();
+        }
+        let said = Read::of(&desks, "acc_1").err().unwrap().to_string();
+        assert!(said.contains("Data error at line 4") && !said.contains("long enough"), "{said}");
     }
 
     #[test]

@@ -68,11 +68,26 @@ pub struct Item {
     /// How long the latest attempt took, milliseconds.
     pub took_ms: Option<i64>,
     /// Done, and the device could not say itself that it is in the network.
+    /// Waiting: it was done like this before, and is wanted again.
     #[serde(default)]
     pub unconfirmed: bool,
+    /// The epoch of the receipt that its device gave to the latest attempt.
+    #[serde(default)]
+    pub epoch: Option<u32>,
 }
 
 impl Item {
+    /// Whether it is news how its attempt ended.
+    pub fn awaits(&self, ending: &Ending) -> bool {
+        match self.fate {
+            Fate::Running => true,
+            // After a failure a person may have tried the same attempt once more. Of one that was done by guess a success
+            // is known.
+            Fate::Waiting | Fate::Failed => ending.done && !self.unconfirmed,
+            Fate::Done => false,
+        }
+    }
+
     /// The label's text, wiped when dropped.
     pub fn label(&self) -> Option<Zeroizing<String>> {
         self.label.clone().map(Zeroizing::new)
@@ -96,6 +111,8 @@ pub struct Ending {
     pub rssi: Option<i32>,
     /// Milliseconds.
     pub took_ms: i64,
+    /// Of the device's receipt, when it was claimed.
+    pub epoch: Option<u32>,
 }
 
 /// Many devices at one site.
@@ -146,24 +163,41 @@ impl Visit {
         Self { site, started_at, auto, items: Vec::new(), outdated: None }
     }
 
-    /// Adds a label at the end. One that failed before, or is done by guess only, gets another turn.
+    /// Adds a label at the end. One that failed before, or is done by guess only, gets another turn; what was
+    /// answered and photographed then goes on, and so does the name.
     ///
     /// # Errors
     /// [`NotAdded`].
     pub fn add(&mut self, new: NewItem) -> Result<&Item, NotAdded> {
         let NewItem { id, label, name, serial, device_name } = new;
         let known = self.items.iter().position(|item| if serial.is_some() { item.serial == serial } else { item.serial.is_none() && item.name == name });
+        let mut item = Item {
+            id,
+            label: Some(label.as_str().to_owned()),
+            name,
+            serial,
+            device_name,
+            fate: Fate::Waiting,
+            tries: 0,
+            attempt: None,
+            cause: None,
+            rssi: None,
+            took_ms: None,
+            unconfirmed: false,
+            epoch: None,
+        };
         if let Some(at) = known {
             if !self.items.get(at).is_some_and(|item| item.fate == Fate::Failed || (item.fate == Fate::Done && item.unconfirmed)) {
                 return Err(NotAdded::Known);
             }
-            self.items.remove(at);
+            let before = self.items.remove(at);
+            (item.attempt, item.unconfirmed) = (before.attempt, before.unconfirmed);
+            item.device_name = item.device_name.or(before.device_name);
         }
         if self.items.len() >= MOST {
             return Err(NotAdded::Full);
         }
-        let label = Some(label.as_str().to_owned());
-        self.items.push(Item { id, label, name, serial, device_name, fate: Fate::Waiting, tries: 0, attempt: None, cause: None, rssi: None, took_ms: None, unconfirmed: false });
+        self.items.push(item);
         self.items.last().ok_or(NotAdded::Full)
     }
 
@@ -195,7 +229,7 @@ impl Visit {
     pub fn began(&mut self, id: Uuid, attempt: AttemptId) {
         for item in &mut self.items {
             if item.id == id {
-                (item.fate, item.attempt) = (Fate::Running, Some(attempt));
+                (item.fate, item.attempt, item.unconfirmed) = (Fate::Running, Some(attempt), false);
             } else if item.fate == Fate::Running {
                 // One at a time: of the one before it was never heard how it ended.
                 item.fate = Fate::Waiting;
@@ -210,11 +244,9 @@ impl Visit {
 
     /// Its attempt ended. A device that is done needs its label no more; one that failed waits behind the others.
     pub fn ended(&mut self, attempt: AttemptId, ending: Ending) {
-        // After a failure a person may have tried the same attempt once more.
-        let counts = |item: &Item| item.fate == Fate::Running || (ending.done && item.fate != Fate::Done);
-        let Some(at) = self.items.iter().position(|item| item.attempt == Some(attempt) && counts(item)) else { return };
+        let Some(at) = self.items.iter().position(|item| item.attempt == Some(attempt) && item.awaits(&ending)) else { return };
         let mut item = self.items.remove(at);
-        (item.rssi, item.took_ms) = (ending.rssi.or(item.rssi), Some(ending.took_ms));
+        (item.rssi, item.took_ms, item.epoch) = (ending.rssi.or(item.rssi), Some(ending.took_ms), ending.epoch);
         if ending.done {
             (item.fate, item.cause, item.label, item.unconfirmed) = (Fate::Done, None, None, ending.unconfirmed);
             self.items.insert(at, item);
@@ -271,7 +303,7 @@ mod tests {
     }
 
     fn ending(done: bool, again: bool) -> Ending {
-        Ending { done, unconfirmed: false, cause: (!done).then(|| "link_lost".into()), again, ours: false, rssi: Some(-60), took_ms: 9 }
+        Ending { done, unconfirmed: false, cause: (!done).then(|| "link_lost".into()), again, ours: false, rssi: Some(-60), took_ms: 9, epoch: None }
     }
 
     #[test]
@@ -312,6 +344,32 @@ mod tests {
         visit.ended(attempt, ending(true, true));
         assert!(visit.items[0].label().is_none());
         assert_eq!(visit.add(new("A")).err(), Some(NotAdded::Known), "it is done");
+    }
+
+    #[test]
+    fn a_label_that_is_read_again_keeps_its_attempt_and_its_name() {
+        let mut visit = visit(&[]);
+        assert!(visit.add(NewItem { device_name: Some("Pump".into()), ..new("A") }).is_ok());
+        let (_, first) = begin(&mut visit, &[]);
+        visit.ended(first, ending(false, false));
+        let again = visit.add(new("A")).unwrap();
+        assert_eq!((again.fate, again.attempt, again.device_name.as_deref()), (Fate::Waiting, Some(first), Some("Pump")));
+        visit.ended(first, ending(true, true));
+        assert_eq!(visit.count(Fate::Done), 1, "somebody tried the same attempt once more");
+    }
+
+    #[test]
+    fn one_that_was_done_by_guess_and_is_wanted_again_has_its_turn() {
+        let mut visit = visit(&["A"]);
+        let (_, first) = begin(&mut visit, &[]);
+        visit.ended(first, Ending { unconfirmed: true, ..ending(true, true) });
+        assert_eq!(visit.add(new("A")).map(|item| item.attempt), Ok(Some(first)), "its photos are those of the attempt before");
+        visit.ended(first, ending(true, true));
+        assert_eq!(visit.count(Fate::Waiting), 1, "that this one succeeded is known");
+        let (_, second) = begin(&mut visit, &[]);
+        visit.resume();
+        visit.ended(second, ending(true, true));
+        assert_eq!((visit.count(Fate::Done), visit.items[0].unconfirmed), (1, false));
     }
 
     #[test]

@@ -526,7 +526,7 @@ export interface paths {
         get?: never;
         put?: never;
         post?: never;
-        /** Take a grant back. Twice is fine; a spent one is refused. */
+        /** Take a grant back. Twice is fine; a spent one is refused, and one that a technician's record names: its device carries it. */
         delete: operations["revoke_grant"];
         options?: never;
         head?: never;
