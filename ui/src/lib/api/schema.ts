@@ -2366,6 +2366,8 @@ export interface components {
         Intent: {
             /** @description When it was made, by the client's clock; the server corrects it by the measured skew. */
             at: components["schemas"]["Millis"];
+            /** @description Whether `at` is only roughly known: the clock was set since, and the machine started again. Said as it is sent. */
+            at_is_rough?: boolean;
             base?: components["schemas"]["Seq"] | null;
             /** @description What to change. */
             change: components["schemas"]["Change"];
@@ -3098,6 +3100,12 @@ export interface components {
         PushRequest: {
             /** @description The replica; each intent names it as well. */
             client_id: components["schemas"]["ClientId"];
+            /**
+             * Format: int64
+             * @description In which epoch of the server the replica stands: what its author has seen means nothing in another one. `None` where
+             *     it has not heard of any, or does not say.
+             */
+            epoch?: number | null;
             /** @description Contiguous by `n`. */
             intents: components["schemas"]["Intent"][];
             /** @description The client's clock when it sent this: the server corrects the times of the intents by it. */
@@ -8767,7 +8775,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description client_forked, sequence_gap */
+            /** @description client_forked, sequence_gap, other_epoch */
             409: {
                 headers: {
                     [name: string]: unknown;
