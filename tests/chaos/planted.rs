@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// A bug may hide from a schedule or two, and from more where the machine has other work to do.
-const SCHEDULES: std::ops::Range<u64> = 100..108;
+const SCHEDULES: std::ops::Range<u64> = 100..116;
 
 async fn is_caught(bug: Bug, by: &str) {
     for seed in SCHEDULES {
