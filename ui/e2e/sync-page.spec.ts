@@ -120,7 +120,7 @@ test('a change that was not taken is corrected in place and sent again', async (
   await expect(page.getByRole('button', { name: 'Keep theirs' })).toBeVisible();
   await faultless(page, 'needs attention');
   await page.getByRole('button', { name: 'Save a copy' }).click();
-  await expect(page.getByText(/One change is saved in/)).toBeVisible();
+  await expect(page.getByText(/Saved: one change/)).toBeVisible();
   await page.getByRole('button', { name: 'Edit and retry' }).click();
   const dialog = page.getByRole('dialog');
   await dialog.getByLabel('Name').fill('');
