@@ -302,6 +302,8 @@ test('photos wait for Wi-Fi only when somebody wants it', async () => {
   const { page } = phone;
   await page.goto('/attention');
   await page.getByRole('checkbox', { name: 'Send photos over Wi-Fi only' }).check();
+  const isKept = async () => ((await phone.request('GET', '/app/sync', null)) as { body: { photos_wifi?: boolean } }).body.photos_wifi;
+  await expect.poll(isKept, 'the app has heard of it').toBe(true);
   await phone.kill();
   phone.start();
   await page.reload();
