@@ -20,7 +20,7 @@ use crate::{
     store::{StoreError, attachments, checks::{self, Counts}, on_worker, replica::{self, Open}, unreadable::{self, Unreadable}},
 };
 
-/// The code of what a person wrote where somebody else's later word stands.
+/// the code of what a person wrote where somebody else's word stands.
 const OVERTAKEN: &str = "overtaken";
 
 /// The changes that need a person, oldest first.
