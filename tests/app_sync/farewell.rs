@@ -6,7 +6,7 @@ use omniot_app::vault::Vault;
 use omniot_tests::{on_both_engines, world::{World, eventually}};
 use serde_json::{Value, json};
 
-use crate::{middlebox::{Middlebox, Mood}, person::{Person, WrongClock, folder, succeeded}};
+use crate::{checks::{answers, interrupted_at, takes_this}, middlebox::{Middlebox, Mood}, person::{Person, WrongClock, folder, succeeded}};
 
 /// Stands in what the app holds of the tenant, and in what was changed and not sent.
 const CANARY: &str = "canary-of-northlift";
@@ -85,6 +85,42 @@ async fn who_was_removed_holds_nothing_and_their_work_is_with_the_administrators
 }
 
 on_both_engines!(who_was_removed_holds_nothing_and_their_work_is_with_the_administrators);
+
+async fn photos_and_checks_of_who_was_removed_follow_their_records(world: World) {
+    let (tenant, data) = (world.tenant("northlift"), folder(&world, "app"));
+    let admin = tenant.admin().await;
+    let person = Person::signed_in(&data, &world.network.origin(), tenant, "technician").await;
+    let me = person.get("/v1/me").await["person"]["id"].as_str().unwrap().to_owned();
+    let photo = |word: &str| [b"\x89PNG\r\n\x1a\n".as_slice(), CANARY.as_bytes(), word.as_bytes()].concat();
+    // Of one attempt the server has the record, the other one waits with its own.
+    let (person, sent) = interrupted_at(person, &data, &json!({})).await;
+    person.sync_now().await;
+    person.until("the record is there", |sync| sync["pending"] == 0).await;
+    world.network.cut();
+    person.offline().await;
+    takes_this(&person, &sent, &photo("of the first")).await;
+    let (person, unsent) = interrupted_at(person, &data, &json!({})).await;
+    takes_this(&person, &unsent, &photo("of the second")).await;
+    takes_this(&person, &unsent, &photo("and another one")).await;
+    answers(&person, &unsent, CANARY, json!([])).await;
+    assert!(!readable_in(&data).is_empty(), "the test sees what it looks for");
+    assert_eq!(admin.delete(&format!("/v1/people/{me}")).await.status, 204);
+    world.network.restore();
+    person.sync_now().await;
+    eventually("all of it is handed over", || async { Some(card(&person).await).filter(|card| card["farewell"] == json!({"handed": 5, "lost": 0, "waiting": 0})) }).await;
+    assert_eq!(readable_in(&data), Vec::<String>::new(), "10: what was held is readable in a file");
+    let files = async |attempt: &str| admin.get(&format!("/v1/attempts/{attempt}/attachments")).await.body["items"].as_array().map(Vec::len);
+    assert_eq!((files(&sent).await, files(&unsent).await), (Some(1), None));
+    let items = admin.all("/v1/escrow").await;
+    assert_eq!((items.len(), &items[0]["files"]), (1, &json!(3)));
+    let _ = admin.post(&format!("/v1/escrow/{}/accept", items[0]["id"].as_str().unwrap()), json!({})).await.succeeded();
+    assert_eq!(files(&unsent).await, Some(3));
+    let checks = admin.get(&format!("/v1/attempts/{unsent}/checks")).await.succeeded();
+    assert_eq!((&checks["record"]["note"], checks["photos"].as_array().map(Vec::len)), (&json!(CANARY), Some(2)));
+    person.close().await;
+}
+
+on_both_engines!(photos_and_checks_of_who_was_removed_follow_their_records);
 
 async fn an_app_that_is_closed_between_sealing_and_handing_over_goes_on_days_later(mut world: World) {
     let data = folder(&world, "app");

@@ -14,7 +14,7 @@ use omniot_shared::{
 };
 use serde::Serialize;
 
-use super::{checks, store};
+use super::{adding, checks, store};
 use crate::{
     audit::Entry,
     db::DbError,
@@ -177,11 +177,6 @@ impl FromRequest<AppState> for Sent {
 }
 
 impl Sent {
-    /// How many bytes.
-    fn size(&self) -> i64 {
-        i64::try_from(self.bytes.len()).unwrap_or(i64::MAX)
-    }
-
     /// What it says it is, when that is taken.
     fn kind(&self) -> Result<(Kind, &'static str), AttachmentError> {
         let media_type = TYPES.into_iter().find(|known| *known == self.stated).ok_or(AttachmentError::Type)?;
@@ -224,18 +219,8 @@ pub async fn put_attachment(mut caller: Caller<need::Sync>, State(state): State<
         return Err(Unfit::NotThat.into());
     }
     let new = store::New { attempt: id, address, kind, media_type, content: &sent.bytes, by: caller.person().id, at: caller.now() };
-    if !store::put(caller.scope(), &new).await? {
+    if !adding::add(caller.scope(), &new, state.settings.attachment_bytes).await? {
         return Ok(Arrived(address));
-    }
-    let freed = if kind == Kind::Checks { checks::forget_older(caller.scope(), id, address).await? } else { Some(0) };
-    // Older than all that are kept: it is as if it had come before them.
-    let Some(freed) = freed else { return Ok(Arrived(address)) };
-    // What is over a limit is never committed.
-    if store::count(caller.scope(), id).await? > i64::try_from(attachment::MOST).unwrap_or(i64::MAX) {
-        return Err(AttachmentError::TooMany);
-    }
-    if store::meter(caller.scope(), sent.size() - freed).await? > state.settings.attachment_bytes {
-        return Err(AttachmentError::Quota);
     }
     let detail = serde_json::json!({"kind": kind, "sha256": address, "size": sent.bytes.len()});
     caller.audit(Entry::new("attempt.attach").target("attempt", id, kind.name()).detail(detail)).await?;

@@ -5,6 +5,7 @@
 //! Deliberately not here: what is in them and which are taken (`omniot_shared::attachment`).
 //! To add a kind: there, and in the `check` of the table.
 
+mod adding;
 mod api;
 mod checks;
 mod store;
@@ -15,6 +16,11 @@ use tower_http::compression::CompressionLayer;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::http::AppState;
+
+pub use adding::add;
+pub use api::AttachmentError;
+pub use checks::is_of as are_checks_of;
+pub use store::{New, meter, owner};
 
 /// The most bytes of one tenant's files, unless the server is told otherwise.
 pub const QUOTA_BYTES: i64 = 2 * 1024 * 1024 * 1024;

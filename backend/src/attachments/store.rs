@@ -72,13 +72,21 @@ pub struct New<'a> {
     /// What it is.
     pub kind: Kind,
     /// Its media type.
-    pub media_type: &'static str,
+    pub media_type: &'a str,
     /// Its bytes.
     pub content: &'a [u8],
     /// Who brings it.
     pub by: PersonId,
     /// When.
     pub at: Millis,
+}
+
+impl New<'_> {
+    /// How many bytes.
+    #[must_use]
+    pub fn size(&self) -> i64 {
+        i64::try_from(self.content.len()).unwrap_or(i64::MAX)
+    }
 }
 
 /// Whose attempt that is.
@@ -104,8 +112,7 @@ pub async fn trace(scope: &mut Scope, attempt: AttemptId) -> Result<Option<Conte
 /// Keeps a file; whether it is new.
 pub async fn put(scope: &mut Scope, new: &New<'_>) -> Result<bool, DbError> {
     let query = scope.query(PUT).bind(new.attempt).bind(new.address.0).bind(new.kind.name()).bind(new.media_type);
-    let size = i64::try_from(new.content.len()).unwrap_or(i64::MAX);
-    Ok(query.bind(size).bind(new.by).bind(new.at).bind(new.content).execute().await? > 0)
+    Ok(query.bind(new.size()).bind(new.by).bind(new.at).bind(new.content).execute().await? > 0)
 }
 
 /// How many files an attempt has.

@@ -1,6 +1,6 @@
 //! `/v1/sync/escrow` for apps whose person was removed, `/v1/escrow` for administrators.
 
-use axum::body::Bytes;
+use axum::{body::Bytes, extract::State};
 use omniot_shared::{
     ids::IntentId,
     roles::need,
@@ -9,10 +9,10 @@ use omniot_shared::{
 use serde::Deserialize;
 use uuid::Uuid;
 
-use super::{decide::{self, Accepted, Escrowed}, farewell, store};
+use super::{decide::{self, Accepted, Escrowed}, farewell, files, store};
 use crate::{
     db::Scope,
-    http::{ApiError, Caller, Cursor, ErrorBody, Limit, NoContent, Page, Path, Query, parse},
+    http::{ApiError, AppState, Caller, Cursor, ErrorBody, Limit, NoContent, Page, Path, Query, parse},
     identity::{Visitor, throttle},
 };
 
@@ -37,7 +37,7 @@ pub async fn hand_over_work(visitor: Visitor, body: Bytes) -> Result<axum::Json<
     }
     let mut scope = open(&visitor, &request, true).await?;
     let proven = farewell::prove(&mut scope, &request).await?;
-    let answer = farewell::take(&mut scope, &request, &proven, visitor.now, visitor.request_id()).await?;
+    let answer = farewell::take(&mut scope, &request, &proven, files::Desk { quota: visitor.state.settings.attachment_bytes, now: visitor.now, request_id: Some(visitor.request_id()) }).await?;
     scope.commit().await?;
     // Boxes with nothing in them that is taken count as knocks, however well they are signed.
     if !answer.taken.is_empty() {
@@ -73,8 +73,8 @@ pub async fn list_escrow(mut caller: Caller<need::PersonManage>, Query(list): Qu
 /// Carry a change out in its author's name. Twice is fine; what the rules refuse stays.
 #[utoipa::path(post, path = "/v1/escrow/{id}/accept", operation_id = "accept_escrowed", tag = "identity", params(("id" = IntentId, Path)),
     responses((status = 200, body = Accepted), (status = 404, body = ErrorBody), (status = 409, description = "it was rejected", body = ErrorBody)))]
-pub async fn accept_escrowed(mut caller: Caller<need::PersonManage>, Path(id): Path<IntentId>) -> Result<axum::Json<Accepted>, ApiError> {
-    let accepted = decide::accept(&mut caller, id).await?;
+pub async fn accept_escrowed(mut caller: Caller<need::PersonManage>, State(state): State<AppState>, Path(id): Path<IntentId>) -> Result<axum::Json<Accepted>, ApiError> {
+    let accepted = decide::accept(&mut caller, id, state.settings.attachment_bytes).await?;
     caller.commit().await?;
     Ok(axum::Json(accepted))
 }

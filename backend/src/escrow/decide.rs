@@ -9,7 +9,7 @@ use omniot_shared::{
 use serde::Serialize;
 use serde_json::Value;
 
-use super::store::{self, Item, Why};
+use super::{files, store::{self, Item, Why}};
 use crate::{
     audit::{self, Entry},
     db::{DbError, Scope},
@@ -37,6 +37,8 @@ pub struct Escrowed {
     theirs: Option<Value>,
     /// The record of an attempt: whoever rejects it loses the evidence of what was done.
     evidence: bool,
+    /// How many photos and lists of checks wait for this attempt.
+    files: i64,
 }
 
 /// Who made it, as they were known then.
@@ -73,11 +75,17 @@ pub async fn shown(scope: &mut Scope, items: Vec<Item>) -> Result<Vec<Escrowed>,
     let changes: Vec<Option<Change>> = items.iter().map(|item| upcast::change(item.schema, &item.change).ok()).collect();
     let keys: Vec<RowKey> = changes.iter().flatten().map(|change| change.target(tenant)).collect();
     let rows = sync::store::load(scope, &keys).await?;
+    let files = files::waiting(scope).await?;
     let row = |key: RowKey| rows.get(&key).and_then(|loaded| serde_json::to_value(&loaded.row).ok()).and_then(|tagged| tagged.get(key.table.name()).cloned());
-    Ok(items.into_iter().zip(changes).map(|(item, change)| one(item, change.as_ref(), tenant, row)).collect())
+    let count = |item: &Item, attempt| files.iter().find(|(of, by, _)| *of == attempt && *by == item.author.id).map_or(0, |(_, _, count)| *count);
+    let one = |(item, change): (Item, Option<Change>)| {
+        let files = change.as_ref().and_then(recorded).map_or(0, |attempt| count(&item, attempt));
+        one(item, change.as_ref(), tenant, row, files)
+    };
+    Ok(items.into_iter().zip(changes).map(one).collect())
 }
 
-fn one(item: Item, change: Option<&Change>, tenant: TenantId, row: impl Fn(RowKey) -> Option<Value>) -> Escrowed {
+fn one(item: Item, change: Option<&Change>, tenant: TenantId, row: impl Fn(RowKey) -> Option<Value>, files: i64) -> Escrowed {
     let raw: Value = serde_json::from_str(&item.change).unwrap_or_default();
     let body = raw.get("body");
     let mine = body.and_then(|body| body.get("patch")).or(body).cloned();
@@ -93,7 +101,8 @@ fn one(item: Item, change: Option<&Change>, tenant: TenantId, row: impl Fn(RowKe
         received_at: item.received_at,
         kind: text(Some(&raw), "kind").unwrap_or_default(),
         target: key.map_or_else(EscrowTarget::default, |key| EscrowTarget { kind: Some(key.table.name()), id: Some(wire_id(key)), name }),
-        evidence: matches!(change, Some(Change::AttemptRecord(_))),
+        evidence: change.and_then(recorded).is_some(),
+        files,
         mine,
         theirs,
     }
@@ -113,7 +122,7 @@ fn wire_id(key: RowKey) -> String {
 ///
 /// # Errors
 /// `not_found`; `state_conflict` for one that was rejected; whatever the store says.
-pub async fn accept(caller: &mut Managing, id: IntentId) -> Result<Accepted, ApiError> {
+pub async fn accept(caller: &mut Managing, id: IntentId, quota: i64) -> Result<Accepted, ApiError> {
     let item = find(caller, id).await?;
     match item.verdict.as_deref() {
         Some("accepted") => return Ok(Accepted { refusal: None }),
@@ -123,8 +132,13 @@ pub async fn accept(caller: &mut Managing, id: IntentId) -> Result<Accepted, Api
     let Ok(change) = upcast::change(item.schema, &item.change) else {
         return Ok(Accepted { refusal: Some(Refusal::new(Code::NeedsNewerServer, "this server does not know this kind of change")) });
     };
+    let attempt = recorded(&change);
     if let Some(refusal) = carry_out(caller, &item, change).await? {
         return Ok(Accepted { refusal: Some(refusal) });
+    }
+    if let Some(attempt) = attempt {
+        let (now, request_id) = (caller.now(), caller.request_id().clone());
+        files::release(caller.scope(), attempt, &item.author, files::Desk { quota, now, request_id: Some(request_id.as_str()) }).await?;
     }
     settle(caller, &item, "accepted", "escrow.accept").await?;
     Ok(Accepted { refusal: None })
@@ -166,7 +180,20 @@ pub async fn reject(caller: &mut Managing, id: IntentId) -> Result<(), ApiError>
     match item.verdict.as_deref() {
         Some("rejected") => Ok(()),
         Some(_) => Err(ApiError::conflict("state_conflict", "This change was accepted.")),
-        None => settle(caller, &item, "rejected", "escrow.reject").await,
+        None => {
+            if let Some(attempt) = upcast::change(item.schema, &item.change).ok().as_ref().and_then(recorded) {
+                files::forget(caller.scope(), attempt, item.author.id).await?;
+            }
+            settle(caller, &item, "rejected", "escrow.reject").await
+        }
+    }
+}
+
+/// The attempt that a change records.
+fn recorded(change: &Change) -> Option<AttemptId> {
+    match change {
+        Change::AttemptRecord(attempt) => Some(attempt.id),
+        _ => None,
     }
 }
 
@@ -177,7 +204,7 @@ async fn find(caller: &mut Managing, id: IntentId) -> Result<Item, ApiError> {
 async fn settle(caller: &mut Managing, item: &Item, verdict: &'static str, action: &str) -> Result<(), ApiError> {
     let (now, by) = (caller.now(), caller.person().id);
     store::decide(caller.scope(), item.intent, verdict, by, now).await?;
-    store::forget_before(caller.scope(), now.plus(-super::KEPT_MS)).await?;
+    super::forget_old(caller.scope(), now).await?;
     let kind = serde_json::from_str::<Value>(&item.change).ok().and_then(|change| change.get("kind").cloned());
     let detail = serde_json::json!({ "kind": kind, "intent_id": item.intent });
     Ok(caller.audit(Entry::new(action).target("person", item.author.id, &item.author.name).detail(detail)).await?)

@@ -5,7 +5,7 @@ use omniot_shared::{
     ids::IntentId,
     roles::Role,
     sync::{
-        escrow::{ACCEPTED_MS, FarewellRequest, FarewellResponse, Sealed, Secret, Standing},
+        escrow::{ACCEPTED_MS, BoxedFile, FarewellRequest, FarewellResponse, Standing},
         server::corrected,
         upcast,
     },
@@ -14,7 +14,7 @@ use omniot_shared::{
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::{Author, Kept, MOST_CHANGES, MOST_OF_A_MEMBER, Why, store::{self, Leaver}};
+use super::{Author, Kept, MOST_CHANGES, MOST_FILES, MOST_FILES_OF_A_MEMBER, MOST_OF_A_MEMBER, Why, files::{self, Desk, Fate}, store::{self, Leaver}};
 use crate::{
     audit::{self, Entry},
     db::{DbError, Scope},
@@ -99,7 +99,8 @@ pub fn answer(proven: &Proven, now: Millis) -> FarewellResponse {
 ///
 /// # Errors
 /// Whatever the store says.
-pub async fn take(scope: &mut Scope, request: &FarewellRequest, proven: &Proven, now: Millis, request_id: &str) -> Result<FarewellResponse, DbError> {
+pub async fn take(scope: &mut Scope, request: &FarewellRequest, proven: &Proven, desk: Desk<'_>) -> Result<FarewellResponse, DbError> {
+    let now = desk.now;
     let mut answer = answer(proven, now);
     let ids: Vec<IntentId> = request.sealed.iter().map(|sealed| sealed.intent_id).collect();
     if answer.accepted_until.is_some_and(|until| now > until) {
@@ -108,12 +109,17 @@ pub async fn take(scope: &mut Scope, request: &FarewellRequest, proven: &Proven,
     let secret = store::secret(scope).await?;
     let receipts = receipts_by_intent(scope, &ids).await?;
     let skew = request.at.since(now);
-    let mut changes = Vec::new();
+    let (mut changes, mut files) = (Vec::new(), Vec::new());
     for sealed in &request.sealed {
         if receipts.get(&sealed.intent_id).is_some_and(|receipt| receipt.outcome.is_accepted()) {
             // The answer to a push was lost; the work stands.
             answer.taken.push(sealed.intent_id);
-        } else if let Some(boxed) = secret.as_ref().and_then(|secret| opened(secret, request, sealed)) {
+            continue;
+        }
+        let plain = secret.as_ref().and_then(|secret| secret.open(request.tenant, request.client_id, sealed));
+        if let Some(file) = plain.as_ref().and_then(|plain| BoxedFile::read(plain)).filter(|file| file.id() == sealed.intent_id) {
+            files.push(file);
+        } else if let Some(boxed) = plain.and_then(|plain| read(&plain)).filter(|boxed| boxed.id == sealed.intent_id) {
             if upcast::change(boxed.schema, boxed.change.get()).is_ok_and(|change| change.owner().is_some()) {
                 // What was their own is nobody's to decide about.
                 answer.taken.push(sealed.intent_id);
@@ -123,22 +129,35 @@ pub async fn take(scope: &mut Scope, request: &FarewellRequest, proven: &Proven,
         }
     }
     let author = Author { id: request.person_id, name: proven.name.clone(), role: proven.role, client: request.client_id };
-    let most = if proven.removed_at.is_some() { MOST_CHANGES } else { MOST_OF_A_MEMBER };
+    let (most, most_files) = if proven.removed_at.is_some() { (MOST_CHANGES, MOST_FILES) } else { (MOST_OF_A_MEMBER, MOST_FILES_OF_A_MEMBER) };
     let before = store::held(scope, author.id).await?.0;
     answer.taken.extend(super::keep(scope, &author, Why::Left, &changes, most, now).await?);
-    // What there is no room for now is not spoken of: it waits where it is.
-    answer.refused = ids.into_iter().filter(|id| !answer.taken.contains(id) && !changes.iter().any(|kept| kept.intent == *id)).collect();
     let new = store::held(scope, author.id).await?.0 - before;
-    if new > 0 {
-        let entry = Entry::new("escrow.receive").target("person", author.id, &author.name).detail(serde_json::json!({ "changes": new }));
-        audit::append(scope, &audit::Author::person(author.id, &author.name), now, Some(request_id), entry).await?;
+    let mut wait: Vec<IntentId> = changes.iter().map(|kept| kept.intent).collect();
+    let mut held = 0;
+    for file in files {
+        match files::take(scope, &author, &file, most_files, desk).await? {
+            Fate::Taken => answer.taken.push(file.id()),
+            Fate::Held => {
+                held += 1;
+                answer.taken.push(file.id());
+            }
+            Fate::Later => wait.push(file.id()),
+            Fate::Refused => {}
+        }
+    }
+    // What there is no room for now is not spoken of: it waits where it is.
+    answer.refused = ids.into_iter().filter(|id| !answer.taken.contains(id) && !wait.contains(id)).collect();
+    if new + held > 0 {
+        let entry = Entry::new("escrow.receive").target("person", author.id, &author.name).detail(serde_json::json!({ "changes": new, "files": held }));
+        audit::append(scope, &audit::Author::person(author.id, &author.name), now, desk.request_id, entry).await?;
     }
     Ok(answer)
 }
 
-fn opened(secret: &Secret, request: &FarewellRequest, sealed: &Sealed) -> Option<Boxed> {
-    let plain = secret.open(request.tenant, request.client_id, sealed)?;
-    let boxed: Boxed = serde_json::from_slice(&plain).ok()?;
+/// The change in a box.
+fn read(plain: &[u8]) -> Option<Boxed> {
+    let boxed: Boxed = serde_json::from_slice(plain).ok()?;
     serde_json::from_str::<Kind>(boxed.change.get()).ok()?;
-    Some(boxed).filter(|boxed| boxed.id == sealed.intent_id)
+    Some(boxed)
 }

@@ -9,6 +9,7 @@
 mod api;
 mod decide;
 mod farewell;
+mod files;
 mod introduce;
 mod store;
 #[cfg(test)]
@@ -33,6 +34,10 @@ pub(crate) const MOST_CHANGES: i64 = 5_000;
 const MOST_OF_A_MEMBER: i64 = 500;
 /// … and so many bytes of it.
 const MOST_BYTES: i64 = 8 * 1024 * 1024;
+/// So many files wait for attempts of one person at a time, within what the tenant has room for.
+const MOST_FILES: i64 = 1_000;
+/// … of which this much comes from a member without a session.
+const MOST_FILES_OF_A_MEMBER: i64 = 50;
 /// After so long, decided or not, it is forgotten. Longer than work is taken: what was decided does not come again.
 const KEPT_MS: i64 = 90 * 24 * 3_600_000;
 
@@ -79,7 +84,7 @@ pub async fn keep(scope: &mut Scope, author: &Author, why: Why, changes: &[Kept]
     if changes.is_empty() {
         return Ok(vec![]);
     }
-    store::forget_before(scope, now.plus(-KEPT_MS)).await?;
+    forget_old(scope, now).await?;
     let (mut count, mut bytes) = store::held(scope, author.id).await?;
     let mut kept = Vec::with_capacity(changes.len());
     for change in changes {
@@ -94,6 +99,12 @@ pub async fn keep(scope: &mut Scope, author: &Author, why: Why, changes: &[Kept]
         kept.push(change.intent);
     }
     Ok(kept)
+}
+
+/// Forgets what nobody decided about in time, and what was decided long ago.
+async fn forget_old(scope: &mut Scope, now: Millis) -> Result<(), DbError> {
+    store::forget_before(scope, now.plus(-KEPT_MS)).await?;
+    files::forget_before(scope, now.plus(-KEPT_MS)).await
 }
 
 /// Whether one of these changes of that person is kept here, decided or not.

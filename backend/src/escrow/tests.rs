@@ -18,6 +18,8 @@ use uuid::Uuid;
 
 use crate::testing::{Actor, App, Reply, Tenant};
 
+mod files;
+
 const DAY_MS: i64 = 24 * 3_600_000;
 
 /// Somebody with a replica that has shown its key.

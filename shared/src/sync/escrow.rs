@@ -3,7 +3,7 @@
 //!
 //! A change is sealed to the tenant's public key: HPKE (RFC 9180) in base mode, X25519-HKDF-SHA256, HKDF-SHA256,
 //! AES-256-GCM, with tenant, replica and intent in `info`, so that a box opens for nothing else. A box is the
-//! encapsulated key (32 bytes) and the ciphertext. The request is signed with the Ed25519 key that the replica
+//! encapsulated key (32 bytes) and the ciphertext. A file of an attempt ([`BoxedFile`]) goes the same way. The request is signed with the Ed25519 key that the replica
 //! showed in `hello` while its person was a member.
 //! Deliberately not here: who may hand over what until when (`backend/src/escrow`), and when an app does
 //! (`src-tauri/src/sync/farewell.rs`).
@@ -18,14 +18,16 @@ use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
 use crate::{
-    ids::{ClientId, IntentId, PersonId, TenantId},
+    attachment::Address,
+    ids::{AttemptId, ClientId, IntentId, PersonId, TenantId},
     time::Millis,
 };
 
 /// Most boxes in one request.
 pub const MAX_BOXES: usize = 500;
-/// Most bytes of one request's body: a change that fits into a push fits, sealed and in base64, in here.
-pub const MAX_BYTES: usize = 384 * 1024;
+/// Most bytes of one request's body: a change that fits into a push, and the largest file of an attempt, fits, sealed and
+/// in base64, in here.
+pub const MAX_BYTES: usize = 768 * 1024;
 /// So long after the removal work is taken.
 pub const ACCEPTED_MS: i64 = 30 * 24 * 3_600_000;
 
@@ -33,6 +35,8 @@ pub const ACCEPTED_MS: i64 = 30 * 24 * 3_600_000;
 const SIGNED: &[u8] = b"omniot/farewell/v1\0";
 /// What a box is sealed for.
 const SEALED: &[u8] = b"omniot/escrow/v1\0";
+/// What the id of a boxed file is derived from, before its attempt and address.
+const FILE: &[u8] = b"omniot/escrow/file/v1\0";
 /// Bytes of an encapsulated key.
 const ENCAPSULATED: usize = 32;
 
@@ -88,11 +92,11 @@ impl Secret {
     }
 }
 
-/// One change, sealed.
+/// One change or file, sealed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[schema(as = SealedIntent)]
 pub struct Sealed {
-    /// Which.
+    /// Which: the change's, or [`BoxedFile::id`].
     pub intent_id: IntentId,
     /// The box.
     #[serde(rename = "box", with = "text")]
@@ -110,6 +114,54 @@ pub fn seal(key: PublicKey, tenant: TenantId, client: ClientId, intent: IntentId
 
 fn purpose(tenant: TenantId, client: ClientId, intent: IntentId) -> Vec<u8> {
     [SEALED, tenant.0.as_bytes(), client.0.as_bytes(), intent.0.as_bytes()].concat()
+}
+
+/// A file of an attempt, as it is in a box: a zero byte, which no change begins with, the length of the head (two bytes,
+/// big-endian), the head as JSON, and the bytes of the file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BoxedFile {
+    /// The attempt.
+    pub attempt: AttemptId,
+    /// Its media type.
+    pub media_type: String,
+    /// Its bytes.
+    pub content: Vec<u8>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Head {
+    attempt: AttemptId,
+    media_type: String,
+}
+
+impl BoxedFile {
+    /// What its box is called: derived, so that the same file is the same box.
+    #[must_use]
+    pub fn id(&self) -> IntentId {
+        let digest = Sha256::new().chain_update(FILE).chain_update(self.attempt.0.as_bytes()).chain_update(Address::of(&self.content).0).finalize();
+        let mut bytes = [0; 16];
+        bytes.copy_from_slice(&digest[..16]);
+        IntentId(uuid::Builder::from_custom_bytes(bytes).into_uuid())
+    }
+
+    /// What is sealed.
+    ///
+    /// # Errors
+    /// A media type that is longer than a head may be.
+    pub fn plain(&self) -> Result<Zeroizing<Vec<u8>>, serde_json::Error> {
+        let head = serde_json::to_vec(&Head { attempt: self.attempt, media_type: self.media_type.clone() })?;
+        let length = u16::try_from(head.len()).map_err(serde::ser::Error::custom)?;
+        Ok(Zeroizing::new([&[0], length.to_be_bytes().as_slice(), &head, &self.content].concat()))
+    }
+
+    /// Read from what was sealed; `None` for anything else.
+    #[must_use]
+    pub fn read(plain: &[u8]) -> Option<Self> {
+        let (length, rest) = plain.strip_prefix(&[0])?.split_first_chunk::<2>()?;
+        let (head, content) = rest.split_at_checked(usize::from(u16::from_be_bytes(*length)))?;
+        let Head { attempt, media_type } = serde_json::from_slice(head).ok()?;
+        Some(Self { attempt, media_type, content: content.to_vec() })
+    }
 }
 
 /// `POST /v1/sync/escrow`: what a replica without a session asks and hands over.
@@ -185,7 +237,8 @@ pub struct FarewellResponse {
     /// Changes when the server was restored from a backup: then it does not know any more what it took before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub epoch: Option<u64>,
-    /// Boxes that are in the administrators' hands, now or since before; or whose change the server had carried out.
+    /// Boxes that are in the administrators' hands, now or since before; or whose change the server had carried out; files
+    /// that are with their attempts, or wait for them.
     pub taken: Vec<IntentId>,
     /// Boxes that will never be: too late, not to be opened, or no change. Those that there is no room for now stand
     /// in neither list, and may be handed over again.
@@ -249,6 +302,24 @@ mod tests {
     }
 
     const VECTOR: &str = "0e2e6b71a023c1d67c9df32f0459ff6e93d1805d20951728d3e5cd540eac945ab8a9de853462795663b3851e83147cca51dd1b691a388c6a";
+
+    #[test]
+    fn a_file_comes_out_of_its_box_as_it_went_in_and_nothing_else_is_one() {
+        let file = BoxedFile { attempt: id(5), media_type: "image/png".into(), content: vec![0, 1, 2, b'{'] };
+        let plain = file.plain().unwrap();
+        assert_eq!(BoxedFile::read(&plain), Some(file.clone()));
+        assert_eq!(file.id().to_string(), BoxedFile::read(&plain).unwrap().id().to_string());
+        assert_ne!(file.id(), BoxedFile { attempt: id(6), ..file.clone() }.id());
+        assert_ne!(file.id(), BoxedFile { content: vec![], ..file }.id());
+        for cut in 0..plain.len() - 4 {
+            assert_eq!(BoxedFile::read(&plain[..cut]), None, "{cut}");
+        }
+        assert_eq!(BoxedFile::read(br#"{"schema":1}"#), None, "a change");
+        // The largest one fits into a request.
+        let largest = BoxedFile { content: vec![0; crate::attachment::Kind::Photo.limit()], attempt: id(5), media_type: "image/jpeg".into() };
+        let request = FarewellRequest::signed(&SigningKey::from_bytes(&[5; 32]), id(1), id(2), id(3), Millis(4), vec![boxed(&largest.plain().unwrap())]);
+        assert!(serde_json::to_vec(&request).unwrap().len() + 1_000 < MAX_BYTES);
+    }
 
     #[test]
     fn a_signature_covers_everything() {

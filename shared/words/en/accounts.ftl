@@ -25,14 +25,14 @@ account-discard-some = Throw away what nobody has received
 account-discard-hint = Changes, checks and photos that wait or were refused, devices that were interrupted, and labels of a visit that wait. Without this, signing out is refused.
 account-ended = Your access to { $tenant } has ended. What this machine held of it is destroyed.
 account-ended-waiting = { $count ->
-    [one] One change that had not been sent is sealed and waits for a network, for its administrators.
-   *[other] { $count } changes that had not been sent are sealed and wait for a network, for its administrators.
+    [one] One change or photo that had not been sent is sealed and waits for a network, for its administrators.
+   *[other] { $count } changes and photos that had not been sent are sealed and wait for a network, for its administrators.
 }
 account-ended-handed = { $count ->
-    [one] One change that had not been sent was handed to its administrators.
-   *[other] { $count } changes that had not been sent were handed to its administrators.
+    [one] One change or photo that had not been sent was handed to its administrators.
+   *[other] { $count } changes and photos that had not been sent were handed to its administrators.
 }
 account-ended-lost = { $count ->
-    [one] One change, photo, list of checks or begun device was lost: the time for it was over, nobody could read it, or it is no change: only changes are handed over.
-   *[other] { $count } changes, photos, lists of checks or begun devices were lost: the time for them was over, nobody could read them, or they are no changes: only changes are handed over.
+    [one] One change, photo or begun device was lost: the time for it was over, there was no room for it, or nobody could read it.
+   *[other] { $count } changes, photos or begun devices were lost: the time for them was over, there was no room for them, or nobody could read them.
 }

@@ -139,6 +139,10 @@ escrow-none = Nothing waits for you
 escrow-none-text = When somebody is removed, or may not work at a site any more, what they had not sent comes here.
 escrow-why-left = They were removed, or seemed to be, before they could send it.
 escrow-why-site = It is at a site where they do not work any more.
+escrow-files = { $count ->
+    [one] One photo or list of checks comes with it.
+   *[other] { $count } photos and lists of checks come with it.
+}
 escrow-would-be = Would be
 escrow-is = Is now
 escrow-accept = Accept
@@ -149,5 +153,5 @@ escrow-refused = It was not carried out, and stays here.
 escrow-reject = Reject
 escrow-reject-title = Reject this change?
 escrow-reject-text = It does not happen and is not shown any more.
-escrow-reject-evidence = It may be the only record of what was done to a device. It is not shown any more.
+escrow-reject-evidence = It may be the only record of what was done to a device. It is not shown any more, and its photos are deleted.
 escrow-rejected = The change is rejected.

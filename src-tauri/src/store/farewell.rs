@@ -7,19 +7,21 @@
 
 use ed25519_dalek::SigningKey;
 use omniot_shared::{
+    attachment::Kind,
     ids::{ClientId, IntentId},
     sync::{
         client::{Meta, Replica as _},
         Intent,
-        escrow::{PublicKey, Sealed, seal},
+        escrow::{BoxedFile, PublicKey, Sealed, seal},
         wire::SCHEMA,
     },
+    time::Millis,
 };
 use rusqlite::{Connection, params};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{StoreError, attachments, commissions, meta, replica::Open, rows, scrub, unreadable};
+use super::{StoreError, attachments::{self, Barred}, commissions, meta, replica::Open, rows, scrub, unreadable};
 use crate::chance;
 
 /// The proof that the tenant knows.
@@ -120,16 +122,30 @@ pub fn proof_of_boxes(db: &Connection) -> Result<Option<Proof>, StoreError> {
     }
 }
 
-/// What became of the work of somebody who left.
+/// What became of the work of somebody who left: changes, photos, and lists of checks.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Farewell {
-    /// Changes that the administrators have.
+    /// What the administrators have.
     pub handed: i64,
-    /// Changes that came too late, or that the server could not take.
+    /// What came too late, or could not be taken.
     pub lost: i64,
-    /// Changes that wait for a network.
+    /// What waits for a network.
     #[serde(default, skip_deserializing)]
     pub waiting: i64,
+}
+
+/// Since when the server says that the time for the boxes is over, by the clock of here.
+const LATE_SINCE: &str = "farewell_late_since";
+/// It has to say so for that long: a clock that is wrong for a while destroys nothing.
+const LATE_MS: i64 = 24 * 3_600_000;
+
+/// What is sealed at the end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Seals {
+    /// All there is.
+    All,
+    /// Changes alone: the disk has no room for a second copy of files.
+    Changes,
 }
 
 /// What is in a box.
@@ -155,28 +171,40 @@ pub fn stands(db: &Connection) -> Result<Option<Farewell>, StoreError> {
 ///
 /// # Errors
 /// [`StoreError`]; roll back.
-pub fn begin(db: &Connection, epoch: Option<u64>) -> Result<Option<Farewell>, StoreError> {
+pub fn begin(db: &Connection, epoch: Option<u64>, seals: Seals) -> Result<Option<Farewell>, StoreError> {
     let Some((proof, tenant_key)) = proof(db)?.and_then(|proof| proof.tenant_key.map(|key| (proof, key))) else { return Ok(None) };
     let replica = Open(db).meta()?;
     // Boxes that wait since a former end were sealed under that name; so are those that join them.
     let proof = if waiting(db)? > 0 { proof_of_boxes(db)?.unwrap_or(proof) } else { proof };
-    db.execute_batch("create table if not exists farewell (place integer primary key, intent_id blob not null unique, box blob not null) strict")?;
     // A server that was put back from a backup does not know any more what it took, whether or not that came back here.
     let has_forgotten = epoch.is_some_and(|epoch| !replica.stands_in(epoch));
     let waiting = Open(db).outbox()?.into_iter().filter(|entry| entry.state.is_pending() || has_forgotten);
     let forgotten = if has_forgotten { Open(db).acknowledged()? } else { vec![] };
     let all = waiting.chain(Open(db).attention()?).chain(forgotten);
+    let keep = |id: IntentId, plain: &[u8], is_file: bool| {
+        let sealed = seal(tenant_key, replica.tenant, proof.client, id, plain, &mut chance::rng());
+        let sealed = sealed.ok_or_else(|| StoreError::Damaged("the organization's key is none".to_owned()))?;
+        let sql = "insert or ignore into farewell (intent_id, box, is_file) values (?1, ?2, ?3)";
+        db.prepare_cached(sql)?.execute(params![id.0.as_bytes(), sealed.content, is_file])?;
+        Ok::<_, StoreError>(())
+    };
     // What is their own is no administrator's business.
     for entry in all.filter(|entry| entry.intent.change.owner().is_none()) {
         let plain = zeroize::Zeroizing::new(serde_json::to_vec(&Boxed { schema: SCHEMA, intent: &entry.intent })?);
-        let sealed = seal(tenant_key, replica.tenant, proof.client, entry.intent.id, &plain, &mut chance::rng());
-        let sealed = sealed.ok_or_else(|| StoreError::Damaged("the organization's key is none".to_owned()))?;
-        db.prepare_cached("insert or ignore into farewell (intent_id, box) values (?1, ?2)")?.execute(params![sealed.intent_id.0.as_bytes(), sealed.content])?;
+        keep(entry.intent.id, &plain, false)?;
     }
-    // A photo is too large for a box, what was checked is of an attempt that nobody may add to any more, a commission has
-    // become no record in time, and of what cannot be read nobody knows whose business it is: that they were lost is said.
-    let unsaid = commissions::all(db)?.len() + unreadable::all(db)?.len();
-    let lost = attachments::unsent_evidence(db)? + i64::try_from(unsaid).unwrap_or(i64::MAX);
+    let mut lost = 0;
+    for file in attachments::unsent(db)?.into_iter().filter(|file| file.kind != Kind::Trace) {
+        if seals == Seals::Changes {
+            lost += 1;
+            continue;
+        }
+        let boxed = BoxedFile { attempt: file.attempt, content: attachments::content(db, &file)?, media_type: file.media_type };
+        keep(boxed.id(), &boxed.plain()?, true)?;
+    }
+    // A commission has become no record in time, and of what cannot be read nobody knows whose business it is: that they
+    // were lost is said.
+    lost += i64::try_from(commissions::all(db)?.len() + unreadable::all(db)?.len()).unwrap_or(i64::MAX);
     rows::clear(db)?;
     db.execute_batch("delete from outbox; delete from pre_image; delete from staged; delete from claim_grant; delete from received_release; delete from commission; delete from trace; delete from attachment; delete from checklist")?;
     let fresh = Meta::new(replica.client_id, replica.tenant, replica.person, replica.role);
@@ -187,13 +215,14 @@ pub fn begin(db: &Connection, epoch: Option<u64>) -> Result<Option<Farewell>, St
     stands(db)
 }
 
-/// The first boxes that wait: at most `most`, and few enough bytes for one request.
+/// The first boxes that wait: at most `most`, and few enough bytes for one request. Files come last, and not at all where
+/// they are `barred`.
 ///
 /// # Errors
 /// [`StoreError`].
-pub fn boxes(db: &Connection, most: usize, bytes: usize) -> Result<Vec<Sealed>, StoreError> {
-    let mut statement = db.prepare_cached("select intent_id, box from farewell order by place limit ?1")?;
-    let mut found = statement.query([i64::try_from(most).unwrap_or(i64::MAX)])?;
+pub fn boxes(db: &Connection, most: usize, bytes: usize, barred: Barred) -> Result<Vec<Sealed>, StoreError> {
+    let mut statement = db.prepare_cached("select intent_id, box from farewell where is_file = 0 or ?2 = 0 order by is_file, place limit ?1")?;
+    let mut found = statement.query(params![i64::try_from(most).unwrap_or(i64::MAX), barred.photos])?;
     let (mut boxes, mut size) = (Vec::new(), 0);
     while let Some(row) = found.next()? {
         let sealed = Sealed { intent_id: IntentId(Uuid::from_bytes(row.get(0)?)), content: row.get(1)? };
@@ -216,21 +245,45 @@ pub fn put_last(db: &Connection, intent: IntentId) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Takes note of what the server said about boxes; how many are gone. What it has no room for now, it says nothing of.
+/// What the server said about boxes. What it has no room for now, it says nothing of.
+#[derive(Debug, Clone, Default)]
+pub struct Said {
+    /// They are in somebody's hands.
+    pub taken: Vec<IntentId>,
+    /// They will never be.
+    pub refused: Vec<IntentId>,
+    /// And that because the time for them is over, as it says now.
+    pub late: Option<Millis>,
+}
+
+/// Takes note of it; how many are gone.
 ///
 /// # Errors
 /// [`StoreError`].
-pub fn settled(db: &Connection, taken: &[IntentId], refused: &[IntentId]) -> Result<i64, StoreError> {
+pub fn settled(db: &Connection, said: &Said) -> Result<i64, StoreError> {
     // Of a member nothing is counted, since they are shown no end, and nothing goes before it is in somebody's hands.
     let before = meta::get::<Farewell>(db, FAREWELL)?;
-    let refused = if before.is_some() { refused } else { &[] };
+    let refused = if before.is_some() && is_final(db, said.late)? { said.refused.as_slice() } else { &[] };
     let mut forget = db.prepare_cached("delete from farewell where intent_id = ?1")?;
     let mut gone = |ids: &[IntentId]| ids.iter().try_fold(0, |count, id| Ok::<_, StoreError>(count + i64::try_from(forget.execute([id.0.as_bytes()])?).unwrap_or(0)));
-    let (handed, lost) = (gone(taken)?, gone(refused)?);
+    let (handed, lost) = (gone(&said.taken)?, gone(refused)?);
     if let Some(before) = before {
         meta::set(db, FAREWELL, &Farewell { handed: before.handed + handed, lost: before.lost + lost, waiting: 0 })?;
     }
     Ok(handed + lost)
+}
+
+/// Whether a refusal stands: one that only goes by the server's clock, once it has been said for long enough.
+fn is_final(db: &Connection, late: Option<Millis>) -> Result<bool, StoreError> {
+    let Some(now) = late else {
+        db.execute("delete from meta where name = ?1", [LATE_SINCE])?;
+        return Ok(true);
+    };
+    let since = meta::get::<Millis>(db, LATE_SINCE)?.filter(|since| *since <= now);
+    if since.is_none() {
+        meta::set(db, LATE_SINCE, &now)?;
+    }
+    Ok(since.is_some_and(|since| now.since(since) >= LATE_MS))
 }
 
 /// The person is a member again (a server that was restored from a backup); what is sealed stays.
@@ -247,8 +300,7 @@ pub fn revive(db: &Connection) -> Result<(), StoreError> {
 /// # Errors
 /// [`StoreError`].
 pub fn waiting(db: &Connection) -> Result<i64, StoreError> {
-    let there: i64 = db.query_row("select count(*) from sqlite_master where name = 'farewell'", [], |row| row.get(0))?;
-    if there == 0 { Ok(0) } else { Ok(db.query_row("select count(*) from farewell", [], |row| row.get(0))?) }
+    Ok(db.query_row("select count(*) from farewell", [], |row| row.get(0))?)
 }
 
 #[cfg(test)]
@@ -257,7 +309,6 @@ mod tests {
         ids::{PersonId, SiteId, TenantId},
         roles::Role,
         sync::{Change, client, escrow::Secret, intent::NewSite},
-        time::Millis,
     };
 
     use super::*;
@@ -283,7 +334,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let store = replica(folder.path());
         let shown = store.edit(|db| make(db, id(1))).unwrap();
-        assert_eq!(store.note(|db| begin(db, None)).unwrap(), None, "shown, but never heard of");
+        assert_eq!(store.note(|db| begin(db, None, Seals::All)).unwrap(), None, "shown, but never heard of");
         assert_eq!(store.read(|db| Open(db).outbox()).unwrap().len(), 1);
         assert_eq!(store.read(|db| known(db, id(1))).unwrap().unwrap().public().unwrap(), shown.public().unwrap(), "the same is shown again");
         assert!(store.read(|db| known(db, id(9))).unwrap().is_none(), "another name has another key");
@@ -297,21 +348,21 @@ mod tests {
         let shown = store.edit(|db| make(db, id(1))).unwrap();
         store.note(|db| heard(db, &shown, tenant.public().unwrap())).unwrap();
         let died: Result<(), StoreError> = store.note(|db| {
-            begin(db, None)?;
+            begin(db, None, Seals::All)?;
             Err(StoreError::Closing)
         });
         assert!(died.is_err());
         assert_eq!(store.read(|db| Ok((stands(db)?, Open(db).outbox()?.len(), commissions::all(db)?.len()))).unwrap(), (None, 1, 1));
 
-        let begun = store.note(|db| begin(db, None)).unwrap();
+        let begun = store.note(|db| begin(db, None, Seals::All)).unwrap();
         assert_eq!(begun, Some(Farewell { handed: 0, lost: 1, waiting: 1 }), "that a commission was under way is said");
         drop(store);
         let store = Store::open(folder.path()).unwrap();
         assert_eq!(store.read(|db| Ok((Open(db).outbox()?.len(), commissions::all(db)?.len(), rows::get(db, id::<SiteId>(4).into())?))).unwrap(), (0, 0, None));
-        let boxes = store.read(|db| boxes(db, 10, 100_000)).unwrap();
+        let boxes = store.read(|db| boxes(db, 10, 100_000, Barred::default())).unwrap();
         let plain = tenant.open(id(2), id(1), &boxes[0]).unwrap();
         assert_eq!(serde_json::from_slice::<Intent>(&plain).unwrap().id, id(5));
-        store.note(|db| settled(db, &[id(5), id(77)], &[])).unwrap();
+        store.note(|db| settled(db, &Said { taken: vec![id(5), id(77)], ..Said::default() })).unwrap();
         assert_eq!(store.read(|db| stands(db)).unwrap(), Some(Farewell { handed: 1, lost: 1, waiting: 0 }), "counted is what was here");
     }
 
@@ -335,9 +386,54 @@ mod tests {
                 let mine = BookmarkSet { person_id: id::<PersonId>(3), device_id: id::<DeviceId>(6), note: Patch::Set("mine".into()) };
                 open.save_entry(&entry(71, 77, Change::BookmarkSet(mine), State::Waiting))
             }).unwrap();
-            store.note(|db| begin(db, epoch)).unwrap().unwrap();
-            let boxes = store.read(|db| boxes(db, 10, 100_000)).unwrap();
+            store.note(|db| begin(db, epoch, Seals::All)).unwrap().unwrap();
+            let boxes = store.read(|db| boxes(db, 10, 100_000, Barred::default())).unwrap();
             assert_eq!(boxes.iter().map(|sealed| sealed.intent_id.0.as_u128()).collect::<Vec<_>>(), sealed, "{epoch:?}");
         }
+    }
+
+    #[test]
+    fn photos_and_checks_are_sealed_unless_there_is_no_room_and_go_after_changes() {
+        use crate::store::attachments::{File, keep};
+        use omniot_shared::ids::AttemptId;
+        for (seals, waiting, lost) in [(Seals::All, 3, 1), (Seals::Changes, 1, 3)] {
+            let folder = tempfile::tempdir().unwrap();
+            let store = replica(folder.path());
+            let tenant = Secret::new([7; 32]);
+            let shown = store.edit(|db| make(db, id(1))).unwrap();
+            store.note(|db| heard(db, &shown, tenant.public().unwrap())).unwrap();
+            let file = |kind, media_type: &str, content: &[u8]| File { attempt: id::<AttemptId>(8), kind, media_type: media_type.into(), content: content.to_vec() };
+            let files = [file(Kind::Photo, "image/png", b"a photo"), file(Kind::Checks, "application/json", b"{}"), file(Kind::Trace, "application/zstd", b"a trace")];
+            store.edit(|db| files.iter().try_for_each(|file| keep(db, file, Millis(1)).map(drop))).unwrap();
+            assert_eq!(store.note(|db| begin(db, None, seals)).unwrap(), Some(Farewell { handed: 0, lost, waiting }), "{seals:?}");
+            let sealed = store.read(|db| boxes(db, 10, 100_000, Barred::default())).unwrap();
+            let plain = |sealed: &Sealed| tenant.open(id(2), id(1), sealed).unwrap();
+            assert_eq!(serde_json::from_slice::<Intent>(&plain(&sealed[0])).unwrap().id, id(5), "changes first");
+            let found: Vec<_> = sealed[1..].iter().map(|sealed| BoxedFile::read(&plain(sealed)).unwrap()).collect();
+            assert!(found.iter().zip(&files).all(|(found, file)| (found.attempt, &found.media_type, &found.content) == (file.attempt, &file.media_type, &file.content)));
+            assert_eq!(store.read(|db| boxes(db, 10, 100_000, Barred { photos: true })).unwrap().len(), 1, "files wait for another network");
+        }
+    }
+
+    #[test]
+    fn what_is_late_is_given_up_only_when_the_server_has_said_so_for_a_day() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = replica(folder.path());
+        let shown = store.edit(|db| make(db, id(1))).unwrap();
+        store.note(|db| heard(db, &shown, Secret::new([7; 32]).public().unwrap())).unwrap();
+        store.note(|db| begin(db, None, Seals::All)).unwrap();
+        let says = |late: Option<i64>, refused: &[IntentId]| {
+            let said = Said { refused: refused.to_vec(), late: late.map(Millis), ..Said::default() };
+            store.note(|db| settled(db, &said)).unwrap();
+            store.read(|db| stands(db)).unwrap().unwrap().waiting
+        };
+        let at = 1_000_000;
+        assert_eq!(says(Some(at), &[id(5)]), 1);
+        assert_eq!(says(Some(at + LATE_MS - 1), &[id(5)]), 1);
+        assert_eq!(says(None, &[]), 1, "its clock is right again");
+        assert_eq!(says(Some(at + 2 * LATE_MS), &[id(5)]), 1);
+        assert_eq!(says(Some(at), &[id(5)]), 1, "the clock of here was set back");
+        assert_eq!(says(Some(at + LATE_MS), &[id(5)]), 0);
+        assert_eq!(store.read(|db| stands(db)).unwrap().unwrap().lost, 2);
     }
 }

@@ -13,12 +13,12 @@ use std::{
 use omniot_shared::sync::escrow::{FarewellRequest, FarewellResponse, MAX_BYTES, Sealed, Standing};
 use reqwest::Method;
 
-use super::{Failure, on, round::{tell_data, value}};
+use super::{Failure, on, round::{tell_data, value}, wishes};
 use crate::{
     accounts::{Account, Accounts},
     chance,
     events::Event,
-    store::{StoreError, commissions, farewell::{self, Farewell, Proof}},
+    store::{StoreError, commissions, attachments::Barred, farewell::{self, Farewell, Proof, Said, Seals}},
     sync::status::State,
     transport::{Trouble, Unreachable},
 };
@@ -60,7 +60,11 @@ pub(super) async fn commissions_wait(account: &Account) -> bool {
 pub(super) async fn end(accounts: &Weak<Accounts>, account: &Account, epoch: Option<u64>) -> Result<(), Failure> {
     let begun = on(account, move |store| {
         store.leave();
-        store.note(|db| farewell::begin(db, epoch))
+        match store.note(|db| farewell::begin(db, epoch, Seals::All)) {
+            // Nothing may stay readable for want of room.
+            Err(StoreError::DiskFull) => store.note(|db| farewell::begin(db, epoch, Seals::Changes)),
+            begun => begun,
+        }
     })
     .await;
     if !matches!(begun, Ok(Some(_))) {
@@ -143,18 +147,22 @@ const fn asked_for(failure: &Failure) -> Duration {
     }
 }
 
-/// Some of the boxes, at most so many. Whether there may be more.
+/// Some of the boxes, at most so many. Files as photos: not over a network that they are to wait for. Whether there may be more.
 async fn hand_over(account: &Account, most: &mut usize) -> Result<bool, Failure> {
     let limit = *most;
-    let waiting = on(account, move |store| store.read(|db| Ok((farewell::proof_of_boxes(db)?, farewell::boxes(db, limit, MAX_BYTES - AROUND)?)))).await?;
+    let barred = Barred { photos: wishes::bars_photos(account).await };
+    let waiting = on(account, move |store| store.read(|db| Ok((farewell::proof_of_boxes(db)?, farewell::boxes(db, limit, MAX_BYTES - AROUND, barred)?)))).await?;
     let (Some(proof), boxes) = waiting else { return Ok(false) };
     if boxes.is_empty() {
         return Ok(false);
     }
     let (offered, count): (Vec<_>, _) = (boxes.iter().map(|sealed| sealed.intent_id).collect(), boxes.len());
     let first = offered[0];
-    let (taken, refused) = match ask(account, &proof, boxes).await {
-        Ok(answer) => (answer.taken, answer.refused),
+    let said = match ask(account, &proof, boxes).await {
+        Ok(answer) => {
+            let is_late = answer.accepted_until.is_some_and(|until| answer.server_time > until);
+            Said { taken: answer.taken, refused: answer.refused, late: is_late.then(|| account.clock.now()) }
+        }
         Err(Failure::Trouble(Trouble::Refused { status: 413, .. })) if count > 1 => {
             *most = count / 2;
             return Ok(true);
@@ -173,7 +181,7 @@ async fn hand_over(account: &Account, most: &mut usize) -> Result<bool, Failure>
     *most = (count * 2).clamp(1, AT_ONCE);
     let settled = on(account, move |store| {
         store.note(|db| {
-            let settled = farewell::settled(db, &taken, &refused)?;
+            let settled = farewell::settled(db, &said)?;
             // What there is no room for lets others go first the next time.
             offered.iter().try_for_each(|intent| farewell::put_last(db, *intent))?;
             Ok(settled)

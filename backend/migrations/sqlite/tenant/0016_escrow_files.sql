@@ -1,0 +1,16 @@
+-- Files of attempts that somebody handed over after they were removed, while nobody has decided about the attempts.
+-- They count in attachment_meter as those of attempts do.
+create table escrow_file (
+    tenant_id blob not null references tenant (tenant_id),
+    attempt_id blob not null,
+    sha256 blob not null,
+    person_id blob not null,
+    media_type text not null,
+    size integer not null,
+    received_at integer not null,
+    content blob not null,
+    primary key (tenant_id, attempt_id, person_id, sha256)
+) strict;
+
+create index escrow_file_by_age on escrow_file (tenant_id, received_at);
+create index escrow_file_by_person on escrow_file (tenant_id, person_id);
