@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::{
+    checks::{interrupted_at, takes_this},
     middlebox::{Middlebox, Mood},
     person::{Person, WrongClock, folder, succeeded},
 };
@@ -190,6 +191,27 @@ async fn a_filter_that_dislikes_one_change_holds_up_none_before_it_and_loses_non
     assert_eq!(staff.get("/v1/sites?q=Filtered&limit=200").await.succeeded()["items"].as_array().unwrap().len(), 12);
 }
 
+async fn a_change_that_does_not_get_through_holds_up_no_photo(world: World) {
+    let (tenant, data) = (world.tenant("northlift"), folder(&world, "app"));
+    let middlebox = Middlebox::before(world.server.address()).await;
+    let person = Person::signed_in(&data, &middlebox.origin(), tenant, "technician").await;
+    let (person, attempt) = interrupted_at(person, &data, &json!({})).await;
+    person.sync_now().await;
+    person.until("the record is there", |sync| sync["pending"] == 0).await;
+    let device = person.items("/v1/devices").await[0]["id"].as_str().unwrap().to_owned();
+    middlebox.becomes(Mood::Dislikes("<script>"));
+    succeeded(person.ask("PUT", &format!("/v1/devices/{device}/bookmark"), json!({"note": "<script>"})).await);
+    takes_this(&person, &attempt, b"\x89PNG\r\n\x1a\na photo").await;
+    person.sync_now().await;
+    let owner = tenant.owner().await;
+    eventually("the photo is there", || async {
+        let answer = owner.get(&format!("/v1/attempts/{attempt}/attachments")).await;
+        answer.body["items"].as_array().filter(|files| files.len() == 1).map(drop)
+    })
+    .await;
+    assert_eq!(person.get("/app/sync").await["pending"], 1, "the change waits");
+}
+
 async fn a_proxy_that_takes_small_requests_only_does_not_hold_the_outbox_up(world: World) {
     let tenant = world.tenant("northlift");
     let middlebox = Middlebox::before(world.server.address()).await;
@@ -276,6 +298,7 @@ on_both_engines!(
     a_change_elsewhere_is_here_without_being_asked_for,
     a_page_of_a_captive_portal_changes_nothing,
     a_filter_that_dislikes_one_change_holds_up_none_before_it_and_loses_none,
+    a_change_that_does_not_get_through_holds_up_no_photo,
     a_pull_that_breaks_off_publishes_nothing_and_is_taken_up_again,
     a_segment_that_breaks_off_goes_on_where_it_did,
     where_streams_do_not_get_through_pokes_are_asked_for,

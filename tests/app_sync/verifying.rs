@@ -6,7 +6,7 @@ use rusqlite::Connection;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::{archive::Archive, person::{Person, folder, succeeded}};
+use crate::{archive::Archive, person::{Person, WrongClock, folder, succeeded}};
 
 async fn verified(person: &Person) -> Value {
     succeeded(person.ask("POST", "/app/sync/verify", Value::Null).await)
@@ -52,6 +52,33 @@ async fn a_letter_that_changed_on_the_disk_is_found_and_mended_and_unsent_work_i
     let names: Vec<Value> = person.items("/v1/sites?limit=200").await.into_iter().map(|site| site["name"].clone()).collect();
     assert!(names.contains(&other["name"]), "{names:?}");
     assert_eq!(person.get(&path).await["note"], "mine");
+}
+
+async fn a_letter_that_changed_on_the_disk_is_found_within_a_week_although_nobody_asks(world: World) {
+    const DAY_MS: i64 = 24 * 3_600_000;
+    let (tenant, data, origin) = (world.tenant("northlift"), folder(&world, "app"), world.network.origin());
+    let person = Person::signed_in(&data, &origin, tenant, "operator").await;
+    person.synced().await;
+    let account = person.items("/app/accounts").await[0]["id"].as_str().unwrap().to_owned();
+    let replica = data.join("accounts").join(account).join("replica.db");
+    omniot_tests::world::eventually("it is known from when on weeks count", || async {
+        Connection::open(&replica).ok()?.query_row("select count(*) from meta where name = 'verified_at'", [], |row| row.get(0)).ok().filter(|count: &i64| *count == 1)
+    })
+    .await;
+    person.close().await;
+    assert!(Connection::open(&replica).unwrap().execute("update site set name = name || '!'", []).unwrap() > 0);
+    let person = Person::with_clock(&data, &origin, WrongClock(6 * DAY_MS)).await;
+    person.synced().await;
+    assert!(told(tenant).await.is_empty(), "not every day");
+    person.close().await;
+    let person = Person::with_clock(&data, &origin, WrongClock(8 * DAY_MS)).await;
+    omniot_tests::world::eventually("it is found", || async { Some(told(tenant).await).filter(|log| log.len() == 1) }).await;
+    omniot_tests::world::eventually("and mended", || async {
+        let sites = person.items("/v1/sites?limit=200").await;
+        (!sites.is_empty() && sites.iter().all(|site| !site["name"].as_str().unwrap().ends_with('!'))).then_some(())
+    })
+    .await;
+    person.close().await;
 }
 
 /// What the server was told of replicas that were not as it is, newest first.
@@ -110,5 +137,6 @@ async fn what_has_not_been_sent_is_saved_into_a_file_without_the_server(world: W
 on_both_engines!(
     a_replica_that_does_not_add_up_is_fetched_anew_and_the_server_is_told_both_sums,
     a_letter_that_changed_on_the_disk_is_found_and_mended_and_unsent_work_is_kept,
+    a_letter_that_changed_on_the_disk_is_found_within_a_week_although_nobody_asks,
     what_has_not_been_sent_is_saved_into_a_file_without_the_server,
 );

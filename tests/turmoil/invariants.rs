@@ -4,7 +4,7 @@ use std::{cell::RefCell, collections::HashSet, rc::Rc, time::Duration};
 
 use axum::{body::Bytes, http::Request};
 use omniot_shared::sync::{
-    Seq, Sight, SyncedRow,
+    Row, Seq, Sight, SyncedRow,
     client::{Replica as _, State},
     wire::{Frame, PullRequest, SCHEMA},
 };
@@ -24,6 +24,7 @@ pub fn hold(real: &Real, tablets: &[Rc<RefCell<Tablet>>]) -> u64 {
         order_is_kept(&tablet);
         calls_are_bounded(&tablet);
         converges(real, &tablet);
+        evidence_stands(&tablet);
         lines.extend(tablet.trace.iter().cloned());
         lines.push(format!("{:?}", tablet.store));
     }
@@ -75,6 +76,17 @@ fn work_is_settled(tablet: &Tablet) {
     assert!(!kept.is_empty(), "{} worked", tablet.name);
     for entry in tablet.store.entries() {
         assert!(matches!(entry.state, State::Done { receipt: Some(_), .. }), "5: {} is stuck with {:?}", tablet.name, entry);
+    }
+}
+
+/// 13 Evidence: what was done to devices stands as it was written down, of which the replica holds what the server does.
+fn evidence_stands(tablet: &Tablet) {
+    for attempt in &tablet.evidence {
+        let row = tablet.store.rows().find_map(|synced| match &synced.row {
+            Row::Attempt(row) if row.id == attempt.id => Some(row.clone()),
+            _ => None,
+        });
+        assert_eq!(row.as_deref(), Some(attempt), "13: what {} did is lost or altered", tablet.name);
     }
 }
 

@@ -1,5 +1,5 @@
 //! Simulated days: the real server behind a simulated network, tablets with the real client core, partitions, held
-//! messages, killed hosts; then SYNC.md section 2 by number.
+//! messages, killed hosts, clocks that are years off (15); then SYNC.md section 2 by number.
 //!
 //! One seed is one run, to the last message: `make turmoil SEED=7`. Deliberately not here: every order of
 //! single steps (`shared/src/sync/sim`), real processes, real time and the app's own driver (`tests/chaos`).

@@ -9,7 +9,8 @@ use axum::{body::Bytes, http::Request};
 use http_body_util::{BodyExt as _, Full};
 use hyper_util::rt::TokioIo;
 use omniot_shared::{
-    ids::{ClientId, IntentId, SiteId, TenantId},
+    entities::{Attempt, AttemptOutcome},
+    ids::{AttemptId, ClientId, IntentId, SiteId, TenantId},
     sync::{
         Change, Patch, Row, Seq,
         client::{self, Greeting, Memory, Published, Pull, Replica as _, Step},
@@ -26,6 +27,8 @@ use uuid::Uuid;
 
 use crate::server::{PORT, Real};
 
+/// No clock is ahead or behind by more.
+const TEN_YEARS_MS: i64 = 10 * 365 * 24 * 3_600_000;
 /// A call that takes longer has failed.
 const PATIENCE: Duration = Duration::from_secs(90);
 
@@ -42,6 +45,8 @@ pub struct Tablet {
     /// How far its clock is ahead.
     pub skew: i64,
     pub recorded: Vec<IntentId>,
+    /// What it did to devices.
+    pub evidence: Vec<Attempt>,
     pub pushed: Vec<PushRequest>,
     /// When it called, in simulated time.
     pub calls: Vec<Duration>,
@@ -55,8 +60,8 @@ pub struct Tablet {
 impl Tablet {
     pub fn new(name: &'static str, token: String, canary: &'static str, foreign: &'static str, store: Memory, seed: u64, works_until: Duration) -> Self {
         let mut rng = StdRng::seed_from_u64(seed);
-        let skew = rng.random_range(-5_000_000_000..5_000_000_000);
-        Self { name, token, canary, foreign, store, rng, skew, recorded: vec![], pushed: vec![], calls: vec![], highest: (0, Seq(0)), trace: vec![], works_until }
+        let skew = rng.random_range(-TEN_YEARS_MS..TEN_YEARS_MS);
+        Self { name, token, canary, foreign, store, rng, skew, recorded: vec![], evidence: vec![], pushed: vec![], calls: vec![], highest: (0, Seq(0)), trace: vec![], works_until }
     }
 
     fn id(&mut self) -> Uuid {
@@ -72,11 +77,26 @@ impl Tablet {
         self.trace.push(line);
     }
 
-    /// Makes a site, or names one anew.
+    /// What somebody did to a device that nobody knows.
+    fn attempt(&mut self) -> Attempt {
+        let (Ok(meta), id, now) = (self.store.meta(), AttemptId(self.id()), self.now());
+        Attempt {
+            id, device_id: None, serial: None, site_id: None, technician_id: meta.person, technician_name: self.name.into(), client_id: meta.client_id,
+            app_version: "0".into(), os: "simulated".into(), radio: "none".into(), protocol: None, security: None, firmware: None, identity_verified: false,
+            rssi: None, mtu: None, steps: vec![], grant_id: None, receipt: None, epoch: None, network_name: None,
+            outcome: AttemptOutcome::Failed, cause: Some(format!("{} fell over", self.canary)), started_at: now, ended_at: now.plus(1),
+        }
+    }
+
+    /// Makes a site, names one anew, or writes down what was done to a device.
     fn work(&mut self) {
         let sites: Vec<SiteId> = self.store.rows().filter_map(|synced| if let Row::Site(site) = &synced.row { Some(site.id) } else { None }).collect();
         let name = format!("{} {}", self.canary, self.rng.random_range(0..1_000_000));
-        let change = if sites.is_empty() || self.rng.random_bool(0.4) {
+        let change = if self.rng.random_bool(0.2) {
+            let attempt = self.attempt();
+            self.evidence.push(attempt.clone());
+            Change::AttemptRecord(Box::new(attempt))
+        } else if sites.is_empty() || self.rng.random_bool(0.4) {
             Change::SiteCreate(NewSite { id: SiteId(self.id()), name, address: None, time_zone: "UTC".into(), note: None })
         } else {
             let id = sites[self.rng.random_range(0..sites.len())];

@@ -148,10 +148,9 @@ pub async fn accept(caller: &mut Managing, id: IntentId, quota: i64) -> Result<A
 async fn carry_out(caller: &mut Managing, item: &Item, change: Change) -> Result<Option<Refusal>, ApiError> {
     let (now, request_id) = (caller.now(), caller.request_id().clone());
     let by = audit::Author::person(caller.person().id, &caller.person().name);
-    // Whoever accepts sees everything; what the author was allowed to see is no question any more. What they did to
-    // a device is evidence, whatever their role became before they were removed.
-    let role = if matches!(change, Change::AttemptRecord(_)) { caller.person().role } else { item.author.role };
-    let who = Who::Person { id: item.author.id, role, sight: &Sight::All };
+    // What the author was allowed to do and see is no question any more: they may have been demoted after they did it.
+    // Whoever accepts has to be allowed to do it.
+    let who = Who::Person { id: item.author.id, role: caller.person().role, sight: &Sight::All };
     let scope = caller.scope();
     let actor = Actor { tenant: scope.tenant(), who, now: item.made_at };
     scope.part().await?;

@@ -8,7 +8,7 @@ use omniot_shared::{
     sync::{
         Change, Intent, Patch,
         escrow::{FarewellRequest, MAX_BOXES, MAX_BYTES, PublicKey, Sealed, seal},
-        intent::{NewSite, SitePatch, SiteUpdate},
+        intent::{NewDevice, NewSite, SitePatch, SiteUpdate},
         wire::{PushRequest, SCHEMA},
     },
     time::Millis,
@@ -232,7 +232,7 @@ async fn work_is_taken_for_thirty_days_and_remembered_for_ninety() {
         // Pushed, and the answer was lost: what stands comes to nobody's table.
         let pushed: IntentId = app.state.new_id();
         let intent = Intent { client_id: olaf.client, n: 1, id: pushed, at: app.state.now(), at_is_rough: false, base: None, depends_on: vec![], change: create.clone() };
-        olaf.actor.post("/v1/sync/push", json!(PushRequest { schema: SCHEMA, client_id: olaf.client, now: app.state.now(), epoch: None, intents: vec![intent] })).await.expect(200);
+        olaf.actor.post("/v1/sync/push", json!(PushRequest { schema: SCHEMA, client_id: olaf.client, now: app.state.now(), epoch: None, former: vec![], intents: vec![intent] })).await.expect(200);
         let (early, late) = (olaf.new_sealed(&rename(site, "In time")), olaf.new_sealed(&rename(site, "Too late")));
         remove(&admin, olaf.actor.id).await;
         app.pass(30 * DAY_MS);
@@ -265,19 +265,79 @@ async fn what_the_rules_refuse_says_why_and_stays() {
         let tenant = app.tenant("acme").await;
         let admin = tenant.person(Role::Admin).await;
         let tess = Tablet::of(&tenant, Role::Technician).await;
-        let (_, create) = new_site(&app, "Not hers to make");
+        let nowhere = rename(app.state.new_id(), "Not there");
         let unknown = IntentId(Uuid::from_u128(9));
         let newer = tess.sealed_text(unknown, json!({"id": unknown, "at": 1, "change": {"kind": "moon.phase", "body": {"name": "full"}}}).to_string().as_bytes());
-        let boxes = vec![tess.new_sealed(&create), newer];
+        let boxes = vec![tess.new_sealed(&nowhere), newer];
         remove(&admin, tess.actor.id).await;
         tess.hand_over(boxes).await;
         let items = listed(&admin).await;
         let codes = [accept(&admin, &items[0]).await, accept(&admin, &items[1]).await].map(|answer| answer["refusal"]["code"].as_str().unwrap().to_owned());
         let mut codes = codes.to_vec();
         codes.sort();
-        assert_eq!(codes, ["needs_newer_server", "not_allowed"], "with the role that she had ({})", app.engine);
+        assert_eq!(codes, ["needs_newer_server", "not_found"], "{}", app.engine);
         assert_eq!(listed(&admin).await.len(), 2);
         assert_eq!(admin.get("/v1/sites").await.expect(200)["items"], json!([]));
+    }
+}
+
+#[tokio::test]
+async fn what_somebody_did_before_they_were_demoted_is_accepted_with_the_right_of_whoever_accepts() {
+    for app in App::both().await {
+        let tenant = app.tenant("acme").await;
+        let admin = tenant.person(Role::Admin).await;
+        let (olaf, vera) = (Tablet::of(&tenant, Role::Operator).await, Tablet::of(&tenant, Role::Operator).await);
+        let (hers, create) = new_site(&app, "Depot");
+        let (_, theirs) = new_site(&app, "Yard");
+        let sealed = vec![olaf.new_sealed(&create), olaf.new_sealed(&rename(hers, "Depot 2"))];
+        for person in [olaf.actor.id, vera.actor.id] {
+            admin.patch(&format!("/v1/people/{person}"), json!({"role": "viewer"})).await.expect(200);
+        }
+        remove(&admin, olaf.actor.id).await;
+        olaf.hand_over(sealed).await;
+        // Who was not removed pushes it, and is told that it is kept.
+        let vera_now = tenant.session_of(&vera.actor).await;
+        let intent = json!({"client_id": vera.client, "n": 1, "id": app.state.new_id::<IntentId>(), "at": app.state.now(), "base": null, "depends_on": [], "change": theirs});
+        let outcome = vera_now.post("/v1/sync/push", json!({"schema": SCHEMA, "client_id": vera.client, "now": app.state.now(), "intents": [intent]})).await.expect(200)["receipts"][0]["outcome"].clone();
+        assert_eq!((&outcome["code"], outcome["detail"].as_str().unwrap().contains("administrator")), (&json!("not_allowed"), true), "{}: {outcome}", app.engine);
+        let items = listed(&admin).await;
+        assert_eq!(items.len(), 3);
+        for item in &items {
+            assert_eq!(accept(&admin, item).await["refusal"], Value::Null, "{item}");
+        }
+        let mut names: Vec<_> = admin.get("/v1/sites").await.expect(200)["items"].as_array().unwrap().iter().map(|site| site["name"].as_str().unwrap().to_owned()).collect();
+        names.sort();
+        assert_eq!(names, ["Depot 2", "Yard"]);
+    }
+}
+
+#[tokio::test]
+async fn the_note_of_a_device_that_two_have_made_joins_the_one_that_stands() {
+    for app in App::both().await {
+        let tenant = app.tenant("acme").await;
+        let admin = tenant.person(Role::Admin).await;
+        let tess = Tablet::of(&tenant, Role::Technician).await;
+        let model: ModelId = app.state.new_id();
+        admin.post("/v1/models", json!({"id": model, "name": "M", "sku": "S", "min_security": "sec1"})).await.expect(201);
+        let made = |serial: &str, note: &str| Change::DeviceCreate(NewDevice { serial: serial.into(), name: "Pump".into(), model_id: model, site_id: None, note: Some(note.to_owned()) });
+        let long = "y".repeat(1_995);
+        for (serial, note) in [("A1", "mind the dog"), ("A2", long.as_str())] {
+            admin.post("/v1/devices", json!({"serial": serial, "name": "Pump", "model_id": model, "note": note})).await.expect(201);
+        }
+        let sealed = vec![tess.new_sealed(&made("A1", "key at the porter")), tess.new_sealed(&made("A2", "key at the porter"))];
+        remove(&admin, tess.actor.id).await;
+        tess.hand_over(sealed).await;
+        let mut refusals = vec![];
+        for item in listed(&admin).await {
+            refusals.push((item["mine"]["serial"].as_str().unwrap().to_owned(), accept(&admin, &item).await["refusal"]["code"].clone()));
+        }
+        refusals.sort_by(|(a, _), (b, _)| a.cmp(b));
+        assert_eq!(refusals, [("A1".to_owned(), Value::Null), ("A2".to_owned(), json!("state_conflict"))], "{}", app.engine);
+        let note = async |serial| admin.get(&format!("/v1/devices/{}", DeviceId::for_serial(tenant.id, serial))).await.expect(200)["note"].as_str().unwrap().to_owned();
+        let both = note("A1").await;
+        assert!(both.contains("mind the dog") && both.contains("key at the porter"), "{both}");
+        assert_eq!(note("A2").await, long, "nothing of it happened");
+        assert_eq!(listed(&admin).await.len(), 1, "and it is still to be decided");
     }
 }
 
@@ -357,7 +417,7 @@ async fn what_was_changed_at_a_site_that_was_taken_away_can_still_be_accepted() 
         let olaf_now = tenant.session_of(&olaf.actor).await;
         let (first, second): (IntentId, IntentId) = (app.state.new_id(), app.state.new_id());
         let intent = |n, id, name: &str, depends_on| Intent { client_id: olaf.client, n, id, at: app.state.now(), at_is_rough: false, base: None, depends_on, change: rename(site, name) };
-        let push = PushRequest { schema: SCHEMA, client_id: olaf.client, now: app.state.now(), epoch: None, intents: vec![intent(1, first, "West 1", vec![]), intent(2, second, "West 2", vec![first])] };
+        let push = PushRequest { schema: SCHEMA, client_id: olaf.client, now: app.state.now(), epoch: None, former: vec![], intents: vec![intent(1, first, "West 1", vec![]), intent(2, second, "West 2", vec![first])] };
         let answer = olaf_now.post("/v1/sync/push", json!(push)).await.expect(200);
         let outcomes: Vec<(&str, bool)> = answer["receipts"].as_array().unwrap().iter().map(|receipt| &receipt["outcome"]).map(|outcome| (outcome["code"].as_str().unwrap(), outcome["detail"].as_str().unwrap().contains("administrator"))).collect();
         assert_eq!(outcomes, [("no_longer_permitted", true), ("parent_refused", true)], "{}", app.engine);

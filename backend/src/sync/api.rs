@@ -34,6 +34,7 @@ pub async fn greet_sync(State(state): State<AppState>, mut caller: Reader<need::
     // Somebody else's client is none of this person's: they start at nothing and are told on their first push.
     let client = store::client(scope, hello.client_id).await?.filter(|client| client.person == person);
     let Stand { seq, epoch, min_retained } = store::stand(scope).await?;
+    let began = if epoch == store::FIRST_EPOCH { vec![] } else { store::began(scope).await? };
     let escrow_key = match hello.device_key {
         Some(shown) => escrow::introduced(&state, caller, hello.client_id, shown).await?,
         None => None,
@@ -49,6 +50,7 @@ pub async fn greet_sync(State(state): State<AppState>, mut caller: Reader<need::
         epoch,
         seq,
         min_retained_seq: min_retained,
+        began,
         scopes: vec![SyncScope::Tenant],
         sight,
         last_n: client.map_or(0, |client| client.last_n),

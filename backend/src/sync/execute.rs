@@ -4,8 +4,8 @@
 
 use omniot_shared::{
     sync::{
-        Actor, Change, Code, Refusal, Row, Rows as _, Seq, Who, apply,
-        policy::Edit,
+        Actor, Change, Code, Outcome, Refusal, Row, Rows as _, Seq, Who, apply,
+        policy::{self, Edit},
         server::decide,
     },
     time::Millis,
@@ -132,7 +132,20 @@ pub async fn execute_late(scope: &mut Scope, actor: &Actor<'_>, author: &Author,
     if let Some(refusal) = decision.outcome.refusal() {
         return Err(refusal.clone().into());
     }
+    let lost = match decision.outcome {
+        Outcome::Merged { lost } | Outcome::Superseded { lost } => lost,
+        _ => vec![],
+    };
     batch.take_in(&change, decision.changes, &edit, &Circumstances::default());
+    // Words that stand nowhere else join those that stand there.
+    if let Some(words) = policy::words_lost(&change, &lost, actor.tenant) {
+        let unseen = Edit { base: Some(Seq(0)), at: actor.now, by: None };
+        let decision = decide(words.clone(), &unseen, &actor, batch.rows(), &batch.stamps(&words));
+        if decision.outcome != Outcome::Applied {
+            return Err(Refusal::new(Code::StateConflict, "what was written does not fit beside what stands there").into());
+        }
+        batch.take_in(&words, decision.changes, &unseen, &Circumstances::default());
+    }
     batch.write(scope, author, decided_at, request_id).await?;
     Ok(())
 }

@@ -13,9 +13,9 @@ use omniot_shared::{
     sync::{
         Actor, Change, Code, Outcome, Receipt, Refusal, Rows as _, Seq, Who,
         policy::{self, Edit, Found, Meeting, Why},
-        server::{Arrival, arrival, corrected, decide, held_by_parent},
+        server::{Arrival, arrival, as_own, corrected, decide, held_by_parent},
         upcast,
-        wire::{MAX_PUSH_INTENTS, PushResponse, SCHEMA},
+        wire::{MAX_FORMER, MAX_PUSH_INTENTS, PushResponse, SCHEMA},
     },
     time::Millis,
 };
@@ -46,6 +46,8 @@ pub struct Body {
     now: Millis,
     #[serde(default)]
     epoch: Option<u64>,
+    #[serde(default)]
+    former: Vec<ClientId>,
     intents: Vec<Raw>,
 }
 
@@ -250,6 +252,18 @@ async fn carry_out(caller: &mut Caller<need::Sync>, body: &Body, news: &[&Raw], 
     Ok((made, last))
 }
 
+/// What this replica was called before, as far as that was a replica of the same person.
+async fn former(caller: &mut Caller<need::Sync>, body: &Body) -> Result<Vec<ClientId>, DbError> {
+    let person = caller.person().id;
+    let mut former = vec![];
+    for id in body.former.iter().rev().take(MAX_FORMER) {
+        if store::client(caller.scope(), *id).await?.is_some_and(|client| client.person == person) {
+            former.push(*id);
+        }
+    }
+    Ok(former)
+}
+
 fn quarantine(raw: &Raw, error: &DbError, seq: Seq, known: &mut HashMap<IntentId, StoredReceipt>) -> NewReceipt {
     tracing::error!(%error, intent.id = %raw.id, "an intent was quarantined");
     let outcome = Outcome::Quarantined(Refusal::new(Code::Internal, "the server could not carry this out; it is kept for inspection"));
@@ -264,6 +278,7 @@ async fn run(caller: &mut Caller<need::Sync>, body: &Body, news: &[&Raw], known:
         Some(clock) => Batch::open_at(caller.scope(), clock, changes.iter().flatten()).await?,
         None => Batch::open(caller.scope(), changes.iter().flatten()).await?,
     };
+    let former = former(caller, body).await?;
     let mut made = Vec::with_capacity(news.len());
     let mut escrowed = Vec::new();
     for (raw, change) in news.iter().zip(changes) {
@@ -271,17 +286,16 @@ async fn run(caller: &mut Caller<need::Sync>, body: &Body, news: &[&Raw], known:
             made.push(NewReceipt { receipt: before.under(raw.n), is_final: false, body: None });
             continue;
         }
-        let is_evidence = matches!(change, Ok(Change::AttemptRecord(_)));
         let is_own = change.as_ref().is_ok_and(|change| change.owner().is_some());
         let outcome = match held_by_parent(&raw.depends_on, |id| known.get(&id).map(|receipt| &receipt.outcome)) {
             Some(held) => held,
             None => match change {
-                Ok(change) => decide_one(caller, body, raw, change, &mut batch),
+                Ok(change) => decide_one(caller, body, &former, raw, change, &mut batch),
                 Err(unreadable) => unreadable,
             },
         };
         // What is its author's own is no administrator's business.
-        if !is_own && is_for_escrow(caller, &outcome, raw, is_evidence, &escrowed).await? {
+        if !is_own && is_for_escrow(caller, &outcome, raw, &escrowed).await? {
             escrowed.push(Kept { intent: raw.id, made_at: made_at(caller, body, raw), schema: body.schema, change: raw.change.get().to_owned() });
         }
         let stored = StoredReceipt { intent: raw.id, seq: batch.seq(), outcome };
@@ -301,10 +315,10 @@ async fn run(caller: &mut Caller<need::Sync>, body: &Body, news: &[&Raw], known:
 }
 
 /// Whether an administrator may still want it: its author may not do it any more, or it depends on such a one.
-async fn is_for_escrow(caller: &mut Caller<need::Sync>, outcome: &Outcome, raw: &Raw, is_evidence: bool, before: &[Kept]) -> Result<bool, DbError> {
+async fn is_for_escrow(caller: &mut Caller<need::Sync>, outcome: &Outcome, raw: &Raw, before: &[Kept]) -> Result<bool, DbError> {
     Ok(match outcome.refusal().map(|refusal| refusal.code) {
-        Some(Code::NoLongerPermitted) => true,
-        Some(Code::NotAllowed) => is_evidence,
+        // They may have made it while they were allowed to.
+        Some(Code::NoLongerPermitted | Code::NotAllowed) => true,
         Some(Code::ParentRefused) => {
             let person = caller.person().id;
             before.iter().any(|kept| raw.depends_on.contains(&kept.intent)) || escrow::keeps_any(caller.scope(), person, &raw.depends_on).await?
@@ -330,13 +344,13 @@ fn made_at(caller: &Caller<need::Sync>, body: &Body, raw: &Raw) -> Millis {
     corrected(raw.at, skew(body, caller.now()), caller.now())
 }
 
-fn decide_one(caller: &Caller<need::Sync>, body: &Body, raw: &Raw, change: Change, batch: &mut Batch) -> Outcome {
+fn decide_one(caller: &Caller<need::Sync>, body: &Body, former: &[ClientId], raw: &Raw, change: Change, batch: &mut Batch) -> Outcome {
     let person = caller.person();
     let at = made_at(caller, body, raw);
     let actor = Actor { tenant: caller.tenant(), who: Who::Person { id: person.id, role: person.role, sight: &person.sight }, now: at };
     // A client always says what it had seen; one that does not had seen nothing.
     let edit = Edit { base: Some(raw.base.unwrap_or_default()), at, by: Some(body.client_id) };
-    let stamps = batch.stamps(&change);
+    let stamps = as_own(batch.stamps(&change), former, body.client_id);
     let decision = decide(change.clone(), &edit, &actor, batch.rows(), &stamps);
     let found = Found { row: batch.rows().row(change.target(caller.tenant())), stamps: &stamps };
     let told = told(&change, &found, &edit, &decision.outcome, Circumstances::of(at, caller.now(), skew(body, caller.now()), raw.at_is_rough));

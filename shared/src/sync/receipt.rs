@@ -148,6 +148,8 @@ codes! {
     NeedsNewerServer = "needs_newer_server";
     /// The server failed on it.
     Internal = "internal";
+    /// Something between app and server did not let it through, time and again. Only apps say so.
+    NotDelivered = "not_delivered";
 }
 
 impl std::fmt::Display for Code {

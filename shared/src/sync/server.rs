@@ -10,7 +10,7 @@ use super::{
     rows::{Rows, Seq},
     rules::{self, Actor, RowChange},
 };
-use crate::{entities::DeviceState, ids::{DeviceId, IntentId}, time::Millis};
+use crate::{entities::DeviceState, ids::{ClientId, DeviceId, IntentId}, time::Millis};
 
 /// A client's clock may be this far ahead after the correction before it is set back to now.
 const AHEAD_MS: i64 = 60_000;
@@ -106,6 +106,16 @@ pub fn decide(mut change: Change, edit: &Edit, actor: &Actor<'_>, rows: &impl Ro
         Ok(changes) => Decision { changes, outcome: if lost.is_empty() { Outcome::Applied } else { Outcome::Merged { lost } } },
         Err(refusal) => Decision::refuse(refusal),
     }
+}
+
+/// The stamps as the replica `client` sees them, which was called otherwise in lives of the server that were lost: what it
+/// wrote under `former` names is its own.
+#[must_use]
+pub fn as_own(mut stamps: Stamps, former: &[ClientId], client: ClientId) -> Stamps {
+    for stamp in stamps.values_mut().filter(|stamp| stamp.by.is_some_and(|by| former.contains(&by))) {
+        stamp.by = Some(client);
+    }
+    stamps
 }
 
 /// What its author had seen and is not there any more was deleted: they hear so, and not that it never was.

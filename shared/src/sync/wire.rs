@@ -71,6 +71,10 @@ pub struct HelloResponse {
     pub seq: Seq,
     /// A cursor below this needs the whole scope again.
     pub min_retained_seq: Seq,
+    /// Where the lives of the server began that a backup was put back for, as far as it knows: whoever was there in an earlier
+    /// one has seen nothing of what was after the lowest of them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub began: Vec<Began>,
     /// Always `tenant`: for apps of before there were sites to see or not, which read nothing else.
     pub scopes: Vec<Scope>,
     /// What this person may hold.
@@ -87,6 +91,29 @@ pub struct HelloResponse {
     pub escrow_key: Option<PublicKey>,
 }
 
+/// The beginning of a life of the server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[schema(as = EpochBegan)]
+pub struct Began {
+    /// Which.
+    pub epoch: u64,
+    /// The tenant's sequence then.
+    pub seq: Seq,
+}
+
+impl HelloResponse {
+    /// The last sequence that stood in `life` and stands now.
+    #[must_use]
+    pub fn kept_since(&self, life: u64) -> Seq {
+        let later = self.began.iter().filter(|began| began.epoch > life).map(|began| began.seq).min();
+        // A server that does not know when it began keeps that, as long as nothing else raises it.
+        self.seq.min(later.unwrap_or(self.min_retained_seq))
+    }
+}
+
+/// So many former names are said, the latest.
+pub const MAX_FORMER: usize = 4;
+
 /// `POST /v1/sync/push`: intents in order, at most [`MAX_PUSH_INTENTS`] and [`MAX_PUSH_BYTES`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct PushRequest {
@@ -100,6 +127,9 @@ pub struct PushRequest {
     /// it has not heard of any, or does not say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub epoch: Option<u64>,
+    /// What it was called in earlier lives of the server, at most [`MAX_FORMER`]: what came from there is its own.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub former: Vec<ClientId>,
     /// Contiguous by `n`.
     pub intents: Vec<Intent>,
 }

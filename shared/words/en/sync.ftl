@@ -174,6 +174,7 @@ refused-parent-refused = It depends on another change that was not taken.
 refused-parent-pending = It depends on another change that is still waiting.
 refused-malformed = The server cannot read this change. Update the app and try again.
 refused-needs-newer-server = The server is too old for this change.
+refused-not-delivered = It did not get through to the server, time and again, while all else did: something on the way does not like it. Try again in another network, or edit it first.
 refused-internal = The server failed on it; it is kept there for inspection.
 refused-unreadable = This app cannot read it: a newer version wrote it, or it was damaged on this machine. Nothing of it was sent.
 refused-overtaken = Somebody else wrote here before your change arrived, and both could not stand. The rest of your change was taken; what you wrote is kept.

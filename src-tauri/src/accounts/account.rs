@@ -25,7 +25,7 @@ use crate::{
     chance,
     events::Events,
     store::{Store, StoreError, farewell, replica::{self, Open}, unreadable},
-    sync::{farewell::state_at_start, status::{Status, Watched}, wishes::Kept},
+    sync::{farewell::state_at_start, status::{Status, Watched}, telemetry, wishes::Kept},
     transport::{Server, Trouble, metered::Metering},
 };
 
@@ -107,6 +107,8 @@ impl Account {
             Open(db).meta()
         })?;
         let wishes = store.read(|db| Kept::read(db))?;
+        // The app may have died between removing devices and what they measured.
+        telemetry::forget_departed(&store);
         let has_ended = store.read(|db| farewell::stands(db))?.is_some();
         if has_ended {
             store.leave();

@@ -244,7 +244,7 @@ impl Desk for Account {
         let alone = sync::record_all(self, vec![record.clone()], move |db| let_go(db, id, at)).await;
         match alone.map_err(failed)? {
             Ok(_) => Ok(()),
-            // The rules do not take it now (another role): it waits for a person, it is not lost.
+            // The rules do not take it now (another role): the administrators get it, or it waits for a person.
             Err(refusal) => sync::hold(self, record, refusal, move |db| let_go(db, id, at)).await.map_err(failed),
         }
     }

@@ -162,8 +162,7 @@ struct Boxed<'a> {
 /// [`StoreError`].
 pub fn stands(db: &Connection) -> Result<Option<Farewell>, StoreError> {
     let Some(farewell) = meta::get::<Farewell>(db, FAREWELL)? else { return Ok(None) };
-    let waiting = db.query_row("select count(*) from farewell", [], |row| row.get(0))?;
-    Ok(Some(Farewell { waiting, ..farewell }))
+    Ok(Some(Farewell { waiting: waiting(db)?, handed: farewell.handed + handed(db)?, ..farewell }))
 }
 
 /// Seals everything that the server, which stands in `epoch`, has not taken and removes all the rest. `None`, and
@@ -221,7 +220,7 @@ pub fn begin(db: &Connection, epoch: Option<u64>, seals: Seals) -> Result<Option
 /// # Errors
 /// [`StoreError`].
 pub fn boxes(db: &Connection, most: usize, bytes: usize, barred: Barred) -> Result<Vec<Sealed>, StoreError> {
-    let mut statement = db.prepare_cached("select intent_id, box from farewell where is_file = 0 or ?2 = 0 order by is_file, place limit ?1")?;
+    let mut statement = db.prepare_cached("select intent_id, box from farewell where handed_in is null and (is_file = 0 or ?2 = 0) order by is_file, place limit ?1")?;
     let mut found = statement.query(params![i64::try_from(most).unwrap_or(i64::MAX), barred.photos])?;
     let (mut boxes, mut size) = (Vec::new(), 0);
     while let Some(row) = found.next()? {
@@ -248,6 +247,8 @@ pub fn put_last(db: &Connection, intent: IntentId) -> Result<(), StoreError> {
 /// What the server said about boxes. What it has no room for now, it says nothing of.
 #[derive(Debug, Clone, Default)]
 pub struct Said {
+    /// In which epoch it stands; an old one does not say.
+    pub epoch: Option<u64>,
     /// They are in somebody's hands.
     pub taken: Vec<IntentId>,
     /// They will never be.
@@ -256,21 +257,45 @@ pub struct Said {
     pub late: Option<Millis>,
 }
 
-/// Takes note of it; how many are gone.
+/// Takes note of it; how many fewer wait. What is handed over stays as long as such work is taken: a server that is put back
+/// to before has none of it, and gets it again.
 ///
 /// # Errors
 /// [`StoreError`].
 pub fn settled(db: &Connection, said: &Said) -> Result<i64, StoreError> {
+    let before = waiting(db)?;
+    let each = |sql: &str, ids: &[IntentId]| {
+        let mut change = db.prepare_cached(sql)?;
+        ids.iter().try_for_each(|id| change.execute([id.0.as_bytes()]).map(drop))
+    };
     // Of a member nothing is counted, since they are shown no end, and nothing goes before it is in somebody's hands.
-    let before = meta::get::<Farewell>(db, FAREWELL)?;
-    let refused = if before.is_some() && is_final(db, said.late)? { said.refused.as_slice() } else { &[] };
-    let mut forget = db.prepare_cached("delete from farewell where intent_id = ?1")?;
-    let mut gone = |ids: &[IntentId]| ids.iter().try_fold(0, |count, id| Ok::<_, StoreError>(count + i64::try_from(forget.execute([id.0.as_bytes()])?).unwrap_or(0)));
-    let (handed, lost) = (gone(&said.taken)?, gone(refused)?);
-    if let Some(before) = before {
-        meta::set(db, FAREWELL, &Farewell { handed: before.handed + handed, lost: before.lost + lost, waiting: 0 })?;
+    let Some(mut farewell) = meta::get::<Farewell>(db, FAREWELL)? else {
+        each("delete from farewell where intent_id = ?1", &said.taken)?;
+        return Ok(before - waiting(db)?);
+    };
+    let epoch = i64::try_from(said.epoch.unwrap_or_default()).unwrap_or(i64::MAX);
+    db.execute("update farewell set handed_in = null where handed_in <> ?1", [epoch])?;
+    each(&format!("update farewell set handed_in = {epoch} where intent_id = ?1"), &said.taken)?;
+    if is_final(db, said.late)? {
+        let waited = waiting(db)?;
+        each("delete from farewell where intent_id = ?1 and handed_in is null", &said.refused)?;
+        farewell.lost += waited - waiting(db)?;
+        if said.late.is_some() {
+            // None of it would be taken again.
+            farewell.handed += handed(db)?;
+            db.execute("delete from farewell where handed_in is not null", [])?;
+        }
     }
-    Ok(handed + lost)
+    meta::set(db, FAREWELL, &Farewell { waiting: 0, ..farewell })?;
+    Ok(before - waiting(db)?)
+}
+
+/// How many boxes the administrators have that are here as well.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn handed(db: &Connection) -> Result<i64, StoreError> {
+    Ok(db.query_row("select count(*) from farewell where handed_in is not null", [], |row| row.get(0))?)
 }
 
 /// Whether a refusal stands: one that only goes by the server's clock, once it has been said for long enough.
@@ -291,16 +316,18 @@ fn is_final(db: &Connection, late: Option<Millis>) -> Result<bool, StoreError> {
 /// # Errors
 /// [`StoreError`].
 pub fn revive(db: &Connection) -> Result<(), StoreError> {
+    // What was handed over may have been so in a past that this server lost.
+    db.execute("update farewell set handed_in = null", [])?;
     db.execute("delete from meta where name = ?1", [FAREWELL])?;
     Ok(())
 }
 
-/// How many boxes there are, whether or not the person is a member.
+/// How many boxes wait, whether or not the person is a member.
 ///
 /// # Errors
 /// [`StoreError`].
 pub fn waiting(db: &Connection) -> Result<i64, StoreError> {
-    Ok(db.query_row("select count(*) from farewell", [], |row| row.get(0))?)
+    Ok(db.query_row("select count(*) from farewell where handed_in is null", [], |row| row.get(0))?)
 }
 
 #[cfg(test)]
@@ -435,5 +462,28 @@ mod tests {
         assert_eq!(says(Some(at), &[id(5)]), 1, "the clock of here was set back");
         assert_eq!(says(Some(at + LATE_MS), &[id(5)]), 0);
         assert_eq!(store.read(|db| stands(db)).unwrap().unwrap().lost, 2);
+    }
+
+    #[test]
+    fn what_was_handed_over_waits_again_once_the_server_was_put_back_and_goes_when_nothing_is_taken_any_more() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = replica(folder.path());
+        let shown = store.edit(|db| make(db, id(1))).unwrap();
+        store.note(|db| heard(db, &shown, Secret::new([7; 32]).public().unwrap())).unwrap();
+        store.note(|db| begin(db, Some(1), Seals::All)).unwrap();
+        let hears = |said: Said| {
+            let fewer = store.note(|db| settled(db, &said)).unwrap();
+            let Farewell { handed, lost, waiting } = store.read(|db| stands(db)).unwrap().unwrap();
+            (fewer, handed, lost, waiting, store.read(|db| boxes(db, 9, 100_000, Barred::default())).unwrap().len())
+        };
+        let in_epoch = |epoch| Said { epoch: Some(epoch), ..Said::default() };
+        assert_eq!(hears(Said { taken: vec![id(5)], ..in_epoch(1) }), (1, 1, 1, 0, 0));
+        assert_eq!(hears(in_epoch(1)), (0, 1, 1, 0, 0));
+        assert_eq!(hears(in_epoch(2)), (-1, 0, 1, 1, 1), "this server has none of it");
+        assert_eq!(hears(Said { taken: vec![id(5)], ..in_epoch(2) }), (1, 1, 1, 0, 0));
+        for late in [Millis(1), Millis(1 + LATE_MS)] {
+            assert_eq!(hears(Said { late: Some(late), ..in_epoch(2) }), (0, 1, 1, 0, 0));
+        }
+        assert_eq!(store.read(|db| handed(db)).unwrap(), 0, "nothing is kept for nothing");
     }
 }

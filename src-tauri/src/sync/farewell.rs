@@ -29,6 +29,8 @@ const AT_ONCE: usize = 100;
 const AROUND: usize = 1_000;
 /// First and longest wait after trouble, milliseconds.
 const RETRY: (u64, u64) = (2_000, 3_600_000);
+/// Whether a server that has everything was put back to before is looked at so often.
+const LOOK_AGAIN: Duration = Duration::from_secs(24 * 3600);
 /// An answer that cannot be had now is asked for again after so long.
 pub(super) const ASK_AGAIN: Duration = Duration::from_secs(600);
 
@@ -121,6 +123,7 @@ pub(super) async fn run(accounts: &Weak<Accounts>, account: &Arc<Account>) {
                 tries = 0;
                 continue;
             }
+            Ok(false) if on(account, |store| store.read(|db| farewell::waiting(db))).await.is_ok_and(|waiting| waiting == 0) => LOOK_AGAIN,
             Ok(false) => Duration::from_millis(RETRY.1),
             Err(failure) => {
                 tracing::info!(%failure, "work of a person who left could not be handed over now");
@@ -147,21 +150,21 @@ const fn asked_for(failure: &Failure) -> Duration {
     }
 }
 
-/// Some of the boxes, at most so many. Files as photos: not over a network that they are to wait for. Whether there may be more.
+/// Some of the boxes, at most so many; where none is left, whether the server still has them. Files as photos: not over a network that they are to wait for. Whether there may be more.
 async fn hand_over(account: &Account, most: &mut usize) -> Result<bool, Failure> {
     let limit = *most;
     let barred = Barred { photos: wishes::bars_photos(account).await };
     let waiting = on(account, move |store| store.read(|db| Ok((farewell::proof_of_boxes(db)?, farewell::boxes(db, limit, MAX_BYTES - AROUND, barred)?)))).await?;
     let (Some(proof), boxes) = waiting else { return Ok(false) };
-    if boxes.is_empty() {
+    if boxes.is_empty() && (barred.photos || on(account, |store| store.read(|db| farewell::handed(db))).await? == 0) {
         return Ok(false);
     }
     let (offered, count): (Vec<_>, _) = (boxes.iter().map(|sealed| sealed.intent_id).collect(), boxes.len());
-    let first = offered[0];
+    let first = offered.first().copied();
     let said = match ask(account, &proof, boxes).await {
         Ok(answer) => {
             let is_late = answer.accepted_until.is_some_and(|until| answer.server_time > until);
-            Said { taken: answer.taken, refused: answer.refused, late: is_late.then(|| account.clock.now()) }
+            Said { epoch: answer.epoch, taken: answer.taken, refused: answer.refused, late: is_late.then(|| account.clock.now()) }
         }
         Err(Failure::Trouble(Trouble::Refused { status: 413, .. })) if count > 1 => {
             *most = count / 2;
@@ -174,11 +177,11 @@ async fn hand_over(account: &Account, most: &mut usize) -> Result<bool, Failure>
         }
         Err(failure) => {
             // What does not get through even alone must not hold up those behind it.
-            on(account, move |store| store.note(|db| farewell::put_last(db, first))).await?;
+            on(account, move |store| store.note(|db| first.map_or(Ok(()), |first| farewell::put_last(db, first)))).await?;
             return Err(failure);
         }
     };
-    *most = (count * 2).clamp(1, AT_ONCE);
+    *most = (count.max(1) * 2).clamp(*most, AT_ONCE);
     let settled = on(account, move |store| {
         store.note(|db| {
             let settled = farewell::settled(db, &said)?;
@@ -189,7 +192,7 @@ async fn hand_over(account: &Account, most: &mut usize) -> Result<bool, Failure>
     });
     let settled = settled.await?;
     account.events.tell(Event::Accounts);
-    Ok(settled > 0)
+    Ok(settled != 0)
 }
 
 /// What became of an account's work; `None` while its person is a member.

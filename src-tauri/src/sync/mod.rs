@@ -77,6 +77,12 @@ pub enum Failure {
 }
 
 impl Failure {
+    /// Whether something else may still get through: the server, which was greeted before, is there for all that is known.
+    const fn is_of_one_way(&self) -> bool {
+        use crate::transport::Unreachable::{Cut, SomebodyElse};
+        matches!(self, Self::Unfit { .. } | Self::Trouble(Trouble::Refused { .. } | Trouble::Offline(Cut | SomebodyElse)))
+    }
+
     /// As an answer of the door.
     #[must_use]
     pub fn reply(&self) -> Reply {
@@ -180,11 +186,11 @@ pub async fn hold(
     refusal: Refusal,
     more: impl Fn(&Transaction<'_>) -> Result<(), StoreError> + Send + 'static,
 ) -> Result<(), StoreError> {
-    let at = account.clock.now();
-    let id = IntentId(chance::fresh_uuid(at));
+    let now = account.clock.moment();
+    let id = IntentId(chance::fresh_uuid(now.at));
     on_worker(&account.store, move |store| {
         store.edit(|db| {
-            client::hold(&mut Open(db), id, at, change.clone(), refusal.clone())?;
+            client::hold(&mut Open(db), id, now, change.clone(), refusal.clone())?;
             more(db)
         })
     })

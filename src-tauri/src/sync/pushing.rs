@@ -21,7 +21,7 @@ use crate::{
     chance,
     events::Event,
     store::{attachments, grants, replica::Open},
-    transport::{Server, Trouble},
+    transport::{Server, Trouble, Unreachable},
 };
 
 /// What came of one push.
@@ -35,10 +35,18 @@ pub(super) enum Pushed {
     More,
 }
 
-/// A change that the server refuses without a word about it is set aside after so many tries,
-const TRIES: u32 = 5;
-/// over no less than this: whatever is wrong may be mended by then.
-const STUCK: Duration = Duration::from_secs(15 * 60);
+/// When a change that does not get through alone is set aside: after so many tries, over no less than this, since whatever
+/// is wrong may be mended by then.
+#[derive(Debug, Clone, Copy)]
+struct Patience {
+    tries: u32,
+    time: Duration,
+}
+
+/// The server refuses it without a word about it.
+const REFUSED: Patience = Patience { tries: 5, time: Duration::from_secs(15 * 60) };
+/// Something else answers, nobody does, or the server stumbles over it, while greetings get through.
+const HINDERED: Patience = Patience { tries: 10, time: Duration::from_secs(2 * 3600) };
 
 /// How many changes go in one push: fewer where so many did not get through, more again when they do.
 #[derive(Debug, Clone, Copy)]
@@ -63,11 +71,11 @@ impl Batch {
         self.most = if sent > 1 { sent / 2 } else { 1 };
     }
 
-    /// Takes note that a change was refused alone. Whether that was often and long enough.
-    fn is_stuck(&mut self, intent: IntentId, now: Instant) -> bool {
+    /// Takes note that a change did not get through alone. Whether that was often and long enough.
+    fn is_stuck(&mut self, intent: IntentId, now: Instant, patience: Patience) -> bool {
         let (since, tries) = self.stuck.filter(|(stuck, ..)| *stuck == intent).map_or((now, 1), |(_, since, tries)| (since, tries + 1));
         self.stuck = Some((intent, since, tries));
-        tries >= TRIES && now.duration_since(since) >= STUCK
+        tries >= patience.tries && now.duration_since(since) >= patience.time
     }
 }
 
@@ -77,7 +85,12 @@ const fn is_hindered(trouble: &Trouble) -> bool {
     matches!(trouble, Trouble::Offline(_) | Trouble::Refused { status: 500, .. })
 }
 
-/// Pushes one batch.
+/// Whether one change alone may be what it is about. A way that is slow or breaks lets none through.
+const fn is_about_it(trouble: &Trouble) -> bool {
+    matches!(trouble, Trouble::Offline(Unreachable::SomebodyElse | Unreachable::NoConnection) | Trouble::Refused { status: 500, .. })
+}
+
+/// Pushes one batch. Each round begins with a greeting, so whoever comes here has heard the server lately.
 pub(super) async fn push(account: &Account, server: &Server, batch: &mut Batch) -> Result<Pushed, Failure> {
     let (now, limit) = (account.clock.moment(), batch.most);
     let next: Option<PushRequest> = on(account, move |store| store.read(|db| client::next_push_of(&Open(db), now, limit))).await?;
@@ -93,16 +106,18 @@ pub(super) async fn push(account: &Account, server: &Server, batch: &mut Batch) 
         Err(Trouble::Refused { code, .. }) if code == "sequence_gap" => rename(account, Rename::Restore).await.map(|()| Pushed::More),
         // Put back since the last greeting.
         Err(Trouble::Refused { code, .. }) if code == "other_epoch" => hello(account, server).await.map(|_| Pushed::More),
-        Err(Trouble::Refused { status: 413 | 422, detail, .. }) if sent == 1 => set_aside(account, &request, detail).await.map(|()| Pushed::More),
+        Err(Trouble::Refused { status: 413 | 422, detail, .. }) if sent == 1 => set_aside(account, &request, Refusal::new(Code::Malformed, detail)).await.map(|()| Pushed::More),
         Err(trouble @ Trouble::Refused { status: 400..500, .. }) if sent > 1 => {
             batch.halve(sent);
             tracing::warn!(%trouble, most = batch.most, "a push was refused as a whole; fewer changes are sent at once");
             Ok(Pushed::More)
         }
-        // The server says that it took nothing. Where something else answers, or it fails, that is not known: then
-        // the change waits.
-        Err(Trouble::Refused { status: 400..500, detail, .. }) if batch.is_stuck(request.intents[0].id, Instant::now()) => {
-            set_aside(account, &request, detail).await.map(|()| Pushed::More)
+        Err(Trouble::Refused { status: 400..500, detail, .. }) if batch.is_stuck(request.intents[0].id, Instant::now(), REFUSED) => {
+            set_aside(account, &request, Refusal::new(Code::Malformed, detail)).await.map(|()| Pushed::More)
+        }
+        // Whether it arrived is not known; where it did, its number is taken, and this replica takes another name.
+        Err(trouble) if sent == 1 && is_about_it(&trouble) && batch.is_stuck(request.intents[0].id, Instant::now(), HINDERED) => {
+            set_aside(account, &request, Refusal::new(Code::NotDelivered, trouble.to_string())).await.map(|()| Pushed::More)
         }
         Err(trouble) => {
             if is_hindered(&trouble) {
@@ -134,10 +149,9 @@ async fn take_receipts(account: &Account, answer: PushResponse) -> Result<Pushed
 }
 
 /// One change that does not get through even alone must not hold up those behind it.
-async fn set_aside(account: &Account, request: &PushRequest, detail: String) -> Result<(), Failure> {
+async fn set_aside(account: &Account, request: &PushRequest, refusal: Refusal) -> Result<(), Failure> {
     let Some(intent) = request.intents.first().map(|intent| intent.id) else { return Ok(()) };
-    tracing::warn!(intent = %intent, detail, "a change does not get through; it needs attention");
-    let refusal = Refusal::new(Code::Malformed, detail);
+    tracing::warn!(intent = %intent, %refusal.code, refusal.detail, "a change does not get through; it needs attention");
     on(account, move |store| store.note(|db| client::set_aside(&mut Open(db), intent, refusal.clone()))).await?;
     tell_data(account);
     account.events.tell(Event::Sync);
@@ -198,7 +212,7 @@ mod tests {
     fn one_change_is_stuck_after_many_tries_over_a_long_time_and_not_before() {
         let (one, other) = (IntentId(Uuid::from_u128(1)), IntentId(Uuid::from_u128(2)));
         let begin = Instant::now();
-        let tried = |batch: &mut Batch, which, minutes: u64| batch.is_stuck(which, begin + Duration::from_secs(60 * minutes));
+        let tried = |batch: &mut Batch, which, minutes: u64| batch.is_stuck(which, begin + Duration::from_secs(60 * minutes), REFUSED);
         let mut batch = Batch::default();
         assert!((0..10).all(|_| !tried(&mut batch, one, 14)), "often, but all within minutes");
         assert!(tried(&mut batch, one, 29));
@@ -207,5 +221,7 @@ mod tests {
         batch.got_through();
         assert!((0..4).all(|n| !tried(&mut batch, other, 60 + 20 * n)), "what got through in between begins it anew");
         assert!(tried(&mut batch, other, 140));
+        assert!(!batch.is_stuck(other, begin + Duration::from_secs(60 * 141), HINDERED), "longer where nobody says that it is about it");
+        assert!((0..5).any(|n| batch.is_stuck(other, begin + Duration::from_secs(60 * (150 + 10 * n)), HINDERED)));
     }
 }

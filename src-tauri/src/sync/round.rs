@@ -157,11 +157,33 @@ pub async fn keep_role(account: &Account, role: Role) -> Result<(), Failure> {
     .await
 }
 
-/// Pushes and pulls until both sides agree. A push that fails does not hold the pull back.
+/// Pushes and pulls until both sides agree, then brings what else there is. Nothing holds back what does not need it: a
+/// push that fails the pull, and neither of them evidence that waits.
 ///
 /// # Errors
-/// [`Failure`].
+/// [`Failure`]: the first one.
 pub async fn round(account: &Account, server: &Server, pace: &mut Pace) -> Result<(), Failure> {
+    let mut fared = exchange(account, server, pace).await;
+    if fared.as_ref().err().is_none_or(Failure::is_of_one_way) {
+        fared = fared.and(provide(account, server, pace).await);
+        attachments::send(account, server).await?;
+    }
+    fared?;
+    on(account, |store| {
+        store.refill();
+        Ok(())
+    })
+    .await
+}
+
+/// What is needed without a network.
+async fn provide(account: &Account, server: &Server, pace: &mut Pace) -> Result<(), Failure> {
+    let packed = pack::fill(account, server, &mut pace.grants_left).await;
+    let asked = checklist::fill(account, server, &mut pace.checklist_asked).await;
+    packed.and(asked)
+}
+
+async fn exchange(account: &Account, server: &Server, pace: &mut Pace) -> Result<(), Failure> {
     if std::mem::take(&mut pace.requeue) {
         pace.grants_left = None;
         on(account, |store| store.note(|db| client::requeue_deferred(&mut Open(db)))).await?;
@@ -190,17 +212,9 @@ pub async fn round(account: &Account, server: &Server, pace: &mut Pace) -> Resul
             }
         }
         if pushed? == Pushed::Nothing {
-            break;
+            return Ok(());
         }
     }
-    pack::fill(account, server, &mut pace.grants_left).await?;
-    checklist::fill(account, server, &mut pace.checklist_asked).await?;
-    attachments::send(account, server).await?;
-    on(account, |store| {
-        store.refill();
-        Ok(())
-    })
-    .await
 }
 
 /// What came of [`send`].

@@ -1,24 +1,33 @@
-//! "Verify my data": everything that is here beside everything that the server holds.
+//! "Verify my data": everything that is here beside everything that the server holds, when somebody asks and once a week.
 //!
 //! Deliberately not here: the checksum that each pull is closed by; it sees keys and sequences, not what
 //! rows say.
 
-use omniot_shared::sync::{
-    Checksum,
-    client::{self, Replica},
-    wire::{FoundBy, SCHEMA, VerifyRequest, VerifyResponse},
+use omniot_shared::{
+    sync::{
+        Checksum,
+        client::{self, Replica},
+        wire::{FoundBy, SCHEMA, VerifyRequest, VerifyResponse},
+    },
+    time::Millis,
 };
 use reqwest::Method;
 
-use super::{Failure, incident, on, round::{pull, value}};
+use super::{Failure, incident, on, round::{pull, value}, wishes};
 use crate::{
     accounts::Account,
-    store::replica::{self, Open},
+    store::{meta, replica::{self, Open}},
     transport::{Trouble, Unreachable},
 };
 
 /// While others work in the tenant, what is here is behind at once; it is brought up so often.
 const TRIES: usize = 5;
+
+/// Under this name stands when it was looked at last, by the clock of here.
+const VERIFIED: &str = "verified_at";
+const WEEK_MS: i64 = 7 * 24 * 3_600_000;
+/// When it could not be looked at, or is not to be now.
+const AGAIN_MS: i64 = 24 * 3_600_000;
 
 /// What verifying came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,6 +38,33 @@ pub enum Verified {
     Different,
     /// App and server are of different versions; their rows cannot be compared.
     OtherVersion,
+}
+
+/// Compares where nobody did for a week: what rots on a disk is found before somebody relies on it. Not while data is
+/// saved: what differs is fetched anew.
+pub(super) async fn verify_now_and_then(account: &Account) {
+    let now = account.clock.now();
+    let last = on(account, |store| store.read(|db| meta::get::<Millis>(db, VERIFIED))).await.ok().flatten();
+    let is_due = last.is_some_and(|last| !(0..WEEK_MS).contains(&now.since(last)));
+    // Everything was just pulled where nobody ever did.
+    let mut at = now;
+    if is_due {
+        at = now.plus(AGAIN_MS - WEEK_MS);
+        if !wishes::saves_data(account).await && !account.wishes.now().paused {
+            match verify(account).await {
+                Ok(verified) => {
+                    tracing::info!(?verified, "what is here was compared with the server");
+                    at = now;
+                }
+                Err(failure) => tracing::info!(%failure, "what is here could not be compared with the server"),
+            }
+        }
+    } else if last.is_some() {
+        return;
+    }
+    if let Err(failure) = on(account, move |store| store.note(|db| meta::set(db, VERIFIED, &at))).await {
+        tracing::warn!(%failure, "when data was verified is not kept");
+    }
 }
 
 /// Compares, and begins anew where something differs.

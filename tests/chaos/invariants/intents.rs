@@ -60,7 +60,7 @@ async fn replayed(known: &Known<'_>, found: &mut Vec<String>) -> HashMap<IntentI
     }
     let mut receipts = HashMap::new();
     for part in intents.chunks(TOGETHER) {
-        let push = PushRequest { schema: SCHEMA, client_id: known.client, now: SystemClock.now(), epoch: None, intents: part.to_vec() };
+        let push = PushRequest { schema: SCHEMA, client_id: known.client, now: SystemClock.now(), epoch: None, former: vec![], intents: part.to_vec() };
         let answer = known.hand.actor.request(Method::POST, "/v1/sync/push").json(&push).send().await.expect("the server answers");
         let text = answer.text().await.expect("an answer");
         match serde_json::from_str::<PushResponse>(&text) {

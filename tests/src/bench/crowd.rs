@@ -14,6 +14,9 @@ use uuid::Uuid;
 
 use super::{Effort, load, report, stock::Stock};
 
+/// What a hundred first pulls of 10,000 devices may take, clients included.
+const MOST_MIB: f64 = 768.0;
+
 /// Everything about crowds.
 pub async fn measure(app: &App, effort: Effort) {
     pulls(app, effort).await;
@@ -53,7 +56,8 @@ async fn pulls(app: &App, effort: Effort) {
     let took = began.elapsed().as_secs_f64();
     #[allow(clippy::cast_precision_loss, reason = "bytes of memory")]
     let mib = most.saturating_sub(before) as f64 / 1_048_576.0;
-    report(&format!("{} first pulls of {} devices at once, {}", effort.crowd, effort.synced, app.engine), &format!("{took:.1} s, {mib:.0} MiB more, clients included"), "bounded");
+    report(&format!("{} first pulls of {} devices at once, {}", effort.crowd, effort.synced, app.engine), &format!("{took:.1} s, {mib:.0} MiB more, clients included"), &format!("≤ {MOST_MIB} MiB"));
+    assert!(mib <= MOST_MIB, "{mib:.0} MiB for {} clients", effort.crowd);
 }
 
 /// How an answer begins, and how long it is, for a client that comes back later when it is asked to.

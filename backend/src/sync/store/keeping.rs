@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use omniot_shared::{
     ids::{ClientId, IntentId, PersonId},
-    sync::{Outcome, Receipt, Seq},
+    sync::{Outcome, Receipt, Seq, wire::Began},
     time::Millis,
 };
 use sqlx::AssertSqlSafe;
@@ -89,6 +89,11 @@ const RESTORED: &str = "
     on conflict (tenant_id) do update set min_retained_seq = excluded.min_retained_seq,
         epoch = case when sync_state.epoch < excluded.epoch then excluded.epoch else sync_state.epoch + 1 end";
 
+const BEGIN_EPOCH: &str = "
+    insert into sync_epoch (tenant_id, epoch, seq)
+    select c.tenant_id, s.epoch, c.seq from tenant_clock c join sync_state s on s.tenant_id = c.tenant_id where c.tenant_id = $1";
+const BEGAN: &str = "select epoch, seq from sync_epoch where tenant_id = $1 order by epoch desc limit 100";
+
 /// Begins another epoch at the present sequence, and where the tenant stands then: the store was restored from a backup, and what
 /// replicas hold of later sequences is of a past that is lost.
 ///
@@ -99,7 +104,20 @@ const RESTORED: &str = "
 /// Whatever the store says.
 pub async fn begin_epoch(scope: &mut Scope, now: Millis) -> Result<Stand, DbError> {
     scope.query(RESTORED).bind(now.0 / 1000).execute().await?;
+    scope.query(BEGIN_EPOCH).execute().await?;
     stand(scope).await
+}
+
+/// The one of a store that no backup was put back for.
+pub const FIRST_EPOCH: u64 = 1;
+
+/// Where the epochs began, the latest ones of very many.
+///
+/// # Errors
+/// Whatever the store says.
+pub async fn began(scope: &mut Scope) -> Result<Vec<Began>, DbError> {
+    let rows: Vec<(i64, i64)> = scope.query(BEGAN).all().await?;
+    rows.into_iter().map(|(epoch, seq)| Ok(Began { epoch: narrow(epoch)?, seq: Seq(seq) })).collect()
 }
 
 /// A replica that has pushed before.

@@ -35,7 +35,7 @@ use view::Homes;
 pub use attempt::AttemptRow;
 pub use bookmark::{BookmarkRow, forget_own};
 pub use device::DeviceRow;
-pub use keeping::{Client, Clock, NewReceipt, Stand, StoredReceipt, begin_epoch, client, insert_receipts, move_clock, opening, receipts_by_intent, receipts_by_number, save_client, stand};
+pub use keeping::{Client, Clock, FIRST_EPOCH, NewReceipt, Stand, StoredReceipt, began, begin_epoch, client, insert_receipts, move_clock, opening, receipts_by_intent, receipts_by_number, save_client, stand};
 pub use model::ModelRow;
 pub use site::SiteRow;
 pub use sums::{Sums, checksum, checksums, tables_agree};

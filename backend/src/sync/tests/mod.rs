@@ -19,7 +19,7 @@ use omniot_shared::{
         client::{self, Memory, Meta, Published, Pull, Replica as _, Step},
         frame::{FrameReader, MAGIC, check_magic},
         intent::{NewSite, SitePatch, SiteUpdate},
-        wire::{Frame, PullRequest, PushRequest, PushResponse, SCHEMA, Segment},
+        wire::{Frame, HelloResponse, PullRequest, PushRequest, PushResponse, SCHEMA, Segment},
     },
     time::Millis,
 };
@@ -158,7 +158,7 @@ fn intent(app: &App, client: ClientId, n: u64, change: Change) -> Intent {
 }
 
 fn push_of(app: &App, client: ClientId, intents: Vec<Intent>) -> PushRequest {
-    PushRequest { schema: SCHEMA, client_id: client, now: app.state.now(), epoch: None, intents }
+    PushRequest { schema: SCHEMA, client_id: client, now: app.state.now(), epoch: None, former: vec![], intents }
 }
 
 fn outcomes(answer: &Value) -> Vec<String> {

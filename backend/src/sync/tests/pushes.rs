@@ -205,7 +205,10 @@ async fn a_tenant_that_was_restored_begins_another_epoch_where_it_stands() {
             a.record(Change::SiteUpdate(SiteUpdate { id: site, patch: SitePatch { name: Patch::Set(format!("in {epoch}")), ..SitePatch::default() } }));
             let body = json!({"protocol": 1, "schema": 1, "client_id": a.meta().client_id, "app_version": "0.1.0", "now": app.state.now()});
             let asked_at = a.meta().cursor;
-            let hello = serde_json::from_value(a.actor.post("/v1/sync/hello", body).await.expect(200)).expect("a hello");
+            let hello: HelloResponse = serde_json::from_value(a.actor.post("/v1/sync/hello", body).await.expect(200)).expect("a hello");
+            assert_eq!(hello.began.iter().map(|began| began.epoch).collect::<Vec<_>>(), epochs[1..].iter().rev().copied().collect::<Vec<_>>());
+            assert_eq!(hello.kept_since(epochs[epochs.len() - 2]), hello.began[0].seq, "where the last one began");
+            assert_eq!(hello.kept_since(1), hello.began.last().expect("it began").seq);
             assert_eq!(client::greet(&mut a.store, &hello, asked_at).expect("memory never fails"), Greeting::Restored, "{}", app.engine);
             client::restored(&mut a.store, app.state.new_id()).expect("memory never fails");
             a.sync().await;

@@ -4,7 +4,7 @@
 
 use uuid::Uuid;
 
-use super::{Entry, Replica, State};
+use super::{Entry, Reading, Replica, State};
 use crate::{
     ids::IntentId,
     sync::{
@@ -14,19 +14,27 @@ use crate::{
         rows::{RowSet, Seq},
         rules,
     },
-    time::Millis,
+    time::{Millis, Moment},
 };
 
-/// Keeps a change that the rules refuse here, for a person to decide about: what must not be thrown away
-/// although it cannot be sent, such as the record of an attempt. It takes no number of the outbox.
+/// Keeps a change that the rules refuse here and that must not be thrown away, such as the record of an attempt. What its
+/// author may not do any more is sent all the same: the server keeps it for the administrators. Anything else waits for a
+/// person to decide about it, and takes no number of the outbox.
 ///
 /// # Errors
 /// Whatever the store says; roll back.
-pub fn hold<R: Replica>(replica: &mut R, id: IntentId, at: Millis, change: Change, refusal: Refusal) -> Result<(), R::Error> {
-    let mut meta = replica.meta()?;
-    let intent = Intent { client_id: meta.client_id, n: 0, id, at, at_is_rough: false, base: None, depends_on: vec![], change };
-    let receipt = Receipt { n: 0, intent_id: id, seq: meta.cursor, outcome: Outcome::Refused(refusal) };
-    replica.save_entry(&Entry { order: meta.next_order, intent, state: State::Attention(receipt), reading: None })?;
+pub fn hold<R: Replica>(replica: &mut R, id: IntentId, now: impl Into<Moment>, change: Change, refusal: Refusal) -> Result<(), R::Error> {
+    let (mut meta, now) = (replica.meta()?, now.into());
+    let mut intent = Intent { client_id: meta.client_id, n: 0, id, at: now.at, at_is_rough: false, base: None, depends_on: vec![], change };
+    let (mut state, mut reading) = (State::Waiting, Some(Reading::taken(now, &meta)));
+    if matches!(refusal.code, Code::NotAllowed | Code::NoLongerPermitted) {
+        intent.n = meta.next_n;
+        meta.next_n += 1;
+    } else {
+        state = State::Attention(Receipt { n: 0, intent_id: id, seq: meta.cursor, outcome: Outcome::Refused(refusal) });
+        reading = None;
+    }
+    replica.save_entry(&Entry { order: meta.next_order, intent, state, reading })?;
     meta.next_order += 1;
     replica.save_meta(&meta)
 }
@@ -236,9 +244,19 @@ mod tests {
     }
 
     #[test]
-    fn a_change_that_is_held_is_never_sent_and_waits_for_a_person() {
+    fn what_its_author_may_not_do_any_more_is_sent_and_shows_nothing() {
         let mut store = replica();
         hold(&mut store, IntentId(Uuid::from_u128(10)), Millis(1), site(1), Refusal::new(Code::NotAllowed, "")).unwrap();
+        let next = client::record(&mut store, IntentId(Uuid::from_u128(11)), Millis(1), site(2)).unwrap().unwrap();
+        let push = client::next_push(&store, Millis(2)).unwrap().unwrap();
+        assert_eq!(push.intents.iter().map(|intent| (intent.n, intent.id.0.as_u128())).collect::<Vec<_>>(), [(1, 10), (2, 11)]);
+        assert_eq!((next.intent.n, store.rows().count()), (2, 1));
+    }
+
+    #[test]
+    fn a_change_that_is_held_is_never_sent_and_waits_for_a_person() {
+        let mut store = replica();
+        hold(&mut store, IntentId(Uuid::from_u128(10)), Millis(1), site(1), Refusal::new(Code::InvalidField, "")).unwrap();
         assert_eq!(client::next_push(&store, Millis(2)).unwrap(), None);
         assert_eq!(store.rows().count(), 0);
         let tried = client::retry(&mut store, IntentId(Uuid::from_u128(10)), IntentId(Uuid::from_u128(11)), Millis(3)).unwrap().unwrap();

@@ -128,6 +128,9 @@ pub struct Meta {
     pub synced_at: Option<Millis>,
     /// This clock minus the server's, as last measured.
     pub skew_ms: i64,
+    /// What it was called in lives of the server that were lost, the latest last: what stands there from then is its own.
+    #[serde(default)]
+    pub former: Vec<ClientId>,
 }
 
 impl Meta {
@@ -151,6 +154,7 @@ impl Meta {
             staged: None,
             synced_at: None,
             skew_ms: 0,
+            former: vec![],
         }
     }
 

@@ -11,7 +11,7 @@ use crate::{
         intent::Change,
         receipt::{Code, Outcome, Receipt, Refusal},
         rows::Seq,
-        wire::{HelloResponse, MAX_PUSH_BYTES, MAX_PUSH_INTENTS, PushRequest, PushResponse, SCHEMA},
+        wire::{HelloResponse, MAX_FORMER, MAX_PUSH_BYTES, MAX_PUSH_INTENTS, PushRequest, PushResponse, SCHEMA},
     },
     time::{Millis, Moment},
 };
@@ -53,7 +53,7 @@ pub fn greet<R: Replica>(replica: &mut R, hello: &HelloResponse, asked_at: Seq) 
     let unanswered = replica.waiting(1)?.first().map_or(meta.next_n, |entry| entry.intent.n);
     let has_forgotten = hello.last_n.saturating_add(1) < unanswered;
     Ok(if back_in_time || has_forgotten {
-        forget_the_lost_past(replica, if is_other_life { hello.seq.min(hello.min_retained_seq) } else { hello.seq })?;
+        forget_the_lost_past(replica, if is_other_life { hello.kept_since(life) } else { hello.seq })?;
         Greeting::Restored
     } else if hello.last_n >= meta.next_n {
         Greeting::Forked
@@ -67,6 +67,7 @@ pub fn greet<R: Replica>(replica: &mut R, hello: &HelloResponse, asked_at: Seq) 
 fn forget_the_lost_past<R: Replica>(replica: &mut R, last: Seq) -> Result<(), R::Error> {
     let mut entries = replica.acknowledged()?;
     entries.extend(replica.outbox()?);
+    entries.extend(replica.attention()?);
     for mut entry in entries.into_iter().filter(|entry| entry.intent.base > Some(last)) {
         entry.intent.base = Some(last);
         replica.save_entry(&entry)?;
@@ -101,7 +102,7 @@ pub fn next_push_of<R: Replica>(replica: &R, now: impl Into<Moment>, most: usize
         room = room.saturating_sub(size);
         intents.push(entry.intent);
     }
-    Ok((!intents.is_empty()).then_some(PushRequest { schema: SCHEMA, client_id: meta.client_id, now: now.at, epoch: Some(meta.lives_in()).filter(|life| *life != 0), intents }))
+    Ok((!intents.is_empty()).then_some(PushRequest { schema: SCHEMA, client_id: meta.client_id, now: now.at, epoch: Some(meta.lives_in()).filter(|life| *life != 0), former: meta.former, intents }))
 }
 
 /// What receipts came to.
@@ -210,6 +211,8 @@ pub fn restored<R: Replica>(replica: &mut R, new: ClientId) -> Result<(), R::Err
     entries.iter_mut().for_each(|entry| entry.intent.depends_on.retain(|parent| sent.contains(parent)));
     let mut meta = replica.meta()?;
     meta.life = meta.greeted;
+    meta.former.push(meta.client_id);
+    meta.former.drain(..meta.former.len().saturating_sub(MAX_FORMER));
     // Sequences of the lost past say nothing about the present one.
     meta.epoch = 0;
     meta.cursor = Seq(0);
@@ -225,12 +228,7 @@ pub fn restored<R: Replica>(replica: &mut R, new: ClientId) -> Result<(), R::Err
 /// there for the administrators.
 fn was_kept_there(entry: &Entry) -> bool {
     let State::Attention(receipt) = &entry.state else { return false };
-    let is_evidence = matches!(entry.intent.change, Change::AttemptRecord(_));
-    entry.intent.n > 0 && receipt.outcome.refusal().is_some_and(|refusal| match refusal.code {
-        Code::NoLongerPermitted | Code::ParentRefused => true,
-        Code::NotAllowed => is_evidence,
-        _ => false,
-    })
+    entry.intent.n > 0 && receipt.outcome.refusal().is_some_and(|refusal| matches!(refusal.code, Code::NoLongerPermitted | Code::NotAllowed | Code::ParentRefused))
 }
 
 fn rename<R: Replica>(replica: &mut R, new: ClientId, entries: Vec<Entry>) -> Result<(), R::Error> {
@@ -303,14 +301,14 @@ mod tests {
             client::{Memory, Published, Pull, publish},
             intent::{NewSite, SitePatch, SiteUpdate},
             rows::Scope,
-            wire::{Begin, Checkpoint, Frame},
+            wire::{Began, Begin, Checkpoint, Frame},
         },
     };
 
     fn hello(epoch: u64, seq: i64, min_retained: i64) -> HelloResponse {
         HelloResponse {
             protocol: 1, schema: 1, min_schema: 1, server_version: String::new(), capabilities: vec![], server_time: Millis(0), skew_ms: 0,
-            epoch, seq: Seq(seq), min_retained_seq: Seq(min_retained), scopes: vec![], sight: Sight::All, last_n: 0, rows: None, escrow_key: None,
+            epoch, seq: Seq(seq), min_retained_seq: Seq(min_retained), began: vec![], scopes: vec![], sight: Sight::All, last_n: 0, rows: None, escrow_key: None,
         }
     }
 
@@ -365,6 +363,22 @@ mod tests {
     }
 
     #[test]
+    fn what_was_seen_before_two_restores_counts_from_the_lower_one_also_for_what_needs_attention() {
+        let began = |epoch, seq| Began { epoch, seq: Seq(seq) };
+        let twice = HelloResponse { began: vec![began(2, 30), began(3, 80)], ..hello(3, 90, 85) };
+        assert_eq!(base_after(&twice), (Greeting::Restored, Some(Seq(30))), "the second one raised what the first one left");
+        assert_eq!(base_after(&HelloResponse { began: vec![began(3, 45)], ..hello(3, 90, 20) }), (Greeting::Restored, Some(Seq(40))), "seen before it");
+        assert_eq!((twice.kept_since(2), twice.kept_since(3)), (Seq(80), Seq(85)));
+        let (mut replica, id) = with_a_site();
+        let mut entry = replica.entry(id).unwrap().unwrap();
+        entry.intent.base = Some(Seq(100));
+        let refused = Receipt { n: 1, intent_id: id, seq: Seq(5), outcome: Outcome::Refused(Refusal::new(Code::NoLongerPermitted, "")) };
+        replica.save_entry(&Entry { state: State::Attention(refused), ..entry }).unwrap();
+        greet(&mut replica, &hello(2, 60, 50), Seq(5)).unwrap();
+        assert_eq!(replica.entry(id).unwrap().unwrap().intent.base, Some(Seq(50)));
+    }
+
+    #[test]
     fn a_replica_that_holds_nothing_published_notices_another_life_too() {
         let (mut replica, id) = with_a_site();
         crate::sync::client::start_afresh(&mut replica).unwrap();
@@ -389,7 +403,7 @@ mod tests {
         restored(&mut sent_again, ClientId(Uuid::from_u128(9))).unwrap();
         assert_eq!(parents(&sent_again), [parent], "both come again, in their order");
         // Refused in the former life, it waits for a person; this server may have put it off, and hears no more of it.
-        let refused = Receipt { n: 1, intent_id: parent, seq: Seq(5), outcome: Outcome::Refused(Refusal::new(crate::sync::Code::NotAllowed, "")) };
+        let refused = Receipt { n: 1, intent_id: parent, seq: Seq(5), outcome: Outcome::Refused(Refusal::new(crate::sync::Code::InvalidField, "")) };
         take_receipts(&mut replica, &PushResponse { receipts: vec![refused], ..applied(1, parent) }).unwrap();
         greet(&mut replica, &hello(2, 4, 4), Seq(5)).unwrap();
         restored(&mut replica, ClientId(Uuid::from_u128(9))).unwrap();
@@ -410,7 +424,7 @@ mod tests {
             next_push(&replica, Millis(1)).unwrap().is_some()
         };
         assert!(sent_again(Code::NoLongerPermitted, 1) && sent_again(Code::ParentRefused, 1));
-        assert!(!sent_again(Code::InvalidField, 1) && !sent_again(Code::NotAllowed, 1), "nobody but its author decides about it");
+        assert!(sent_again(Code::NotAllowed, 1) && !sent_again(Code::InvalidField, 1), "nobody but its author decides about it");
         assert!(!sent_again(Code::NoLongerPermitted, 0), "it was never sent");
     }
 

@@ -6,7 +6,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Entry;
+use super::{Entry, Meta};
 use crate::time::{Moment, Steady};
 
 /// Two clocks that were not set differ by less.
@@ -19,6 +19,13 @@ pub struct Reading {
     pub steady: Option<Steady>,
     /// What the other one was wrong by, as last measured; before the first contact nobody knows.
     pub skew_ms: Option<i64>,
+}
+
+impl Reading {
+    /// As it is taken when something is recorded.
+    pub(super) fn taken(now: Moment, meta: &Meta) -> Self {
+        Self { steady: now.steady, skew_ms: (meta.life != 0).then_some(meta.skew_ms) }
+    }
 }
 
 /// The time of an intent by the clock as it stands `now`; or that it is only roughly known, where the clock was wrong by

@@ -29,15 +29,14 @@ pub struct Recorded {
 /// Whatever the store says; roll back.
 pub fn record<R: Replica>(replica: &mut R, id: IntentId, now: impl Into<Moment>, change: Change) -> Result<Result<Recorded, Refusal>, R::Error> {
     let mut meta = replica.meta()?;
-    let Moment { at, steady } = now.into();
-    let reading = Some(Reading { steady, skew_ms: (meta.life != 0).then_some(meta.skew_ms) });
+    let now = now.into();
     let target = change.target(meta.tenant);
     let (base, depends_on) = (base(replica, &change, target)?, depends_on(replica, &meta, &change)?);
-    let intent = Intent { client_id: meta.client_id, n: meta.next_n, id, at, at_is_rough: false, base, depends_on, change };
+    let intent = Intent { client_id: meta.client_id, n: meta.next_n, id, at: now.at, at_is_rough: false, base, depends_on, change };
     if let Err(refusal) = rebase::show(replica, &meta, &intent)? {
         return Ok(Err(refusal));
     }
-    replica.save_entry(&Entry { order: meta.next_order, intent: intent.clone(), state: State::Waiting, reading })?;
+    replica.save_entry(&Entry { order: meta.next_order, intent: intent.clone(), state: State::Waiting, reading: Some(Reading::taken(now, &meta)) })?;
     meta.next_n += 1;
     meta.next_order += 1;
     replica.save_meta(&meta)?;

@@ -14,8 +14,8 @@ use crate::{
         rules::{Actor, RowChange, Who},
         sight::Sight,
         seeded::{self, Bug},
-        server::{Arrival, arrival, corrected, decide, held_by_parent},
-        wire::{Begin, Checkpoint, Departure, Frame, Gone, HelloResponse, PullRequest, PushRequest, PushResponse},
+        server::{Arrival, arrival, as_own, corrected, decide, held_by_parent},
+        wire::{Began, Begin, Checkpoint, Departure, Frame, Gone, HelloResponse, PullRequest, PushRequest, PushResponse},
     },
     time::Millis,
 };
@@ -41,6 +41,7 @@ pub struct Server {
     pub tenant: TenantId,
     /// Another one after each time that a backup was put back.
     pub epoch: u64,
+    began: Vec<Began>,
     pub now: Millis,
     pub seq: Seq,
     pub rows: BTreeMap<RowKey, SyncedRow>,
@@ -73,6 +74,7 @@ impl Server {
         Self {
             tenant,
             epoch: 1,
+            began: Vec::new(),
             now: Millis(1_000_000),
             seq: Seq(0),
             rows: BTreeMap::new(),
@@ -141,6 +143,7 @@ impl Server {
         self.people.extend(apps);
         if !seeded::is(Bug::EpochStays) {
             self.epoch = epoch;
+            self.began.push(Began { epoch, seq: self.seq });
             self.min_retained = self.seq;
         }
     }
@@ -157,6 +160,7 @@ impl Server {
             epoch: self.epoch,
             seq: self.seq,
             min_retained_seq: self.min_retained,
+            began: self.began.clone(),
             scopes: vec![Scope::Tenant],
             sight: self.sight_of(client),
             last_n: self.last_n.get(&client).copied().unwrap_or(0),
@@ -286,6 +290,7 @@ impl Server {
         let actor = Actor { tenant: self.tenant, who: Who::Person { id: person, role, sight: &sight }, now: at };
         let edit = Edit { base: Some(intent.base.unwrap_or_default()), at, by: Some(push.client_id) };
         let stamps = self.stamps.get(&intent.change.target(self.tenant)).cloned().unwrap_or_default();
+        let stamps = as_own(stamps, &push.former, push.client_id);
         let decision = decide(intent.change.clone(), &edit, &actor, &self.row_set(), &stamps);
         if !seeded::is(Bug::ReceiptWithoutEffect) {
             self.write(decision.changes, &edit);

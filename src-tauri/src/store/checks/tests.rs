@@ -193,7 +193,7 @@ fn files_of_an_older_app_are_taken_over() {
 }
 
 #[test]
-fn what_is_lost_with_a_membership_is_said_and_the_checklist_goes() {
+fn photos_and_checks_are_sealed_with_the_end_of_a_membership_and_the_checklist_goes() {
     use crate::store::farewell;
     let (_folder, store) = store();
     let meta = Meta::new(HERE, omniot_shared::ids::TenantId(Uuid::from_u128(2)), ME, Role::Technician);
@@ -201,8 +201,8 @@ fn what_is_lost_with_a_membership_is_said_and_the_checklist_goes() {
     let shown = store.edit(|db| farewell::make(db, HERE)).unwrap();
     store.note(|db| farewell::heard(db, &shown, omniot_shared::sync::escrow::Secret::new([7; 32]).public().unwrap())).unwrap();
     store.edit(|db| add_photo(db, &photo_of(id(1), 1), Millis(1)).and_then(|_| keep_record(db, &answered(id(1), 1, &[]), Millis(1)))).unwrap();
-    let begun = store.note(|db| farewell::begin(db, None)).unwrap().unwrap();
-    assert_eq!((begun.lost, last(&store, id(1)), store.read(|db| crate::store::checklist::find(db)).unwrap()), (2, None, None));
+    let begun = store.note(|db| farewell::begin(db, None, farewell::Seals::All)).unwrap().unwrap();
+    assert_eq!((begun.lost, begun.waiting, last(&store, id(1)), store.read(|db| crate::store::checklist::find(db)).unwrap()), (0, 2, None, None));
 }
 
 #[test]

@@ -29,6 +29,7 @@ use super::{
     round::{self, Met, Pace, Sent},
     status::State,
     telemetry,
+    verifying::verify_now_and_then,
     wishes::Hold,
 };
 use crate::{
@@ -168,6 +169,7 @@ impl Driver {
             if is_due && let Err(failure) = farewell::hand_over_the_rest(&account).await {
                 tracing::info!(%failure, "work of a former membership could not be handed over now");
             }
+            verify_now_and_then(&account).await;
             loop {
                 telemetry::keep_up(&account).await;
                 tokio::time::sleep(telemetry::OFTEN).await;

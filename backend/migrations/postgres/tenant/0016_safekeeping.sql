@@ -14,3 +14,11 @@ create table escrow_file (
 
 create index escrow_file_by_age on escrow_file (tenant_id, received_at);
 create index escrow_file_by_person on escrow_file (tenant_id, person_id);
+
+-- At which sequence each life of the store began that a backup was put back for.
+create table sync_epoch (
+    tenant_id uuid not null references tenant (tenant_id),
+    epoch bigint not null,
+    seq bigint not null,
+    primary key (tenant_id, epoch)
+);
