@@ -180,6 +180,34 @@ attempt-radio = Radio
 attempt-network = Network
 attempt-app = App
 
+## Reading a label with the camera
+
+scan-open = Scan with the camera
+scan-title = Scan the label
+scan-lead = Hold its QR code into the frame. It is read by itself.
+scan-lead-many = Hold one QR code after the other into the frame. Each is added by itself.
+scan-picture = What the camera sees
+scan-opening = The camera starts. If you are asked, allow it.
+scan-looking = Looking for a QR code…
+scan-checking = Reading the label…
+scan-read = The label is read.
+scan-hint = Nothing is read yet. Hold it a hand's width away and still, with more light on it; tilt a shiny one a little.
+scan-light = Light
+scan-done = Done
+scan-type = Type it instead
+camera-missing = No camera in this window
+camera-fix-missing = This window gives no way to a camera. Type what the label says, paste its QR text, or use a hand scanner.
+camera-absent = No camera found
+camera-fix-absent = This machine has none, or it is switched off. Plug one in and try again, or type what the label says.
+camera-denied = The camera is not allowed
+camera-fix-denied = Allow the camera for this app in the system's settings, or beside the address in a browser. Then try again, or type what the label says.
+camera-busy = The camera is in use
+camera-fix-busy = Another program has it. Close that one and try again, or type what the label says.
+camera-lost = The camera has stopped
+camera-fix-lost = It was unplugged, or taken by another program. Try again, or type what the label says.
+camera-unknown = The camera does not start
+camera-fix-unknown = Try again. If it stays so, start the app anew, or type what the label says.
+
 ## A visit: many devices in a row
 
 visit-title = Many devices in a row
