@@ -101,7 +101,7 @@ test('a claim code names no device: it is picked from the list, and the code pro
   await accessible(page);
   await page.getByTestId('nearby-OM-N0001').getByRole('button', { name: /^Commission/ }).click();
   await reached(page, 'needs_pop');
-  await page.getByLabel('Proof of possession').fill(secret('OM-N0001'));
+  await page.getByLabel('Secret of the device').fill(secret('OM-N0001'));
   await page.getByRole('button', { name: 'Continue' }).click();
   await reached(page, 'needs_network');
   await expect(card(page).locator('li', { hasText: 'Blink' }), 'the code has proven it').toContainText('not needed');
@@ -157,6 +157,9 @@ test('networks that read alike stand apart, one that needs a user account cannot
   networks = null;
   await expect(page.getByText('This page cannot show how the device is doing.')).toBeVisible();
   await accessible(page);
+  await expect(page.getByText('TypeError'), 'of use for support only').toHaveCount(0);
+  await page.getByText('Technical details').click();
+  await expect(page.getByText('TypeError')).toBeVisible();
   await page.getByRole('button', { name: 'Stop it and pick a device' }).click();
   phone.twist = undefined;
   await expect(page.getByTestId('nearby')).toBeVisible();
@@ -166,11 +169,11 @@ test('without its label a device asks for its secret and blinks; killed there, t
   const { page } = phone;
   await page.getByTestId('nearby-OM-N0003').getByRole('button', { name: /^Commission/ }).click();
   await reached(page, 'needs_pop');
-  await page.getByLabel('Proof of possession').fill('wrong');
+  await page.getByLabel('Secret of the device').fill('wrong');
   await page.getByRole('button', { name: 'Continue' }).click();
   await expect(page.getByRole('alert')).toContainText('The secret is not the one of this device', { timeout: 60_000 });
   await accessible(page);
-  await page.getByLabel('Proof of possession').fill(secret('OM-N0003'));
+  await page.getByLabel('Secret of the device').fill(secret('OM-N0003'));
   await page.getByRole('button', { name: 'Continue' }).click();
   await reached(page, 'needs_confirm');
   await accessible(page);
@@ -183,7 +186,7 @@ test('without its label a device asks for its secret and blinks; killed there, t
   await expect(page.getByTestId('nearby-OM-N0003')).toBeVisible({ timeout: 20_000 });
   await page.getByTestId('nearby-OM-N0003').getByRole('button', { name: /^Commission/ }).click();
   await reached(page, 'needs_pop');
-  await page.getByLabel('Proof of possession').fill(secret('OM-N0003'));
+  await page.getByLabel('Secret of the device').fill(secret('OM-N0003'));
   await page.getByRole('button', { name: 'Continue' }).click();
   await reached(page, 'needs_confirm');
   await phone.kill();

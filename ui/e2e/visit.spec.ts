@@ -81,6 +81,17 @@ test('what was done is handed over as a sheet', async () => {
   await accessible(page);
   await page.getByRole('button', { name: 'Save as file' }).click();
   await expect(page.getByText('Saved as')).toBeVisible();
+  await expect(page.getByRole('button', { name: 'Share' }), 'this browser shares nothing').toHaveCount(0);
+  await page.evaluate(() => {
+    const shared: string[] = [];
+    Object.assign(navigator, { canShare: () => true, share: async ({ files }: ShareData) => void shared.push(files?.[0]?.name ?? '', (await files?.[0]?.text()) ?? '') });
+    Object.assign(window, { shared });
+  });
+  await page.getByRole('button', { name: 'Save as file' }).click();
+  await page.getByRole('button', { name: 'Share' }).click();
+  const [name, text] = await page.evaluate(() => (window as unknown as { shared: string[] }).shared);
+  expect(name).toMatch(/\.html$/);
+  expect(text, 'the sheet itself').toContain('North tower');
   await page.goBack();
 });
 

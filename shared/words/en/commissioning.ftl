@@ -10,10 +10,10 @@ commission-label-hint = Paste what the QR code says, or type the code printed be
 commission-label-read = Read label
 commission-other-label = Another label
 commission-claim-code = Claim code
-commission-pop = Proof of possession
+commission-pop = Secret of the device
 commission-pop-on-label = On the label
 commission-pop-later = You will be asked
-commission-pop-hint = The secret printed on the device's label. It stays on this machine.
+commission-pop-hint = Printed on its label, where it may be called PoP, proof of possession, PIN or password. It stays on this machine.
 commission-pop-submit = Continue
 commission-in-range = In range.
 commission-code-only = The code does not say which device it is. Pick it below; whether it is the right one is checked by itself.
@@ -70,7 +70,9 @@ commission-joined-text = { $joined ->
     [probably] It has probably joined its network.
    *[yes] It has joined its network.
 } You need not wait: the platform notices it by itself.
-commission-broken-text = This page cannot show how the device is doing. The work goes on in the app.
+commission-broken-title = The device cannot be shown
+commission-broken-text = This page cannot show how the device is doing. The work goes on in the app. Try again; if it stays so, stop it and pick the device anew.
+commission-broken-details = Technical details, for support
 commission-broken-leave = Stop it and pick a device
 commission-cancelled = Stopped
 commission-cancelled-text = The attempt is recorded. What the device has taken so far stays on it.
@@ -282,6 +284,7 @@ summary-title = Summary of the visit
 summary-print = Print
 summary-save = Save as file
 summary-saved = Saved as
+summary-share = Share
 summary-none = No visit is under way.
 summary-by = By { $name }
 summary-device = Device
