@@ -89,9 +89,8 @@ test('what was done is handed over as a sheet', async () => {
   });
   await page.getByRole('button', { name: 'Save as file' }).click();
   await page.getByRole('button', { name: 'Share' }).click();
-  const [name, text] = await page.evaluate(() => (window as unknown as { shared: string[] }).shared);
-  expect(name).toMatch(/\.html$/);
-  expect(text, 'the sheet itself').toContain('North tower');
+  const shared = () => page.evaluate(() => (window as unknown as { shared: string[] }).shared);
+  await expect.poll(shared, 'the sheet itself').toEqual([expect.stringMatching(/\.html$/), expect.stringContaining('North tower')]);
   await page.goBack();
 });
 
