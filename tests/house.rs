@@ -117,3 +117,16 @@ fn every_version_of_android_is_told_what_bluetooth_needs_and_no_more() {
         assert!(old.iter().all(|name| has(name) == (level <= 30)), "{level}: {declared:?}");
     }
 }
+
+#[test]
+fn a_phone_is_told_that_labels_are_scanned_and_one_without_a_camera_is_not_shut_out() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let manifest = fs::read_to_string(root.join("mobile/android/camera.xml")).expect("the manifest");
+    assert!((24..=40).all(|level| declared(&manifest, level) == ["CAMERA"]), "{manifest}");
+    assert!(manifest.contains("android.hardware.camera\" android:required=\"false\""), "{manifest}");
+    let reasons = fs::read_to_string(root.join("mobile/ios/permissions.plist")).expect("the property list");
+    for key in ["NSBluetoothAlwaysUsageDescription", "NSCameraUsageDescription"] {
+        let reason = reasons.split(&format!("<key>{key}</key>")).nth(1).and_then(|rest| rest.split("<string>").nth(1)?.split("</string>").next());
+        assert!(reason.is_some_and(|reason| !reason.is_empty()), "iOS ends an app that uses it without {key}");
+    }
+}

@@ -154,7 +154,7 @@ fn the_demo_is_made_once_and_its_server_answers_and_stops_on_a_signal() {
     let card = get(server.public, "/v1/tenant-card?name=northlift").expect("an answer");
     assert!(card.starts_with("HTTP/1.1 200") && card.contains("Northlift") && card.contains("cache-control: no-store"), "{card}");
     let page = get(server.public, "/devices/dev_1").expect("an answer");
-    assert!(page.starts_with("HTTP/1.1 200") && page.contains("go()") && page.contains("content-security-policy: default-src 'self'") && page.contains("no-cache") && page.contains("x-request-id: "), "{page}");
+    assert!(page.starts_with("HTTP/1.1 200") && page.contains("go()") && page.contains("content-security-policy: default-src 'self'") && page.contains("permissions-policy: camera=(self)") && page.contains("no-cache") && page.contains("x-request-id: "), "{page}");
     let script = get(server.public, "/_app/immutable/a.js").expect("an answer");
     assert!(script.contains("immutable") && script.contains("nosniff"), "{script}");
     for (path, status) in [("/_app/immutable/gone.js", "404"), ("/v1/gone", "404"), ("/../../etc/passwd", "200")] {

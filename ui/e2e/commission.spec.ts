@@ -1,5 +1,6 @@
 import { expect, type Page, test } from '@playwright/test';
 import { signIn } from './actors';
+import { browserThatSees, camerasOf, failCameras, watchCameras } from './camera';
 import { faults } from './looks';
 import { claimCode, label, Phone, secret, toDevices } from './phone';
 
@@ -100,7 +101,7 @@ test('a claim code names no device: it is picked from the list, and the code pro
   await accessible(page);
   await page.getByTestId('nearby-OM-N0001').getByRole('button', { name: /^Commission/ }).click();
   await reached(page, 'needs_pop');
-  await page.getByLabel('Proof of possession').fill(secret('OM-N0001'));
+  await page.getByLabel('Secret of the device').fill(secret('OM-N0001'));
   await page.getByRole('button', { name: 'Continue' }).click();
   await reached(page, 'needs_network');
   await expect(card(page).locator('li', { hasText: 'Blink' }), 'the code has proven it').toContainText('not needed');
@@ -156,6 +157,9 @@ test('networks that read alike stand apart, one that needs a user account cannot
   networks = null;
   await expect(page.getByText('This page cannot show how the device is doing.')).toBeVisible();
   await accessible(page);
+  await expect(page.getByText('TypeError'), 'of use for support only').toHaveCount(0);
+  await page.getByText('Technical details').click();
+  await expect(page.getByText('TypeError')).toBeVisible();
   await page.getByRole('button', { name: 'Stop it and pick a device' }).click();
   phone.twist = undefined;
   await expect(page.getByTestId('nearby')).toBeVisible();
@@ -165,11 +169,11 @@ test('without its label a device asks for its secret and blinks; killed there, t
   const { page } = phone;
   await page.getByTestId('nearby-OM-N0003').getByRole('button', { name: /^Commission/ }).click();
   await reached(page, 'needs_pop');
-  await page.getByLabel('Proof of possession').fill('wrong');
+  await page.getByLabel('Secret of the device').fill('wrong');
   await page.getByRole('button', { name: 'Continue' }).click();
   await expect(page.getByRole('alert')).toContainText('The secret is not the one of this device', { timeout: 60_000 });
   await accessible(page);
-  await page.getByLabel('Proof of possession').fill(secret('OM-N0003'));
+  await page.getByLabel('Secret of the device').fill(secret('OM-N0003'));
   await page.getByRole('button', { name: 'Continue' }).click();
   await reached(page, 'needs_confirm');
   await accessible(page);
@@ -182,7 +186,7 @@ test('without its label a device asks for its secret and blinks; killed there, t
   await expect(page.getByTestId('nearby-OM-N0003')).toBeVisible({ timeout: 20_000 });
   await page.getByTestId('nearby-OM-N0003').getByRole('button', { name: /^Commission/ }).click();
   await reached(page, 'needs_pop');
-  await page.getByLabel('Proof of possession').fill(secret('OM-N0003'));
+  await page.getByLabel('Secret of the device').fill(secret('OM-N0003'));
   await page.getByRole('button', { name: 'Continue' }).click();
   await reached(page, 'needs_confirm');
   await phone.kill();
@@ -273,6 +277,55 @@ test('a device for Thread is given a dataset', async () => {
   await reached(page, 'succeeded');
   await page.getByRole('button', { name: 'Next device' }).click();
   await toDevices('Mesh-Node', 'factory_reset');
+});
+
+test('labels are scanned with the camera: foreign ones are refused in words, what keeps it from seeing is said, and it is off when nobody looks', async () => {
+  const browser = await browserThatSees(['Pallet 0815', label('OM-V0002'), label('OM-N0003')], 4);
+  const filmed = await Phone.open(browser);
+  const { page } = filmed;
+  const [scan, dialog] = [page.getByRole('button', { name: 'Scan with the camera' }), page.getByRole('dialog')];
+  await watchCameras(page);
+  await filmed.signIn();
+  await page.goto('/commission');
+  await chooseSite(page);
+  const troubles = { NotAllowedError: 'The camera is not allowed', NotFoundError: 'No camera found', NotReadableError: 'The camera is in use', TypeError: 'The camera does not start' };
+  for (const [name, words] of Object.entries(troubles)) {
+    await failCameras(page, name);
+    await scan.click();
+    await expect(dialog.getByText(words)).toBeVisible();
+    await accessible(page);
+    await page.keyboard.press('Escape');
+    await expect(scan, 'the focus comes back').toBeFocused();
+  }
+  await scan.click();
+  await failCameras(page, null);
+  await dialog.getByRole('button', { name: 'Try again' }).click();
+  await expect(dialog.getByText('This is no label of a device')).toBeVisible();
+  await accessible(page);
+  await expect(dialog, 'the label comes into the picture').toHaveCount(0, { timeout: 20_000 });
+  await expect(page.getByText('In range.')).toBeVisible({ timeout: 20_000 });
+  await expect(page.getByRole('button', { name: 'Commission', exact: true }).first(), 'nothing else is to be done').toBeFocused();
+  expect(await camerasOf(page)).toEqual({ opened: 1, on: 0 });
+
+  await page.getByRole('link', { name: 'Many devices in a row' }).click();
+  await page.getByRole('button', { name: 'Begin here' }).click();
+  await expect(page.getByText('No label yet. Scan the first one.')).toBeVisible();
+  await scan.first().click();
+  await expect(dialog.getByRole('status')).toContainText('is added', { timeout: 30_000 });
+  for (const serial of ['OM-V0002', 'OM-N0003']) await expect(page.getByTestId(`visit-${serial}`)).toBeAttached({ timeout: 30_000 });
+  await expect(dialog.getByText('on the list already'), 'it went on to look').toBeVisible({ timeout: 30_000 });
+  await accessible(page);
+  // Whoever navigates away without closing leaves no camera on.
+  expect((await camerasOf(page)).on).toBe(1);
+  await page.goBack();
+  await expect(page.getByRole('heading', { level: 1, name: 'Commission', exact: true })).toBeVisible();
+  expect((await camerasOf(page)).on).toBe(0);
+  await page.goForward();
+  await page.getByRole('button', { name: 'End visit' }).click();
+  await dialog.getByRole('button', { name: 'End visit' }).click();
+  await expect(page.getByRole('link', { name: 'Many devices in a row' })).toBeVisible({ timeout: 20_000 });
+  await filmed.close();
+  await browser.close();
 });
 
 test('when nothing can be heard for long, the page says what to look at', async () => {

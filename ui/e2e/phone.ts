@@ -1,5 +1,5 @@
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, connect, type Server, type Socket, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -84,9 +84,11 @@ interface Answer {
 /** Changes what the core answered, for what no virtual device does. */
 export type Twist = (answer: Answer, method: string, path: string) => unknown;
 
+const RADIO = process.env.OMNIOT_E2E_RADIO ?? '127.0.0.1:7070';
+
 /** Does something to virtual devices (docs/COMMISSIONING.md); `*` means all. */
-export function toDevices(device: string, act: string, more: object = {}): Promise<void> {
-  const [hostname, port] = (process.env.OMNIOT_E2E_RADIO ?? '127.0.0.1:7070').split(':');
+export function toDevices(device: string, act: string, more: object = {}, radio = RADIO): Promise<void> {
+  const [hostname, port] = radio.split(':');
   return new Promise((resolve, reject) => {
     const socket = connect(Number(port), hostname);
     socket.on('error', reject);
@@ -101,6 +103,38 @@ export function toDevices(device: string, act: string, more: object = {}): Promi
   });
 }
 
+/** A device of its own beside the fleet: with another seed another board in the same housing, with another key. */
+export class Board {
+  private constructor(
+    private readonly fleet: ChildProcessWithoutNullStreams,
+    private readonly folder: string,
+    readonly radio: string,
+    /** The text of its label. */
+    readonly label: string
+  ) {}
+
+  static start(serial: string, seed: number): Promise<Board> {
+    const folder = mkdtempSync(join(tmpdir(), 'omniot-board-'));
+    writeFileSync(join(folder, 'fleet.toml'), `[[device]]\nserial = "${serial}"\n`);
+    const fleet = spawn(join(BIN, 'omniot-device'), ['--control', '--pace=fast', '--listen=127.0.0.1:0', `--seed=${seed}`, `--fleet=${folder}/fleet.toml`, `--state-dir=${folder}/state`]);
+    return new Promise((resolve, reject) => {
+      let label = '';
+      fleet.once('exit', () => reject(new Error('the device did not start')));
+      createInterface(fleet.stdout).on('line', (line) => {
+        if (line.startsWith(`${serial}\t`)) label = line.slice(serial.length + 1);
+        const radio = / devices on (\S+)$/.exec(line)?.[1];
+        if (radio) resolve(new Board(fleet, folder, radio, label));
+      });
+    });
+  }
+
+  /** Its electronics is taken out: nothing is heard of it any more. */
+  takeOut(): void {
+    this.fleet.kill('SIGKILL');
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+}
+
 /** A technician's phone: the real client core in its own process, behind the pages in Chromium. */
 export class Phone {
   private core: ChildProcessWithoutNullStreams | undefined;
@@ -111,12 +145,13 @@ export class Phone {
 
   private constructor(
     readonly way: Way,
-    readonly page: Page
+    readonly page: Page,
+    private readonly radio: string
   ) {}
 
-  static async open(browser: Browser, look: Look = { width: 360, height: 740, scheme: 'light' }): Promise<Phone> {
+  static async open(browser: Browser, look: Look = { width: 360, height: 740, scheme: 'light' }, radio = RADIO): Promise<Phone> {
     const context = await browser.newContext({ viewport: { width: look.width, height: look.height }, colorScheme: look.scheme });
-    const phone = new Phone(await Way.open(), await context.newPage());
+    const phone = new Phone(await Way.open(), await context.newPage(), radio);
     phone.start();
     await context.exposeFunction('omniotDoor', (method: string, path: string, body: unknown) => phone.request(method, path, body));
     await context.addInitScript(() => {
@@ -134,7 +169,7 @@ export class Phone {
 
   /** Starts the core; after `kill` on the same data. */
   start(): void {
-    const env = { ...process.env, OMNIOT_APP_DATA: this.data, OMNIOT_SERVER: this.way.origin, OMNIOT_VIRTUAL_RADIO: process.env.OMNIOT_E2E_RADIO };
+    const env = { ...process.env, OMNIOT_APP_DATA: this.data, OMNIOT_SERVER: this.way.origin, OMNIOT_VIRTUAL_RADIO: this.radio };
     this.core = spawn(join(BIN, 'omniot-app-under-test'), { env });
     createInterface(this.core.stdout).on('line', (line) => this.waiting.shift()?.(JSON.parse(line) as Answer));
   }

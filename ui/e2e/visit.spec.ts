@@ -81,6 +81,16 @@ test('what was done is handed over as a sheet', async () => {
   await accessible(page);
   await page.getByRole('button', { name: 'Save as file' }).click();
   await expect(page.getByText('Saved as')).toBeVisible();
+  await expect(page.getByRole('button', { name: 'Share' }), 'this browser shares nothing').toHaveCount(0);
+  await page.evaluate(() => {
+    const shared: string[] = [];
+    Object.assign(navigator, { canShare: () => true, share: async ({ files }: ShareData) => void shared.push(files?.[0]?.name ?? '', (await files?.[0]?.text()) ?? '') });
+    Object.assign(window, { shared });
+  });
+  await page.getByRole('button', { name: 'Save as file' }).click();
+  await page.getByRole('button', { name: 'Share' }).click();
+  const shared = () => page.evaluate(() => (window as unknown as { shared: string[] }).shared);
+  await expect.poll(shared, 'the sheet itself').toEqual([expect.stringMatching(/\.html$/), expect.stringContaining('North tower')]);
   await page.goBack();
 });
 

@@ -61,9 +61,13 @@ async fn choose(State(ui): State<Ui>, request: Request, next: Next) -> Response 
     parts.headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(keep));
     if page {
         parts.headers.insert(header::CONTENT_SECURITY_POLICY, ui.policy);
+        parts.headers.insert("permissions-policy", HeaderValue::from_static(PERMISSIONS));
     }
     Response::from_parts(parts, Body::new(body))
 }
+
+/// Labels are scanned with the camera; nothing else of the machine is of use to a page.
+const PERMISSIONS: &str = "camera=(self), geolocation=(), microphone=()";
 
 /// Only what the page itself brings may run: its own files, and its inline scripts by their hash.
 fn policy(page: &str) -> HeaderValue {

@@ -10,10 +10,10 @@ commission-label-hint = Paste what the QR code says, or type the code printed be
 commission-label-read = Read label
 commission-other-label = Another label
 commission-claim-code = Claim code
-commission-pop = Proof of possession
+commission-pop = Secret of the device
 commission-pop-on-label = On the label
 commission-pop-later = You will be asked
-commission-pop-hint = The secret printed on the device's label. It stays on this machine.
+commission-pop-hint = Printed on its label, where it may be called PoP, proof of possession, PIN or password. It stays on this machine.
 commission-pop-submit = Continue
 commission-in-range = In range.
 commission-code-only = The code does not say which device it is. Pick it below; whether it is the right one is checked by itself.
@@ -70,7 +70,9 @@ commission-joined-text = { $joined ->
     [probably] It has probably joined its network.
    *[yes] It has joined its network.
 } You need not wait: the platform notices it by itself.
-commission-broken-text = This page cannot show how the device is doing. The work goes on in the app.
+commission-broken-title = The device cannot be shown
+commission-broken-text = This page cannot show how the device is doing. The work goes on in the app. Try again; if it stays so, stop it and pick the device anew.
+commission-broken-details = Technical details, for support
 commission-broken-leave = Stop it and pick a device
 commission-cancelled = Stopped
 commission-cancelled-text = The attempt is recorded. What the device has taken so far stays on it.
@@ -180,6 +182,34 @@ attempt-radio = Radio
 attempt-network = Network
 attempt-app = App
 
+## Reading a label with the camera
+
+scan-open = Scan with the camera
+scan-title = Scan the label
+scan-lead = Hold its QR code into the frame. It is read by itself.
+scan-lead-many = Hold one QR code after the other into the frame. Each is added by itself.
+scan-picture = What the camera sees
+scan-opening = The camera starts. If you are asked, allow it.
+scan-looking = Looking for a QR code…
+scan-checking = Reading the label…
+scan-read = The label is read.
+scan-hint = Nothing is read yet. Hold it a hand's width away and still, with more light on it; tilt a shiny one a little.
+scan-light = Light
+scan-done = Done
+scan-type = Type it instead
+camera-missing = No camera in this window
+camera-fix-missing = This window gives no way to a camera. Type what the label says, paste its QR text, or use a hand scanner.
+camera-absent = No camera found
+camera-fix-absent = This machine has none, or it is switched off. Plug one in and try again, or type what the label says.
+camera-denied = The camera is not allowed
+camera-fix-denied = Allow the camera for this app in the system's settings, or beside the address in a browser. Then try again, or type what the label says.
+camera-busy = The camera is in use
+camera-fix-busy = Another program has it. Close that one and try again, or type what the label says.
+camera-lost = The camera has stopped
+camera-fix-lost = It was unplugged, or taken by another program. Try again, or type what the label says.
+camera-unknown = The camera does not start
+camera-fix-unknown = Try again. If it stays so, start the app anew, or type what the label says.
+
 ## A visit: many devices in a row
 
 visit-title = Many devices in a row
@@ -254,6 +284,7 @@ summary-title = Summary of the visit
 summary-print = Print
 summary-save = Save as file
 summary-saved = Saved as
+summary-share = Share
 summary-none = No visit is under way.
 summary-by = By { $name }
 summary-device = Device

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { dayStart } from './audit/api';
 import { detailLines } from './audit/words';
-import { canChooseAnew, type Commission, isJoined, stopKind } from './commissioning/door';
+import { canChooseAnew, type Commission, isJoined, keptOut, stopKind } from './commissioning/door';
 import { arranged, matching, namesDevice, sorted } from './commissioning/nearby';
 import { ANOTHER, keyOf, passphraseFault, proposal } from './commissioning/networks';
 import { filled, filterOf } from './devices/api';
@@ -42,6 +42,11 @@ describe('a commission', () => {
   const steps = ['connect', 'claim', 'set_network', 'apply', 'join', 'cloud'].map((step) => ({ step, state: 'todo' as const, started_at: null, duration_ms: null, cause: null }));
   const at = (step: string, more: Partial<Commission> = {}): Commission => ({
     id: 'att_1', device: null, address: null, state: 'running', step, steps, networks: [], network_name: null, claimed: false, failure: null, warnings: [], attempt_id: null, ...more
+  });
+
+  it('is not simply done where the platform lets the device not in', () => {
+    const seen = (cause: string | null) => keptOut(at('cloud', { state: 'succeeded', steps: steps.map((step) => (step.step === 'cloud' ? { ...step, state: 'skipped' as const, cause } : step)) }));
+    expect(['contact_key_mismatch', 'cloud_blocked', 'offline_deferred', 'not_yet_seen', null].map(seen)).toEqual(['contact_key_mismatch', 'cloud_blocked', null, null, null]);
   });
 
   it('says truly what a device keeps when it is stopped', () => {

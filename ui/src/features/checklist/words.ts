@@ -1,6 +1,6 @@
 import type { Checked } from '$lib/api';
 import { number } from '$lib/i18n/formats';
-import { locale, t } from '$lib/i18n/index.svelte';
+import { regional, t } from '$lib/i18n/index.svelte';
 import type { CheckCounts } from './checks';
 
 /** What was found, in words. */
@@ -11,7 +11,7 @@ export function answerWords({ answer, required, unit }: Pick<Checked, 'answer' |
     case 'text':
       return answer.text;
     case 'number':
-      return [number(answer.number, locale()), unit].filter(Boolean).join(' ');
+      return [number(answer.number, regional()), unit].filter(Boolean).join(' ');
     case 'photos':
       return t('checks-photo-count', { count: answer.sha256s.length });
     case 'not_applicable':

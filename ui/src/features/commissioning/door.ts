@@ -76,6 +76,12 @@ export const isOver = ({ state }: Commission): boolean => ENDED.includes(state);
 /** Whether the device has joined and only the platform's nod is missing; that comes without the technician. */
 export const isJoined = ({ state, step }: Commission): boolean => state === 'running' && step === 'cloud';
 
+/** Why the platform does not get to see, or does not let in, a device that has joined, where somebody can do something about it. */
+export function keptOut({ state, steps }: Commission): string | null {
+  const cause = state === 'succeeded' ? (steps.find(({ step }) => step === 'cloud')?.cause ?? null) : null;
+  return cause === 'cloud_blocked' || cause?.startsWith('contact_') ? cause : null;
+}
+
 const position = ({ steps }: Commission, name: string) => steps.findIndex(({ step }) => step === name);
 
 /** What to call its device. */

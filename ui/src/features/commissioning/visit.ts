@@ -2,6 +2,7 @@ import { createQuery } from '@tanstack/svelte-query';
 import { type CheckCounts, type Checks, CHECKS, readChecks } from '$features/checklist/checks';
 import { asProblem, door } from '$lib/api';
 import { host } from '$lib/host';
+import { t } from '$lib/i18n/index.svelte';
 import { COMMISSION } from './door';
 
 export type ItemState = 'waiting' | 'running' | 'done' | 'failed';
@@ -100,3 +101,9 @@ export const withOpenChecks = ({ items }: Pick<Visit, 'items'>): number => items
 
 /** What to call an item's device. */
 export const itemName = (item: VisitItem): string => item.device?.name ?? item.device_name ?? item.serial ?? item.name ?? '';
+
+/** What is said of the label that was added last. */
+export function addedWords({ items }: Visit): string {
+  const added = items.at(-1);
+  return t('visit-added', { name: added?.device?.name ?? added?.serial ?? added?.name ?? '' });
+}

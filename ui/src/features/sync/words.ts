@@ -1,5 +1,5 @@
 import { dayClock } from '$lib/i18n/formats';
-import { locale, t, tOr } from '$lib/i18n/index.svelte';
+import { regional, t, tOr } from '$lib/i18n/index.svelte';
 import type { Attention, Sync } from './sync';
 
 /** How synchronization stands, in words. */
@@ -50,7 +50,7 @@ export function spokenWords(sync: Sync): string {
 function freshness(sync: Sync, now: number): string {
   const state = stateWords(sync.state);
   if (sync.synced_at === null) return isCalm(sync) ? state : t('sync-state-never', { state });
-  const time = dayClock(sync.synced_at, now, locale());
+  const time = dayClock(sync.synced_at, now, regional());
   return isCalm(sync) ? t('sync-synced-to', { time }) : t('sync-state-synced-to', { state, time });
 }
 

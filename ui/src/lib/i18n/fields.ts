@@ -1,5 +1,5 @@
 import { moment } from './formats';
-import { locale, t, tOr } from './index.svelte';
+import { regional, t, tOr } from './index.svelte';
 
 /** Fields whose values are codes, and the key of the words for each. */
 const CODES: Record<string, (code: string) => string> = {
@@ -25,7 +25,7 @@ export function valueWords(field: string, value: unknown): string {
   if (isChange(value)) return t('change-from-to', { from: valueWords(field, value.from), to: valueWords(field, value.to) });
   if (typeof value === 'boolean') return value ? t('value-yes') : t('value-no');
   if (typeof value === 'object') return Object.entries(value).map(([name, inner]) => t('change-field', { field: fieldWords(name), value: valueWords(name, inner) })).join(', ');
-  if (typeof value === 'number') return field.endsWith('_at') ? moment(value, locale()) : String(value);
+  if (typeof value === 'number') return field.endsWith('_at') ? moment(value, regional()) : String(value);
   const text = String(value);
   if (FIELDS.includes(field)) return fieldWords(text);
   const key = CODES[field]?.(text.replaceAll('_', '-'));

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { bytes, duration, isTimeZone, moment, number, relative } from './formats';
+import { bytes, duration, habits, isTimeZone, moment, number, relative } from './formats';
 
 const NOON = Date.UTC(2026, 5, 1, 12);
 
@@ -15,6 +15,15 @@ describe('moments and amounts', () => {
     expect(moment(NOON, 'en-GB', 'America/Los_Angeles')).toContain('05:00');
     expect(moment(NOON, 'en-GB', 'Nowhere/Land'), 'an unknown zone breaks no page').toContain('12:00 UTC');
     expect([isTimeZone('Europe/Vienna'), isTimeZone('Nowhere/Land'), isTimeZone('')]).toEqual([true, false, false]);
+  });
+
+  it('are written as people do where they are, whatever language they read', () => {
+    const written = (...wanted: string[]) => moment(NOON, habits('en', wanted), 'Europe/Vienna').replaceAll('\u202f', ' ');
+    expect(written('de-AT', 'en-US', 'en')).toBe('1 Jun 2026, 14:00');
+    expect(written('en-GB')).toBe('1 Jun 2026, 14:00');
+    expect(written('en-US', 'en')).toBe('Jun 1, 2026, 2:00 PM');
+    expect(habits('en', ['de', 'C.UTF-8', 'de-CH']), 'the first that names a region').toBe('en-CH');
+    expect([habits('en', ['de']), habits('en', []), habits('ar-XB', ['de-AT'])]).toEqual(['en', 'en', 'ar-XB']);
   });
 
   it('are short', () => {

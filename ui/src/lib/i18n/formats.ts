@@ -9,6 +9,21 @@ const UNITS: [Intl.RelativeTimeFormatUnit, number][] = [
   ['minute', 60_000]
 ];
 
+/** A language with the habits of a region: that of the first of the languages a person wants that names one. English on an Austrian machine is `en-AT`, with 24 hours a day. */
+export function habits(locale: string, wanted: readonly string[]): string {
+  const region = wanted.map(regionOf).find((found) => found !== undefined);
+  return region === undefined || regionOf(locale) !== undefined ? locale : `${locale}-${region}`;
+}
+
+function regionOf(tag: string): string | undefined {
+  try {
+    return new Intl.Locale(tag).region;
+  } catch {
+    // What a machine says is not always a tag.
+    return undefined;
+  }
+}
+
 /** "5 minutes ago", "in 3 days"; less than a minute is "now". */
 export function relative(at: number, now: number, locale: string): string {
   const words = new Intl.RelativeTimeFormat(locale, { numeric: 'auto' });

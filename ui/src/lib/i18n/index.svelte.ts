@@ -6,6 +6,7 @@
  */
 import type { FluentBundle } from '@fluent/bundle';
 import { browser } from '$app/environment';
+import { habits } from './formats';
 import { type Args, bundleOf, directionOf, format, type Locale, LOCALES } from './words';
 
 export { directionOf, type Locale, LOCALES } from './words';
@@ -21,7 +22,7 @@ function stored(): Locale {
 let current = $state<Locale>(stored());
 
 function bundle(locale: Locale): FluentBundle {
-  const known = bundles.get(locale) ?? bundleOf(locale);
+  const known = bundles.get(locale) ?? bundleOf(locale, regional());
   bundles.set(locale, known);
   return known;
 }
@@ -29,6 +30,11 @@ function bundle(locale: Locale): FluentBundle {
 /** The language in use. */
 export function locale(): Locale {
   return current;
+}
+
+/** The language in use as it is written where the person is: for days, times and numbers. */
+export function regional(): string {
+  return habits(current, browser ? navigator.languages : []);
 }
 
 /** Uses another language from now on, on this machine. */

@@ -14,9 +14,9 @@ export function directionOf(locale: Locale): 'ltr' | 'rtl' {
   return locale === 'ar-XB' ? 'rtl' : 'ltr';
 }
 
-/** All messages of a language. */
-export function bundleOf(locale: Locale): FluentBundle {
-  const bundle = new FluentBundle(locale, {
+/** All messages of a language; their numbers are written as in `written`. */
+export function bundleOf(locale: Locale, written: string = locale): FluentBundle {
+  const bundle = new FluentBundle([written, locale], {
     // Marks around values matter where directions mix; elsewhere they would end up in copied text.
     useIsolating: directionOf(locale) === 'rtl',
     ...(locale === 'ar-XB' ? { transform: turnAround } : {})
