@@ -126,7 +126,8 @@ async fn beside(other: impl Fn(&mut Spec)) -> Bench {
 
 #[tokio::test]
 async fn whatever_keeps_a_namesake_from_being_the_device_the_next_one_has_its_turn() {
-    let others: [(&str, fn(&mut Spec)); 6] = [
+    type Change = fn(&mut Spec);
+    let others: [(&str, Change); 6] = [
         ("identity_missing", |spec| spec.kind = Kind::Espressif),
         ("identity_invalid", |spec| spec.faults.odd_serial = true),
         ("downgrade_refused", |spec| spec.faults.downgrade = Some(Security::Sec1)),

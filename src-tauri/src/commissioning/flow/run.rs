@@ -2,8 +2,8 @@
 //!
 //! [`Run::drive`] is the state machine: which step comes next, what waits for a person, what
 //! a broken link means. `performing` runs one step, `people` waits for decisions, `recording`
-//! ends it; the steps themselves are in `opening`, `claiming`, `joining` and `meshing`, those with an Improv
-//! device in `improv`.
+//! ends it, `namesakes` says which device in the air is meant; the steps themselves are in `opening`, `claiming`,
+//! `joining` and `meshing`, those with an Improv device in `improv`.
 //!
 //! After a broken link the commission connects again, shakes hands, lets the device prove
 //! once more that it is the same one, and goes on at the first step that was not done.
