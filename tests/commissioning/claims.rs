@@ -62,6 +62,22 @@ async fn power_lost_in_the_middle_of_a_claim_leaves_one_owner_and_one_grant() {
 }
 
 #[tokio::test]
+async fn a_device_that_comes_back_from_its_claim_under_another_address_is_known_by_what_it_proves() {
+    for loss in [PowerLoss::BeforeStore, PowerLoss::AfterStore] {
+        let bench = Bench::with(vec![device("OM-0001", Security::Sec2Patch1)]).await;
+        bench.faults("OM-0001", |faults| (faults.power_loss, faults.new_address) = (Some(loss), true));
+        let first = bench.fleet.slots[0].device().radio_address();
+        bench.begin("OM-0001").await;
+        bench.until("needs_network").await;
+        assert_ne!(bench.fleet.slots[0].device().radio_address(), first);
+        bench.join(SSID, PASSPHRASE).await;
+        let done = bench.until("succeeded").await;
+        assert_eq!((&done["warnings"], bench.ledger.attempt().epoch), (&serde_json::json!([]), Some(1)), "{loss:?}: {done:#}");
+        assert_eq!(bench.ledger.count(|place| *place == Place::Free), 9, "{loss:?}: one grant, once");
+    }
+}
+
+#[tokio::test]
 async fn without_a_grant_the_technician_is_told_and_goes_on_when_there_is_one() {
     let bench = Bench::with(vec![device("OM-0001", Security::Sec2Patch1)]).await;
     let pack = std::mem::take(&mut bench.ledger.books().grants);

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use omniot_shared::{
+    claim::Grant,
     entities::{AttemptOutcome, Security, StepOutcome},
     ids::ClientId,
 };
@@ -12,7 +13,7 @@ use uuid::Uuid;
 
 use crate::{
     bench::{Bench, PASSPHRASE, SITE, SSID, device},
-    ledger::Place,
+    ledger::{Place, claim_key},
 };
 
 #[tokio::test]
@@ -231,6 +232,39 @@ async fn a_device_that_was_claimed_by_the_attempt_before_needs_no_second_permiss
     let books = bench.ledger.books();
     let [first, last] = &books.attempts[..] else { panic!("{:?}", books.attempts) };
     assert_eq!((last.outcome, &last.receipt, last.grant_id, last.epoch), (AttemptOutcome::Succeeded, &first.receipt, first.grant_id, Some(1)), "{done:#}");
+}
+
+#[tokio::test]
+async fn a_receipt_that_does_not_lead_to_the_server_any_more_is_not_taken_over() {
+    for (what, is_taken_over) in [("nothing", true), ("another server", false), ("another certificate", false), ("refused", false), ("refused, and unknown here", true)] {
+        let mut bench = Bench::with(vec![device("OM-0001", Security::Sec2Patch1)]).await;
+        bench.begin("OM-0001").await;
+        bench.until("needs_network").await;
+        bench.kill_and_start().await;
+        let first = bench.ledger.attempt();
+        {
+            let mut books = bench.ledger.books();
+            for (signed, _) in books.grants.values_mut().filter(|(_, place)| *place == Place::Free) {
+                let grant = signed.read().unwrap();
+                *signed = match what {
+                    "another server" => Grant { backend_url: "https://new.example".into(), ..grant }.sign(&claim_key()),
+                    "another certificate" => Grant { trust_anchor: vec![7; 40], ..grant }.sign(&claim_key()),
+                    _ => continue,
+                };
+            }
+            books.online = what == "refused";
+            if what.starts_with("refused") {
+                books.refused.push(("OM-0001".into(), first.grant_id.unwrap(), "grant_revoked".into()));
+            }
+        }
+        bench.begin("OM-0001").await;
+        bench.until("needs_network").await;
+        bench.join(SSID, PASSPHRASE).await;
+        bench.until("succeeded").await;
+        let books = bench.ledger.books();
+        let last = books.attempts.last().unwrap();
+        assert_eq!((last.grant_id == first.grant_id, last.epoch), (is_taken_over, Some(if is_taken_over { 1 } else { 2 })), "{what}");
+    }
 }
 
 #[tokio::test]

@@ -200,6 +200,13 @@ impl Desk for Ledger {
         Ok(())
     }
 
+    async fn leads_home(&self, grant: GrantId) -> Result<bool, DeskError> {
+        let books = self.books();
+        let home = |signed: &SignedGrant| signed.read().map(|grant| (grant.backend_url, grant.trust_anchor)).ok();
+        let free = books.grants.values().filter(|(_, place)| *place == Place::Free).map(|(signed, _)| home(signed)).next_back();
+        Ok(books.grants.get(&grant).is_some_and(|(signed, _)| free.is_none_or(|free| free == home(signed))))
+    }
+
     async fn release_for(&self, serial: &str, owner: Fingerprint) -> Result<Option<Letter>, DeskError> {
         Ok(self.books().releases.iter().find(|letter| letter.frees(serial, owner)).cloned())
     }

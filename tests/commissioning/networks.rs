@@ -1,7 +1,7 @@
 //! Networks that do not work at first.
 
 use omniot_shared::entities::{AttemptOutcome, Security};
-use omniot_tests::virtual_device::{device::Power, faults::FalseSuccess};
+use omniot_tests::virtual_device::{device::Power, faults::FalseSuccess, spec::Spec};
 use serde_json::{Value, json};
 
 use crate::bench::{Bench, PASSPHRASE, SSID, device};
@@ -153,6 +153,44 @@ async fn a_link_that_drops_after_apply_hides_no_wrong_password() {
     assert_eq!(asked["failure"], json!({"cause": "wrong_password", "step": "join", "retriable": true}));
     bench.join(SSID, PASSPHRASE).await;
     bench.until("succeeded").await;
+}
+
+#[tokio::test]
+async fn a_device_that_forgets_its_network_and_comes_back_under_another_address_is_given_it_again() {
+    let bench = waiting_for_a_network().await;
+    bench.faults("OM-0001", |faults| faults.new_address = true);
+    bench.join(SSID, PASSPHRASE).await;
+    joining(&bench).await;
+    switch_off_and_on(&bench);
+    // It was told to join, and where it was nobody is any more: that is no success.
+    let done = bench.until("succeeded").await;
+    assert_eq!(done["warnings"], json!([]), "the device says itself that it has joined");
+    let slot = bench.fleet.named("OM-0001")[0];
+    assert!(slot.device().joined(slot.now()));
+    assert_eq!(times(&bench, "claim"), 1);
+}
+
+#[tokio::test]
+async fn a_device_of_the_same_name_does_not_hide_that_the_device_has_joined() {
+    let twin = |serial: &str, rssi| {
+        let mut spec = Spec { name: Some("TWIN".into()), ..device(serial, Security::Sec2Patch1) };
+        spec.faults.rssi = Some(rssi);
+        spec
+    };
+    let bench = Bench::with(vec![twin("OM-0001", -40), twin("OM-0002", -80)]).await;
+    bench.begin("OM-0001").await;
+    bench.until("needs_network").await;
+    bench.join(SSID, PASSPHRASE).await;
+    joining(&bench).await;
+    let slot = bench.fleet.named("OM-0001")[0];
+    drop_the_link(&bench);
+    slot.device().power(Power::Off, slot.now());
+    let done = bench.until("succeeded").await;
+    assert_eq!(done["warnings"], json!(["join_unconfirmed"]), "{done:#}");
+    let attempt = bench.ledger.attempt();
+    assert_eq!((attempt.serial.as_deref(), attempt.security), (Some("OM-0001"), Some(Security::Sec2Patch1)));
+    let causes: Vec<_> = attempt.steps.into_iter().filter_map(|row| row.cause).collect();
+    assert!(causes.iter().any(|cause| cause == "wrong_pop"), "the other one was asked: {causes:?}");
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use omniot_shared::{
     ids::{DeviceId, ModelId},
     time::Millis,
 };
-use omniot_tests::virtual_device::spec::{Spec, Stack};
+use omniot_tests::virtual_device::{hostile::Hostile, spec::{Kind, Spec, Stack}};
 use serde_json::json;
 use uuid::Uuid;
 
@@ -94,6 +94,70 @@ async fn of_two_devices_with_one_name_the_one_that_proves_the_label_is_commissio
             commission_the_quieter(&bench, "wrong_pop").await;
         }
     }
+}
+
+#[tokio::test]
+async fn an_address_beside_a_label_is_only_where_to_begin() {
+    for louder_first in [true, false] {
+        let bench = twins().await;
+        let address = bench.fleet.slots[usize::from(louder_first)].device().factory().address();
+        let body = json!({"label": bench.label("OM-0001"), "address": address, "site_id": SITE});
+        assert_eq!(bench.ask("POST", "/app/commissions", body).await.status, 201);
+        bench.until("needs_network").await;
+        bench.join(SSID, PASSPHRASE).await;
+        let done = bench.until("succeeded").await;
+        assert_eq!(done["device"]["serial"], "OM-0001", "{done:#}");
+        let causes: Vec<_> = bench.ledger.attempt().steps.into_iter().filter_map(|row| row.cause).collect();
+        assert_eq!(causes.iter().any(|cause| cause == "wrong_pop"), louder_first, "{causes:?}");
+        assert_eq!(bench.ledger.count(|place| matches!(place, Place::Spent)), 1);
+    }
+}
+
+/// Something louder has the name and the secret of OM-0001, and is as that says.
+async fn beside(other: impl Fn(&mut Spec)) -> Bench {
+    let bench = twins().await;
+    let pop = bench.fleet.slots[0].device().factory().pop.clone();
+    let mut specs: Vec<Spec> = bench.fleet.slots.iter().map(|slot| Spec { pop: Some(pop.clone()), ..slot.device().spec().clone() }).collect();
+    other(&mut specs[1]);
+    let bench = Bench::with(specs).await;
+    hear_both(&bench).await;
+    bench
+}
+
+#[tokio::test]
+async fn whatever_keeps_a_namesake_from_being_the_device_the_next_one_has_its_turn() {
+    type Change = fn(&mut Spec);
+    let others: [(&str, Change); 6] = [
+        ("identity_missing", |spec| spec.kind = Kind::Espressif),
+        ("identity_invalid", |spec| spec.faults.odd_serial = true),
+        ("downgrade_refused", |spec| spec.faults.downgrade = Some(Security::Sec1)),
+        ("downgrade_refused", |spec| spec.kind = Kind::Improv),
+        ("gatt_error", |spec| spec.faults.gatt_133 = 99),
+        ("invalid_reply", |spec| spec.faults.hostile = Some(Hostile::EmptyHandshake)),
+    ];
+    for (cause, other) in others {
+        let bench = beside(other).await;
+        bench.begin("OM-0001").await;
+        bench.until("needs_network").await;
+        bench.join(SSID, PASSPHRASE).await;
+        let done = bench.until("succeeded").await;
+        assert_eq!((&done["device"]["serial"], &done["warnings"]), (&json!("OM-0001"), &json!([])), "{cause}: {done:#}");
+        let causes: Vec<_> = bench.ledger.attempt().steps.into_iter().filter_map(|row| row.cause).collect();
+        assert_eq!(causes.first().map(String::as_str), Some(cause), "the louder one was asked first: {causes:?}");
+        assert_eq!(bench.ledger.count(|place| matches!(place, Place::Spent)), 1, "{cause}: and no permission left for it");
+    }
+}
+
+#[tokio::test]
+async fn where_no_namesake_is_the_device_what_the_first_one_failed_for_stands() {
+    let bench = twins().await;
+    bench.faults("OM-0001", |faults| faults.downgrade = Some(Security::Sec1));
+    bench.begin("OM-0001").await;
+    let asked = bench.until("needs_pop").await;
+    assert_eq!(asked["failure"], json!({"cause": "wrong_pop", "step": "handshake", "retriable": true}), "{asked:#}");
+    bench.act("cancel", json!(null)).await;
+    let causes: Vec<_> = bench.ledger.attempt().steps.into_iter().filter_map(|row| row.cause).collect();
+    assert_eq!(causes, ["wrong_pop", "downgrade_refused"], "both were asked");
 }
 
 async fn commission_the_quieter(bench: &Bench, cause: &str) {

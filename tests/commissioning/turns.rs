@@ -193,6 +193,49 @@ async fn a_network_that_is_forgotten_while_a_device_joins_stays_forgotten() {
 }
 
 #[tokio::test]
+async fn a_network_that_was_replaced_while_somebody_tries_a_device_once_more_stays_replaced() {
+    let bench = visited().await;
+    assert_eq!(bench.ask("PATCH", "/app/visit", json!({"auto": false})).await.status, 200);
+    network(&bench, PASSPHRASE, false).await;
+    bench.faults("OM-0001", |faults| faults.no_address = true);
+    next(&bench).await;
+    until(&bench, |visit| counts(visit).2 == 2 || item(visit, "OM-0001")["cause"] == "no_address").await;
+    bench.until_failed("no_address").await;
+    let given = bench.ask("PUT", "/app/visit/network", json!({"ssid": "Office", "passphrase": "tea at four"})).await;
+    assert_eq!(given.status, 200, "{}", given.body);
+    bench.faults("OM-0001", |faults| faults.no_address = false);
+    assert_eq!(bench.act("retry", Value::Null).await.status, 200);
+    until(&bench, |visit| counts(visit).0 == 1).await;
+    let kept = bench.ledger.books().visits.clone().unwrap();
+    assert!(kept.contains("tea at four") && !kept.contains(PASSPHRASE), "{kept}");
+}
+
+#[tokio::test]
+async fn one_that_is_done_and_not_seen_has_another_turn_when_its_label_is_read_again() {
+    let bench = visited().await;
+    assert_eq!(bench.ask("PATCH", "/app/visit", json!({"auto": false})).await.status, 200);
+    network(&bench, PASSPHRASE, false).await;
+    next(&bench).await;
+    let done = until(&bench, |visit| counts(visit).0 == 1).await;
+    let first = item(&done, "OM-0001")["attempt_id"].clone();
+    bench.until("succeeded").await;
+    let slot = &bench.fleet.slots[0];
+    slot.device().press_button(slot.now());
+    let again = added(&bench, &bench.label("OM-0001")).await;
+    assert_eq!((&again["state"], &again["attempt_id"]), (&json!("waiting"), &first));
+    for _ in 0..3 {
+        next(&bench).await;
+        until(&bench, |visit| visit["counts"]["running"] == 0).await;
+        up_to(&bench, |now| now["state"] == "succeeded").await;
+    }
+    let end = visit(&bench).await;
+    assert_eq!(counts(&end), (3, 0, 0), "{end}");
+    assert_ne!(item(&end, "OM-0001")["attempt_id"], first);
+    let epochs: Vec<_> = bench.ledger.books().attempts.iter().filter(|attempt| attempt.serial.as_deref() == Some("OM-0001")).map(|attempt| attempt.epoch).collect();
+    assert_eq!(epochs, [Some(1), Some(2)], "it was claimed anew");
+}
+
+#[tokio::test]
 async fn a_device_that_was_online_before_is_seen_when_it_shows_its_new_claim() {
     let bench = Bench::with(vec![device("OM-0001", Security::Sec2Patch1)]).await;
     bench.commission("OM-0001").await;

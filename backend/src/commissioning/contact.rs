@@ -20,6 +20,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     error::CommissioningError,
+    releases,
     secrets::{self, ClaimKey},
     store::{
         bindings::{self, Bound},
@@ -237,7 +238,8 @@ impl Arrival {
         if !before.is_spent && !grants::spend(scope, self.contact.grant.id, identity.public_key, device, self.now).await? {
             return Err(Refusal::GrantSpent.into());
         }
-        bindings::put(scope, device, &self.contact, credential.hash(), self.now).await?;
+        let notice = releases::least_notice(scope, device, self.contact.receipt.epoch).await?;
+        bindings::put(scope, device, &self.contact, credential.hash(), notice, self.now).await?;
         let entry = Entry::new("device.bind").target("device", device, &identity.serial).detail(serde_json::json!({
             "grant_id": self.contact.grant.id,
             "technician_id": self.contact.grant.technician,

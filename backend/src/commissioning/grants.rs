@@ -3,18 +3,18 @@
 use axum::extract::State;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use omniot_shared::{
-    claim::{Grant, Letter, SITES_LIMIT, SignedGrant},
+    claim::{Grant, Letter, SITES_LIMIT, SignedGrant, home::Backend},
     ids::{ClientId, DeviceId, GrantId, PersonId, SiteId},
     roles::need,
     sync::Sight,
     time::Millis,
 };
-use rand::Rng as _;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::{
     error::CommissioningError,
+    new_claim_key,
     secrets::ClaimKey,
     store::{
         grants::{self, GrantRow},
@@ -69,7 +69,7 @@ pub(super) async fn fetch_grants(mut caller: Caller<need::DeviceCommission>, Sta
     let Some(sites) = covered(&person.sight) else {
         return Ok(Json(Pack { grants: vec![], claim_key: STANDARD.encode(key.public().0), releases: vec![], server_time: now }));
     };
-    let home = &state.settings.public_url;
+    let home = &state.settings.home();
     let held = fitting(grants::outstanding(caller.scope(), person.id, body.client_id, now.plus(SOON_OVER_MS)).await?, &sites, home).len();
     let missing = usize::try_from(body.count).unwrap_or(0).saturating_sub(held);
     for _ in 0..missing {
@@ -102,21 +102,20 @@ fn covered(sight: &Sight) -> Option<Vec<SiteId>> {
     }
 }
 
-/// Those for just these sites that lead to where this server is. Others stay good for devices that hold them already, and
-/// are handed out no more.
-fn fitting(grants: Vec<SignedGrant>, sites: &[SiteId], home: &str) -> Vec<SignedGrant> {
-    grants.into_iter().filter(|signed| signed.read().is_ok_and(|grant| grant.sites == sites && grant.backend_url == home)).collect()
+/// Those for just these sites that lead to where this server is, URL and trust anchor: a device that trusts another one never
+/// reaches it. Others stay good for devices that hold them already, and are handed out no more.
+fn fitting(grants: Vec<SignedGrant>, sites: &[SiteId], home: &Backend) -> Vec<SignedGrant> {
+    let leads_home = |grant: &Grant| grant.backend_url == home.url && grant.trust_anchor == home.trust_anchor;
+    grants.into_iter().filter(|signed| signed.read().is_ok_and(|grant| grant.sites == sites && leads_home(&grant))).collect()
 }
 
-/// The tenant's claim key, made when it is first needed.
+/// The tenant's claim key. A tenant has one from its first day; one of before that gets it when it is first needed.
 async fn claim_key(caller: &mut Caller<need::DeviceCommission>, state: &AppState) -> Result<ClaimKey, CommissioningError> {
     if let Some(key) = keys::owner(caller.scope()).await?.and_then(|owner| owner.key) {
         return Ok(key);
     }
-    let mut private = [0; 32];
-    state.chance.with(|rng| rng.fill_bytes(&mut private));
     let now = caller.now();
-    let key = keys::insert(caller.scope(), private, now).await?;
+    let key = new_claim_key(caller.scope(), state, now).await?;
     let fingerprint = key.public().fingerprint().to_string();
     caller.audit(Entry::new("claim_key.create").detail(serde_json::json!({ "fingerprint": fingerprint }))).await?;
     Ok(key)

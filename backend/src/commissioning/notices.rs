@@ -6,7 +6,7 @@
 //! Deliberately not here: what the device does with it (`omniot_shared::claim::home`).
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use omniot_shared::claim::{Notice, home::Backend};
+use omniot_shared::claim::Notice;
 use prost::Message as _;
 
 use super::{
@@ -20,7 +20,7 @@ use crate::http::AppState;
 pub(super) struct Told<'a> {
     /// The URL.
     pub reports_to: &'a str,
-    /// The trust anchor, as [`Backend::trusts`]; `None`: it does not say.
+    /// The trust anchor, as `omniot_shared::claim::home::Backend::trusts`; `None`: it does not say.
     pub trusts: Option<&'a str>,
     /// The number of the last notice.
     pub heard: u32,
@@ -29,7 +29,7 @@ pub(super) struct Told<'a> {
 /// The notice for a device that was `told` that, as base64; `None` when it knows all.
 pub(super) async fn due(device: &mut DeviceCaller, state: &AppState, told: Told<'_>) -> Result<Option<String>, CommissioningError> {
     let known = u32::try_from(device.row.notice).unwrap_or(u32::MAX);
-    let home = Backend { url: state.settings.public_url.clone(), trust_anchor: state.settings.trust_anchor.clone() };
+    let home = state.settings.home();
     let is_home = told.reports_to == home.url && told.trusts.is_none_or(|trusts| trusts == home.trusts());
     let Some(number) = number(known, told.heard, is_home) else { return Ok(None) };
     let Some(key) = keys::owner(&mut device.scope).await?.and_then(|owner| owner.key) else { return Ok(None) };

@@ -12,7 +12,7 @@ use omniot_shared::{
     ids::{DeviceId, GrantId},
     time::Millis,
 };
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::store::{
     bindings,
@@ -60,19 +60,45 @@ pub async fn standing(scope: &mut Scope, device: DeviceId) -> Result<Option<Refu
     Ok(refusals::standing(scope, device).await?.map(RefusedContact::from))
 }
 
-/// Has the key of a device forgotten that another one than it claims to be; the fingerprint of what is forgotten. `None`: no
-/// other one was refused since the device was last in contact.
+/// For whom a key may be forgotten.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Heir {
+    /// What has shown that it is the device: a technician checked its identity and recorded its receipt.
+    Proven,
+    /// Also what only says so.
+    Unproven,
+}
+
+/// Why no key is forgotten.
+#[derive(Debug, thiserror::Error)]
+pub enum NotForgotten {
+    /// No other key was refused since the device was last in contact.
+    #[error("no other key was refused")]
+    NoneRefused,
+    /// Nobody has shown that the other key is that of the device.
+    #[error("the other key is not proven")]
+    Unproven,
+    /// The store.
+    #[error(transparent)]
+    Db(#[from] DbError),
+}
+
+/// Has the key of a device forgotten that another one than it claims to be; the fingerprint of what is forgotten.
 ///
 /// # Errors
-/// Whatever the store says.
-pub async fn forget_key(scope: &mut Scope, device: DeviceId, now: Millis) -> Result<Option<String>, DbError> {
-    let refused = standing(scope, device).await?;
-    let Some(refused) = refused.filter(|refused| refused.code == Refusal::KeyMismatch.code()) else { return Ok(None) };
-    let Some(bound) = bindings::find(scope, device).await? else { return Ok(None) };
+/// [`NotForgotten`].
+pub async fn forget_key(scope: &mut Scope, device: DeviceId, heir: Heir, now: Millis) -> Result<String, NotForgotten> {
+    let refused = standing(scope, device).await?.filter(|refused| refused.code == Refusal::KeyMismatch.code());
+    let refused = refused.ok_or(NotForgotten::NoneRefused)?;
+    let bound = bindings::find(scope, device).await?.ok_or(NotForgotten::NoneRefused)?;
+    if !refused.is_proven && heir == Heir::Proven {
+        return Err(NotForgotten::Unproven);
+    }
     bindings::forget_key(scope, device, now).await?;
     let forgotten = RefusedContact { code: KEY_FORGOTTEN.to_owned(), at: now, ..refused };
     refusals::put(scope, device, &forgotten).await?;
-    Ok(Some(bound.binding.public_key.fingerprint().to_string()))
+    Ok(bound.binding.public_key.fingerprint().to_string())
 }
 
 /// Keeps that `contact` was refused, when that is worth a row.
@@ -101,12 +127,14 @@ pub(super) async fn note(state: &AppState, access: &TenantAccess, contact: &Cont
     Ok(())
 }
 
-/// Whether it is the device itself: it has the key that is known of it, or shows a receipt that was recorded.
+/// Whether it is the device itself: it has the key that is known of it, or shows a receipt that was recorded. So has the
+/// electronics that a technician put in the place of the former.
 async fn is_proven(scope: &mut Scope, device: DeviceId, contact: &Contact, receipt: &[u8]) -> Result<bool, DbError> {
-    match bindings::find(scope, device).await?.and_then(|bound| bound.in_force()) {
-        Some(bound) => Ok(bound.public_key == contact.identity.public_key),
-        None => refusals::is_recorded(scope, device, contact, &STANDARD.encode(receipt)).await,
+    let bound = bindings::find(scope, device).await?.and_then(|bound| bound.in_force());
+    if bound.is_some_and(|bound| bound.public_key == contact.identity.public_key) {
+        return Ok(true);
     }
+    refusals::is_recorded(scope, device, contact, &STANDARD.encode(receipt)).await
 }
 
 impl RefusedContact {

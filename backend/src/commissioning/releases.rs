@@ -9,7 +9,7 @@
 use omniot_shared::{
     claim::{Letter, Release},
     entities::Device,
-    ids::PersonId,
+    ids::{DeviceId, PersonId},
     time::Millis,
 };
 use serde::Serialize;
@@ -81,7 +81,7 @@ fn standing(row: &ReleaseRow, device: &Device, bound: Option<&Bound>, now: Milli
         ReleaseState::Void
     } else if row.withdrawn_at.is_some() {
         ReleaseState::Withdrawn
-    } else if bound.is_some_and(|bound| i64::from(bound.binding.epoch) == row.up_to_epoch && Letter::read(&row.letter).is_ok_and(|letter| letter.release.number < bound.notice)) {
+    } else if bound.is_some_and(|bound| i64::from(bound.binding.epoch) <= row.up_to_epoch && Letter::read(&row.letter).is_ok_and(|letter| letter.release.number < bound.notice)) {
         // A notice that the device was given since has a higher number: it refuses whatever lies below.
         ReleaseState::Void
     } else if row.not_after <= now.0 {
@@ -121,8 +121,8 @@ pub async fn sign(scope: &mut Scope, device: &Device, by: (PersonId, &str), now:
             return Ok(Signed { letter, standing, is_new: false });
         }
     }
-    // Notices count within an epoch: what the device heard in an earlier one is over.
-    let number = bound.filter(|bound| bound.binding.epoch == epoch).map_or(0, |bound| bound.notice);
+    // Above all that was taken back, in whichever epoch: electronics that begins with the first one honours what it heard nothing of.
+    let number = bound.map_or(0, |bound| bound.notice).max(least_notice(scope, device.id, epoch).await?);
     let release = Release { tenant: scope.tenant(), serial: device.serial.clone(), up_to_epoch: epoch, not_after: now.plus(RELEASE_MS), number };
     let letter = Letter::of(&release, key.signing());
     releases::put(scope, device.id, &letter, by, now).await?;
@@ -143,8 +143,23 @@ pub async fn withdraw(scope: &mut Scope, device: &Device, now: Millis) -> Result
     if !releases::withdraw(scope, device.id, now).await? {
         return Ok(false);
     }
-    if let Some(bound) = bound.filter(|bound| i64::from(bound.binding.epoch) == row.up_to_epoch) {
-        releases::number(scope, device.id, bound.notice.saturating_add(1)).await?;
+    if let Some(bound) = bound.filter(|bound| i64::from(bound.binding.epoch) <= row.up_to_epoch) {
+        let taken_back = number(&row).map_or(0, |number| number.saturating_add(1));
+        releases::number(scope, device.id, taken_back.max(bound.notice.saturating_add(1))).await?;
     }
     Ok(true)
+}
+
+fn number(row: &ReleaseRow) -> Option<u32> {
+    Letter::read(&row.letter).ok().map(|letter| letter.release.number)
+}
+
+/// The least number of a notice for a device of that epoch: with it, the latest release is good as long as it was not taken back,
+/// and none of before is.
+///
+/// # Errors
+/// Whatever the store says.
+pub async fn least_notice(scope: &mut Scope, device: DeviceId, epoch: u32) -> Result<u32, DbError> {
+    let row = releases::find(scope, device).await?.filter(|row| row.up_to_epoch >= i64::from(epoch));
+    Ok(row.map_or(0, |row| number(&row).map_or(0, |number| number.saturating_add(u32::from(row.withdrawn_at.is_some())))))
 }

@@ -3,7 +3,10 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use ipnet::IpNet;
-use omniot_shared::time::{Clock, Millis};
+use omniot_shared::{
+    claim::home::Backend,
+    time::{Clock, Millis},
+};
 use rand::{Rng as _, SeedableRng as _, rngs::StdRng};
 use uuid::Uuid;
 
@@ -30,6 +33,14 @@ pub struct Settings {
     pub telemetry_days: u16,
     /// How many bytes the files of one tenant's attempts may take together.
     pub attachment_bytes: i64,
+}
+
+impl Settings {
+    /// Where devices find this server, and what they shall trust there.
+    #[must_use]
+    pub fn home(&self) -> Backend {
+        Backend { url: self.public_url.clone(), trust_anchor: self.trust_anchor.clone() }
+    }
 }
 
 /// Shared by all requests; cheap to clone.

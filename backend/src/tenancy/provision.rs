@@ -10,6 +10,7 @@ use serde_json::json;
 use super::{Status, Tenant, find_tenant, store, templates};
 use crate::{
     audit::{self, Author, Entry},
+    commissioning,
     db::{DbError, Event, Scope, TenantAccess},
     http::{ApiError, AppState},
     identity::{self, By},
@@ -120,8 +121,10 @@ async fn furnish(
 ) -> Result<(), ProvisionError> {
     let mut scope = state.db.write(&TenantAccess::for_job(tenant.id, "provision")).await?;
     store::insert(&mut scope, tenant, templates::brand_file(&template.brand)).await?;
+    // Devices pin it for good: it is in every backup that has the tenant.
+    let claim_key = commissioning::new_claim_key(&mut scope, state, tenant.created_at).await?.public().fingerprint().to_string();
     let entry = Entry::new("tenant.create").target("tenant", tenant.id, &tenant.display_name);
-    let entry = entry.detail(json!({"name": tenant.name, "template": template.name}));
+    let entry = entry.detail(json!({"name": tenant.name, "template": template.name, "claim_key": claim_key}));
     audit::append(&mut scope, author, tenant.created_at, request_id, entry).await?;
     let furniture = equip(state, &mut scope, author, request_id, template).await?;
     owner(&mut scope, &furniture).await?;

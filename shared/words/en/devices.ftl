@@ -103,6 +103,8 @@ refusal-unproven = Nobody has shown that it was this device: whoever holds a per
 refusal-forget = Forget the former key
 refusal-forget-title = Forget the key of { $name }?
 refusal-forget-text = The next device that claims to be it with a permission of your organization takes its place, with a key of its own. Do this only when its electronics were replaced, or when you know why its key is another one. What it reported stays; the former electronics is not let in any more, unless it claims first.
+refusal-forget-unproven-text = Nobody has shown that what was refused is this device: whoever holds a permission of your organization can say so, and would then report in its place. Where a technician has replaced the electronics, wait until their record has arrived and the device has tried once more. Forget the key now only if you know for certain what it is.
+refusal-forget-unproven = Forget it all the same
 refusal-forgotten-done = The key is forgotten.
 
 waiting-title = Not yet seen

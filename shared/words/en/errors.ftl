@@ -56,6 +56,7 @@ error-disk-full = The storage of this machine is full. Nothing was saved: free s
 error-store-damaged = The app's data on this machine is damaged, or was written by a newer app. Update the app; if it stays, call support before you sign out.
 error-closing = The app is closing. Open it again; what was saved is still there.
 error-other-epoch = The server was restored from a backup. The app gets to know it again and sends what may be missing by itself.
+error-key-unproven = Nobody has shown that this device has another key now. Load the page again and look before you go on.
 error-grant-recorded = A technician's record says that a device took this permission. It cannot be taken back any more; retire the device instead.
 error-sequence-gap = The app and the server have counted changes differently. It sends them again by itself.
 error-app-not-opened = The app could not open its data. Restart it; if it stays, call support.

@@ -28,6 +28,8 @@ const LATEST: u32 = 20;
 /// So many planned devices of a site are shown in a visit.
 const MOST_PLANNED: u32 = 500;
 
+/// What the server says of a refusal that is over.
+const KEY_FORGOTTEN: &str = "key_forgotten";
 /// For so long the server is asked how a device stands.
 const ASK: Duration = Duration::from_secs(2);
 
@@ -188,6 +190,10 @@ impl Desk for Account {
         .await
     }
 
+    async fn leads_home(&self, grant: GrantId) -> Result<bool, DeskError> {
+        self.look(move |db| grants::leads_home(db, grant)).await
+    }
+
     async fn release_for(&self, serial: &str, owner: Fingerprint) -> Result<Option<Letter>, DeskError> {
         let serial = normal_serial(serial);
         self.look(move |db| releases::find(db, &serial, owner)).await
@@ -200,7 +206,8 @@ impl Desk for Account {
         let asked = tokio::time::timeout(ASK, server.fetch::<Standing>(Method::GET, &path, None));
         // A device that the server does not know yet was not refused as far as is known.
         let refused = asked.await.ok()?.ok()?.refused?;
-        (refused.grant_id == grant).then_some(refused.code)
+        // Once the former key is forgotten, it is let in when it tries next.
+        (refused.grant_id == grant && refused.code != KEY_FORGOTTEN).then_some(refused.code)
     }
 
     async fn is_online(&self) -> bool {

@@ -87,22 +87,41 @@ pub fn spend_kept(db: &Connection) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// The grant that is kept for this device at this site, or else a free one, which is then kept for it.
+/// The grant that is kept for this device at this site, unless it leads to where the server is no more, or else a free one,
+/// which is then kept for it.
 ///
 /// # Errors
 /// [`StoreError`].
 pub fn take(db: &Connection, site: SiteId, serial: &str, nonce: [u8; 16], now: Millis) -> Result<Option<Taken>, StoreError> {
     let kept = kept(db, site, serial)?;
-    if kept.as_ref().is_some_and(|kept| kept.is_good(now)) {
-        return Ok(kept);
+    let good = kept.clone().filter(|kept| kept.is_good(now));
+    if let Some(kept) = &good
+        && leads_home(db, kept.id)?
+    {
+        return Ok(good);
     }
-    let Some((id, signed)) = first_free(db, site, now)? else { return Ok(None) };
-    if let Some(ended) = kept {
-        spend(db, ended.id)?;
+    let Some((id, signed)) = first_free(db, site, now)? else { return Ok(good) };
+    if let Some(over) = kept {
+        spend(db, over.id)?;
     }
     let sql = "update claim_grant set state = 'taken', serial = ?2, site_id = ?3, nonce = ?4 where id = ?1";
     db.prepare_cached(sql)?.execute(params![id.0.as_bytes(), serial, site.0.as_bytes(), nonce])?;
     Ok(Some(Taken { id, signed, nonce }))
+}
+
+/// Whether a grant leads where the free one leads that was made last, URL and trust anchor; without a free one nothing else is
+/// known. Of one that is not here any more it is not known where it leads.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn leads_home(db: &Connection, id: GrantId) -> Result<bool, StoreError> {
+    let mut statement = db.prepare_cached("select signed from claim_grant where id = ?1")?;
+    let shown = statement.query_row([id.0.as_bytes()], |row| Ok(SignedGrant(row.get(0)?))).optional()?;
+    let Some(shown) = shown.and_then(|signed| signed.read().ok()) else { return Ok(false) };
+    let mut statement = db.prepare_cached("select signed from claim_grant where state = 'free' order by not_after desc, id limit 1")?;
+    let latest = statement.query_row([], |row| Ok(SignedGrant(row.get(0)?))).optional()?;
+    let latest = latest.and_then(|signed| signed.read().ok());
+    Ok(latest.is_none_or(|latest| latest.backend_url == shown.backend_url && latest.trust_anchor == shown.trust_anchor))
 }
 
 /// Whether there would be one by the last that the server's clock was heard to show: where there is none now, it is this

@@ -302,6 +302,31 @@ fn a_clock_that_is_ahead_is_told_from_a_pack_that_is_used_up_by_what_the_server_
 }
 
 #[test]
+fn a_grant_that_leads_to_where_the_server_was_gives_way_to_one_of_today() {
+    let (_folder, store) = store();
+    let moved = |n, url: &str, anchor: &[u8]| {
+        let key = ed25519_dalek::SigningKey::from_bytes(&[7; 32]);
+        let signed = Grant { backend_url: url.into(), trust_anchor: anchor.into(), ..grant(n, 900, &[]).0 }.sign(&key);
+        (signed.read().unwrap(), signed)
+    };
+    let here = SiteId(Uuid::from_u128(1));
+    let take = || store.edit(|db| grants::take(db, here, "A", [1; 16], Millis(100))).unwrap().unwrap().id;
+    let leads_home = |n| store.read(|db| grants::leads_home(db, GrantId(Uuid::from_u128(n)))).unwrap();
+    store.edit(|db| grants::take_in(db, &[grant(1, 500, &[])])).unwrap();
+    let first = take();
+    store.edit(|db| grants::send(db, first)).unwrap();
+    assert!(leads_home(1), "nothing else is known");
+    assert!(!leads_home(9), "nobody knows");
+    store.edit(|db| grants::take_in(db, &[grant(2, 800, &[])])).unwrap();
+    assert_eq!((leads_home(1), take()), (true, first), "the device may have it");
+    for (n, url, anchor) in [(3, "https://example.com", &[7_u8; 40][..]), (4, "https://new.example", &[])] {
+        store.edit(|db| grants::take_in(db, &[moved(n, url, anchor)])).unwrap();
+        assert!(!leads_home(1), "{url}");
+        assert_eq!(take(), GrantId(Uuid::from_u128(n)), "{url}");
+    }
+}
+
+#[test]
 fn a_pack_is_all_there_is_and_what_was_taken_stays_with_its_device() {
     let (_folder, store) = store();
     let pack = [grant(1, 500, &[]), grant(2, 600, &[]), grant(3, 700, &[])];

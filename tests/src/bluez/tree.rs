@@ -191,7 +191,7 @@ impl State {
     pub fn remember(&mut self, slot: &Arc<Slot>) {
         let (address, name) = {
             let device = slot.device();
-            (device.factory().address(), device.spec().name().to_owned())
+            (device.radio_address(), device.spec().name().to_owned())
         };
         for adapter in self.adapters.keys() {
             let remote = Remote { name: Some(name.clone()), ..Remote::new(slot, adapter, address.clone()) };

@@ -301,7 +301,7 @@ pub(crate) fn advert(slot: &Slot) -> Option<Value> {
     let rssi = device.faults.rssi.unwrap_or(drawn);
     Some(json!({
         "event": "advert",
-        "address": device.factory().address(),
+        "address": device.radio_address(),
         "name": device.spec().name(),
         "rssi": rssi,
         "services": [service.to_string()],

@@ -66,7 +66,7 @@ fn state(slot: &Slot) -> Value {
     json!({
         "serial": device.spec().serial,
         "name": device.spec().name(),
-        "address": device.factory().address(),
+        "address": device.radio_address(),
         "up": device.is_up(now),
         "advertises": device.advertises(now),
         "linked": device.linked(),

@@ -30,7 +30,7 @@ use super::{
     keeping::{Keeper, Kept},
     pre_owned,
     session::{Draws, Scheme, Session},
-    spec::{Era, Factory, Kind, Spec, Stack, USERNAME},
+    spec::{self, Era, Factory, Kind, Spec, Stack, USERNAME},
     srp::Verifier,
     thread::Thread,
     timing::Timing,
@@ -67,6 +67,7 @@ struct Link {
 pub struct Device {
     spec: Spec,
     factory: Factory,
+    mac: [u8; 6],
     keeper: Keeper,
     pub(super) kept: Kept,
     pub(super) wifi: Wifi,
@@ -108,8 +109,9 @@ impl Device {
         let contact = super::contact::Contact::default();
         let about = improv::About { firmware: spec.model.clone(), version: spec.firmware.clone(), chip: "virtual/esp32".to_owned() };
         let improv = Improv::new(spec.improv, about, spec.name(), timing);
+        let mac = factory.mac;
         let mut device =
-            Self { spec, factory, keeper, kept, wifi, thread: Thread::new(timing), improv, link: None, faults, rng, timing, ready_at: 0, powered: true, provisioning: true, blinks_until: 0, has_shown_itself: false, contact };
+            Self { spec, factory, mac, keeper, kept, wifi, thread: Thread::new(timing), improv, link: None, faults, rng, timing, ready_at: 0, powered: true, provisioning: true, blinks_until: 0, has_shown_itself: false, contact };
         device.boot(0);
         Ok(device)
     }
@@ -124,6 +126,12 @@ impl Device {
     #[must_use]
     pub const fn factory(&self) -> &Factory {
         &self.factory
+    }
+
+    /// Its present Bluetooth address.
+    #[must_use]
+    pub fn radio_address(&self) -> String {
+        spec::shown_address(self.mac)
     }
 
     /// The timing it runs with.
@@ -524,6 +532,9 @@ impl Device {
         self.link = None;
         self.blinks_until = 0;
         self.ready_at = if now == 0 { 0 } else { now + self.timing.boot_ms };
+        if now > 0 && self.faults.new_address {
+            self.mac[2] = self.mac[2].wrapping_add(1);
+        }
         if let Ok(Some(kept)) = self.keeper.load() {
             self.kept = kept;
         }

@@ -71,6 +71,8 @@ pub struct Faults {
     pub busy: u32,
     /// What it takes for the time, as if it had been told so: milliseconds since 1970. Grants of another time are `GRANT_EXPIRED`.
     pub told_ms: Option<i64>,
+    /// It has another Bluetooth address each time it starts.
+    pub new_address: bool,
     /// How loud it is heard, dBm, wherever it stands.
     pub rssi: Option<i32>,
 }

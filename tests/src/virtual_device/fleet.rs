@@ -192,7 +192,7 @@ impl Fleet {
     /// The device with that address.
     #[must_use]
     pub fn at(&self, address: &str) -> Option<&Arc<Slot>> {
-        self.slots.iter().find(|slot| slot.device().factory().address() == address)
+        self.slots.iter().find(|slot| slot.device().radio_address() == address)
     }
 
     /// The devices that `serial` names; `*` is all.

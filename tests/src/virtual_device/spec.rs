@@ -146,6 +146,11 @@ impl Spec {
     }
 }
 
+/// An address as the radio shows it.
+pub(super) fn shown_address(mac: [u8; 6]) -> String {
+    mac.map(|byte| format!("{byte:02X}")).join(":")
+}
+
 /// What the factory gave a device.
 pub struct Factory {
     /// Its identity.
@@ -174,10 +179,10 @@ impl Factory {
         Self { key: SigningKey::from_bytes(&first("key")), pop, salt, mac }
     }
 
-    /// The address as the radio shows it.
+    /// The address that it begins with, as the radio shows it.
     #[must_use]
     pub fn address(&self) -> String {
-        self.mac.map(|byte| format!("{byte:02X}")).join(":")
+        shown_address(self.mac)
     }
 
     /// The base MAC, as the device reports it.

@@ -19,14 +19,14 @@ const FIND: &str = "
     select b.public_key, b.epoch, b.grant_id, b.resets, b.credential_hash, b.notice, b.handed_over_at, b.key_forgotten_at, d.state from device_binding b
     left join device d on d.tenant_id = b.tenant_id and d.id = b.device_id
     where b.tenant_id = $1 and b.device_id = $2";
+// A notice never falls: what was taken back in an earlier epoch could be shown to electronics whose epochs begin anew.
 const PUT: &str = "
     insert into device_binding (tenant_id, device_id, public_key, hardware_id, grant_id, epoch, resets, credential_hash, bound_at, last_seen_at, notice)
-    values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9,
-        (select count(*) from device_release r where r.tenant_id = $1 and r.device_id = $2 and r.withdrawn_at is not null and r.up_to_epoch >= $6))
+    values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9, $10)
     on conflict (tenant_id, device_id) do update set
         public_key = excluded.public_key, key_forgotten_at = null, hardware_id = excluded.hardware_id, grant_id = excluded.grant_id, epoch = excluded.epoch, resets = excluded.resets,
         credential_hash = excluded.credential_hash, bound_at = excluded.bound_at, last_seen_at = excluded.last_seen_at,
-        notice = excluded.notice, handed_over_at = null";
+        notice = case when device_binding.notice > excluded.notice then device_binding.notice else excluded.notice end, handed_over_at = null";
 const BY_CREDENTIAL: &str = "
     select t.status, d.state, d.name, d.serial, d.firmware, b.epoch, b.notice from device_binding b
     join tenant t on t.tenant_id = b.tenant_id
@@ -63,7 +63,7 @@ pub struct Bound {
     pub resets: u32,
     /// The hash of the credential in force.
     pub credential_hash: Vec<u8>,
-    /// The number of the last notice in its epoch.
+    /// The number of the last notice; it never falls.
     pub notice: u32,
     /// When it said that it left.
     pub handed_over_at: Option<Millis>,
@@ -97,13 +97,13 @@ pub async fn find(scope: &mut Scope, device: DeviceId) -> Result<Option<Bound>, 
     }))
 }
 
-/// Binds a device, or binds it anew.
+/// Binds a device, or binds it anew; it is to hear a notice of the number `notice` at least.
 ///
 /// # Errors
 /// Whatever the store says.
-pub async fn put(scope: &mut Scope, device: DeviceId, contact: &Contact, credential: TokenHash, now: Millis) -> Result<(), DbError> {
+pub async fn put(scope: &mut Scope, device: DeviceId, contact: &Contact, credential: TokenHash, notice: u32, now: Millis) -> Result<(), DbError> {
     let query = scope.query(PUT).bind(device).bind(contact.identity.public_key.0).bind(&contact.identity.hardware_id).bind(contact.grant.id);
-    query.bind(contact.receipt.epoch).bind(contact.identity.resets).bind(credential.bytes()).bind(now).execute().await.map(drop)
+    query.bind(contact.receipt.epoch).bind(contact.identity.resets).bind(credential.bytes()).bind(now).bind(notice).execute().await.map(drop)
 }
 
 /// A device that shows a credential.
@@ -121,7 +121,7 @@ pub struct Credentialed {
     pub firmware: Option<String>,
     /// The epoch in force.
     pub epoch: i64,
-    /// The number of the last notice in it.
+    /// The number of the last notice.
     pub notice: i64,
 }
 

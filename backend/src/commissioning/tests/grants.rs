@@ -32,6 +32,29 @@ async fn a_pack_holds_grants_that_a_device_can_check() {
 }
 
 #[tokio::test]
+async fn a_tenant_has_its_claim_key_from_its_first_day_and_keeps_it() {
+    for app in App::both().await {
+        let tenant = app.tenant("acme").await;
+        let stored = async || {
+            let keys: Vec<(Vec<u8>,)> = tenant.db_write().await.query("select public_key from claim_key where tenant_id = $1").all().await.unwrap();
+            keys.into_iter().map(|(key,)| STANDARD.encode(key)).collect::<Vec<_>>()
+        };
+        let first = stored().await;
+        assert_eq!(first.len(), 1, "it is in a backup that was made before the first grant: {}", app.engine);
+        let technician = tenant.person(Role::Technician).await;
+        let body = json!({ "client_id": ClientId(uuid::Uuid::from_u128(5)), "count": 1 });
+        assert_eq!(technician.post("/v1/grants/pack", body.clone()).await.expect(200)["claim_key"], json!(first[0]));
+        assert_eq!(stored().await, first);
+        // A tenant of a server that made keys when they were needed.
+        let mut scope = tenant.db_write().await;
+        scope.query("delete from claim_key where tenant_id = $1").execute().await.unwrap();
+        scope.commit().await.unwrap();
+        technician.post("/v1/grants/pack", body).await.expect(200);
+        assert_eq!(stored().await.len(), 1);
+    }
+}
+
+#[tokio::test]
 async fn asking_again_gives_the_same_grants_and_tops_up_to_the_limit() {
     for app in App::both().await {
         let technician = app.tenant("acme").await.person(Role::Technician).await;

@@ -88,6 +88,25 @@ async fn a_pack_leads_to_where_the_server_is() {
 }
 
 #[tokio::test]
+async fn a_pack_trusts_what_the_server_shows() {
+    for app in App::both().await {
+        let tenant = app.tenant("acme").await;
+        let technician = tenant.person(Role::Technician).await;
+        let held = pack(&technician, 5, 2).await;
+        let anchors = |grants: &[String]| grants.iter().map(|grant| omniot_shared::claim::SignedGrant(STANDARD.decode(grant).unwrap()).read().unwrap().trust_anchor).collect::<Vec<_>>();
+        for anchor in [vec![7; 40], vec![8; 40], vec![]] {
+            let renewed = app.at("https://omniot.example", &anchor);
+            let fetched = pack(&technician.at(&renewed), 5, 2).await;
+            assert_eq!(anchors(&fetched), [anchor.clone(), anchor], "no device is told to trust what is over: {}", app.engine);
+        }
+        assert_eq!(pack(&technician, 5, 2).await, held, "and those of before are good again once it is what it was");
+        let mut device = Device::new("OM-1");
+        device.take(&held[0], None);
+        app.nobody().post("/v1/device/claim", device.claim(&tenant).await).await.expect(200);
+    }
+}
+
+#[tokio::test]
 async fn a_device_that_does_not_say_what_it_heard_is_told_nothing() {
     for app in App::both().await {
         let tenant = app.tenant("acme").await;

@@ -1,3 +1,4 @@
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use omniot_shared::{
     ids::{DeviceId, SiteId},
     roles::Role,
@@ -152,6 +153,9 @@ async fn a_key_is_forgotten_for_one_that_was_refused_and_the_device_begins_anew(
         assert_eq!(story.owner.delete(&forget).await.refusal(), (409, "state_conflict".into()), "the device itself is in contact");
         app.pass(MINUTE);
         assert_eq!(story.claim(&other).await, (409, "key_mismatch".into()));
+        assert_eq!(story.owner.delete(&forget).await.refusal(), (409, "key_unproven".into()), "whoever holds a permission could say so");
+        assert_eq!(story.owner.delete(&format!("{forget}?heir=anyone")).await.status, 400);
+        let forget = format!("{forget}?heir=unproven");
         story.owner.delete(&forget).await.expect(204);
         assert_eq!(story.refused().await["code"], "key_forgotten");
         assert_eq!(story.waiting().await.len(), 1, "it has not been let in yet");
@@ -168,12 +172,35 @@ async fn a_key_is_forgotten_for_one_that_was_refused_and_the_device_begins_anew(
 }
 
 #[tokio::test]
+async fn electronics_that_a_technician_put_in_and_recorded_is_told_from_what_only_says_so() {
+    for app in App::both().await {
+        let story = Story::of(&app).await;
+        let forget = format!("{}/key", story.path());
+        let (put_in, forged) = (story.other().await, story.other().await);
+        super::device::record(&story.tenant, &story.technician, &put_in).await;
+        let forged = Device { key: ed25519_dalek::SigningKey::from_bytes(&[8; 32]), state: omniot_shared::claim::owner::OwnerState::default(), ..forged };
+        let mut forged = forged;
+        // With the very permission that the technician used.
+        forged.take(&STANDARD.encode(&put_in.state.owner.as_ref().unwrap().grant), None);
+        assert_eq!(story.claim(&forged).await, (409, "key_mismatch".into()));
+        assert_eq!((&story.refused().await["is_proven"], story.owner.delete(&forget).await.refusal()), (&json!(false), (409, "key_unproven".into())), "{}", app.engine);
+        assert_eq!(story.claim(&put_in).await, (409, "key_mismatch".into()));
+        assert_eq!(story.refused().await["is_proven"], true);
+        app.pass(MINUTE);
+        assert_eq!(story.claim(&forged).await, (409, "key_mismatch".into()));
+        assert_eq!(story.refused().await["is_proven"], true, "it is not spoken over");
+        story.owner.delete(&forget).await.expect(204);
+        assert_eq!(story.claim(&put_in).await.0, 200);
+    }
+}
+
+#[tokio::test]
 async fn the_former_device_comes_back_when_its_key_was_forgotten_and_it_is_still_there() {
     for app in App::both().await {
         let story = Story::of(&app).await;
         let other = story.other().await;
         assert_eq!(story.claim(&other).await, (409, "key_mismatch".into()));
-        story.owner.delete(&format!("{}/key", story.path())).await.expect(204);
+        story.owner.delete(&format!("{}/key?heir=unproven", story.path())).await.expect(204);
         assert_eq!(story.claim(&story.device).await.0, 200, "{}", app.engine);
         assert_eq!(story.owner.get(&story.path()).await.expect(200)["epoch"], 3);
     }

@@ -133,6 +133,55 @@ async fn a_release_is_given_again_until_it_is_taken_back_and_the_device_hears_of
     }
 }
 
+/// Other electronics in the same housing, claimed and let in; it has heard what its owner tells it.
+async fn replaced(story: &Story) -> Device {
+    let mut board = Device { key: ed25519_dalek::SigningKey::from_bytes(&[9; 32]), ..Device::new("OM-1") };
+    board.take(&pack(&story.acme.person(Role::Technician).await, 8, 1).await[0], None);
+    story.app.pass(1);
+    let claim = async || story.app.nobody().post("/v1/device/claim", board.claim(&story.acme).await).await;
+    assert_eq!(claim().await.refusal(), (409, "key_mismatch".into()));
+    story.owner.delete(&format!("/v1/devices/{}/key?heir=unproven", story.id)).await.expect(204);
+    let credential = claim().await.expect(200)["credential"].as_str().unwrap().to_owned();
+    let beat = json!({ "readings": {}, "reports_to": "https://omniot.example", "heard": 0 });
+    let notice = super::notices::notice(&story.app.bearer(&credential).post("/v1/device/heartbeat", beat).await.expect(200));
+    board.state = board.state.hear("OM-1", &notice.expect("something was taken back")).unwrap();
+    board
+}
+
+#[tokio::test]
+async fn a_release_that_was_taken_back_stays_dead_when_the_electronics_is_replaced() {
+    for app in App::both().await {
+        let mut story = Story::of(&app).await;
+        let mut taken_back = Vec::new();
+        for _ in 0..2 {
+            taken_back.push(story.release().await);
+            story.owner.delete(&story.path()).await.expect(204);
+        }
+        story.device = replaced(&story).await;
+        for letter in &taken_back {
+            assert_eq!(story.take_over(Some(letter)).await, Err(owner::Refusal::BadRelease), "{}: number {}", app.engine, letter.release.number);
+        }
+        let good = story.release().await;
+        assert_eq!(story.take_over(Some(&good)).await, Ok(()), "what is signed later is good");
+    }
+}
+
+#[tokio::test]
+async fn so_does_one_of_an_earlier_epoch_and_the_open_one_stays_good() {
+    for app in App::both().await {
+        let mut story = Story::of(&app).await;
+        let taken_back = story.release().await;
+        story.owner.delete(&story.path()).await.expect(204);
+        story.device.take(&pack(&story.acme.person(Role::Technician).await, 5, 1).await[0], None);
+        app.nobody().post("/v1/device/claim", story.device.claim(&story.acme).await).await.expect(200);
+        let open = story.release().await;
+        assert_eq!((taken_back.release.up_to_epoch, open.release.up_to_epoch), (1, 2));
+        story.device = replaced(&story).await;
+        assert_eq!(story.take_over(Some(&taken_back)).await, Err(owner::Refusal::BadRelease), "{}", app.engine);
+        assert_eq!((story.shown().await["release"]["state"].clone(), story.take_over(Some(&open)).await), (json!("open"), Ok(())));
+    }
+}
+
 #[tokio::test]
 async fn a_release_ends_and_is_not_for_a_device_that_nobody_claimed() {
     for app in App::both().await {

@@ -217,10 +217,10 @@ impl Cause {
         matches!(self, Self::ConnectFailed | Self::GattError | Self::NotEstablished | Self::OutOfRange)
     }
 
-    /// Whether another device than the one that is meant would fail so.
+    /// Whether it lies at the device, and not at this machine or its person: another device may not fail so.
     #[must_use]
-    pub const fn is_of_another(self) -> bool {
-        matches!(self, Self::WrongPop | Self::DeviceUnproven | Self::IdentityMismatch)
+    pub const fn is_of_device(self) -> bool {
+        !matches!(self, Self::AdapterOff | Self::AdapterAbsent | Self::NoPermission | Self::StoreFailed | Self::NoAccount | Self::DeviceRetired)
     }
 
     /// What it means that the server refused the device with that code.

@@ -4,7 +4,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use omniot_shared::{
     claim::{self, Identity, Receipt, messages},
     entities::{Attempt, DeviceState},
-    ids::normal_serial,
+    ids::{GrantId, normal_serial},
     label::ClaimCode,
 };
 use prost::Message as _;
@@ -102,7 +102,9 @@ impl Run {
             return Err(Trouble::Failed(Cause::ClaimRefused));
         }
         let (site, serial) = self.board.read(|draft| (draft.site_id, draft.serial.clone().unwrap_or_default()));
-        if let Some(claimed) = self.target.claimed.take_if(|claimed| is_claimed_by(claimed, &identity)) {
+        if let Some(claimed) = self.target.claimed.take_if(|claimed| is_claimed_by(claimed, &identity))
+            && self.still_leads(&serial, claimed.grant_id).await?
+        {
             // It needs no second permission.
             self.adopt(&claimed);
             return Ok(Next::Done);
@@ -135,6 +137,16 @@ impl Run {
         };
         let reply: messages::ClaimReply = self.talking()?.ask_whole(CLAIM, &request).await?;
         self.take_receipt(&taken, &identity, &reply, grant.tenant).await
+    }
+
+    /// Whether a device that was claimed with that grant gets to the server by it, as far as is known here: neither did the server
+    /// move or show another certificate since, nor refuse the device. Otherwise the device gets another one.
+    async fn still_leads(&self, serial: &str, grant: Option<GrantId>) -> Result<bool, Trouble> {
+        let Some(grant) = grant else { return Ok(false) };
+        if !self.desk.leads_home(grant).await? {
+            return Ok(false);
+        }
+        Ok(!self.desk.is_online().await || self.desk.refusal_of(serial, grant).await.is_none())
     }
 
     async fn take_receipt(&mut self, taken: &TakenGrant, identity: &Identity, reply: &messages::ClaimReply, tenant: omniot_shared::ids::TenantId) -> Result<Next, Trouble> {

@@ -143,6 +143,10 @@ pub trait Desk: Send + Sync {
     /// Says what became of a taken grant, durably. Unknown ids and repetitions are fine.
     async fn settle_grant(&self, grant: GrantId, fate: GrantFate) -> Result<(), DeskError>;
 
+    /// Whether a grant leads where those lead that this replica has now, as far as is known here: of one that is not here any
+    /// more nobody knows.
+    async fn leads_home(&self, grant: GrantId) -> Result<bool, DeskError>;
+
     /// The release that `owner` gave for the device `serial` (normalized), when there is one here.
     async fn release_for(&self, serial: &str, owner: Fingerprint) -> Result<Option<Letter>, DeskError>;
 

@@ -17,6 +17,7 @@ mod joining;
 pub mod late;
 pub mod left;
 mod meshing;
+mod namesakes;
 mod opening;
 pub mod pace;
 mod peer;

@@ -7,7 +7,6 @@ use super::{
     causes::Cause,
     draft::NetworkKind,
     run::{Next, Run},
-    step::Step,
     talk::Talk,
     trouble::Trouble,
 };
@@ -22,7 +21,7 @@ use crate::{
             session::Cipher,
             version::{self, Version},
         },
-        nearby::{Heard, Protocol, Sought},
+        nearby::Protocol,
         radio::RadioError,
     },
 };
@@ -36,16 +35,7 @@ impl Run {
     /// Finds the device, stops the scan, and connects; a few tries, as radios need them.
     pub(super) async fn connect(&mut self) -> Result<Next, Trouble> {
         self.hang_up().await;
-        let (known, name) = (self.target.address.clone(), self.target.label.as_ref().map(|label| label.name.clone()));
-        let sought = known.map(Sought::Address).or(name.map(Sought::Name)).ok_or(Trouble::Failed(Cause::NotAdvertising))?;
-        let mut heard = self.means.nearby.find(self.means.pace.find, sought.clone()).await?.ok_or(Trouble::Failed(Cause::NotAdvertising))?;
-        // One that was guessed at too often is locked; the device that is meant may have the same name.
-        if let Sought::Name(name) = sought
-            && self.is_locked(&heard.advert.address)
-            && let Some(other) = self.namesake(name, vec![heard.advert.address.clone()]).await
-        {
-            heard = other;
-        }
+        let heard = self.hear().await?;
         let address = heard.advert.address.clone();
         self.speaks = heard.protocol();
         let name = if self.speaks == Protocol::Improv { "improv" } else { "esp" };
@@ -62,30 +52,6 @@ impl Run {
         self.board.change(|draft| draft.mtu = Some(u32::from(link.mtu())));
         self.talk = Some(Talk::new(link, self.means.pace.operation, self.means.pace.exchange));
         Ok(Next::Done)
-    }
-
-    fn is_locked(&self, address: &str) -> bool {
-        self.means.wrong_proofs.exhausted(address, self.means.clock.now())
-    }
-
-    async fn namesake(&self, name: String, others: Vec<String>) -> Option<Heard> {
-        self.means.nearby.find(self.means.pace.find_other, Sought::Namesake(name, others)).await.ok().flatten()
-    }
-
-    /// What answered to the name of the label is not its device, before anything was given to it: names are in the air for
-    /// everybody, and another device of the same name may be the one. Whether one is heard.
-    pub(super) async fn turns_to_namesake(&mut self) -> bool {
-        if self.is_chosen || self.pop_typed || self.reached > Step::Identity {
-            return false;
-        }
-        let Some((name, address)) = self.target.label.as_ref().map(|label| label.name.clone()).zip(self.target.address.clone()) else { return false };
-        self.declined.push(address);
-        self.hang_up().await;
-        let other = self.namesake(name, self.declined.clone()).await;
-        // Where none is left, a person decides about the first one, which was the strongest.
-        self.target.address = other.as_ref().map(|heard| heard.advert.address.clone()).or_else(|| self.declined.first().cloned());
-        (self.level, self.no_pop, self.inner, self.reconnects) = (None, false, sec2::Inner::Whole, 0);
-        other.is_some()
     }
 
     async fn open_link(&self, address: &str) -> Result<std::sync::Arc<dyn crate::commissioning::radio::Link>, Trouble> {

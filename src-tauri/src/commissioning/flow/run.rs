@@ -2,8 +2,8 @@
 //!
 //! [`Run::drive`] is the state machine: which step comes next, what waits for a person, what
 //! a broken link means. `performing` runs one step, `people` waits for decisions, `recording`
-//! ends it; the steps themselves are in `opening`, `claiming`, `joining` and `meshing`, those with an Improv
-//! device in `improv`.
+//! ends it, `namesakes` says which device in the air is meant; the steps themselves are in `opening`, `claiming`,
+//! `joining` and `meshing`, those with an Improv device in `improv`.
 //!
 //! After a broken link the commission connects again, shakes hands, lets the device prove
 //! once more that it is the same one, and goes on at the first step that was not done.
@@ -26,6 +26,7 @@ use super::{
     draft::NetworkKind,
     late::Late,
     left::LeftBehind,
+    namesakes::Namesakes,
     pace::Pace,
     peer::Peer,
     secrets::{Era, Network, Networks, WrongProofs},
@@ -70,7 +71,7 @@ pub struct Means {
 /// Which device is meant.
 #[derive(Default)]
 pub struct Target {
-    /// Chosen from the list.
+    /// Where it was heard last. Without a label somebody chose it from the list; beside one it is where to begin.
     pub address: Option<String>,
     /// Scanned.
     pub label: Option<Label>,
@@ -137,10 +138,10 @@ pub struct Run {
     pub(super) without_address: bool,
     /// Whether the device may already be joining `network`.
     pub(super) apply_sent: bool,
-    /// Somebody chose the very device, by its address.
-    pub(super) is_chosen: bool,
-    /// The addresses that had the label's name and are not its device.
-    pub(super) declined: Vec<String>,
+    /// The address that showed the identity, if the device has one: it is no other device.
+    pub(super) known_at: Option<String>,
+    /// What is tried in its place, since another device may have its name.
+    pub(super) namesakes: Namesakes,
     /// The first step that was not done.
     pub(super) reached: Step,
     pub(super) reconnects: u8,
@@ -151,7 +152,6 @@ impl Run {
     pub fn new(means: Arc<Means>, desk: Arc<dyn Desk>, board: Arc<Board>, commands: mpsc::Receiver<Command>, target: Target, typed: Option<Pop>) -> Self {
         let scanned = target.label.as_ref().and_then(|label| label.pop.clone());
         let pop_typed = typed.is_some();
-        let is_chosen = target.address.is_some();
         Self {
             means,
             desk,
@@ -174,8 +174,8 @@ impl Run {
             only_24_ghz: false,
             without_address: false,
             apply_sent: false,
-            is_chosen,
-            declined: Vec::new(),
+            known_at: None,
+            namesakes: Namesakes::default(),
             reached: Step::Connect,
             reconnects: 0,
         }
@@ -221,17 +221,19 @@ impl Run {
                     self.heal(step, cause).await;
                     step = Step::Connect;
                 }
-                Err(Trouble::Failed(cause)) if cause.is_of_another() && self.turns_to_namesake().await => step = Step::Connect,
-                // Apply was sent and the device is silent now: it has most probably joined.
-                Err(Trouble::Failed(Cause::NotAdvertising)) if step == Step::Connect && self.may_have_joined() => {
-                    self.take_over();
-                    step = Step::Join;
-                }
                 // It was heard, perhaps for the last time before it fell silent: whether it is there is seen by listening again.
                 Err(Trouble::Failed(cause)) if step == Step::Connect && self.may_have_joined() && cause.is_unconnected() && self.reconnects < RECONNECTS => self.reconnects += 1,
-                Err(trouble) => match self.stuck(step, trouble.cause()).await {
-                    Ok(again) => step = again,
-                    Err(end) => return end,
+                Err(trouble) => match self.past_namesakes(step, trouble.cause()).await {
+                    None => step = Step::Connect,
+                    // Apply was sent and the device is silent now: it has most probably joined.
+                    Some((Step::Connect, Cause::NotAdvertising)) if self.may_have_joined() => {
+                        self.take_over();
+                        step = Step::Join;
+                    }
+                    Some((step_of, cause)) => match self.stuck(step_of, cause).await {
+                        Ok(again) => step = again,
+                        Err(end) => return end,
+                    },
                 },
             }
         }
@@ -274,6 +276,10 @@ impl Run {
     /// The step after a finished one; `None` at the end.
     fn after(&mut self, step: Step) -> Option<Step> {
         let next = Step::ALL.iter().copied().find(|later| *later > step)?;
+        if step == Step::Identity {
+            self.known_at.clone_from(&self.target.address);
+            self.namesakes = Namesakes::default();
+        }
         if next > self.reached {
             self.reached = next;
             if next > Step::Handshake {

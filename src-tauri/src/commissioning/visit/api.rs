@@ -39,17 +39,18 @@ pub async fn handle(commissioning: &Commissioning, method: &str, rest: &[&str], 
             commissioning.events.tell(Event::Commission);
             return Ok(Reply::done());
         }
-        ("PUT", ["network"]) => put_network(&mut held, body)?,
+        ("PUT", ["network"]) => put_network(commissioning, &mut held, body).await?,
         ("DELETE", ["network"]) => {
             let site = under_way(&held)?.site;
+            let at_work = commissioning.mine(|current| current.id).await;
             held.change(|kept| {
                 kept.networks.remove(&site);
-                kept.visit.as_mut().map(Visit::network_changed)
+                kept.visit.as_mut().map(|visit| visit.network_changed(at_work))
             })
             .map_err(|error| wrong(&error))?;
             commissioning.means.networks.forget_all();
         }
-        ("POST", ["items"]) => add(commissioning, &mut held, body)?,
+        ("POST", ["items"]) => add(commissioning, &mut held, body).await?,
         ("DELETE", ["items", id]) => {
             let id = item_id(id)?;
             if !change(&mut held, |visit| visit.remove(id))? {
@@ -145,7 +146,7 @@ struct Given {
     keep: bool,
 }
 
-fn put_network(held: &mut Held<'_>, body: Option<Value>) -> Result<(), Reply> {
+async fn put_network(commissioning: &Commissioning, held: &mut Held<'_>, body: Option<Value>) -> Result<(), Reply> {
     let Given { ssid, passphrase, dataset, keep } = read(body)?;
     let site = under_way(held)?.site;
     let given: Network = match (ssid, dataset) {
@@ -154,9 +155,12 @@ fn put_network(held: &mut Held<'_>, body: Option<Value>) -> Result<(), Reply> {
         _ => return Err(Reply::invalid("invalid_field", "ssid", "say which network: either `ssid` or `dataset`")),
     };
     let network = KeptNetwork::of(&given);
+    let at_work = commissioning.mine(|current| current.id).await;
     held.change(|kept| {
         kept.put_network(site, SiteNetwork { network, keep });
-        kept.visit.as_mut().map(Visit::network_changed);
+        if let Some(visit) = &mut kept.visit {
+            visit.network_changed(at_work);
+        }
     })
     .map_err(|error| wrong(&error))
 }
@@ -168,14 +172,18 @@ struct NewLabel {
     device_name: Option<String>,
 }
 
-fn add(commissioning: &Commissioning, held: &mut Held<'_>, body: Option<Value>) -> Result<(), Reply> {
+async fn add(commissioning: &Commissioning, held: &mut Held<'_>, body: Option<Value>) -> Result<(), Reply> {
     let NewLabel { label: Secret(text), device_name } = read(body)?;
     let Scanned::Label(label) = label::read(&text).map_err(|why| wrong_label(why, "label"))? else {
         return Err(Reply::invalid("claim_code_alone", "label", "a claim code names no device: scan its QR code, or choose it from the list"));
     };
     let device_name = crate::commissioning::api::device_name(device_name)?;
     let serial = label.pinned.as_ref().map(|pinned| omniot_shared::ids::normal_serial(&pinned.serial));
-    let new = NewItem { id: chance::fresh_uuid(commissioning.means.clock.now()), label: text, name: Some(label.name), serial, device_name };
+    let seen = match under_way(held)?.items.iter().find(|item| item.serial.is_some() && item.serial == serial) {
+        Some(item) => is_seen_already(commissioning, item).await?,
+        None => false,
+    };
+    let new = NewItem { id: chance::fresh_uuid(commissioning.means.clock.now()), label: text, name: Some(label.name), serial, device_name, seen };
     match change(held, |visit| visit.add(new).map(|_| ()))? {
         Ok(()) => Ok(()),
         Err(why @ NotAdded::Known) => Err(Reply::error(409, "already_exists", &why.to_string())),
@@ -222,6 +230,14 @@ async fn seen(commissioning: &Commissioning, held: &Held<'_>) -> Result<Reply, R
 /// Whether the server has seen the device since it was claimed here: one that was online before says nothing.
 fn is_seen(item: &Item, device: &Device) -> bool {
     device.state == DeviceState::Online && item.epoch.is_none_or(|epoch| device.epoch >= epoch)
+}
+
+/// The same, asked for one label. Of a device that cannot be told by its serial number it is never known.
+async fn is_seen_already(commissioning: &Commissioning, item: &Item) -> Result<bool, Reply> {
+    let Some(serial) = &item.serial else { return Ok(false) };
+    let desk = commissioning.desks.active().await.map_err(|error| wrong(&error))?;
+    let device = desk.device_by_serial(serial).await.map_err(|error| wrong(&error))?;
+    Ok(device.is_some_and(|device| is_seen(item, &device)))
 }
 
 /// `rssi`: of the attempt, while the device is silent; as it is heard now otherwise.

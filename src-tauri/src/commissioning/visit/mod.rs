@@ -68,12 +68,15 @@ pub struct Item {
     /// How long the latest attempt took, milliseconds.
     pub took_ms: Option<i64>,
     /// Done, and the device could not say itself that it is in the network.
-    /// Waiting: it was done like this before, and is wanted again.
+    /// Waiting: it was done before, and is wanted again.
     #[serde(default)]
     pub unconfirmed: bool,
     /// The epoch of the receipt that its device gave to the latest attempt.
     #[serde(default)]
     pub epoch: Option<u32>,
+    /// It was done before and has another turn; whether it was so by guess only.
+    #[serde(default)]
+    pub was_done: Option<bool>,
 }
 
 impl Item {
@@ -81,8 +84,7 @@ impl Item {
     pub fn awaits(&self, ending: &Ending) -> bool {
         match self.fate {
             Fate::Running => true,
-            // After a failure a person may have tried the same attempt once more. Of one that was done by guess a success
-            // is known.
+            // After a failure a person may have tried the same attempt once more. Of one that was done a success is known.
             Fate::Waiting | Fate::Failed => ending.done && !self.unconfirmed,
             Fate::Done => false,
         }
@@ -154,6 +156,8 @@ pub struct NewItem {
     pub serial: Option<String>,
     /// As [`Item::device_name`].
     pub device_name: Option<String>,
+    /// Whether the server has seen its device since that was done here.
+    pub seen: bool,
 }
 
 impl Visit {
@@ -163,13 +167,14 @@ impl Visit {
         Self { site, started_at, auto, items: Vec::new(), outdated: None }
     }
 
-    /// Adds a label at the end. One that failed before, or is done by guess only, gets another turn; what was
+    /// Adds a label at the end. One that failed before, or is done and the server has not seen it or its device could not say
+    /// so itself, gets another turn; what was
     /// answered and photographed then goes on, and so does the name.
     ///
     /// # Errors
     /// [`NotAdded`].
     pub fn add(&mut self, new: NewItem) -> Result<&Item, NotAdded> {
-        let NewItem { id, label, name, serial, device_name } = new;
+        let NewItem { id, label, name, serial, device_name, seen } = new;
         let known = self.items.iter().position(|item| if serial.is_some() { item.serial == serial } else { item.serial.is_none() && item.name == name });
         let mut item = Item {
             id,
@@ -185,13 +190,16 @@ impl Visit {
             took_ms: None,
             unconfirmed: false,
             epoch: None,
+            was_done: None,
         };
         if let Some(at) = known {
-            if !self.items.get(at).is_some_and(|item| item.fate == Fate::Failed || (item.fate == Fate::Done && item.unconfirmed)) {
+            if !self.items.get(at).is_some_and(|item| item.fate == Fate::Failed || (item.fate == Fate::Done && (item.unconfirmed || !seen))) {
                 return Err(NotAdded::Known);
             }
             let before = self.items.remove(at);
-            (item.attempt, item.unconfirmed) = (before.attempt, before.unconfirmed);
+            (item.attempt, item.unconfirmed) = (before.attempt, before.unconfirmed || before.fate == Fate::Done);
+            item.was_done = if before.fate == Fate::Done { Some(before.unconfirmed) } else { before.was_done };
+            item.epoch = before.epoch;
             item.device_name = item.device_name.or(before.device_name);
         }
         if self.items.len() >= MOST {
@@ -201,9 +209,9 @@ impl Visit {
         self.items.last().ok_or(NotAdded::Full)
     }
 
-    /// The network was changed: what is at work got the one before.
-    pub fn network_changed(&mut self) {
-        self.outdated = self.items.iter().find(|item| item.fate == Fate::Running).and_then(|item| item.attempt);
+    /// The network was changed: the attempt that is at work may have got the one before.
+    pub fn network_changed(&mut self, at_work: Option<AttemptId>) {
+        self.outdated = at_work;
     }
 
     /// Takes a label out that is not at work. `false`: there is none.
@@ -246,9 +254,15 @@ impl Visit {
     pub fn ended(&mut self, attempt: AttemptId, ending: Ending) {
         let Some(at) = self.items.iter().position(|item| item.attempt == Some(attempt) && item.awaits(&ending)) else { return };
         let mut item = self.items.remove(at);
+        // As it was done it is in its network, and its label was read once more by mistake.
+        if let (false, Some("not_advertising"), Some(unconfirmed)) = (ending.done, ending.cause.as_deref(), item.was_done) {
+            (item.fate, item.label, item.unconfirmed, item.was_done) = (Fate::Done, None, unconfirmed, None);
+            self.items.insert(at, item);
+            return;
+        }
         (item.rssi, item.took_ms, item.epoch) = (ending.rssi.or(item.rssi), Some(ending.took_ms), ending.epoch);
         if ending.done {
-            (item.fate, item.cause, item.label, item.unconfirmed) = (Fate::Done, None, None, ending.unconfirmed);
+            (item.fate, item.cause, item.label, item.unconfirmed, item.was_done) = (Fate::Done, None, None, ending.unconfirmed, None);
             self.items.insert(at, item);
             return;
         }
@@ -284,7 +298,7 @@ mod tests {
     use super::*;
 
     fn new(serial: &str) -> NewItem {
-        NewItem { id: Uuid::new_v5(&Uuid::NAMESPACE_OID, serial.as_bytes()), label: Zeroizing::new(format!("label of {serial}")), name: Some(serial.into()), serial: Some(serial.into()), device_name: None }
+        NewItem { id: Uuid::new_v5(&Uuid::NAMESPACE_OID, serial.as_bytes()), label: Zeroizing::new(format!("label of {serial}")), name: Some(serial.into()), serial: Some(serial.into()), device_name: None, seen: true }
     }
 
     fn visit(serials: &[&str]) -> Visit {
@@ -370,6 +384,32 @@ mod tests {
         visit.resume();
         visit.ended(second, ending(true, true));
         assert_eq!((visit.count(Fate::Done), visit.items[0].unconfirmed), (1, false));
+    }
+
+    #[test]
+    fn one_that_is_done_and_that_the_server_has_not_seen_has_another_turn_when_its_label_is_read_again() {
+        let mut visit = visit(&["A", "B"]);
+        let (_, first) = begin(&mut visit, &[]);
+        visit.ended(first, ending(true, true));
+        assert_eq!(visit.add(NewItem { seen: true, ..new("A") }).err(), Some(NotAdded::Known), "the server has seen it");
+        assert_eq!(visit.add(NewItem { seen: false, ..new("A") }).map(|item| (item.fate, item.attempt)), Ok((Fate::Waiting, Some(first))));
+        visit.ended(first, ending(true, true));
+        assert_eq!(visit.count(Fate::Waiting), 2, "that the first attempt succeeded is known");
+        let (_, second) = begin(&mut visit, &["A"]);
+        visit.ended(second, ending(true, true));
+        assert_eq!((visit.count(Fate::Done), visit.count(Fate::Waiting)), (1, 1));
+    }
+
+    #[test]
+    fn one_that_is_done_and_silent_stays_done_whoever_reads_its_label_again() {
+        let mut visit = visit(&["A"]);
+        let (_, first) = begin(&mut visit, &[]);
+        visit.ended(first, Ending { epoch: Some(3), ..ending(true, true) });
+        assert!(visit.add(NewItem { seen: false, ..new("A") }).is_ok());
+        let (_, second) = begin(&mut visit, &[]);
+        visit.ended(second, Ending { cause: Some("not_advertising".into()), ..ending(false, true) });
+        let item = &visit.items[0];
+        assert_eq!((item.fate, item.cause.as_deref(), item.unconfirmed, item.epoch, item.label().is_none()), (Fate::Done, None, false, Some(3), true));
     }
 
     #[test]

@@ -80,9 +80,9 @@ export async function withdrawRelease(id: string): Promise<void> {
   await answer(api().DELETE('/v1/devices/{id}/release', { params: { path: { id } } }));
 }
 
-/** Has the key that a device proved forgotten, for one with another key that was refused. */
-export async function forgetDeviceKey(id: string): Promise<void> {
-  await answer(api().DELETE('/v1/devices/{id}/key', { params: { path: { id } } }));
+/** Has the key that a device proved forgotten, for one with another key that was refused; `heir`: also for one that has not shown that it is the device. */
+export async function forgetDeviceKey(id: string, heir: 'proven' | 'unproven'): Promise<void> {
+  await answer(api().DELETE('/v1/devices/{id}/key', { params: { path: { id }, query: { heir } } }));
 }
 
 /** The cause of the catalogue that says why a device was refused. */

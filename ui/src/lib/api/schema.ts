@@ -342,7 +342,8 @@ export interface paths {
         /**
          * Forget the key that a device proved, so that one with another key can take its place
          * @description For a device whose electronics were replaced. Only while one with another key is refused, and only when the device has not
-         *     been in contact since; its history stays. Its credential is dead from then on.
+         *     been in contact since; its history stays. Its credential is dead from then on. Where the refusal is not `is_proven`, only
+         *     with `heir=unproven`.
          */
         delete: operations["forget_device_key"];
         options?: never;
@@ -5180,7 +5181,13 @@ export interface operations {
     };
     forget_device_key: {
         parameters: {
-            query?: never;
+            query?: {
+                /**
+                 * @description `unproven`: also when nobody has shown that the other key is that of this device. Whoever holds a permission of the
+                 *     organization could have shown it.
+                 */
+                heir?: "proven" | "unproven";
+            };
             header?: never;
             path: {
                 id: components["schemas"]["DeviceId"];

@@ -1,0 +1,148 @@
+//! Which device in the air is the one that is meant: names are in the air for everybody, and addresses change.
+//!
+//! A label names its device. What answers to the name and is not the device, whatever keeps it from being it, is put aside
+//! and the next one is tried; an address that was given beside a label, or at which the device was heard before, is where
+//! to begin. When it is silent, the device may have come back under another address, and whoever has its name is asked to
+//! prove that it is it. Where none is, what the first one failed for stands.
+//!
+//! Deliberately not here: how a device proves what it is (`opening`, `claiming`).
+
+use omniot_shared::entities::Security;
+
+use super::{
+    causes::Cause,
+    draft::{Draft, NetworkKind},
+    run::Run,
+    step::Step,
+    trouble::Trouble,
+};
+use crate::commissioning::{
+    esp::sec2,
+    nearby::{Heard, Protocol, Sought},
+};
+
+/// So many are put aside for one device: the air of a hostile place is endless.
+const MOST: usize = 8;
+
+/// What had the name of the label and is not its device.
+#[derive(Default)]
+pub(super) struct Namesakes {
+    /// Their addresses.
+    aside: Vec<String>,
+    /// The first one, which stands when none of the others is it either.
+    first: Option<First>,
+}
+
+/// A device as it was before others were tried in its place, and what failed.
+struct First {
+    address: Option<String>,
+    step: Step,
+    cause: Cause,
+    speaks: Protocol,
+    level: Option<Security>,
+    no_pop: bool,
+    wants: NetworkKind,
+    shown: Draft,
+}
+
+impl Run {
+    /// Hears the device that is meant.
+    pub(super) async fn hear(&mut self) -> Result<Heard, Trouble> {
+        let silent = Trouble::Failed(Cause::NotAdvertising);
+        let (known, name) = (self.target.address.clone(), self.name());
+        let sought = known.clone().map(Sought::Address).or_else(|| name.clone().map(Sought::Name)).ok_or(silent)?;
+        let first = self.means.nearby.find(self.means.pace.find, sought).await?;
+        // One that was guessed at too often is locked; the device that is meant may have the same name.
+        let is_open = first.as_ref().is_some_and(|heard| !self.is_locked(&heard.advert.address));
+        let Some(name) = name.filter(|_| !is_open && (known.is_some() || first.is_some())) else { return first.ok_or(silent) };
+        let mut others = self.namesakes.aside.clone();
+        others.extend(known.clone());
+        others.extend(first.as_ref().map(|heard| heard.advert.address.clone()));
+        let other = self.namesake(name, others).await;
+        // One that was not met yet was only a place to begin.
+        if first.is_none() && other.is_some() && self.reached > Step::Connect {
+            self.remember_first(Step::Connect, Cause::NotAdvertising);
+        }
+        other.or(first).ok_or(silent)
+    }
+
+    /// By which name the device can be looked for: not when somebody chose the very device, nor where a device that has shown
+    /// itself already could not be told from another one.
+    fn name(&self) -> Option<String> {
+        let has_secret = self.pop.is_some() && !self.no_pop && self.speaks == Protocol::Esp;
+        let can_be_told = self.known_at.is_none() || self.identity.is_some() || has_secret;
+        self.target.label.as_ref().map(|label| label.name.clone()).filter(|_| can_be_told)
+    }
+
+    pub(super) fn is_locked(&self, address: &str) -> bool {
+        self.means.wrong_proofs.exhausted(address, self.means.clock.now())
+    }
+
+    async fn namesake(&self, name: String, others: Vec<String>) -> Option<Heard> {
+        self.means.nearby.find(self.means.pace.find_other, Sought::Namesake(name, others)).await.ok().flatten()
+    }
+
+    /// A step failed. Where that may be because it is not the device of the label, before anything was given to it, the next one
+    /// with its name has its turn: `None`. Otherwise what stands.
+    pub(super) async fn past_namesakes(&mut self, step: Step, cause: Cause) -> Option<(Step, Cause)> {
+        if !self.may_be_another(step, cause) {
+            return Some((step, cause));
+        }
+        let Some(address) = self.target.address.clone().filter(|_| self.namesakes.first.is_some() || self.name().is_some()) else { return Some((step, cause)) };
+        self.remember_first(step, cause);
+        self.namesakes.aside.push(address);
+        self.hang_up().await;
+        let mut others = self.namesakes.aside.clone();
+        others.extend(self.namesakes.first.as_ref().and_then(|first| first.address.clone()));
+        let other = match self.name().filter(|_| self.namesakes.aside.len() < MOST) {
+            Some(name) => self.namesake(name, others).await,
+            None => None,
+        };
+        (self.inner, self.reconnects) = (sec2::Inner::Whole, 0);
+        match other {
+            Some(other) => self.turn_to(other),
+            None => return Some(self.back_to_first().unwrap_or((step, cause))),
+        }
+        None
+    }
+
+    fn remember_first(&mut self, step: Step, cause: Cause) {
+        if self.namesakes.first.is_none() {
+            let shown = self.board.read(Clone::clone);
+            let address = self.target.address.clone();
+            self.namesakes.first = Some(First { address, step, cause, speaks: self.speaks, level: self.level, no_pop: self.no_pop, wants: self.wants, shown });
+        }
+    }
+
+    fn turn_to(&mut self, other: Heard) {
+        self.target.address = Some(other.advert.address);
+        if self.known_at.is_none() {
+            // What the one before offered says nothing about the next.
+            (self.level, self.no_pop) = (None, false);
+            self.board.change(|draft| draft.warnings.clear());
+        }
+    }
+
+    fn back_to_first(&mut self) -> Option<(Step, Cause)> {
+        let First { address, step, cause, speaks, level, no_pop, wants, shown } = std::mem::take(&mut self.namesakes).first?;
+        self.target.address = address;
+        (self.speaks, self.level, self.no_pop, self.wants) = (speaks, level, no_pop, wants);
+        self.board.change(|draft| {
+            (draft.address, draft.rssi, draft.mtu, draft.advertised) = (shown.address, shown.rssi, shown.mtu, shown.advertised);
+            (draft.protocol, draft.security, draft.network_kind, draft.warnings) = (shown.protocol, shown.security, shown.network_kind, shown.warnings);
+            draft.step = step;
+            draft.fail(cause);
+        });
+        Some((step, cause))
+    }
+
+    /// Whether what failed may be another device than the one that is meant.
+    fn may_be_another(&self, step: Step, cause: Cause) -> bool {
+        let is_known = self.known_at.is_some() && self.known_at == self.target.address;
+        let is_first = self.namesakes.first.is_none();
+        // What a person typed may be mistyped: they are asked again.
+        let is_mistyped = is_first && self.pop_typed && matches!(cause, Cause::WrongPop | Cause::PopOrLink | Cause::TooManyWrongPops);
+        let is_silent = is_first && cause == Cause::NotAdvertising;
+        step <= Step::Identity && !is_known && !is_mistyped && !is_silent && cause.is_of_device()
+    }
+}
