@@ -4,10 +4,11 @@
 //! last number in one transaction; refused advances the number too (SYNC.md 1.2 *Push*).
 
 use super::{
-    intent::{Change, NewDevice},
+    intent::{Change, DevicePatch, DeviceUpdate, NewDevice},
+    patch::Patch,
     policy::{self, Edit, Found, Merged, Stamps},
     receipt::{Code, Outcome, Refusal},
-    rows::{Rows, Seq},
+    rows::{Row, Rows, Seq},
     rules::{self, Actor, RowChange},
 };
 use crate::{entities::DeviceState, ids::{ClientId, DeviceId, IntentId}, time::Millis};
@@ -125,7 +126,8 @@ fn gone_since(refusal: Refusal, edit: &Edit) -> Refusal {
     if is_the_target && was_seen { Refusal::new(Code::RowDeleted, "it was deleted meanwhile") } else { refusal }
 }
 
-/// Two people who make the same device offline have made one device (SYNC.md 1.5).
+/// Two people who make the same device offline have made one device (SYNC.md 1.5). What nobody has said of it yet is said
+/// now: a device whose own first contact came before its technician's record is called by its serial number.
 fn met_halfway(change: &Change, refusal: Refusal, actor: &Actor<'_>, rows: &impl Rows) -> Decision {
     let Change::DeviceCreate(new) = change else { return Decision::refuse(refusal) };
     let there = rows.device(DeviceId::for_serial(actor.tenant, &new.serial));
@@ -135,10 +137,19 @@ fn met_halfway(change: &Change, refusal: Refusal, actor: &Actor<'_>, rows: &impl
         }
         Some(device) => {
             let NewDevice { serial: _, name, model_id, site_id, note } = new;
-            let differs = [("name", *name != device.name), ("model_id", *model_id != device.model_id), ("site_id", *site_id != device.site_id), ("note", *note != device.note)];
+            let open = DevicePatch {
+                name: if device.name == device.serial { Patch::Set(name.clone()) } else { Patch::Keep },
+                site_id: site_id.filter(|_| device.site_id.is_none()).map_or(Patch::Keep, Patch::Set),
+                note: note.clone().filter(|_| device.note.is_none()).map_or(Patch::Keep, Patch::Set),
+                model_id: Patch::Keep,
+            };
+            let update = Change::DeviceUpdate(DeviceUpdate { id: device.id, patch: open });
+            let changes = rules::apply(&update, actor, rows).unwrap_or_default();
+            let stands = changes.iter().find_map(|change| if let RowChange::Put(Row::Device(device)) = change { Some(device) } else { None }).unwrap_or(device);
+            let differs = [("name", *name != stands.name), ("model_id", *model_id != stands.model_id), ("site_id", *site_id != stands.site_id), ("note", *note != stands.note)];
             let lost: Vec<String> = differs.into_iter().filter(|(_, differs)| *differs).map(|(field, _)| field.to_owned()).collect();
             let outcome = if lost.is_empty() { Outcome::Applied } else { Outcome::Merged { lost } };
-            Decision { changes: vec![], outcome }
+            Decision { changes, outcome }
         }
         None => Decision::refuse(refusal),
     }
@@ -150,14 +161,13 @@ mod tests {
 
     use super::*;
     use crate::{
-        entities::Site,
+        entities::{Device, DeviceModel, Security, Site},
         ids::{ClientId, PersonId, SiteId, TenantId},
         roles::Role,
         sync::{
             intent::{SitePatch, SiteUpdate},
-            patch::Patch,
             policy::Stamp,
-            rows::{Row, RowSet},
+            rows::RowSet,
             rules::Who,
             sight::Sight,
         },
@@ -176,6 +186,25 @@ mod tests {
         let stamps = Stamps::from([("name".to_owned(), Stamp { seq: Seq(9), at: Millis(theirs_at), by: None })]);
         let edit = Edit { base: Some(Seq(4)), at: Millis(50), by: Some(ClientId(Uuid::from_u128(5))) };
         decide(Change::SiteUpdate(SiteUpdate { id: site().id, patch }), &edit, &actor(), &rows, &stamps)
+    }
+
+    #[test]
+    fn a_device_that_came_before_its_record_is_called_as_the_record_says_and_one_that_somebody_named_is_not() {
+        let model = DeviceModel { id: Uuid::from_u128(7).into(), name: "M".into(), sku: "S".into(), min_security: Security::Sec1, created_at: Millis(0) };
+        let made = Device {
+            id: DeviceId::for_serial(actor().tenant, "OM-1"), serial: "OM-1".into(), name: "OM-1".into(), model_id: model.id, site_id: None, note: None,
+            state: DeviceState::Online, firmware: Some("2".into()), epoch: 1, created_at: Millis(0),
+        };
+        let change = Change::DeviceCreate(NewDevice { serial: "OM-1".into(), name: "Lift door 4".into(), model_id: model.id, site_id: Some(site().id), note: Some("key at the porter".into()) });
+        let decided = |stands: &Device| {
+            let rows = RowSet::from([(site().id.into(), Row::from(site())), (model.id.into(), model.clone().into()), (stands.id.into(), stands.clone().into())]);
+            decide(change.clone(), &Edit { base: None, at: Millis(50), by: None }, &actor(), &rows, &Stamps::default())
+        };
+        let said = Device { name: "Lift door 4".into(), site_id: Some(site().id), note: Some("key at the porter".into()), ..made.clone() };
+        assert_eq!(decided(&made), Decision { changes: vec![RowChange::Put(said.clone().into())], outcome: Outcome::Applied });
+        let theirs = Device { name: "Door".into(), note: Some("mind the dog".into()), ..said.clone() };
+        assert_eq!(decided(&theirs), Decision { changes: vec![], outcome: Outcome::Merged { lost: vec!["name".into(), "note".into()] } });
+        assert_eq!(decided(&said), Decision { changes: vec![], outcome: Outcome::Applied }, "twice is once");
     }
 
     #[test]

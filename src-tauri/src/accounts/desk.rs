@@ -9,7 +9,7 @@ use omniot_shared::{
     claim::{Fingerprint, Letter},
     entities::{Attempt, Device, DeviceModel, DeviceState},
     ids::{AttemptId, DeviceId, GrantId, SiteId, normal_serial},
-    sync::{Change, Row, RowKey, Sight, intent::NewDevice},
+    sync::{Change, Patch, Row, RowKey, Sight, intent::{DevicePatch, DeviceUpdate, NewDevice}},
     time::Millis,
 };
 use reqwest::Method;
@@ -238,8 +238,11 @@ impl Desk for Account {
         }
         let record = Change::AttemptRecord(Box::new(attempt.clone()));
         let device = match device {
-            Some(device) if self.device_by_serial(&device.serial).await?.is_none() => self.new_device(device).await?,
-            _ => None,
+            Some(device) => match self.device_by_serial(&device.serial).await? {
+                Some(row) => named(&row, device),
+                None => self.new_device(device).await?,
+            },
+            None => None,
         };
         if let Some(device) = device {
             let both = sync::record_all(self, vec![device, record.clone()], move |db| let_go(db, id, at)).await;
@@ -283,6 +286,13 @@ impl Account {
             note: None,
         })))
     }
+}
+
+/// Its first contact may have made the row before the technician was done: then it is called by its serial number, and what
+/// they call it counts.
+fn named(row: &Device, device: &CommissionedDevice) -> Option<Change> {
+    let name = device.name.clone().filter(|name| row.name == row.serial && *name != row.name)?;
+    Some(Change::DeviceUpdate(DeviceUpdate { id: row.id, patch: DevicePatch { name: Patch::Set(name), ..DevicePatch::default() } }))
 }
 
 /// A commission is recorded: its trace may go to the server, its unfinished state is forgotten.

@@ -1863,7 +1863,7 @@ export interface components {
          * @description Why a change does not happen; the names are those of docs/API.md where it has them.
          * @enum {string}
          */
-        Code: "invalid_field" | "not_allowed" | "no_longer_permitted" | "not_found" | "already_exists" | "state_conflict" | "stale" | "row_deleted" | "append_only" | "parent_refused" | "parent_pending" | "malformed" | "needs_newer_server" | "internal" | "unknown";
+        Code: "invalid_field" | "not_allowed" | "no_longer_permitted" | "not_found" | "already_exists" | "state_conflict" | "stale" | "row_deleted" | "append_only" | "parent_refused" | "parent_pending" | "malformed" | "needs_newer_server" | "internal" | "not_delivered" | "unknown";
         /** @description How well commissioning went. */
         CommissioningQuality: {
             /** @description How they are grouped. */
@@ -2074,6 +2074,16 @@ export interface components {
             /** @description What. */
             patch: components["schemas"]["DevicePatch"];
         };
+        /** @description The beginning of a life of the server. */
+        EpochBegan: {
+            /**
+             * Format: int64
+             * @description Which.
+             */
+            epoch: number;
+            /** @description The tenant's sequence then. */
+            seq: components["schemas"]["Seq"];
+        };
         /** @description How an error looks on the wire. */
         ErrorBody: {
             /** @description What went wrong. */
@@ -2120,6 +2130,11 @@ export interface components {
             author: components["schemas"]["EscrowAuthor"];
             /** @description The record of an attempt: whoever rejects it loses the evidence of what was done. */
             evidence: boolean;
+            /**
+             * Format: int64
+             * @description How many photos and lists of checks wait for this attempt.
+             */
+            files: number;
             id: components["schemas"]["IntentId"];
             /** @description As in the audit log. */
             kind: string;
@@ -2165,7 +2180,10 @@ export interface components {
             server_time: components["schemas"]["Millis"];
             /** @description How their person stands. */
             standing: components["schemas"]["Standing"];
-            /** @description Boxes that are in the administrators' hands, now or since before; or whose change the server had carried out. */
+            /**
+             * @description Boxes that are in the administrators' hands, now or since before; or whose change the server had carried out; files
+             *     that are with their attempts, or wait for them.
+             */
             taken: components["schemas"]["IntentId"][];
         };
         /**
@@ -2312,6 +2330,11 @@ export interface components {
         };
         /** @description What the server is like, and where it stands. */
         HelloResponse: {
+            /**
+             * @description Where the lives of the server began that a backup was put back for, as far as it knows: whoever was there in an earlier
+             *     one has seen nothing of what was after the lowest of them.
+             */
+            began?: components["schemas"]["EpochBegan"][];
             /** @description What it can beyond the protocol's floor. */
             capabilities: string[];
             /**
@@ -2809,6 +2832,11 @@ export interface components {
                 author: components["schemas"]["EscrowAuthor"];
                 /** @description The record of an attempt: whoever rejects it loses the evidence of what was done. */
                 evidence: boolean;
+                /**
+                 * Format: int64
+                 * @description How many photos and lists of checks wait for this attempt.
+                 */
+                files: number;
                 id: components["schemas"]["IntentId"];
                 /** @description As in the audit log. */
                 kind: string;
@@ -3107,6 +3135,8 @@ export interface components {
              *     it has not heard of any, or does not say.
              */
             epoch?: number | null;
+            /** @description What it was called in earlier lives of the server, at most [`MAX_FORMER`]: what came from there is its own. */
+            former?: components["schemas"]["ClientId"][];
             /** @description Contiguous by `n`. */
             intents: components["schemas"]["Intent"][];
             /** @description The client's clock when it sent this: the server corrects the times of the intents by it. */
@@ -3338,11 +3368,11 @@ export interface components {
             /** @description [`Bookmark`]. */
             bookmark: components["schemas"]["Bookmark"];
         };
-        /** @description One change, sealed. */
+        /** @description One change or file, sealed. */
         SealedIntent: {
             /** @description The box. */
             box: string;
-            /** @description Which. */
+            /** @description Which: the change's, or [`BoxedFile::id`]. */
             intent_id: components["schemas"]["IntentId"];
         };
         /**
