@@ -171,6 +171,26 @@ async fn a_device_that_forgets_its_network_and_comes_back_under_another_address_
 }
 
 #[tokio::test]
+async fn a_device_that_comes_back_under_another_address_over_a_bad_link_has_not_joined() {
+    let bench = waiting_for_a_network().await;
+    bench.faults("OM-0001", |faults| faults.new_address = true);
+    bench.join(SSID, PASSPHRASE).await;
+    joining(&bench).await;
+    bench.faults("OM-0001", |faults| faults.hci_3e = 99);
+    switch_off_and_on(&bench);
+    // Nobody is where it was, and whoever has its name now has not shown that it is another one.
+    let failed = bench.until_failed("not_established").await;
+    assert_eq!(failed["failure"]["retriable"], true);
+    bench.faults("OM-0001", |faults| faults.hci_3e = 0);
+    assert_eq!(bench.act("retry", Value::Null).await.status, 200);
+    let done = bench.until("succeeded").await;
+    assert_eq!(done["warnings"], json!([]), "the device says itself that it has joined");
+    let slot = bench.fleet.named("OM-0001")[0];
+    assert!(slot.device().joined(slot.now()));
+    assert_eq!(times(&bench, "claim"), 1);
+}
+
+#[tokio::test]
 async fn a_device_of_the_same_name_does_not_hide_that_the_device_has_joined() {
     let twin = |serial: &str, rssi| {
         let mut spec = Spec { name: Some("TWIN".into()), ..device(serial, Security::Sec2Patch1) };

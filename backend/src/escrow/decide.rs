@@ -9,7 +9,7 @@ use omniot_shared::{
 use serde::Serialize;
 use serde_json::Value;
 
-use super::{files, store::{self, Item, Why}};
+use super::{files, recorded, store::{self, Item, Why}};
 use crate::{
     audit::{self, Entry},
     db::{DbError, Scope},
@@ -181,18 +181,14 @@ pub async fn reject(caller: &mut Managing, id: IntentId) -> Result<(), ApiError>
         Some(_) => Err(ApiError::conflict("state_conflict", "This change was accepted.")),
         None => {
             if let Some(attempt) = upcast::change(item.schema, &item.change).ok().as_ref().and_then(recorded) {
-                files::forget(caller.scope(), attempt, item.author.id).await?;
+                // Unless another record of it is still to be decided about.
+                let others = store::records_of(caller.scope(), attempt, item.author.id).await?;
+                if !others.iter().any(|(verdict, intent)| verdict.is_none() && *intent != item.intent) {
+                    files::forget(caller.scope(), attempt, item.author.id).await?;
+                }
             }
             settle(caller, &item, "rejected", "escrow.reject").await
         }
-    }
-}
-
-/// The attempt that a change records.
-fn recorded(change: &Change) -> Option<AttemptId> {
-    match change {
-        Change::AttemptRecord(attempt) => Some(attempt.id),
-        _ => None,
     }
 }
 

@@ -135,6 +135,9 @@ pub async fn take(scope: &mut Scope, request: &FarewellRequest, proven: &Proven,
     let new = store::held(scope, author.id).await?.0 - before;
     let mut wait: Vec<IntentId> = changes.iter().map(|kept| kept.intent).collect();
     let mut held = 0;
+    if !files.is_empty() {
+        super::forget_old(scope, now).await?;
+    }
     for file in files {
         match files::take(scope, &author, &file, most_files, desk).await? {
             Fate::Taken => answer.taken.push(file.id()),

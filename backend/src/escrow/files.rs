@@ -12,7 +12,7 @@ use omniot_shared::{
 };
 use uuid::Uuid;
 
-use super::Author;
+use super::{Author, store};
 use crate::{
     attachments::{self, AttachmentError, New},
     audit::{self, Entry},
@@ -49,6 +49,10 @@ pub struct Desk<'a> {
 /// Whatever the store says.
 pub async fn take(scope: &mut Scope, author: &Author, file: &BoxedFile, most: i64, desk: Desk<'_>) -> Result<Fate, DbError> {
     let Some(new) = read(file, author.id, desk.now) else { return Ok(Fate::Refused) };
+    // What was checked stands: somebody who has left pushes none of it out.
+    if new.kind == Kind::Checks && attachments::checks(scope, file.attempt).await? >= attachment::MOST_CHECKS {
+        return Ok(Fate::Refused);
+    }
     match attachments::owner(scope, file.attempt).await? {
         Some(owner) if PersonId(owner.technician_id) == author.id => add(scope, author, &new, desk).await,
         Some(_) => Ok(Fate::Refused),
@@ -98,6 +102,11 @@ async fn hold(scope: &mut Scope, new: &New<'_>, most: i64, desk: Desk<'_>) -> Re
     let (held,): (i64,) = scope.query(IS_HELD).bind(new.attempt).bind(new.by).bind(new.address.0).one().await?;
     if held > 0 {
         return Ok(Fate::Taken);
+    }
+    // For a record that is decided about; one that is still on its way is waited for where the file is.
+    let records = store::records_of(scope, new.attempt, new.by).await?;
+    if records.iter().all(|(verdict, _)| verdict.is_some()) {
+        return Ok(if records.is_empty() { Fate::Later } else { Fate::Refused });
     }
     let (all, of_it): (i64, i64) = scope.query(COUNT).bind(new.by).bind(new.attempt).one().await?;
     if of_it >= i64::try_from(attachment::MOST).unwrap_or(i64::MAX) {

@@ -16,8 +16,9 @@ mod store;
 mod tests;
 
 use omniot_shared::{
-    ids::{ClientId, IntentId, PersonId},
+    ids::{AttemptId, ClientId, IntentId, PersonId},
     roles::Role,
+    sync::Change,
     time::Millis,
 };
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -99,6 +100,14 @@ pub async fn keep(scope: &mut Scope, author: &Author, why: Why, changes: &[Kept]
         kept.push(change.intent);
     }
     Ok(kept)
+}
+
+/// The attempt that a change records.
+fn recorded(change: &Change) -> Option<AttemptId> {
+    match change {
+        Change::AttemptRecord(attempt) => Some(attempt.id),
+        _ => None,
+    }
 }
 
 /// Forgets what nobody decided about in time, and what was decided long ago.

@@ -1,14 +1,14 @@
 //! The SQL of keys, leavers and their work.
 
 use omniot_shared::{
-    ids::{ClientId, IntentId, PersonId},
+    ids::{AttemptId, ClientId, IntentId, PersonId},
     roles::Role,
-    sync::escrow::{PublicKey, Secret},
+    sync::{escrow::{PublicKey, Secret}, upcast},
     time::Millis,
 };
 use uuid::Uuid;
 
-use super::{Author, Kept};
+use super::{Author, Kept, recorded};
 use crate::db::{DbError, Scope};
 
 /// Why a change is here.
@@ -121,8 +121,8 @@ pub async fn member(scope: &mut Scope, person: PersonId) -> Result<Option<(Strin
 const HELD: &str = "
     select count(*), cast(coalesce(sum(length(change)), 0) as bigint) from escrow where tenant_id = $1 and person_id = $2";
 const INSERT: &str = "
-    insert into escrow (tenant_id, intent_id, client_id, person_id, person_name, role, why, made_at, received_at, schema, change)
-    values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+    insert into escrow (tenant_id, intent_id, client_id, person_id, person_name, role, why, made_at, received_at, schema, change, attempt_id)
+    values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
     on conflict do nothing";
 const IS_THERE: &str = "select count(*) from escrow where tenant_id = $1 and person_id = $2 and intent_id = $3";
 const FORGET: &str = "delete from escrow where tenant_id = $1 and received_at < $2";
@@ -134,14 +134,23 @@ pub async fn held(scope: &mut Scope, person: PersonId) -> Result<(i64, i64), DbE
 
 /// Keeps a change; whether it is new.
 pub async fn insert(scope: &mut Scope, author: &Author, why: Why, kept: &Kept, now: Millis) -> Result<bool, DbError> {
+    let attempt = upcast::change(kept.schema, &kept.change).ok().as_ref().and_then(recorded);
     let query = scope.query(INSERT).bind(kept.intent).bind(author.client).bind(author.id).bind(&author.name).bind(author.role.name());
-    Ok(query.bind(why.name()).bind(kept.made_at).bind(now).bind(i64::from(kept.schema)).bind(&kept.change).execute().await? > 0)
+    Ok(query.bind(why.name()).bind(kept.made_at).bind(now).bind(i64::from(kept.schema)).bind(&kept.change).bind(attempt).execute().await? > 0)
 }
 
 /// Whether that person's change is here.
 pub async fn is_there(scope: &mut Scope, person: PersonId, intent: IntentId) -> Result<bool, DbError> {
     let (count,): (i64,) = scope.query(IS_THERE).bind(person).bind(intent).one().await?;
     Ok(count > 0)
+}
+
+const DECIDED: &str = "select verdict, intent_id from escrow where tenant_id = $1 and attempt_id = $2 and person_id = $3";
+
+/// How it stands with the records of an attempt of that person: each with its verdict, which may be none yet.
+pub async fn records_of(scope: &mut Scope, attempt: AttemptId, person: PersonId) -> Result<Vec<(Option<String>, IntentId)>, DbError> {
+    let rows: Vec<(Option<String>, Uuid)> = scope.query(DECIDED).bind(attempt).bind(person).all().await?;
+    Ok(rows.into_iter().map(|(verdict, intent)| (verdict, intent.into())).collect())
 }
 
 /// Forgets what came before `at`.

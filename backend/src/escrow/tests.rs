@@ -302,8 +302,11 @@ async fn what_somebody_did_before_they_were_demoted_is_accepted_with_the_right_o
         assert_eq!((&outcome["code"], outcome["detail"].as_str().unwrap().contains("administrator")), (&json!("not_allowed"), true), "{}: {outcome}", app.engine);
         let items = listed(&admin).await;
         assert_eq!(items.len(), 3);
-        for item in &items {
-            assert_eq!(accept(&admin, item).await["refusal"], Value::Null, "{item}");
+        // The site before what was done to it.
+        for kind in ["site.create", "site.update"] {
+            for item in items.iter().filter(|item| item["kind"] == kind) {
+                assert_eq!(accept(&admin, item).await["refusal"], Value::Null, "{item}");
+            }
         }
         let mut names: Vec<_> = admin.get("/v1/sites").await.expect(200)["items"].as_array().unwrap().iter().map(|site| site["name"].as_str().unwrap().to_owned()).collect();
         names.sort();

@@ -7,7 +7,7 @@
 use std::{collections::{BTreeMap, BTreeSet, HashMap}, sync::Arc};
 
 use omniot_shared::{
-    ids::{PersonId, TenantId},
+    ids::{ClientId, PersonId, TenantId},
     sync::{
         Change, Checksum, Row, RowChange, RowKey, RowSet, Rows as _, Seq, Sight, SyncedRow, Table,
         client::Delta,
@@ -86,6 +86,11 @@ impl Batch {
     /// The rows as this batch leaves them so far.
     pub const fn rows(&self) -> &RowSet {
         &self.rows
+    }
+
+    /// Whether that replica last changed something here.
+    pub fn holds_word_of(&self, client: ClientId) -> bool {
+        self.facts.values().any(|facts| facts.stamps.values().any(|stamp| stamp.by == Some(client)))
     }
 
     /// The stamps of a change's target row.

@@ -253,11 +253,11 @@ async fn carry_out(caller: &mut Caller<need::Sync>, body: &Body, news: &[&Raw], 
 }
 
 /// What this replica was called before, as far as that was a replica of the same person.
-async fn former(caller: &mut Caller<need::Sync>, body: &Body) -> Result<Vec<ClientId>, DbError> {
+async fn former(caller: &mut Caller<need::Sync>, body: &Body, batch: &Batch) -> Result<Vec<ClientId>, DbError> {
     let person = caller.person().id;
     let mut former = vec![];
     for id in body.former.iter().rev().take(MAX_FORMER) {
-        if store::client(caller.scope(), *id).await?.is_some_and(|client| client.person == person) {
+        if batch.holds_word_of(*id) && store::client(caller.scope(), *id).await?.is_some_and(|client| client.person == person) {
             former.push(*id);
         }
     }
@@ -278,7 +278,7 @@ async fn run(caller: &mut Caller<need::Sync>, body: &Body, news: &[&Raw], known:
         Some(clock) => Batch::open_at(caller.scope(), clock, changes.iter().flatten()).await?,
         None => Batch::open(caller.scope(), changes.iter().flatten()).await?,
     };
-    let former = former(caller, body).await?;
+    let former = former(caller, body, &batch).await?;
     let mut made = Vec::with_capacity(news.len());
     let mut escrowed = Vec::new();
     for (raw, change) in news.iter().zip(changes) {

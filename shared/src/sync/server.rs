@@ -93,7 +93,7 @@ pub fn decide(mut change: Change, edit: &Edit, actor: &Actor<'_>, rows: &impl Ro
     // Validated and permitted as it was meant, before any field is taken out.
     let whole = match rules::apply(&change, actor, rows) {
         Ok(changes) => changes,
-        Err(refusal) => return met_halfway(&change, gone_since(refusal, edit), actor, rows),
+        Err(refusal) => return met_halfway(&change, gone_since(refusal, edit), actor, rows, stamps),
     };
     let found = Found { row: rows.row(change.target(actor.tenant)), stamps };
     let Merged { lost, is_joined } = policy::merge(&mut change, &found, edit);
@@ -128,7 +128,7 @@ fn gone_since(refusal: Refusal, edit: &Edit) -> Refusal {
 
 /// Two people who make the same device offline have made one device (SYNC.md 1.5). What nobody has said of it yet is said
 /// now: a device whose own first contact came before its technician's record is called by its serial number.
-fn met_halfway(change: &Change, refusal: Refusal, actor: &Actor<'_>, rows: &impl Rows) -> Decision {
+fn met_halfway(change: &Change, refusal: Refusal, actor: &Actor<'_>, rows: &impl Rows, stamps: &Stamps) -> Decision {
     let Change::DeviceCreate(new) = change else { return Decision::refuse(refusal) };
     let there = rows.device(DeviceId::for_serial(actor.tenant, &new.serial));
     match there.filter(|_| refusal.code == Code::AlreadyExists) {
@@ -137,10 +137,12 @@ fn met_halfway(change: &Change, refusal: Refusal, actor: &Actor<'_>, rows: &impl
         }
         Some(device) => {
             let NewDevice { serial: _, name, model_id, site_id, note } = new;
+            // What somebody emptied since stays empty.
+            let is_untouched = |field: &str| !stamps.contains_key(field);
             let open = DevicePatch {
-                name: if device.name == device.serial { Patch::Set(name.clone()) } else { Patch::Keep },
-                site_id: site_id.filter(|_| device.site_id.is_none()).map_or(Patch::Keep, Patch::Set),
-                note: note.clone().filter(|_| device.note.is_none()).map_or(Patch::Keep, Patch::Set),
+                name: if device.name == device.serial && is_untouched("name") { Patch::Set(name.clone()) } else { Patch::Keep },
+                site_id: site_id.filter(|_| device.site_id.is_none() && is_untouched("site_id")).map_or(Patch::Keep, Patch::Set),
+                note: note.clone().filter(|_| device.note.is_none() && is_untouched("note")).map_or(Patch::Keep, Patch::Set),
                 model_id: Patch::Keep,
             };
             let update = Change::DeviceUpdate(DeviceUpdate { id: device.id, patch: open });
@@ -196,15 +198,18 @@ mod tests {
             state: DeviceState::Online, firmware: Some("2".into()), epoch: 1, created_at: Millis(0),
         };
         let change = Change::DeviceCreate(NewDevice { serial: "OM-1".into(), name: "Lift door 4".into(), model_id: model.id, site_id: Some(site().id), note: Some("key at the porter".into()) });
-        let decided = |stands: &Device| {
+        let decided = |stands: &Device, stamped: &[&str]| {
+            let stamps = stamped.iter().map(|field| ((*field).to_owned(), Stamp { seq: Seq(9), at: Millis(40), by: None })).collect::<Stamps>();
             let rows = RowSet::from([(site().id.into(), Row::from(site())), (model.id.into(), model.clone().into()), (stands.id.into(), stands.clone().into())]);
-            decide(change.clone(), &Edit { base: None, at: Millis(50), by: None }, &actor(), &rows, &Stamps::default())
+            decide(change.clone(), &Edit { base: None, at: Millis(50), by: None }, &actor(), &rows, &stamps)
         };
         let said = Device { name: "Lift door 4".into(), site_id: Some(site().id), note: Some("key at the porter".into()), ..made.clone() };
-        assert_eq!(decided(&made), Decision { changes: vec![RowChange::Put(said.clone().into())], outcome: Outcome::Applied });
+        assert_eq!(decided(&made, &[""]), Decision { changes: vec![RowChange::Put(said.clone().into())], outcome: Outcome::Applied });
         let theirs = Device { name: "Door".into(), note: Some("mind the dog".into()), ..said.clone() };
-        assert_eq!(decided(&theirs), Decision { changes: vec![], outcome: Outcome::Merged { lost: vec!["name".into(), "note".into()] } });
-        assert_eq!(decided(&said), Decision { changes: vec![], outcome: Outcome::Applied }, "twice is once");
+        assert_eq!(decided(&theirs, &[""]), Decision { changes: vec![], outcome: Outcome::Merged { lost: vec!["name".into(), "note".into()] } });
+        assert_eq!(decided(&said, &[""]), Decision { changes: vec![], outcome: Outcome::Applied }, "twice is once");
+        let lost = Outcome::Merged { lost: vec!["name".into(), "site_id".into(), "note".into()] };
+        assert_eq!(decided(&made, &["", "name", "site_id", "note"]), Decision { changes: vec![], outcome: lost }, "what somebody emptied stays so");
     }
 
     #[test]

@@ -192,6 +192,9 @@ pub fn begin(db: &Connection, epoch: Option<u64>, seals: Seals) -> Result<Option
         let plain = zeroize::Zeroizing::new(serde_json::to_vec(&Boxed { schema: SCHEMA, intent: &entry.intent })?);
         keep(entry.intent.id, &plain, false)?;
     }
+    if has_forgotten {
+        attachments::send_again(db)?;
+    }
     let mut lost = 0;
     for file in attachments::unsent(db)?.into_iter().filter(|file| file.kind != Kind::Trace) {
         if seals == Seals::Changes {
@@ -240,7 +243,7 @@ pub fn boxes(db: &Connection, most: usize, bytes: usize, barred: Barred) -> Resu
 /// # Errors
 /// [`StoreError`].
 pub fn put_last(db: &Connection, intent: IntentId) -> Result<(), StoreError> {
-    db.execute("update farewell set place = (select max(place) + 1 from farewell) where intent_id = ?1", [intent.0.as_bytes()])?;
+    db.execute("update farewell set place = (select max(place) + 1 from farewell) where intent_id = ?1 and handed_in is null", [intent.0.as_bytes()])?;
     Ok(())
 }
 

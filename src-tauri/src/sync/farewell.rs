@@ -156,7 +156,7 @@ async fn hand_over(account: &Account, most: &mut usize) -> Result<bool, Failure>
     let barred = Barred { photos: wishes::bars_photos(account).await };
     let waiting = on(account, move |store| store.read(|db| Ok((farewell::proof_of_boxes(db)?, farewell::boxes(db, limit, MAX_BYTES - AROUND, barred)?)))).await?;
     let (Some(proof), boxes) = waiting else { return Ok(false) };
-    if boxes.is_empty() && (barred.photos || on(account, |store| store.read(|db| farewell::handed(db))).await? == 0) {
+    if boxes.is_empty() && on(account, |store| store.read(|db| farewell::handed(db))).await? == 0 {
         return Ok(false);
     }
     let (offered, count): (Vec<_>, _) = (boxes.iter().map(|sealed| sealed.intent_id).collect(), boxes.len());

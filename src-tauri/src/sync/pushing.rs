@@ -45,7 +45,7 @@ struct Patience {
 
 /// The server refuses it without a word about it.
 const REFUSED: Patience = Patience { tries: 5, time: Duration::from_secs(15 * 60) };
-/// Something else answers, nobody does, or the server stumbles over it, while greetings get through.
+/// Something else answers, or the server stumbles over it, while greetings get through.
 const HINDERED: Patience = Patience { tries: 10, time: Duration::from_secs(2 * 3600) };
 
 /// How many changes go in one push: fewer where so many did not get through, more again when they do.
@@ -85,12 +85,12 @@ const fn is_hindered(trouble: &Trouble) -> bool {
     matches!(trouble, Trouble::Offline(_) | Trouble::Refused { status: 500, .. })
 }
 
-/// Whether one change alone may be what it is about. A way that is slow or breaks lets none through.
+/// Whether one change alone may be what it is about. A way that is slow, broken or gone lets none through.
 const fn is_about_it(trouble: &Trouble) -> bool {
-    matches!(trouble, Trouble::Offline(Unreachable::SomebodyElse | Unreachable::NoConnection) | Trouble::Refused { status: 500, .. })
+    matches!(trouble, Trouble::Offline(Unreachable::SomebodyElse) | Trouble::Refused { status: 500, .. })
 }
 
-/// Pushes one batch. Each round begins with a greeting, so whoever comes here has heard the server lately.
+/// Pushes one batch. After each trouble a greeting comes first, so whoever comes here once more has heard the server.
 pub(super) async fn push(account: &Account, server: &Server, batch: &mut Batch) -> Result<Pushed, Failure> {
     let (now, limit) = (account.clock.moment(), batch.most);
     let next: Option<PushRequest> = on(account, move |store| store.read(|db| client::next_push_of(&Open(db), now, limit))).await?;

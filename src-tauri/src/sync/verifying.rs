@@ -46,22 +46,23 @@ pub(super) async fn verify_now_and_then(account: &Account) {
     let now = account.clock.now();
     let last = on(account, |store| store.read(|db| meta::get::<Millis>(db, VERIFIED))).await.ok().flatten();
     let is_due = last.is_some_and(|last| !(0..WEEK_MS).contains(&now.since(last)));
-    // Everything was just pulled where nobody ever did.
-    let mut at = now;
-    if is_due {
-        at = now.plus(AGAIN_MS - WEEK_MS);
-        if !wishes::saves_data(account).await && !account.wishes.now().paused {
-            match verify(account).await {
-                Ok(verified) => {
-                    tracing::info!(?verified, "what is here was compared with the server");
-                    at = now;
-                }
-                Err(failure) => tracing::info!(%failure, "what is here could not be compared with the server"),
-            }
-        }
-    } else if last.is_some() {
+    if !is_due && last.is_some() {
         return;
     }
+    // Everything was just pulled where nobody ever did. Written before: what is broken off is begun again tomorrow only.
+    note_verified(account, if is_due { now.plus(AGAIN_MS - WEEK_MS) } else { now }).await;
+    if is_due && !wishes::saves_data(account).await && !account.wishes.now().paused {
+        match verify(account).await {
+            Ok(verified) => {
+                tracing::info!(?verified, "what is here was compared with the server");
+                note_verified(account, now).await;
+            }
+            Err(failure) => tracing::info!(%failure, "what is here could not be compared with the server"),
+        }
+    }
+}
+
+async fn note_verified(account: &Account, at: Millis) {
     if let Err(failure) = on(account, move |store| store.note(|db| meta::set(db, VERIFIED, &at))).await {
         tracing::warn!(%failure, "when data was verified is not kept");
     }

@@ -22,3 +22,7 @@ create table sync_epoch (
     seq bigint not null,
     primary key (tenant_id, epoch)
 );
+
+-- Of the record of an attempt: files that wait for it go with what is decided about it.
+alter table escrow add column attempt_id uuid;
+create index escrow_by_attempt on escrow (tenant_id, attempt_id);

@@ -22,3 +22,7 @@ create table sync_epoch (
     seq integer not null,
     primary key (tenant_id, epoch)
 ) strict;
+
+-- Of the record of an attempt: files that wait for it go with what is decided about it.
+alter table escrow add column attempt_id blob;
+create index escrow_by_attempt on escrow (tenant_id, attempt_id);

@@ -1,6 +1,6 @@
 //! One tablet: a durable store, what it has in memory, and crashes inside transactions.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use uuid::Uuid;
 
@@ -175,7 +175,7 @@ impl Tablet {
                     Some(false) | None => return Ok(()),
                 },
                 Step::Publish(checkpoint) => {
-                    if let Some(Published::Mismatch { .. }) = self.transact(|tx| client::publish(tx, pull, &checkpoint, now)) {
+                    if let Some(Published::Mismatch { .. }) = self.noting_departed(|tablet| tablet.transact(|tx| client::publish(tx, pull, &checkpoint, now))) {
                         self.mismatches += 1;
                     }
                     return Ok(());
@@ -198,20 +198,25 @@ impl Tablet {
         if seeded::is(seeded::Bug::NothingNarrows) {
             return true;
         }
-        let ids = |store: &Memory| store.entries().map(|entry| entry.intent.id).collect::<Vec<_>>();
+        self.noting_departed(|tablet| tablet.transact(|tx| client::narrow(tx, sight)).is_some())
+    }
+
+    /// What was done to rows that go out of sight goes with them.
+    fn noting_departed<T>(&mut self, does: impl FnOnce(&mut Self) -> T) -> T {
+        let ids = |store: &Memory| store.entries().map(|entry| entry.intent.id).collect::<HashSet<_>>();
         let before = ids(&self.store);
-        let done = self.transact(|tx| client::narrow(tx, sight)).is_some();
+        let done = does(self);
         let after = ids(&self.store);
-        self.narrowed.extend(before.into_iter().filter(|id| !after.contains(id)));
+        self.narrowed.extend(before.difference(&after));
         done
     }
 
     /// What came with a poke.
     pub fn take_news(&mut self, frames: Vec<Frame>, now: Millis) {
-        let published = self.transact(|tx| match Pull::of_poke(tx, frames)? {
+        let published = self.noting_departed(|tablet| tablet.transact(|tx| match Pull::of_poke(tx, frames)? {
             Some((pull, checkpoint)) => client::publish(tx, pull, &checkpoint, now).map(Some),
             None => Ok(None),
-        });
+        }));
         if let Some(Some(Published::Mismatch { .. })) = published {
             self.mismatches += 1;
         }

@@ -3,7 +3,8 @@
 //! A label names its device. What answers to the name and is not the device, whatever keeps it from being it, is put aside
 //! and the next one is tried; an address that was given beside a label, or at which the device was heard before, is where
 //! to begin. When it is silent, the device may have come back under another address, and whoever has its name is asked to
-//! prove that it is it. Where none is, what the first one failed for stands.
+//! prove that it is it. Where none is, what the first one failed for stands. Silence may mean success, and so it stands
+//! only where every other one has shown that it is another device: one whose link failed may be the one that is meant.
 //!
 //! Deliberately not here: how a device proves what it is (`opening`, `claiming`).
 
@@ -31,6 +32,8 @@ pub(super) struct Namesakes {
     aside: Vec<String>,
     /// The first one, which stands when none of the others is it either.
     first: Option<First>,
+    /// What kept one of the others from showing which device it is.
+    unknown: Option<(Step, Cause)>,
 }
 
 /// A device as it was before others were tried in its place, and what failed.
@@ -90,6 +93,11 @@ impl Run {
         }
         let Some(address) = self.target.address.clone().filter(|_| self.namesakes.first.is_some() || self.name().is_some()) else { return Some((step, cause)) };
         self.remember_first(step, cause);
+        if !is_refuted_by(cause) {
+            // That the secret is right was seen before: nobody is asked for another one.
+            let shown = if cause == Cause::PopOrLink { Cause::LinkLost } else { cause };
+            self.namesakes.unknown = self.namesakes.unknown.or(Some((step, shown)));
+        }
         self.namesakes.aside.push(address);
         self.hang_up().await;
         let mut others = self.namesakes.aside.clone();
@@ -124,7 +132,9 @@ impl Run {
     }
 
     fn back_to_first(&mut self) -> Option<(Step, Cause)> {
-        let First { address, step, cause, speaks, level, no_pop, wants, shown } = std::mem::take(&mut self.namesakes).first?;
+        let Namesakes { first, unknown, .. } = std::mem::take(&mut self.namesakes);
+        let First { address, step, cause, speaks, level, no_pop, wants, shown } = first?;
+        let (step, cause) = what_stands((step, cause), unknown);
         self.target.address = address;
         (self.speaks, self.level, self.no_pop, self.wants) = (speaks, level, no_pop, wants);
         self.board.change(|draft| {
@@ -144,5 +154,52 @@ impl Run {
         let is_mistyped = is_first && self.pop_typed && matches!(cause, Cause::WrongPop | Cause::PopOrLink | Cause::TooManyWrongPops);
         let is_silent = is_first && cause == Cause::NotAdvertising;
         step <= Step::Identity && !is_known && !is_mistyped && !is_silent && cause.is_of_device()
+    }
+}
+
+/// What is said of a device that none of the others was.
+const fn what_stands(first: (Step, Cause), unknown: Option<(Step, Cause)>) -> (Step, Cause) {
+    match (first, unknown) {
+        // It may have come back as that one.
+        ((_, Cause::NotAdvertising), Some(unknown)) => unknown,
+        (first, _) => first,
+    }
+}
+
+/// Whether a device that fails so has shown that it is another one than the one that is meant, or is as silent as that one.
+const fn is_refuted_by(cause: Cause) -> bool {
+    matches!(
+        cause,
+        Cause::NotAdvertising
+            | Cause::DowngradeRefused
+            | Cause::Unprotected
+            | Cause::UnknownProtocol
+            | Cause::WrongPop
+            | Cause::TooManyWrongPops
+            | Cause::HandshakeRefused
+            | Cause::DeviceUnproven
+            | Cause::IdentityMismatch
+            | Cause::IdentityMissing
+            | Cause::IdentityInvalid
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn silence_stands_only_where_every_other_device_has_shown_that_it_is_another() {
+        let silent = (Step::Connect, Cause::NotAdvertising);
+        assert_eq!(what_stands(silent, None), silent);
+        for cause in [Cause::ConnectFailed, Cause::OutOfRange, Cause::LinkLost, Cause::NoAnswer, Cause::NotEstablished, Cause::GattError, Cause::DeviceBusy, Cause::PopOrLink] {
+            assert!(!is_refuted_by(cause), "{cause:?}");
+            assert_eq!(what_stands(silent, Some((Step::Discover, cause))), (Step::Discover, cause));
+        }
+        for cause in [Cause::WrongPop, Cause::DeviceUnproven, Cause::IdentityMismatch, Cause::IdentityMissing, Cause::IdentityInvalid, Cause::DowngradeRefused] {
+            assert!(is_refuted_by(cause), "{cause:?}");
+        }
+        let wrong = (Step::Handshake, Cause::WrongPop);
+        assert_eq!(what_stands(wrong, Some((Step::Connect, Cause::ConnectFailed))), wrong, "that one was heard, and failed");
     }
 }

@@ -118,7 +118,7 @@ impl Commissioning {
             };
             let Some(before) = before.filter(|last| last.outcome == AttemptOutcome::Succeeded) else { return Ok((site, item)) };
             let unconfirmed = before.steps.iter().any(|step| step.cause.as_deref() == Some(Cause::JoinUnconfirmed.code()));
-            let ending = Ending { done: true, unconfirmed, cause: None, again: false, ours: false, rssi: before.rssi, took_ms: before.ended_at.since(before.started_at), epoch: before.epoch };
+            let ending = Ending { done: true, unconfirmed, cause: None, again: false, ours: false, heard: true, rssi: before.rssi, took_ms: before.ended_at.since(before.started_at), epoch: before.epoch };
             held.change(|kept| kept.visit.as_mut().map(|visit| visit.ended(before.id, ending)))?;
         }
     }
@@ -193,7 +193,8 @@ impl Commissioning {
                 let again = cause.as_deref().and_then(Cause::of_code).is_some_and(|cause| cause.remedy() == Remedy::Retry);
                 let done = joined || draft.state == State::Succeeded;
                 let unconfirmed = draft.warnings.iter().any(|warning| warning == Cause::JoinUnconfirmed.code());
-                let ending = Ending { done, unconfirmed, cause: cause.filter(|_| !done), again, ours: ours && !done, rssi: draft.rssi, took_ms: self.means.clock.now().since(draft.started_at), epoch: draft.epoch };
+                let heard = draft.step > Step::Connect || draft.rssi.is_some() || draft.steps.iter().any(|row| row.step != Step::Connect.name());
+                let ending = Ending { done, unconfirmed, cause: cause.filter(|_| !done), again, ours: ours && !done, heard, rssi: draft.rssi, took_ms: self.means.clock.now().since(draft.started_at), epoch: draft.epoch };
                 Some(Standing { attempt: draft.id, ending })
             })
         })

@@ -90,6 +90,13 @@ impl Item {
         }
     }
 
+    /// One that was done and has another turn is done again, as it was: `false` when it was not, or was heard since.
+    fn back_to_done(&mut self) -> bool {
+        let Some(unconfirmed) = self.was_done.take() else { return false };
+        (self.fate, self.label, self.cause, self.unconfirmed) = (Fate::Done, None, None, unconfirmed);
+        true
+    }
+
     /// The label's text, wiped when dropped.
     pub fn label(&self) -> Option<Zeroizing<String>> {
         self.label.clone().map(Zeroizing::new)
@@ -109,6 +116,8 @@ pub struct Ending {
     pub again: bool,
     /// Whether it lies at this machine, e.g. Bluetooth is off: then it would be the same with the next device.
     pub ours: bool,
+    /// Whether the device was heard: then it is not silent because it was done before.
+    pub heard: bool,
     /// dBm.
     pub rssi: Option<i32>,
     /// Milliseconds.
@@ -214,11 +223,13 @@ impl Visit {
         self.outdated = at_work;
     }
 
-    /// Takes a label out that is not at work. `false`: there is none.
+    /// Takes a label out that is not at work. `false`: there is none. One that was done before is done as before.
     pub fn remove(&mut self, id: Uuid) -> bool {
-        let before = self.items.len();
-        self.items.retain(|item| item.id != id || item.fate == Fate::Running);
-        self.items.len() != before
+        let Some(at) = self.items.iter().position(|item| item.id == id && item.fate != Fate::Running) else { return false };
+        if !self.items.get_mut(at).is_some_and(Item::back_to_done) {
+            self.items.remove(at);
+        }
+        true
     }
 
     /// Gives a device that failed another turn. `false`: there is none.
@@ -254,9 +265,11 @@ impl Visit {
     pub fn ended(&mut self, attempt: AttemptId, ending: Ending) {
         let Some(at) = self.items.iter().position(|item| item.attempt == Some(attempt) && item.awaits(&ending)) else { return };
         let mut item = self.items.remove(at);
+        if ending.heard {
+            item.was_done = None;
+        }
         // As it was done it is in its network, and its label was read once more by mistake.
-        if let (false, Some("not_advertising"), Some(unconfirmed)) = (ending.done, ending.cause.as_deref(), item.was_done) {
-            (item.fate, item.label, item.unconfirmed, item.was_done) = (Fate::Done, None, unconfirmed, None);
+        if !ending.done && matches!(ending.cause.as_deref(), Some("not_advertising" | "cancelled")) && item.back_to_done() {
             self.items.insert(at, item);
             return;
         }
@@ -317,7 +330,20 @@ mod tests {
     }
 
     fn ending(done: bool, again: bool) -> Ending {
-        Ending { done, unconfirmed: false, cause: (!done).then(|| "link_lost".into()), again, ours: false, rssi: Some(-60), took_ms: 9, epoch: None }
+        Ending { done, unconfirmed: false, cause: (!done).then(|| "link_lost".into()), again, ours: false, heard: true, rssi: Some(-60), took_ms: 9, epoch: None }
+    }
+
+    fn silent(cause: &str) -> Ending {
+        Ending { cause: Some(cause.into()), heard: false, rssi: None, ..ending(false, true) }
+    }
+
+    /// A device that was done, by guess or not, and has another turn.
+    fn done_and_wanted_again(unconfirmed: bool) -> Visit {
+        let mut visit = visit(&["A"]);
+        let (_, first) = begin(&mut visit, &[]);
+        visit.ended(first, Ending { unconfirmed, epoch: Some(3), ..ending(true, true) });
+        assert!(visit.add(NewItem { seen: false, ..new("A") }).is_ok());
+        visit
     }
 
     #[test]
@@ -407,9 +433,58 @@ mod tests {
         visit.ended(first, Ending { epoch: Some(3), ..ending(true, true) });
         assert!(visit.add(NewItem { seen: false, ..new("A") }).is_ok());
         let (_, second) = begin(&mut visit, &[]);
-        visit.ended(second, Ending { cause: Some("not_advertising".into()), ..ending(false, true) });
+        visit.ended(second, silent("not_advertising"));
         let item = &visit.items[0];
         assert_eq!((item.fate, item.cause.as_deref(), item.unconfirmed, item.epoch, item.label().is_none()), (Fate::Done, None, false, Some(3), true));
+    }
+
+    #[test]
+    fn one_that_was_done_and_is_heard_again_is_not_done_when_it_falls_silent() {
+        for first in [ending(false, true), Ending { heard: true, ..silent("not_advertising") }, Ending { ours: true, ..ending(false, true) }] {
+            let mut visit = done_and_wanted_again(true);
+            let (_, attempt) = begin(&mut visit, &[]);
+            visit.ended(attempt, first.clone());
+            assert_eq!(visit.count(Fate::Waiting), 1, "{first:?}");
+            let (_, attempt) = begin(&mut visit, &[]);
+            visit.ended(attempt, silent("not_advertising"));
+            assert_eq!((visit.count(Fate::Done), visit.items[0].cause.as_deref()), (0, Some("not_advertising")), "{first:?}");
+        }
+    }
+
+    #[test]
+    fn one_that_was_done_and_was_never_heard_is_done_when_it_is_silent_at_last() {
+        let mut visit = done_and_wanted_again(true);
+        let (_, attempt) = begin(&mut visit, &[]);
+        visit.ended(attempt, Ending { ours: true, ..silent("adapter_off") });
+        let (_, attempt) = begin(&mut visit, &[]);
+        visit.ended(attempt, silent("not_advertising"));
+        let item = &visit.items[0];
+        assert_eq!((item.fate, item.cause.as_deref(), item.unconfirmed), (Fate::Done, None, true));
+    }
+
+    #[test]
+    fn a_done_label_that_is_read_by_mistake_and_taken_out_again_back_to_done() {
+        for unconfirmed in [false, true] {
+            let mut visit = done_and_wanted_again(unconfirmed);
+            assert!(visit.remove(visit.items[0].id));
+            let item = &visit.items[0];
+            assert_eq!((item.fate, item.unconfirmed, item.epoch, item.label().is_none(), item.was_done), (Fate::Done, unconfirmed, Some(3), true, None));
+            assert!(visit.remove(visit.items[0].id) && visit.items.is_empty(), "what is done can be taken out");
+        }
+    }
+
+    #[test]
+    fn a_done_label_whose_new_attempt_is_stopped_before_it_is_heard_back_to_done() {
+        let mut visit = done_and_wanted_again(true);
+        let (_, attempt) = begin(&mut visit, &[]);
+        visit.ended(attempt, silent("cancelled"));
+        let item = &visit.items[0];
+        assert_eq!((item.fate, item.unconfirmed, item.cause.as_deref(), item.label().is_none()), (Fate::Done, true, None, true));
+
+        let mut heard = done_and_wanted_again(true);
+        let (_, attempt) = begin(&mut heard, &[]);
+        heard.ended(attempt, Ending { cause: Some("cancelled".into()), ..ending(false, false) });
+        assert_eq!((heard.count(Fate::Failed), heard.items[0].was_done), (1, None));
     }
 
     #[test]

@@ -169,9 +169,9 @@ impl Driver {
             if is_due && let Err(failure) = farewell::hand_over_the_rest(&account).await {
                 tracing::info!(%failure, "work of a former membership could not be handed over now");
             }
-            verify_now_and_then(&account).await;
             loop {
                 telemetry::keep_up(&account).await;
+                verify_now_and_then(&account).await;
                 tokio::time::sleep(telemetry::OFTEN).await;
             }
         };

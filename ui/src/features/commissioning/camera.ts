@@ -21,8 +21,8 @@ export interface View {
   close(): void;
 }
 
-/** Switches the camera on. Rejects with what `troubleOf` understands. */
-export type Camera = () => Promise<View>;
+/** Switches the camera on, and off again once it is `over`, also when it is only about to open. Rejects with what `troubleOf` understands. */
+export type Camera = (over: AbortSignal) => Promise<View>;
 
 /** A window that offers no way to a camera: no secure context, or a web view without one. */
 export class NoWayToCamera extends Error {}
@@ -59,16 +59,19 @@ export function textIn(picture: { width: number; height: number; data: Uint8Clam
 const WANTED = { facingMode: 'environment', width: { ideal: 1280 }, height: { ideal: 720 } } as const satisfies MediaTrackConstraints;
 
 /** The camera that looks away from whoever holds the machine, where there is one; its picture is shown in `video`. */
-export async function openCamera(video: HTMLVideoElement): Promise<View> {
+export async function openCamera(video: HTMLVideoElement, over: AbortSignal): Promise<View> {
   // Older web views, and pages that did not come over TLS, have none.
   const devices = navigator.mediaDevices as MediaDevices | undefined;
   if (!devices) throw new NoWayToCamera();
   const stream = await devices.getUserMedia({ audio: false, video: WANTED });
   const close = () => {
     for (const track of stream.getTracks()) track.stop();
-    video.srcObject = null;
+    // Another opening may show its picture there by now.
+    if (video.srcObject === stream) video.srcObject = null;
   };
+  over.addEventListener('abort', close, { once: true });
   try {
+    if (over.aborted) throw new Error('nobody looks any more');
     video.srcObject = stream;
     await video.play();
   } catch (thrown) {

@@ -32,6 +32,8 @@ export function createScan(camera: Camera, take: (text: string) => Promise<'more
   let problem = $state.raw<Problem | null>(null);
   let light = $state<boolean | null>(null);
   let view: View | null = null;
+  /** Ends what was opened last. */
+  let over: AbortController | null = null;
   let timer: ReturnType<typeof setTimeout> | undefined;
   /** Grows with each start and stop: what was begun before does nothing any more. */
   let turn = 0;
@@ -41,6 +43,8 @@ export function createScan(camera: Camera, take: (text: string) => Promise<'more
   function off(next: ScanState) {
     turn += 1;
     clearTimeout(timer);
+    over?.abort();
+    over = null;
     view?.close();
     view = null;
     light = null;
@@ -49,7 +53,13 @@ export function createScan(camera: Camera, take: (text: string) => Promise<'more
   }
 
   function look(now: View, mine: number) {
-    const text = now.look();
+    let text: string | null;
+    try {
+      text = now.look();
+    } catch {
+      // The picture is there and cannot be read, e.g. there is no memory for it.
+      return off('unknown');
+    }
     const at = Date.now();
     if (text !== null && !(last?.text === text && at - last.at < AWAY_MS)) return void check(now, mine, text);
     // As long as it stays in the picture it is the same one.
@@ -95,8 +105,10 @@ export function createScan(camera: Camera, take: (text: string) => Promise<'more
       off('opening');
       problem = null;
       const mine = turn;
+      const opening = new AbortController();
+      over = opening;
       try {
-        const opened = await camera();
+        const opened = await camera(opening.signal);
         // Closed while it was about to open: it must not stay on.
         if (mine !== turn) return opened.close();
         view = opened;

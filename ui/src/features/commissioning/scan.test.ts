@@ -2,7 +2,7 @@ import encodeQR from 'qr';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { Problem } from '$lib/api';
 import { bundleOf } from '$lib/i18n/words';
-import { NoWayToCamera, textIn, type Trouble, troubleOf, TROUBLES } from './camera';
+import { NoWayToCamera, openCamera, textIn, type Trouble, troubleOf, TROUBLES } from './camera';
 import { createScan } from './scan.svelte';
 
 beforeEach(() => void vi.useFakeTimers());
@@ -110,6 +110,49 @@ it('a camera that opens after the dialog closed is switched off at once', async 
   allow();
   await starting;
   expect([eye.open.mock.calls.length, eye.on, scan.state]).toEqual([1, 0, 'off']);
+});
+
+it('what a camera shows that is not wanted any more goes at once, and the picture of the next one stays', async () => {
+  const track = () => ({ stop: vi.fn(), addEventListener: vi.fn() });
+  const [first, second] = [track(), track()];
+  const streamOf = (one: ReturnType<typeof track>) => ({ getTracks: () => [one], getVideoTracks: () => [one] });
+  const newer = streamOf(second);
+  let allow = () => {};
+  let play = () => {};
+  const video = { srcObject: null as unknown, play: () => new Promise<void>((resolve) => (play = resolve)) };
+  const shown = video as unknown as HTMLVideoElement;
+  vi.stubGlobal('navigator', { mediaDevices: { getUserMedia: () => new Promise((resolve) => (allow = () => resolve(streamOf(first)))) } });
+  try {
+    // Closed while the person is asked; by then another one has opened.
+    const asked = new AbortController();
+    const late = openCamera(shown, asked.signal).catch(() => 'closed');
+    asked.abort();
+    video.srcObject = newer;
+    allow();
+    expect(await late).toBe('closed');
+    expect([first.stop.mock.calls.length, second.stop.mock.calls.length, video.srcObject]).toEqual([1, 0, newer]);
+    // Closed while the picture is about to come.
+    const playing = new AbortController();
+    void openCamera(shown, playing.signal).catch(() => 'closed');
+    allow();
+    await later(0);
+    expect(video.srcObject).not.toBe(newer);
+    playing.abort();
+    expect([first.stop.mock.calls.length, video.srcObject]).toEqual([2, null]);
+    play();
+  } finally {
+    vi.unstubAllGlobals();
+  }
+});
+
+it('a picture that cannot be read is trouble, and the camera goes off', async () => {
+  const close = vi.fn();
+  const broken = () => {
+    throw new Error('out of memory');
+  };
+  const scan = createScan(() => Promise.resolve({ look: broken, light: null, whenGone: () => {}, close }), () => Promise.resolve('more'));
+  await scan.start();
+  expect([scan.state, close.mock.calls.length]).toEqual(['unknown', 1]);
 });
 
 it('a label that is still being read when the scan stops brings nothing back', async () => {
