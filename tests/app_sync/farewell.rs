@@ -95,7 +95,8 @@ async fn photos_and_checks_of_who_was_removed_follow_their_records(world: World)
     // Of one attempt the server has the record, the other one waits with its own.
     let (person, sent) = interrupted_at(person, &data, &json!({})).await;
     person.sync_now().await;
-    person.until("the record is there", |sync| sync["pending"] == 0).await;
+    let files = async |attempt: &str| admin.get(&format!("/v1/attempts/{attempt}/attachments")).await.body["items"].as_array().map(Vec::len);
+    eventually("the record is there", || async { files(&sent).await }).await;
     world.network.cut();
     person.offline().await;
     takes_this(&person, &sent, &photo("of the first")).await;
@@ -109,7 +110,6 @@ async fn photos_and_checks_of_who_was_removed_follow_their_records(world: World)
     person.sync_now().await;
     eventually("all of it is handed over", || async { Some(card(&person).await).filter(|card| card["farewell"] == json!({"handed": 5, "lost": 0, "waiting": 0})) }).await;
     assert_eq!(readable_in(&data), Vec::<String>::new(), "10: what was held is readable in a file");
-    let files = async |attempt: &str| admin.get(&format!("/v1/attempts/{attempt}/attachments")).await.body["items"].as_array().map(Vec::len);
     assert_eq!((files(&sent).await, files(&unsent).await), (Some(1), None));
     let items = admin.all("/v1/escrow").await;
     assert_eq!((items.len(), &items[0]["files"]), (1, &json!(3)));

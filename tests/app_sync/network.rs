@@ -197,18 +197,16 @@ async fn a_change_that_does_not_get_through_holds_up_no_photo(world: World) {
     let person = Person::signed_in(&data, &middlebox.origin(), tenant, "technician").await;
     let (person, attempt) = interrupted_at(person, &data, &json!({})).await;
     person.sync_now().await;
-    person.until("the record is there", |sync| sync["pending"] == 0).await;
+    let owner = tenant.owner().await;
+    let path = format!("/v1/attempts/{attempt}/attachments");
+    let files = async || owner.get(&path).await.body["items"].as_array().map(Vec::len);
+    eventually("the record is there", || async { files().await }).await;
     let device = person.items("/v1/devices").await[0]["id"].as_str().unwrap().to_owned();
     middlebox.becomes(Mood::Dislikes("<script>"));
     succeeded(person.ask("PUT", &format!("/v1/devices/{device}/bookmark"), json!({"note": "<script>"})).await);
     takes_this(&person, &attempt, b"\x89PNG\r\n\x1a\na photo").await;
     person.sync_now().await;
-    let owner = tenant.owner().await;
-    eventually("the photo is there", || async {
-        let answer = owner.get(&format!("/v1/attempts/{attempt}/attachments")).await;
-        answer.body["items"].as_array().filter(|files| files.len() == 1).map(drop)
-    })
-    .await;
+    eventually("the photo is there", || async { files().await.filter(|count| *count == 1) }).await;
     assert_eq!(person.get("/app/sync").await["pending"], 1, "the change waits");
 }
 

@@ -52,6 +52,7 @@ pub fn quick() -> Pace {
     Pace {
         find: ms(3000),
         find_other: ms(300),
+        search: ms(20_000),
         connect: ms(1000),
         connect_again: vec![ms(20), ms(60), ms(150)],
         discover: ms(3000),

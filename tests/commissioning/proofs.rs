@@ -1,5 +1,6 @@
 //! Proof of possession and level of security.
 
+use omniot_app::commissioning::{esp::level::Mode, flow::pace::Pace};
 use omniot_shared::{
     entities::{Device, DeviceModel, DeviceState, Security},
     ids::{DeviceId, ModelId},
@@ -60,12 +61,16 @@ async fn the_fifth_wrong_pop_ends_the_attempt_and_the_next_must_wait() {
 
 /// Two devices of one name, both heard, the one with the louder voice first.
 async fn twins() -> Bench {
+    twins_at(quick()).await
+}
+
+async fn twins_at(pace: Pace) -> Bench {
     let twin = |serial: &str, rssi| {
         let mut spec = Spec { name: Some("TWIN".into()), ..device(serial, Security::Sec2Patch1) };
         spec.faults.rssi = Some(rssi);
         spec
     };
-    let bench = Bench::with(vec![twin("OM-0001", -80), twin("OM-0002", -40)]).await;
+    let bench = Bench::at_pace(vec![twin("OM-0001", -80), twin("OM-0002", -40)], pace, Mode::Field).await;
     hear_both(&bench).await;
     bench
 }
@@ -160,6 +165,17 @@ async fn where_no_namesake_is_the_device_what_the_first_one_failed_for_stands() 
     assert_eq!(causes, ["wrong_pop", "downgrade_refused"], "both were asked");
 }
 
+#[tokio::test]
+async fn when_the_time_to_search_is_over_no_other_namesake_is_begun_with() {
+    let bench = twins_at(Pace { search: std::time::Duration::ZERO, ..quick() }).await;
+    bench.begin("OM-0001").await;
+    let asked = bench.until("needs_pop").await;
+    assert_eq!(asked["failure"], json!({"cause": "wrong_pop", "step": "handshake", "retriable": true}), "{asked:#}");
+    bench.act("cancel", json!(null)).await;
+    let causes: Vec<_> = bench.ledger.attempt().steps.into_iter().filter_map(|row| row.cause).collect();
+    assert_eq!(causes, ["wrong_pop"], "only one was asked");
+}
+
 async fn commission_the_quieter(bench: &Bench, cause: &str) {
     bench.begin("OM-0001").await;
     bench.until("needs_network").await;
@@ -232,7 +248,6 @@ async fn the_models_floor_holds_where_the_label_allows_more() {
 
 #[tokio::test]
 async fn a_device_without_protection_is_for_developers_only() {
-    use omniot_app::commissioning::esp::level::Mode;
     let bench = Bench::with(vec![device("OM-0001", Security::Sec0)]).await;
     bench.begin("OM-0001").await;
     bench.until_failed("unprotected").await;

@@ -60,13 +60,14 @@ pub async fn standing(scope: &mut Scope, device: DeviceId) -> Result<Option<Refu
     Ok(refusals::standing(scope, device).await?.map(RefusedContact::from))
 }
 
-/// For whom a key may be forgotten.
+/// What must have been refused for a key to be forgotten. It says who was seen and binds nobody: once the key is forgotten, the
+/// next one that claims takes its place, whoever that is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Heir {
-    /// What has shown that it is the device: a technician checked its identity and recorded its receipt.
+    /// One that has shown that it is the device: a technician checked its identity and recorded its receipt.
     Proven,
-    /// Also what only says so.
+    /// Also one that only says so.
     Unproven,
 }
 

@@ -115,14 +115,19 @@ pub async fn sign(scope: &mut Scope, device: &Device, by: (PersonId, &str), now:
     let bound = bindings::find(scope, device.id).await?;
     let (epoch, is_gone) = (epoch(device, bound.as_ref()), bound.as_ref().is_some_and(|bound| bound.handed_over_at.is_some()));
     let key = keys::owner(scope).await?.and_then(|owner| owner.key).filter(|_| epoch > 0 && !is_gone).ok_or(ReleaseError::NotOurs)?;
-    if let Some(row) = releases::find(scope, device.id).await? {
-        let standing = standing(&row, device, bound.as_ref(), now);
-        if let (ReleaseState::Open, Ok(letter)) = (standing.state, Letter::read(&row.letter)) {
-            return Ok(Signed { letter, standing, is_new: false });
+    let least = match releases::find(scope, device.id).await? {
+        Some(row) => {
+            let standing = standing(&row, device, bound.as_ref(), now);
+            if let (ReleaseState::Open, Ok(letter)) = (standing.state, Letter::read(&row.letter)) {
+                return Ok(Signed { letter, standing, is_new: false });
+            }
+            // Above all that is dead, of whichever epoch: electronics that begins with the first one honours what it heard nothing of.
+            let is_dead = row.withdrawn_at.is_some() || standing.state == ReleaseState::Void;
+            number(&row).map_or(0, |number| number.saturating_add(u32::from(is_dead)))
         }
-    }
-    // Above all that was taken back, in whichever epoch: electronics that begins with the first one honours what it heard nothing of.
-    let number = bound.map_or(0, |bound| bound.notice).max(least_notice(scope, device.id, epoch).await?);
+        None => 0,
+    };
+    let number = bound.map_or(0, |bound| bound.notice).max(least);
     let release = Release { tenant: scope.tenant(), serial: device.serial.clone(), up_to_epoch: epoch, not_after: now.plus(RELEASE_MS), number };
     let letter = Letter::of(&release, key.signing());
     releases::put(scope, device.id, &letter, by, now).await?;
@@ -143,7 +148,8 @@ pub async fn withdraw(scope: &mut Scope, device: &Device, now: Millis) -> Result
     if !releases::withdraw(scope, device.id, now).await? {
         return Ok(false);
     }
-    if let Some(bound) = bound.filter(|bound| i64::from(bound.binding.epoch) <= row.up_to_epoch) {
+    // Also one of an earlier epoch: what is put in the place of the electronics begins with the first one.
+    if let Some(bound) = bound {
         let taken_back = number(&row).map_or(0, |number| number.saturating_add(1));
         releases::number(scope, device.id, taken_back.max(bound.notice.saturating_add(1))).await?;
     }

@@ -183,6 +183,28 @@ async fn so_does_one_of_an_earlier_epoch_and_the_open_one_stays_good() {
 }
 
 #[tokio::test]
+async fn a_release_that_a_new_claim_made_void_stays_dead_when_the_electronics_is_replaced_whether_it_was_taken_back_or_not() {
+    for is_taken_back in [true, false] {
+        for app in App::both().await {
+            let mut story = Story::of(&app).await;
+            let void = story.release().await;
+            story.device.take(&pack(&story.acme.person(Role::Technician).await, 5, 1).await[0], None);
+            app.nobody().post("/v1/device/claim", story.device.claim(&story.acme).await).await.expect(200);
+            assert_eq!(story.shown().await["release"]["state"], "void", "{}", app.engine);
+            if is_taken_back {
+                story.owner.delete(&story.path()).await.expect(204);
+            }
+            let open = story.release().await;
+            assert_eq!((void.release.up_to_epoch, open.release.up_to_epoch), (1, 2));
+            assert!(open.release.number > void.release.number, "{}: {is_taken_back}", app.engine);
+            story.device = replaced(&story).await;
+            assert_eq!(story.take_over(Some(&void)).await, Err(owner::Refusal::BadRelease), "{}: {is_taken_back}", app.engine);
+            assert_eq!((story.shown().await["release"]["state"].clone(), story.take_over(Some(&open)).await), (json!("open"), Ok(())));
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_release_ends_and_is_not_for_a_device_that_nobody_claimed() {
     for app in App::both().await {
         let mut story = Story::of(&app).await;

@@ -9,6 +9,7 @@
 //! Deliberately not here: how a device proves what it is (`opening`, `claiming`).
 
 use omniot_shared::entities::Security;
+use tokio::time::Instant;
 
 use super::{
     causes::Cause,
@@ -32,6 +33,8 @@ pub(super) struct Namesakes {
     aside: Vec<String>,
     /// The first one, which stands when none of the others is it either.
     first: Option<First>,
+    /// No other one is begun with after that, and none is tried twice.
+    until: Option<Instant>,
     /// What kept one of the others from showing which device it is.
     unknown: Option<(Step, Cause)>,
 }
@@ -89,6 +92,8 @@ impl Run {
     /// with its name has its turn: `None`. Otherwise what stands.
     pub(super) async fn past_namesakes(&mut self, step: Step, cause: Cause) -> Option<(Step, Cause)> {
         if !self.may_be_another(step, cause) {
+            // A person may decide, which takes its time.
+            self.namesakes.until = None;
             return Some((step, cause));
         }
         let Some(address) = self.target.address.clone().filter(|_| self.namesakes.first.is_some() || self.name().is_some()) else { return Some((step, cause)) };
@@ -102,7 +107,7 @@ impl Run {
         self.hang_up().await;
         let mut others = self.namesakes.aside.clone();
         others.extend(self.namesakes.first.as_ref().and_then(|first| first.address.clone()));
-        let other = match self.name().filter(|_| self.namesakes.aside.len() < MOST) {
+        let other = match self.name().filter(|_| self.namesakes.aside.len() < MOST && self.has_time()) {
             Some(name) => self.namesake(name, others).await,
             None => None,
         };
@@ -114,7 +119,13 @@ impl Run {
         None
     }
 
+    /// Whether the search for the one that is meant may go on; where there is none it is no matter of time.
+    pub(super) fn has_time(&self) -> bool {
+        self.namesakes.until.is_none_or(|until| Instant::now() < until)
+    }
+
     fn remember_first(&mut self, step: Step, cause: Cause) {
+        self.namesakes.until = self.namesakes.until.or_else(|| Some(Instant::now() + self.means.pace.search));
         if self.namesakes.first.is_none() {
             let shown = self.board.read(Clone::clone);
             let address = self.target.address.clone();

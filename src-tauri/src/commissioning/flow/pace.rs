@@ -14,6 +14,8 @@ pub struct Pace {
     pub find: Duration,
     /// To hear another device of the same name.
     pub find_other: Duration,
+    /// From the first failure on to ask the devices of the same name which of them is meant.
+    pub search: Duration,
     /// One try to connect.
     pub connect: Duration,
     /// Waits before the second, third and fourth try to connect.
@@ -56,6 +58,7 @@ impl Default for Pace {
         Self {
             find: seconds(20),
             find_other: seconds(3),
+            search: seconds(60),
             connect: seconds(20),
             connect_again: vec![Duration::from_millis(350), seconds(1), seconds(2)],
             discover: seconds(15),

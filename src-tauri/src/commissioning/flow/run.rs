@@ -215,14 +215,14 @@ impl Run {
                     self.apply_sent = false;
                     step = to;
                 }
-                Err(Trouble::Broken(cause)) if step != Step::Connect && self.reconnects < RECONNECTS => {
+                Err(Trouble::Broken(cause)) if step != Step::Connect && self.reconnects < RECONNECTS && self.has_time() => {
                     self.reconnects += 1;
                     self.hang_up().await;
                     self.heal(step, cause).await;
                     step = Step::Connect;
                 }
                 // It was heard, perhaps for the last time before it fell silent: whether it is there is seen by listening again.
-                Err(Trouble::Failed(cause)) if step == Step::Connect && self.may_have_joined() && cause.is_unconnected() && self.reconnects < RECONNECTS => self.reconnects += 1,
+                Err(Trouble::Failed(cause)) if step == Step::Connect && self.may_have_joined() && cause.is_unconnected() && self.reconnects < RECONNECTS && self.has_time() => self.reconnects += 1,
                 Err(trouble) => match self.past_namesakes(step, trouble.cause()).await {
                     None => step = Step::Connect,
                     // Apply was sent and the device is silent now: it has most probably joined.

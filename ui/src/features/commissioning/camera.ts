@@ -69,11 +69,15 @@ export async function openCamera(video: HTMLVideoElement, over: AbortSignal): Pr
     // Another opening may show its picture there by now.
     if (video.srcObject === stream) video.srcObject = null;
   };
+  const wanted = () => {
+    if (over.aborted) throw new Error('nobody looks any more');
+  };
   over.addEventListener('abort', close, { once: true });
   try {
-    if (over.aborted) throw new Error('nobody looks any more');
+    wanted();
     video.srcObject = stream;
     await video.play();
+    wanted();
   } catch (thrown) {
     close();
     throw new Error('the picture of the camera cannot be shown', { cause: thrown });

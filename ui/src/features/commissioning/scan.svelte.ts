@@ -10,6 +10,13 @@ const AWAY_MS = 1_500;
 
 export type ScanState = 'off' | 'opening' | 'looking' | 'checking' | Trouble;
 
+/** What is said of a label that was read. */
+export interface Said {
+  words: string;
+  /** Whether it was there already: nothing came of it. */
+  twice?: boolean;
+}
+
 /** A look for labels through a camera: from the question whether it may be used until it is off. */
 export interface Scan {
   readonly state: ScanState;
