@@ -183,9 +183,9 @@ async fn proxy(mut near: TcpStream, server: SocketAddr, mood: Mood, mut moods: w
         return;
     }
     let Ok(mut far) = TcpStream::connect(server).await else { return };
-    let head = String::from_utf8_lossy(&question).into_owned();
-    let once = head.replacen("\r\n", "\r\nconnection: close\r\n", 1);
-    if far.write_all(once.as_bytes()).await.is_err() {
+    let line = question.windows(2).position(|window| window == b"\r\n").map_or(0, |end| end + 2);
+    let once = [&question[..line], b"connection: close\r\n", &question[line..]].concat();
+    if far.write_all(&once).await.is_err() {
         return;
     }
     tokio::select! {

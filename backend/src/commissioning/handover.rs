@@ -6,7 +6,7 @@ use axum::extract::State;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use omniot_shared::{
     claim::{
-        contact::Refusal,
+        contact::{Binding, Refusal},
         handover::{Handover, Verdict, former_owner, judge},
     },
     ids::DeviceId,
@@ -68,7 +68,12 @@ pub(super) async fn hand_over_device(State(state): State<AppState>, request_id: 
     let handover = prove(&mut scope, &parts, now).await?;
     let device = DeviceId::for_serial(scope.tenant(), &handover.identity.serial);
     let bound = bindings::find(&mut scope, device).await?;
-    if judge(&handover, bound.and_then(|bound| bound.in_force()))? == Verdict::HandOver {
+    // The answer was lost: a release may be good for more epochs than the device has had.
+    let is_again = bound.as_ref().is_some_and(|bound| {
+        let Binding { public_key, epoch, .. } = bound.binding;
+        bound.handed_over_at.is_some() && (public_key, epoch) == (handover.identity.public_key, handover.identity.epoch)
+    });
+    if !is_again && judge(&handover, bound.and_then(|bound| bound.in_force()))? == Verdict::HandOver {
         bindings::hand_over(&mut scope, device, handover.identity.epoch, now).await?;
         let author = Author::device(device, &handover.identity.serial);
         let owner = handover.identity.owner.map(|owner| owner.to_string());
