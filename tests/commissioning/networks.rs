@@ -155,6 +155,15 @@ async fn a_link_that_drops_after_apply_hides_no_wrong_password() {
     bench.until("succeeded").await;
 }
 
+/// The commission succeeds, by the word of the device and with one claim.
+async fn says_that_it_has_joined(bench: &Bench) {
+    let done = bench.until("succeeded").await;
+    assert_eq!(done["warnings"], json!([]), "the device says itself that it has joined");
+    let slot = bench.fleet.named("OM-0001")[0];
+    assert!(slot.device().joined(slot.now()));
+    assert_eq!(times(bench, "claim"), 1);
+}
+
 #[tokio::test]
 async fn a_device_that_forgets_its_network_and_comes_back_under_another_address_is_given_it_again() {
     let bench = waiting_for_a_network().await;
@@ -163,11 +172,7 @@ async fn a_device_that_forgets_its_network_and_comes_back_under_another_address_
     joining(&bench).await;
     switch_off_and_on(&bench);
     // It was told to join, and where it was nobody is any more: that is no success.
-    let done = bench.until("succeeded").await;
-    assert_eq!(done["warnings"], json!([]), "the device says itself that it has joined");
-    let slot = bench.fleet.named("OM-0001")[0];
-    assert!(slot.device().joined(slot.now()));
-    assert_eq!(times(&bench, "claim"), 1);
+    says_that_it_has_joined(&bench).await;
 }
 
 #[tokio::test]
@@ -183,11 +188,7 @@ async fn a_device_that_comes_back_under_another_address_over_a_bad_link_has_not_
     assert_eq!(failed["failure"]["retriable"], true);
     bench.faults("OM-0001", |faults| faults.hci_3e = 0);
     assert_eq!(bench.act("retry", Value::Null).await.status, 200);
-    let done = bench.until("succeeded").await;
-    assert_eq!(done["warnings"], json!([]), "the device says itself that it has joined");
-    let slot = bench.fleet.named("OM-0001")[0];
-    assert!(slot.device().joined(slot.now()));
-    assert_eq!(times(&bench, "claim"), 1);
+    says_that_it_has_joined(&bench).await;
 }
 
 #[tokio::test]

@@ -1,8 +1,9 @@
 //! Work that its author may not send any more, until an administrator has decided about it.
 //!
 //! It comes on two ways: from the app of a person who was removed, sealed and signed with the key of the replica
-//! ([`api::hand_over_work`]); and from a push whose intent is refused with `no_longer_permitted` ([`keep`]).
-//! Accepted, a change goes the one way of all changes, in its author's name and the role that they had.
+//! ([`api::hand_over_work`]), with files of attempts ([`files`]); and from a push whose intent its author may not make, or
+//! make any more ([`keep`]). Accepted, a change goes the one way of all changes, in its author's name and with the right of
+//! whoever accepts it.
 //! Deliberately not here: boxes and signatures themselves (`omniot_shared::sync::escrow`), and what a change
 //! may do (`omniot_shared::sync::rules`).
 

@@ -18,7 +18,7 @@ use crate::db::{DbError, Scope};
 pub enum Why {
     /// Its author was removed before they could send it.
     Left,
-    /// It is about something that its author may not change any more.
+    /// Its author may not do it, or not any more: their role, or their sites.
     NoLongerPermitted,
 }
 

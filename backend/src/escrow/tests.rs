@@ -66,6 +66,17 @@ impl Tablet {
         ask(&self.tenant.app, &self.request(sealed)).await.expect(200)
     }
 
+    async fn model(&self, admin: &Actor) -> ModelId {
+        let model = self.tenant.app.state.new_id();
+        admin.post("/v1/models", json!({"id": model, "name": "M", "sku": "S", "min_security": "sec1"})).await.expect(201);
+        model
+    }
+
+    async fn device(&self, admin: &Actor) -> DeviceId {
+        let device = json!({"serial": "A1", "name": "Pump", "model_id": self.model(admin).await});
+        admin.post("/v1/devices", device).await.expect(201)["id"].as_str().unwrap().parse().unwrap()
+    }
+
     fn attempt(&self, device: DeviceId, serial: &str) -> Change {
         Change::AttemptRecord(Box::new(Attempt {
             id: self.tenant.app.state.new_id::<AttemptId>(), device_id: Some(device), serial: Some(serial.to_owned()), site_id: None, technician_id: self.actor.id, technician_name: "Tess".into(),
@@ -107,10 +118,7 @@ async fn the_work_of_a_technician_who_was_removed_is_accepted_and_stands_in_the_
         let tenant = app.tenant("acme").await;
         let admin = tenant.person(Role::Admin).await;
         let tess = Tablet::of(&tenant, Role::Technician).await;
-        let model: ModelId = app.state.new_id();
-        admin.post("/v1/models", json!({"id": model, "name": "M", "sku": "S", "min_security": "sec1"})).await.expect(201);
-        let device = admin.post("/v1/devices", json!({"serial": "A1", "name": "Pump", "model_id": model})).await.expect(201);
-        let device: DeviceId = device["id"].as_str().unwrap().parse().unwrap();
+        let device = tess.device(&admin).await;
         assert_eq!(tess.hand_over(vec![]).await["standing"], "member");
         let made_at = app.state.now();
         let sealed = tess.sealed(app.state.new_id(), made_at, &tess.attempt(device, "A1"));
@@ -153,10 +161,7 @@ async fn evidence_of_somebody_who_was_demoted_before_they_were_removed_is_still_
         let tenant = app.tenant("acme").await;
         let admin = tenant.person(Role::Admin).await;
         let tess = Tablet::of(&tenant, Role::Technician).await;
-        let model: ModelId = app.state.new_id();
-        admin.post("/v1/models", json!({"id": model, "name": "M", "sku": "S", "min_security": "sec1"})).await.expect(201);
-        let device = admin.post("/v1/devices", json!({"serial": "A1", "name": "Pump", "model_id": model})).await.expect(201);
-        let device: DeviceId = device["id"].as_str().unwrap().parse().unwrap();
+        let device = tess.device(&admin).await;
         tess.hand_over(vec![]).await;
         let sealed = tess.sealed(app.state.new_id(), app.state.now(), &tess.attempt(device, "A1"));
         admin.patch(&format!("/v1/people/{}", tess.actor.id), json!({"role": "viewer"})).await.expect(200);
@@ -320,8 +325,7 @@ async fn the_note_of_a_device_that_two_have_made_joins_the_one_that_stands() {
         let tenant = app.tenant("acme").await;
         let admin = tenant.person(Role::Admin).await;
         let tess = Tablet::of(&tenant, Role::Technician).await;
-        let model: ModelId = app.state.new_id();
-        admin.post("/v1/models", json!({"id": model, "name": "M", "sku": "S", "min_security": "sec1"})).await.expect(201);
+        let model = tess.model(&admin).await;
         let made = |serial: &str, note: &str| Change::DeviceCreate(NewDevice { serial: serial.into(), name: "Pump".into(), model_id: model, site_id: None, note: Some(note.to_owned()) });
         let long = "y".repeat(1_995);
         for (serial, note) in [("A1", "mind the dog"), ("A2", long.as_str())] {

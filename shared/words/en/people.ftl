@@ -136,9 +136,9 @@ escrow-title = Work of people who left
 escrow-lead = Changes that their authors could not send any more. Nothing of it happens until you accept it; after 90 days it is forgotten.
 escrow-open = Work of people who left
 escrow-none = Nothing waits for you
-escrow-none-text = When somebody is removed, or may not work at a site any more, what they had not sent comes here.
+escrow-none-text = When somebody is removed, or has another role or other sites, what they had not sent and may not do any more comes here.
 escrow-why-left = They were removed, or seemed to be, before they could send it.
-escrow-why-site = It is at a site where they do not work any more.
+escrow-why-site = Their role, or the sites where they work, did not allow it any more when it came.
 escrow-files = { $count ->
     [one] One photo or list of checks comes with it.
    *[other] { $count } photos and lists of checks come with it.

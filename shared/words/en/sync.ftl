@@ -161,7 +161,7 @@ intent-bookmark-remove = Your list
 intent-unreadable = A change of yours
 intent-other = Change
 
-refused-not-allowed = Your role does not allow this any more.
+refused-not-allowed = Your role does not allow this any more. An administrator can still accept it once it has been sent.
 refused-no-longer-permitted = It is at a site where you do not work any more. An administrator can still accept this.
 refused-not-found = What you changed no longer exists.
 refused-stale = A newer commissioning of the same device is known.

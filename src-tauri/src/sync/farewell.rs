@@ -2,7 +2,7 @@
 //!
 //! Asked is only when the server refuses the session, with the replica's own key, and rarely again: mere trouble of
 //! the network ends nothing. After `ended` the replica holds sealed boxes alone; they are offered until the
-//! server has answered for each, and the card stays until the person removes it.
+//! server has answered for each, and again where it was put back to before. The card stays until the person removes it.
 //! Deliberately not here: what is sealed and removed (`store::farewell`).
 
 use std::{

@@ -22,13 +22,6 @@ impl Tablet {
         self.sealed_text(file.id(), &file.plain().unwrap())
     }
 
-    async fn device(&self, admin: &Actor) -> DeviceId {
-        let model: ModelId = self.tenant.app.state.new_id();
-        admin.post("/v1/models", json!({"id": model, "name": "M", "sku": "S", "min_security": "sec1"})).await.expect(201);
-        let device = admin.post("/v1/devices", json!({"serial": "A1", "name": "Pump", "model_id": model})).await.expect(201);
-        device["id"].as_str().unwrap().parse().unwrap()
-    }
-
     async fn push(&self, change: Change) {
         let app = &self.tenant.app;
         let intent = Intent { client_id: self.client, n: 1, id: app.state.new_id(), at: app.state.now(), at_is_rough: false, base: None, depends_on: vec![], change };
