@@ -162,7 +162,7 @@ fn pull_waits_for_nothing(world: &mut World) {
 /// moment, that of the cursor; the cursor only rises (a lower one would name other rows).
 fn views_are_whole(world: &World, tablet: &Tablet, n: usize) {
     let meta = tablet.meta();
-    let under = server_rows(tablet);
+    let under = tablet.server_rows();
     let (epoch, cursor) = world.shown(n, meta.epoch, meta.cursor);
     let Some((_, then)) = world.life(epoch).and_then(|server| server.history.range(..=cursor).next_back()) else { panic!("6: the cursor of tablet {n} lies before time") };
     let is_seen = |home| meta.sight.covers(home) && is_own_or_shared(home, tablet.person);
@@ -186,7 +186,7 @@ fn nothing_is_held_out_of_sight(world: &World, tablet: &Tablet, n: usize) {
     assert_eq!(not_theirs, None, "9: tablet {n} holds what is somebody else's own");
     let meta = tablet.meta();
     let Some((since, sight)) = world.server.sights.get(&tablet.person) else { return };
-    let rows = server_rows(tablet);
+    let rows = tablet.server_rows();
     if let Some(staged) = &meta.staged {
         let hidden = rows.values().find(|row| !staged.sight.covers(row.row.home()));
         assert_eq!(hidden, None, "10: tablet {n} receives what is seen now, and still holds more");
@@ -213,23 +213,11 @@ fn is_own_or_shared(home: Scope, person: PersonId) -> bool {
     !matches!(home, Scope::Person(owner) if owner != person)
 }
 
-/// The rows without the pending intents on top.
-fn server_rows(tablet: &Tablet) -> BTreeMap<RowKey, SyncedRow> {
-    let mut rows: BTreeMap<RowKey, SyncedRow> = tablet.store.rows().map(|synced| (synced.row.key(), synced.clone())).collect();
-    for (key, under) in tablet.store.preimages().unwrap_or_else(|never| match never {}) {
-        match under {
-            Some(row) => rows.insert(key, row),
-            None => rows.remove(&key),
-        };
-    }
-    rows
-}
-
 /// 8 Read your writes: what is shown is the server's rows with, in their order, all intents that
 /// were not refused and not yet brought back by a pull.
 fn own_writes_are_read(tablet: &Tablet, n: usize) {
     let meta = tablet.meta();
-    let under = server_rows(tablet);
+    let under = tablet.server_rows();
     let mut expected: RowSet = under.into_iter().map(|(key, synced)| (key, synced.row)).collect();
     for entry in tablet.store.entries() {
         let still_mine = match &entry.state {

@@ -201,14 +201,26 @@ impl Tablet {
         self.noting_departed(|tablet| tablet.transact(|tx| client::narrow(tx, sight)).is_some())
     }
 
-    /// What was done to rows that go out of sight goes with them.
+    /// What was done to rows that go out of sight goes with them; of no other row.
     fn noting_departed<T>(&mut self, does: impl FnOnce(&mut Self) -> T) -> T {
-        let ids = |store: &Memory| store.entries().map(|entry| entry.intent.id).collect::<HashSet<_>>();
-        let before = ids(&self.store);
+        let tenant = self.meta().tenant;
+        let before: Vec<_> = self.store.entries().map(|entry| (entry.intent.id, entry.intent.change.target(tenant))).collect();
         let done = does(self);
-        let after = ids(&self.store);
-        self.narrowed.extend(before.difference(&after));
+        let (kept, rows): (HashSet<_>, _) = (self.store.entries().map(|entry| entry.intent.id).collect(), self.server_rows());
+        self.narrowed.extend(before.into_iter().filter(|(id, row)| !kept.contains(id) && !rows.contains_key(row)).map(|(id, _)| id));
         done
+    }
+
+    /// The rows without the pending intents on top.
+    pub fn server_rows(&self) -> BTreeMap<RowKey, SyncedRow> {
+        let mut rows: BTreeMap<RowKey, SyncedRow> = self.store.rows().map(|synced| (synced.row.key(), synced.clone())).collect();
+        for (key, under) in self.store.preimages().unwrap_or_else(|never| match never {}) {
+            match under {
+                Some(row) => rows.insert(key, row),
+                None => rows.remove(&key),
+            };
+        }
+        rows
     }
 
     /// What came with a poke.
