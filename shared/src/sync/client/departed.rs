@@ -1,12 +1,13 @@
 //! What goes with rows that went out of their person's sight.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
-use super::{Replica, State, rebase};
+use super::{Entry, Replica, State, rebase};
 use crate::{
     ids::TenantId,
     sync::{
-        intent::{Change, NewDevice},
+        intent::{Change, DevicePatch, DeviceUpdate},
+        patch::Patch,
         rows::{RowKey, Scope},
         sight::Sight,
     },
@@ -24,10 +25,9 @@ pub fn narrow<R: Replica>(replica: &mut R, sight: &Sight) -> Result<(), R::Error
     for (key, seq) in &hidden {
         meta.checksum.remove(*key, *seq);
     }
-    let hidden: HashSet<RowKey> = hidden.into_iter().map(|(key, _)| key).collect();
-    // One that was made here, and has not been pulled, stands in no row yet.
-    let is_made_there = |change: &Change| matches!(change, Change::DeviceCreate(NewDevice { site_id: Some(site), .. }) if !sight.covers(Scope::Site(*site)));
-    forget_done_to(replica, |change, tenant| hidden.contains(&change.target(tenant)) || is_made_there(change))?;
+    let mut hidden: HashSet<RowKey> = hidden.into_iter().map(|(key, _)| key).collect();
+    hidden.extend(made_out_of_sight(replica, meta.tenant, sight)?);
+    forget_done_to(replica, |change, tenant| hidden.contains(&change.target(tenant)))?;
     replica.clear_staged()?;
     meta.staged = None;
     meta.sight = meta.sight.and(sight);
@@ -39,12 +39,42 @@ pub fn narrow<R: Replica>(replica: &mut R, sight: &Sight) -> Result<(), R::Error
 /// the server to speak it; and records of attempts stay: they are their author's.
 pub(super) fn forget_done_to<R: Replica>(replica: &mut R, is_departed: impl Fn(&Change, TenantId) -> bool) -> Result<(), R::Error> {
     let tenant = replica.meta()?.tenant;
-    let accepted = replica.outbox()?.into_iter().filter(|entry| matches!(entry.state, State::Accepted(_)));
-    for entry in replica.acknowledged()?.into_iter().chain(accepted) {
+    for entry in decided(replica)? {
         let change = &entry.intent.change;
         if is_departed(change, tenant) && !matches!(change, Change::AttemptRecord(_)) {
             replica.remove_entry(entry.intent.id)?;
         }
     }
     Ok(())
+}
+
+/// Devices that were made here and that no pull has brought yet, so that they stand in no row, where the last word about
+/// their place is one out of sight.
+fn made_out_of_sight<R: Replica>(replica: &R, tenant: TenantId, sight: &Sight) -> Result<Vec<RowKey>, R::Error> {
+    let mut decided = decided(replica)?;
+    decided.sort_by_key(|entry| entry.order);
+    let mut sites = HashMap::new();
+    for entry in decided {
+        let change = &entry.intent.change;
+        match change {
+            Change::DeviceCreate(device) => drop(sites.insert(change.target(tenant), device.site_id)),
+            Change::DeviceUpdate(DeviceUpdate { patch: DevicePatch { site_id: Patch::Set(site), .. }, .. }) => {
+                sites.entry(change.target(tenant)).and_modify(|at| *at = Some(*site));
+            }
+            _ => {}
+        }
+    }
+    let mut made = Vec::new();
+    for (key, site) in sites {
+        if site.is_some_and(|site| !sight.covers(Scope::Site(site))) && replica.row(key)?.is_none() {
+            made.push(key);
+        }
+    }
+    Ok(made)
+}
+
+/// Those that have their last word.
+fn decided<R: Replica>(replica: &R) -> Result<Vec<Entry>, R::Error> {
+    let accepted = replica.outbox()?.into_iter().filter(|entry| matches!(entry.state, State::Accepted(_)));
+    Ok(replica.acknowledged()?.into_iter().chain(accepted).collect())
 }
