@@ -6,7 +6,7 @@ use omniot_app::vault::Vault;
 use omniot_tests::{on_both_engines, world::{World, eventually}};
 use serde_json::{Value, json};
 
-use crate::{checks::{answers, interrupted_at, takes_this}, middlebox::{Middlebox, Mood}, person::{Person, WrongClock, folder, succeeded}};
+use crate::{checks::{answers, interrupted_at, takes_this}, middlebox::{Middlebox, Mood}, network::made_a_dozen_offline, person::{Person, WrongClock, folder, succeeded}};
 
 /// Stands in what the app holds of the tenant, and in what was changed and not sent.
 const CANARY: &str = "canary-of-northlift";
@@ -85,6 +85,26 @@ async fn who_was_removed_holds_nothing_and_their_work_is_with_the_administrators
 }
 
 on_both_engines!(who_was_removed_holds_nothing_and_their_work_is_with_the_administrators);
+
+async fn work_of_who_was_removed_gets_through_where_long_requests_break_off(world: World) {
+    let tenant = world.tenant("northlift");
+    let middlebox = Middlebox::before(world.server.address()).await;
+    let person = made_a_dozen_offline(&world, &middlebox, "Far", (3, "short")).await;
+    let (admin, me) = (tenant.admin().await, tenant.person("operator").await.get("/v1/me").await.succeeded()["person"]["id"].as_str().unwrap().to_owned());
+    assert_eq!(admin.delete(&format!("/v1/people/{me}")).await.status, 204);
+    middlebox.becomes(Mood::BreaksBodies(2_500));
+    person.sync_now().await;
+    person.until("the membership has ended", |sync| sync["state"] == "ended").await;
+    eventually("all of it is handed over", || async {
+        person.sync_now().await;
+        Some(card(&person).await).filter(|card| card["farewell"] == json!({"handed": 12, "lost": 0, "waiting": 0}))
+    })
+    .await;
+    assert_eq!(admin.all("/v1/escrow").await.len(), 12);
+    person.close().await;
+}
+
+on_both_engines!(work_of_who_was_removed_gets_through_where_long_requests_break_off);
 
 async fn photos_and_checks_of_who_was_removed_follow_their_records(world: World) {
     let (tenant, data) = (world.tenant("northlift"), folder(&world, "app"));

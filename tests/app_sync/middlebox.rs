@@ -33,6 +33,8 @@ pub enum Mood {
     HoldsStreams,
     /// A proxy that takes no body longer than so many bytes, and answers with a page of its own.
     SmallBodies(usize),
+    /// Hangs up on every request with a body longer than so many bytes.
+    BreaksBodies(usize),
     /// A filter that dislikes a word, and answers with a page of its own.
     Dislikes(&'static str),
 }
@@ -105,7 +107,7 @@ async fn carry(mut near: TcpStream, server: SocketAddr, mut moods: watch::Receiv
         let _ = near.write_all(PAGE.as_bytes()).await;
         return;
     }
-    if matches!(mood, Mood::SmallBodies(_) | Mood::Dislikes(_) | Mood::BlessesFiles) {
+    if matches!(mood, Mood::SmallBodies(_) | Mood::BreaksBodies(_) | Mood::Dislikes(_) | Mood::BlessesFiles) {
         return proxy(near, server, mood, moods).await;
     }
     let Ok(far) = TcpStream::connect(server).await else { return };
@@ -163,6 +165,7 @@ async fn proxy(mut near: TcpStream, server: SocketAddr, mood: Mood, mut moods: w
     }
     let refusal = match mood {
         Mood::BlessesFiles => question.starts_with(b"PUT /v1/attempts/").then_some(BLESSED),
+        Mood::BreaksBodies(room) if announced(&question) > room => return,
         Mood::SmallBodies(room) => (announced(&question) > room).then_some(TOO_LARGE),
         Mood::Dislikes(word) => {
             let body = question.windows(4).position(|window| window == b"\r\n\r\n").map_or(0, |end| end + 4);

@@ -159,7 +159,7 @@ async fn an_answer_that_is_lost_makes_nothing_twice(world: World) {
 }
 
 /// Somebody who made twelve sites without a network, of which that one has that note.
-async fn made_a_dozen_offline(world: &World, middlebox: &Middlebox, name: &str, (odd, its_note): (usize, &str)) -> Person {
+pub async fn made_a_dozen_offline(world: &World, middlebox: &Middlebox, name: &str, (odd, its_note): (usize, &str)) -> Person {
     let person = Person::signed_in(&folder(world, "app"), &middlebox.origin(), world.tenant("northlift"), "operator").await;
     middlebox.becomes(Mood::CaptivePortal);
     person.sync_now().await;

@@ -219,7 +219,7 @@ pub async fn put_attachment(mut caller: Caller<need::Sync>, State(state): State<
         return Err(Unfit::NotThat.into());
     }
     let new = store::New { attempt: id, address, kind, media_type, content: &sent.bytes, by: caller.person().id, at: caller.now() };
-    if !adding::add(caller.scope(), &new, state.settings.attachment_bytes).await? {
+    if !adding::add(caller.scope(), &new, adding::Older::GiveWay, state.settings.attachment_bytes).await? {
         return Ok(Arrived(address));
     }
     let detail = serde_json::json!({"kind": kind, "sha256": address, "size": sent.bytes.len()});

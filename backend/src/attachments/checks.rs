@@ -20,11 +20,6 @@ pub fn is_of(attempt: AttemptId, bytes: &[u8]) -> bool {
     Record::unpack(bytes).is_ok_and(|record| record.attempt_id == attempt)
 }
 
-/// How many records of an attempt are kept.
-pub async fn count(scope: &mut Scope, attempt: AttemptId) -> Result<usize, DbError> {
-    Ok(store::checks(scope, attempt).await?.len())
-}
-
 /// The records of an attempt, the latest first; what this version cannot read is the oldest.
 async fn latest_first(scope: &mut Scope, attempt: AttemptId) -> Result<Vec<(Option<Record>, store::Checks)>, DbError> {
     let rows = store::checks(scope, attempt).await?;

@@ -17,9 +17,9 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::http::AppState;
 
-pub use adding::add;
+pub use adding::{Older, add};
 pub use api::AttachmentError;
-pub use checks::{count as checks, is_of as are_checks_of};
+pub use checks::is_of as are_checks_of;
 pub use store::{New, meter, owner};
 
 /// The most bytes of one tenant's files, unless the server is told otherwise.

@@ -73,8 +73,8 @@ pub async fn list_escrow(mut caller: Caller<need::PersonManage>, Query(list): Qu
 /// Carry a change out in its author's name. Twice is fine; what the rules refuse stays.
 #[utoipa::path(post, path = "/v1/escrow/{id}/accept", operation_id = "accept_escrowed", tag = "identity", params(("id" = IntentId, Path)),
     responses((status = 200, body = Accepted), (status = 404, body = ErrorBody), (status = 409, description = "it was rejected", body = ErrorBody)))]
-pub async fn accept_escrowed(mut caller: Caller<need::PersonManage>, State(state): State<AppState>, Path(id): Path<IntentId>) -> Result<axum::Json<Accepted>, ApiError> {
-    let accepted = decide::accept(&mut caller, id, state.settings.attachment_bytes).await?;
+pub async fn accept_escrowed(mut caller: Caller<need::PersonManage>, Path(id): Path<IntentId>) -> Result<axum::Json<Accepted>, ApiError> {
+    let accepted = decide::accept(&mut caller, id).await?;
     caller.commit().await?;
     Ok(axum::Json(accepted))
 }

@@ -122,7 +122,7 @@ fn wire_id(key: RowKey) -> String {
 ///
 /// # Errors
 /// `not_found`; `state_conflict` for one that was rejected; whatever the store says.
-pub async fn accept(caller: &mut Managing, id: IntentId, quota: i64) -> Result<Accepted, ApiError> {
+pub async fn accept(caller: &mut Managing, id: IntentId) -> Result<Accepted, ApiError> {
     let item = find(caller, id).await?;
     match item.verdict.as_deref() {
         Some("accepted") => return Ok(Accepted { refusal: None }),
@@ -138,7 +138,7 @@ pub async fn accept(caller: &mut Managing, id: IntentId, quota: i64) -> Result<A
     }
     if let Some(attempt) = attempt {
         let (now, request_id) = (caller.now(), caller.request_id().clone());
-        files::release(caller.scope(), attempt, &item.author, files::Desk { quota, now, request_id: Some(request_id.as_str()) }).await?;
+        files::release(caller.scope(), attempt, &item.author, now, Some(request_id.as_str())).await?;
     }
     settle(caller, &item, "accepted", "escrow.accept").await?;
     Ok(Accepted { refusal: None })

@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use super::{Author, store};
 use crate::{
-    attachments::{self, AttachmentError, New},
+    attachments::{self, AttachmentError, New, Older},
     audit::{self, Entry},
     db::{DbError, Scope},
 };
@@ -49,10 +49,6 @@ pub struct Desk<'a> {
 /// Whatever the store says.
 pub async fn take(scope: &mut Scope, author: &Author, file: &BoxedFile, most: i64, desk: Desk<'_>) -> Result<Fate, DbError> {
     let Some(new) = read(file, author.id, desk.now) else { return Ok(Fate::Refused) };
-    // What was checked stands: somebody who has left pushes none of it out.
-    if new.kind == Kind::Checks && attachments::checks(scope, file.attempt).await? >= attachment::MOST_CHECKS {
-        return Ok(Fate::Refused);
-    }
     match attachments::owner(scope, file.attempt).await? {
         Some(owner) if PersonId(owner.technician_id) == author.id => add(scope, author, &new, desk).await,
         Some(_) => Ok(Fate::Refused),
@@ -72,7 +68,7 @@ fn read(file: &BoxedFile, by: PersonId, at: Millis) -> Option<New<'_>> {
 /// In a part of its own: nothing is left of what is over a limit.
 async fn add(scope: &mut Scope, author: &Author, new: &New<'_>, desk: Desk<'_>) -> Result<Fate, DbError> {
     scope.part().await?;
-    let fate = match attachments::add(scope, new, desk.quota).await {
+    let fate = match attachments::add(scope, new, Older::Stay, desk.quota).await {
         Ok(is_new) => {
             scope.keep().await?;
             if is_new {
@@ -131,28 +127,23 @@ const TAKE_OUT: &str = "
     delete from escrow_file where tenant_id = $1 and attempt_id = $2 and person_id = $3 and sha256 = $4
     returning media_type, content";
 
-/// The record of that attempt of theirs was accepted: what waited for it goes to it, one by one. Where there is no room,
-/// the rest goes on waiting.
+/// The record of that attempt of theirs was accepted: what waited for it goes to it. It was counted when it came: there is
+/// room for it, whatever the quota is by now.
 ///
 /// # Errors
 /// Whatever the store says.
-pub async fn release(scope: &mut Scope, attempt: AttemptId, author: &Author, desk: Desk<'_>) -> Result<(), DbError> {
+pub async fn release(scope: &mut Scope, attempt: AttemptId, author: &Author, now: Millis, request_id: Option<&str>) -> Result<(), DbError> {
     let held: Vec<(Vec<u8>,)> = scope.query(HELD).bind(attempt).bind(author.id).all().await?;
+    let desk = Desk { quota: i64::MAX, now, request_id };
     for (sha256,) in held {
-        scope.part().await?;
         let (media_type, content): (String, Vec<u8>) = scope.query(TAKE_OUT).bind(attempt).bind(author.id).bind(sha256).one().await?;
         attachments::meter(scope, -i64::try_from(content.len()).unwrap_or(i64::MAX)).await?;
         let file = BoxedFile { attempt, media_type, content };
-        let fate = match read(&file, author.id, desk.now) {
-            Some(new) => add(scope, author, &new, desk).await?,
-            None => Fate::Refused,
-        };
-        if fate == Fate::Later {
-            tracing::warn!(attempt.id = %attempt, "there is no room for a file from escrow");
-            scope.undo().await?;
-            break;
+        if let Some(new) = read(&file, author.id, desk.now)
+            && add(scope, author, &new, desk).await? != Fate::Taken
+        {
+            tracing::warn!(attempt.id = %attempt, "the attempt of a file from escrow has as many as it may");
         }
-        scope.keep().await?;
     }
     Ok(())
 }

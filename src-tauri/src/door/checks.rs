@@ -117,7 +117,11 @@ pub async fn answer(account: &Account, id: AttemptId, given: Option<&Value>) -> 
     let kept = on_worker(&account.store, move |store| {
         let kept = store.edit(|db| {
             if !checks::is_ours(db, id, person, client)? {
-                return Ok(None);
+                return Ok(Err(Reply::not_found()));
+            }
+            // Out of sight since it was fetched back.
+            if checks::is_away(db, id)? {
+                return Ok(Err(Trouble::Offline(Unreachable::NoConnection).reply()));
             }
             let earlier = checks::record(db, id)?.map(|(record, _)| record);
             let list = list(db)?;
@@ -133,14 +137,14 @@ pub async fn answer(account: &Account, id: AttemptId, given: Option<&Value>) -> 
                 record.at = earlier.map_or(at, |earlier| at.max(earlier.at.plus(1)));
                 checks::keep_record(db, &record, now)?;
             }
-            view(db, id).map(Some)
+            view(db, id).map(Ok)
         });
         match kept {
-            Err(StoreError::Refused(refusal)) => Ok(Err(refusal)),
-            settled => settled.map(Ok),
+            Err(StoreError::Refused(refusal)) => Ok(Err(refused(&refusal))),
+            settled => settled,
         }
     });
-    let view = kept.await.map_err(|error| error.reply())?.map_err(|refusal| refused(&refusal))?.ok_or_else(Reply::not_found)?;
+    let view = kept.await.map_err(|error| error.reply())??;
     changed(account);
     Ok(Reply::ok(view))
 }

@@ -136,8 +136,10 @@ pub struct Farewell {
 
 /// Since when the server says that the time for the boxes is over, by the clock of here.
 const LATE_SINCE: &str = "farewell_late_since";
-/// It has to say so for that long: a clock that is wrong for a while destroys nothing.
-const LATE_MS: i64 = 24 * 3_600_000;
+/// Since when it refuses boxes of somebody who is a member again, by the clock of here.
+const REFUSED_SINCE: &str = "farewell_refused_since";
+/// It has to say so for that long: a clock that is wrong for a while, or a server that was put back, destroys nothing.
+const LONG_MS: i64 = 24 * 3_600_000;
 
 /// What is sealed at the end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -256,8 +258,10 @@ pub struct Said {
     pub taken: Vec<IntentId>,
     /// They will never be.
     pub refused: Vec<IntentId>,
-    /// And that because the time for them is over, as it says now.
-    pub late: Option<Millis>,
+    /// And that because the time for them is over, as it says.
+    pub is_late: bool,
+    /// When, by the clock of here.
+    pub now: Millis,
 }
 
 /// Takes note of it; how many fewer wait. What is handed over stays as long as such work is taken: a server that is put back
@@ -271,19 +275,25 @@ pub fn settled(db: &Connection, said: &Said) -> Result<i64, StoreError> {
         let mut change = db.prepare_cached(sql)?;
         ids.iter().try_for_each(|id| change.execute([id.0.as_bytes()]).map(drop))
     };
-    // Of a member nothing is counted, since they are shown no end, and nothing goes before it is in somebody's hands.
+    // Of a member nothing is counted, since they are shown no end.
     let Some(mut farewell) = meta::get::<Farewell>(db, FAREWELL)? else {
         each("delete from farewell where intent_id = ?1", &said.taken)?;
+        // It may be for the server's latest past that it does not want them; not for a day.
+        if is_said_for_long(db, REFUSED_SINCE, !said.refused.is_empty(), said.now)? {
+            tracing::warn!(count = said.refused.len(), "work of a former membership is wanted by nobody any more");
+            each("delete from farewell where intent_id = ?1", &said.refused)?;
+        }
         return Ok(before - waiting(db)?);
     };
     let epoch = i64::try_from(said.epoch.unwrap_or_default()).unwrap_or(i64::MAX);
     db.execute("update farewell set handed_in = null where handed_in <> ?1", [epoch])?;
     each(&format!("update farewell set handed_in = {epoch} where intent_id = ?1"), &said.taken)?;
-    if is_final(db, said.late)? {
+    let is_over = is_said_for_long(db, LATE_SINCE, said.is_late, said.now)?;
+    if is_over || !said.is_late {
         let waited = waiting(db)?;
         each("delete from farewell where intent_id = ?1 and handed_in is null", &said.refused)?;
         farewell.lost += waited - waiting(db)?;
-        if said.late.is_some() {
+        if is_over {
             // None of it would be taken again.
             farewell.handed += handed(db)?;
             db.execute("delete from farewell where handed_in is not null", [])?;
@@ -301,17 +311,17 @@ pub fn handed(db: &Connection) -> Result<i64, StoreError> {
     Ok(db.query_row("select count(*) from farewell where handed_in is not null", [], |row| row.get(0))?)
 }
 
-/// Whether a refusal stands: one that only goes by the server's clock, once it has been said for long enough.
-fn is_final(db: &Connection, late: Option<Millis>) -> Result<bool, StoreError> {
-    let Some(now) = late else {
-        db.execute("delete from meta where name = ?1", [LATE_SINCE])?;
-        return Ok(true);
-    };
-    let since = meta::get::<Millis>(db, LATE_SINCE)?.filter(|since| *since <= now);
-    if since.is_none() {
-        meta::set(db, LATE_SINCE, &now)?;
+/// Whether what the server says now, of that `name`, it has been saying for long enough.
+fn is_said_for_long(db: &Connection, name: &str, is_said: bool, now: Millis) -> Result<bool, StoreError> {
+    if !is_said {
+        db.execute("delete from meta where name = ?1", [name])?;
+        return Ok(false);
     }
-    Ok(since.is_some_and(|since| now.since(since) >= LATE_MS))
+    let since = meta::get::<Millis>(db, name)?.filter(|since| *since <= now);
+    if since.is_none() {
+        meta::set(db, name, &now)?;
+    }
+    Ok(since.is_some_and(|since| now.since(since) >= LONG_MS))
 }
 
 /// The person is a member again (a server that was restored from a backup); what is sealed stays.

@@ -15,7 +15,7 @@ use omniot_shared::{
 use rusqlite::{Connection, params, types::ValueRef};
 use uuid::Uuid;
 
-use super::{StoreError, replica::Open};
+use super::{StoreError, attachments, clock, replica::Open};
 
 /// A change that cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -92,26 +92,31 @@ pub fn set_aside(db: &Connection) -> Result<usize, StoreError> {
     Ok(count)
 }
 
-/// Gives one up. `false` where there is none of that id.
+/// Gives one up, and what was made for the record that it may have been. `false` where there is none of that id.
 ///
 /// # Errors
 /// [`StoreError`].
 pub fn forget(db: &Connection, id: IntentId) -> Result<bool, StoreError> {
     let is_there = all(db)?.iter().any(|unreadable| unreadable.id == id);
-    Ok(is_there && db.prepare_cached("delete from outbox where id = ?1 and state = 'attention'")?.execute(params![id.0.as_bytes()])? > 0)
+    let is_gone = is_there && db.prepare_cached("delete from outbox where id = ?1 and state = 'attention'")?.execute(params![id.0.as_bytes()])? > 0;
+    if is_gone {
+        attachments::give_up_nameless(db, clock::of_server(db)?)?;
+    }
+    Ok(is_gone)
 }
 
 #[cfg(test)]
 mod tests {
     use omniot_shared::{
-        ids::{ClientId, PersonId, SiteId, TenantId},
+        attachment::Kind,
+        ids::{AttemptId, ClientId, PersonId, SiteId, TenantId},
         roles::Role,
         sync::{Change, Patch, client::Meta, intent::{NewSite, SitePatch, SiteUpdate}},
         time::Millis,
     };
 
     use super::*;
-    use crate::store::{Store, replica};
+    use crate::store::{Store, attachments::File, replica};
 
     fn id<T: From<Uuid>>(n: u128) -> T {
         Uuid::from_u128(n).into()
@@ -167,6 +172,24 @@ mod tests {
         assert_eq!(store.read(|db| replica::count(db, &["attention"])).unwrap(), 2);
         assert!(store.edit(|db| forget(db, id(13))).unwrap() && !store.edit(|db| forget(db, id(13))).unwrap());
         assert!(!store.edit(|db| forget(db, id(11))).unwrap(), "what can be read is not given up like this");
+    }
+
+    #[test]
+    fn what_was_made_for_a_record_that_cannot_be_read_is_given_up_with_it_and_nothing_else_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = replica(folder.path());
+        let attempts = [id::<AttemptId>(31), id(32)];
+        for attempt in attempts {
+            let photo = File { attempt, kind: Kind::Photo, media_type: "image/png".into(), content: b"a photo".to_vec() };
+            store.edit(|db| attachments::keep(db, &photo, Millis(1))).unwrap();
+        }
+        rots(&store, 12, |whole| format!("{} {}", &whole[..40], attempts[0]).into_bytes());
+        rots(&store, 13, |whole| format!("{} {}", &whole[..40], attempts[1]).into_bytes());
+        store.edit(|db| set_aside(db)).unwrap();
+        let unsent = || store.read(|db| attachments::unsent_evidence(db)).unwrap();
+        assert_eq!(unsent(), 2);
+        assert!(store.edit(|db| forget(db, id(12))).unwrap());
+        assert_eq!(unsent(), 1, "the other record may still be read by a newer app");
     }
 
     #[test]

@@ -93,12 +93,17 @@ async fn carry(account: &Account, server: &Server, due: Due, there: &mut HashSet
             return Ok(Way::Open);
         }
     }
-    if due.file.kind == Kind::Photo {
-        note_tried(account, &due, true).await?;
-    }
+    // Whoever takes a file away before this is told that it is nowhere else; after it, that it may be.
+    let Some(was_tried) = on(account, { let due = due.clone(); move |store| store.note(|db| attachments::note_tried(db, &due)) }).await? else { return Ok(Way::Open) };
     match put(server, &due, due.file.content.clone()).await {
         Ok(()) => settle(account, due, Fate::Sent).await.map(|()| Way::Open),
-        Err(trouble) => hear(account, due, trouble).await,
+        Err(trouble) => {
+            if !was_tried && trouble == Trouble::Offline(Unreachable::NoConnection) {
+                let due = due.clone();
+                on(account, move |store| store.note(|db| attachments::note_not_tried(db, &due))).await?;
+            }
+            hear(account, due, trouble).await
+        }
     }
 }
 
@@ -130,9 +135,6 @@ async fn hear(account: &Account, due: Due, trouble: Trouble) -> Result<Way, Fail
         }
         trouble => {
             tracing::debug!(%trouble, "files of attempts wait for the next round");
-            if trouble == Trouble::Offline(Unreachable::NoConnection) {
-                note_tried(account, &due, false).await?;
-            }
             if trouble.is_offline() {
                 put_off(account, due, SLOW_MS).await?;
             }
@@ -175,11 +177,6 @@ async fn next(account: &Account) -> Result<Option<Due>, Failure> {
 async fn put(server: &Server, due: &Due, content: Vec<u8>) -> Result<(), Trouble> {
     let path = format!("/v1/attempts/{}/attachments/{}", due.file.attempt, due.address);
     server.put(&path, &due.file.media_type, content, &format!("\"{}\"", due.address)).await
-}
-
-async fn note_tried(account: &Account, due: &Due, is_tried: bool) -> Result<(), Failure> {
-    let due = due.clone();
-    on(account, move |store| store.note(|db| attachments::note_tried(db, &due, is_tried))).await
 }
 
 async fn put_off(account: &Account, due: Due, by_ms: i64) -> Result<(), Failure> {

@@ -106,8 +106,16 @@ pub(super) async fn hand_over_the_rest(account: &Account) -> Result<(), Failure>
         return Ok(());
     }
     let mut most = AT_ONCE;
-    while hand_over(account, &mut most).await? {}
-    Ok(())
+    loop {
+        let before = most;
+        match hand_over(account, &mut most).await {
+            Ok(true) => {}
+            Ok(false) => return Ok(()),
+            // Fewer may get through; at the next time it would begin with as many again.
+            Err(failure) if most < before => tracing::debug!(%failure, most, "fewer boxes at once"),
+            Err(failure) => return Err(failure),
+        }
+    }
 }
 
 /// Hands the boxes over until none is left, then rests; until somebody signs in again.
@@ -143,6 +151,16 @@ pub(super) async fn run(accounts: &Weak<Accounts>, account: &Arc<Account>) {
     account.begins_again();
 }
 
+/// Whether fewer boxes may get through: the way is too slow for so many, breaks before they are over, or somebody
+/// stumbles over one of them.
+const fn may_be_for_their_sake(failure: &Failure) -> bool {
+    match failure {
+        Failure::Trouble(Trouble::Offline(why)) => !matches!(why, Unreachable::NoConnection),
+        Failure::Trouble(Trouble::Refused { .. }) => true,
+        _ => false,
+    }
+}
+
 const fn asked_for(failure: &Failure) -> Duration {
     match failure {
         Failure::Trouble(Trouble::Throttled(Some(asked))) => *asked,
@@ -164,14 +182,13 @@ async fn hand_over(account: &Account, most: &mut usize) -> Result<bool, Failure>
     let said = match ask(account, &proof, boxes).await {
         Ok(answer) => {
             let is_late = answer.accepted_until.is_some_and(|until| answer.server_time > until);
-            Said { epoch: answer.epoch, taken: answer.taken, refused: answer.refused, late: is_late.then(|| account.clock.now()) }
+            Said { epoch: answer.epoch, taken: answer.taken, refused: answer.refused, is_late, now: account.clock.now() }
         }
         Err(Failure::Trouble(Trouble::Refused { status: 413, .. })) if count > 1 => {
             *most = count / 2;
             return Ok(true);
         }
-        // Fewer get through where the way is slow.
-        Err(failure @ Failure::Trouble(Trouble::Offline(Unreachable::Timeout | Unreachable::Cut))) if count > 1 => {
+        Err(failure) if count > 1 && may_be_for_their_sake(&failure) => {
             *most = count / 2;
             return Err(failure);
         }

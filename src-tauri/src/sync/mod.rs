@@ -104,6 +104,8 @@ pub struct Waiting {
     pub attention: i64,
     /// Photos and answers to checklists that the server does not have.
     pub evidence: i64,
+    /// How many of these it will never take.
+    pub refused: i64,
     /// Devices that can be commissioned without a network.
     pub grants: u32,
     /// At how many chosen sites the person works; `None`: everywhere.
@@ -124,7 +126,7 @@ pub async fn waiting(account: &Account) -> Result<Waiting, StoreError> {
                 Sight::All => None,
                 Sight::Sites(sites) => Some(sites.len()),
             };
-            Ok(Waiting { pending, attention, evidence: files::unsent_evidence(db)?, grants: grants::count_free(db, now)?, sites })
+            Ok(Waiting { pending, attention, evidence: files::unsent_evidence(db)?, refused: files::refused_evidence(db)?, grants: grants::count_free(db, now)?, sites })
         })
     })
     .await

@@ -56,7 +56,11 @@ pub enum Hold {
 
 /// The wishes, at hand while the account is open.
 #[derive(Debug)]
-pub struct Kept(Mutex<Wishes>);
+pub struct Kept {
+    now: Mutex<Wishes>,
+    /// Held while one is changed: two at once would undo each other.
+    changing: tokio::sync::Mutex<()>,
+}
 
 impl Kept {
     /// As they stand in the replica.
@@ -64,13 +68,13 @@ impl Kept {
     /// # Errors
     /// [`StoreError`].
     pub fn read(db: &Connection) -> Result<Self, StoreError> {
-        Ok(Self(Mutex::new(meta::get(db, WISHES)?.unwrap_or_default())))
+        Ok(Self { now: Mutex::new(meta::get(db, WISHES)?.unwrap_or_default()), changing: tokio::sync::Mutex::default() })
     }
 
     /// What is wished for now.
     #[must_use]
     pub fn now(&self) -> Wishes {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        *self.now.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -79,10 +83,11 @@ impl Kept {
 /// # Errors
 /// [`StoreError`]: everything is as before.
 pub async fn wish(account: &Account, change: impl FnOnce(&mut Wishes)) -> Result<(), StoreError> {
+    let _changing = account.wishes.changing.lock().await;
     let mut wishes = account.wishes.now();
     change(&mut wishes);
     on_worker(&account.store, move |store| store.edit(|db| meta::set(db, WISHES, &wishes))).await?;
-    *account.wishes.0.lock().unwrap_or_else(PoisonError::into_inner) = wishes;
+    *account.wishes.now.lock().unwrap_or_else(PoisonError::into_inner) = wishes;
     account.status.held(wishes.paused.then_some(Hold::Paused));
     account.events.tell(Event::Sync);
     account.wish_round();
@@ -124,12 +129,13 @@ pub(super) async fn hold(account: &Account, anew: bool) -> Option<Hold> {
 
 /// Everything has come: the next time is another question.
 pub(super) async fn everything_came(account: &Account) -> Result<(), StoreError> {
+    let _changing = account.wishes.changing.lock().await;
     let mut wishes = account.wishes.now();
     if !wishes.anyway {
         return Ok(());
     }
     wishes.anyway = false;
     on_worker(&account.store, move |store| store.note(|db| meta::set(db, WISHES, &wishes))).await?;
-    *account.wishes.0.lock().unwrap_or_else(PoisonError::into_inner) = wishes;
+    *account.wishes.now.lock().unwrap_or_else(PoisonError::into_inner) = wishes;
     Ok(())
 }

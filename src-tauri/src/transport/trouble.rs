@@ -42,8 +42,8 @@ pub enum Unreachable {
     /// Too slow.
     #[error("the server did not answer in time")]
     Timeout,
-    /// The connection broke in the middle of the answer.
-    #[error("the connection broke while the answer came in")]
+    /// The connection broke on the way there or back: what was asked may have arrived.
+    #[error("the connection broke before the answer was whole")]
     Cut,
     /// What stands before the server says that the server does not answer.
     #[error("the server does not answer at the moment")]
@@ -59,7 +59,7 @@ impl Trouble {
     pub fn of_transport(error: &reqwest::Error) -> Self {
         Self::Offline(if error.is_timeout() {
             Unreachable::Timeout
-        } else if error.is_connect() || error.is_request() || error.is_builder() {
+        } else if error.is_connect() || error.is_builder() {
             Unreachable::NoConnection
         } else {
             Unreachable::Cut

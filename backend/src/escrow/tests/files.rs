@@ -1,6 +1,10 @@
 //! Facts about the files that leavers hand over, on both engines.
 
-use omniot_shared::{attachment::MOST, sync::escrow::BoxedFile};
+use omniot_shared::{
+    attachment::{Address, MOST, MOST_CHECKS},
+    checklist::Record,
+    sync::escrow::BoxedFile,
+};
 
 use super::*;
 
@@ -10,6 +14,12 @@ fn png(n: usize) -> Vec<u8> {
 
 fn photo(attempt: AttemptId, n: usize) -> BoxedFile {
     BoxedFile { attempt, media_type: "image/png".into(), content: png(n) }
+}
+
+/// What was checked at that attempt at that time.
+fn checks(attempt: AttemptId, at: i64) -> BoxedFile {
+    let record = Record { schema: 1, attempt_id: attempt, at: Millis(at), checklist: 1, note: Some(format!("at {at}")), items: vec![] };
+    BoxedFile { attempt, media_type: "application/json".into(), content: record.pack().unwrap() }
 }
 
 fn recorded(change: &Change) -> AttemptId {
@@ -161,5 +171,48 @@ async fn files_that_nobody_decides_about_are_forgotten_and_members_without_a_ses
         let item = items.iter().find(|item| item["kind"] == "site.create").unwrap();
         admin.post(&format!("/v1/escrow/{}/reject", item["id"].as_str().unwrap()), json!({})).await.expect(204);
         assert_eq!(db_bytes(&tenant).await, 0);
+    }
+}
+
+#[tokio::test]
+async fn what_was_checked_last_is_taken_however_many_records_there_are_and_pushes_none_out() {
+    for app in App::both().await {
+        let tenant = app.tenant("acme").await;
+        let admin = tenant.person(Role::Admin).await;
+        let tess = Tablet::of(&tenant, Role::Technician).await;
+        let attempt = tess.attempt(tess.device(&admin).await, "A1");
+        let id = recorded(&attempt);
+        tess.push(attempt).await;
+        for at in 1..=i64::try_from(MOST_CHECKS).unwrap() {
+            let file = checks(id, at);
+            let path = format!("/v1/attempts/{id}/attachments/{}", Address::of(&file.content));
+            tess.actor.put_bytes(&path, "application/json", &file.content).await.expect(204);
+        }
+        remove(&admin, tess.actor.id).await;
+        let last = checks(id, 100);
+        for _ in 0..2 {
+            assert_eq!(said(&tess.hand_over(vec![tess.boxed(&last)]).await), (vec![last.id().to_string().as_str()], vec![]), "{}", app.engine);
+        }
+        assert_eq!(files_of(&admin, id).await.len(), MOST_CHECKS + 1, "all that was checked stands");
+        assert_eq!(admin.get(&format!("/v1/attempts/{id}/checks")).await.expect(200)["record"]["note"], "at 100");
+    }
+}
+
+#[tokio::test]
+async fn what_waits_for_its_record_goes_to_it_though_the_quota_is_lower_by_then() {
+    for app in App::both().await {
+        let tenant = app.tenant("acme").await;
+        let admin = tenant.person(Role::Admin).await;
+        let tess = Tablet::of(&tenant, Role::Technician).await;
+        let attempt = tess.attempt(tess.device(&admin).await, "A1");
+        let id = recorded(&attempt);
+        remove(&admin, tess.actor.id).await;
+        let files = [photo(id, 1), photo(id, 2)];
+        let sealed = [tess.new_sealed(&attempt)].into_iter().chain(files.iter().map(|file| tess.boxed(file))).collect();
+        assert_eq!(said(&tess.hand_over(sealed).await).0.len(), 3, "{}", app.engine);
+        let item = listed(&admin).await.remove(0);
+        let full = admin.at(&app.with_attachment_bytes(1));
+        assert_eq!(accept(&full, &item).await["refusal"], Value::Null);
+        assert_eq!((files_of(&admin, id).await.len(), db_bytes(&tenant).await), (2, 18));
     }
 }

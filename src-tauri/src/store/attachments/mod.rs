@@ -20,7 +20,7 @@ use omniot_shared::{
 use rusqlite::{Connection, OptionalExtension, params};
 use uuid::Uuid;
 
-pub use forgetting::{forget_departed, forget_given_up, forget_sent_before, give_up, has_room_to_give, prune, take_back};
+pub use forgetting::{forget_departed, forget_given_up, forget_sent_before, give_up, give_up_nameless, has_room_to_give, prune, take_back};
 
 use super::{StoreError, clock, replica::Open, rows};
 
@@ -167,20 +167,20 @@ pub fn keep_until(db: &Connection, file: &File, now: Millis, not_before: Millis)
 /// [`StoreError`].
 pub fn due(db: &Connection, barred: Barred, now: Millis) -> Result<Option<Due>, StoreError> {
     // Of what was given up only a word goes, over any network.
-    let sql = "select f.place, f.attempt_id, f.kind, f.media_type, f.content, f.state from attachment f \
+    let sql = "select f.place, f.attempt_id, f.kind, f.media_type, f.content, f.state, f.sha256 from attachment f \
                where (f.state = 'given_up' or (f.state = 'waiting' and (?1 = 0 or f.kind <> 'photo'))) and (f.not_before <= ?2 or f.not_before > ?2 + ?3) \
                  and f.attempt_id not in (select id from commission) \
                  and f.attempt_id not in (select unhex(value) from json_each(?4)) order by f.place limit 1";
     let values = params![barred.photos, now.0, LONGEST_REST_MS, unsent_attempts(db)?];
-    let found = db.prepare_cached(sql)?.query_row(values, |row| Ok((row.get(0)?, file(row)?, row.get::<_, String>(5)? == "given_up"))).optional()?;
-    let Some((place, file, is_given_up)) = found else { return Ok(None) };
+    let found = db.prepare_cached(sql)?.query_row(values, |row| Ok((row.get(0)?, file(row)?, row.get::<_, String>(5)? == "given_up", Address(row.get(6)?)))).optional()?;
+    let Some((place, file, is_given_up, address)) = found else { return Ok(None) };
     let file = file?;
     let of = match (is_there(db, file.attempt)?, is_given_up) {
         (true, _) => Standing::There,
         (false, true) => Standing::GivenUp,
         (false, false) => Standing::Unknown,
     };
-    Ok(Some(Due { place, of, address: Address::of(&file.content), file }))
+    Ok(Some(Due { place, of, address, file }))
 }
 
 fn file(row: &rusqlite::Row<'_>) -> rusqlite::Result<Result<File, StoreError>> {
@@ -234,12 +234,26 @@ pub fn put_off_no_more(db: &Connection, attempt: AttemptId) -> Result<(), StoreE
     Ok(())
 }
 
-/// Takes down whether a file may be with the server from now on.
+/// Takes down that a file may be with the server from now on; whether it may have been before. `None`: it is not to go
+/// any more, since somebody took it away or put another one in its place.
 ///
 /// # Errors
 /// [`StoreError`].
-pub fn note_tried(db: &Connection, due: &Due, is_tried: bool) -> Result<(), StoreError> {
-    db.prepare_cached("update attachment set tried = ?3 where place = ?1 and sha256 = ?2")?.execute(params![due.place, due.address.0, is_tried])?;
+pub fn note_tried(db: &Connection, due: &Due) -> Result<Option<bool>, StoreError> {
+    let sql = "select tried from attachment where place = ?1 and sha256 = ?2 and state = 'waiting'";
+    let before = db.prepare_cached(sql)?.query_row(params![due.place, due.address.0], |row| row.get(0)).optional()?;
+    if before == Some(false) {
+        db.prepare_cached("update attachment set tried = 1 where place = ?1 and sha256 = ?2")?.execute(params![due.place, due.address.0])?;
+    }
+    Ok(before)
+}
+
+/// The file whose first try that was never left this machine.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn note_not_tried(db: &Connection, due: &Due) -> Result<(), StoreError> {
+    db.prepare_cached("update attachment set tried = 0 where place = ?1 and sha256 = ?2")?.execute(params![due.place, due.address.0])?;
     Ok(())
 }
 
@@ -278,6 +292,15 @@ pub fn trace_of(db: &Connection, attempt: AttemptId) -> Result<Option<Vec<u8>>, 
 /// [`StoreError`].
 pub fn unsent_evidence(db: &Connection) -> Result<i64, StoreError> {
     let sql = "select count(*) from attachment where state in ('waiting', 'refused') and kind in ('photo', 'checks')";
+    Ok(db.prepare_cached(sql)?.query_row([], |row| row.get(0))?)
+}
+
+/// How much of it the server said it will never take.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn refused_evidence(db: &Connection) -> Result<i64, StoreError> {
+    let sql = "select count(*) from attachment where state = 'refused' and kind in ('photo', 'checks')";
     Ok(db.prepare_cached(sql)?.query_row([], |row| row.get(0))?)
 }
 

@@ -102,10 +102,14 @@ pub fn take_back(db: &Connection, attempt: AttemptId, record: Option<&Record>) -
         return Ok(());
     }
     let away = "attempt_id = ?1 and kind = 'checks' and octet_length(content) = 0";
-    match record {
-        Some(record) => db.execute(&format!("update attachment set content = ?2 where {away}"), params![attempt.0.as_bytes(), record.pack()?])?,
-        None => db.execute(&format!("delete from attachment where {away}"), [attempt.0.as_bytes()])?,
-    };
+    if let Some(record) = record {
+        let content = record.pack()?;
+        let size = i64::try_from(content.len()).unwrap_or(i64::MAX);
+        // Under its own name: the server may have a later one than was sent from here.
+        let sql = format!("update or replace attachment set content = ?2, sha256 = ?3, size = ?4 where place = (select max(place) from attachment where {away})");
+        db.execute(&sql, params![attempt.0.as_bytes(), content, Address::of(&content).0, size])?;
+    }
+    db.execute(&format!("delete from attachment where {away}"), [attempt.0.as_bytes()])?;
     Ok(())
 }
 

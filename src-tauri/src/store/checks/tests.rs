@@ -239,8 +239,14 @@ fn of_an_attempt_out_of_sight_nothing_stays_but_that_there_was_something() {
     assert!(!is_away(), "what was not sent stays");
     store.note(|db| settle(db, &first, Fate::Sent).and_then(|()| attachments::prune(db, Millis(12)))).unwrap();
     assert_eq!((is_away(), last(&store, id(1))), (true, None));
-    store.note(|db| take_back(db, id(1), Some(&said))).unwrap();
-    assert_eq!((is_away(), last(&store, id(1))), (false, Some((10, State::Sent))));
+    let later = Record { at: Millis(99), ..said.clone() };
+    store.note(|db| take_back(db, id(1), Some(&later))).unwrap();
+    assert_eq!((is_away(), last(&store, id(1))), (false, Some((99, State::Sent))));
+    store.note(|db| attachments::send_again(db)).unwrap();
+    let again = due_at(&store, 12).unwrap();
+    assert_eq!(again.address, Address::of(&later.pack().unwrap()), "a server that is put back gets what it had");
+    store.note(|db| settle(db, &again, Fate::Sent)).unwrap();
+    assert_eq!(due_at(&store, 12), None);
     store.note(|db| attachments::prune(db, Millis(13)).and_then(|_| take_back(db, id(1), None))).unwrap();
     assert_eq!((is_away(), last(&store, id(1))), (false, None), "the server has none");
 }
@@ -252,10 +258,11 @@ fn a_photo_that_was_on_its_way_is_not_taken_back_unless_it_never_left() {
     store.edit(|db| add_photo(db, &file, Millis(1))).unwrap();
     let due = due_at(&store, 2).unwrap();
     let remove = || store.edit(|db| remove_photo(db, id(1), Address::of(&file.content), Millis(3), Millis(3))).unwrap();
-    store.note(|db| attachments::note_tried(db, &due, true)).unwrap();
-    assert_eq!(remove(), Some(false));
-    store.note(|db| attachments::note_tried(db, &due, false)).unwrap();
-    assert_eq!(remove(), Some(true));
+    let tries = || store.note(|db| attachments::note_tried(db, &due)).unwrap();
+    assert_eq!((tries(), remove()), (Some(false), Some(false)));
+    assert_eq!(tries(), Some(true), "the next time it is known that it may have arrived");
+    store.note(|db| attachments::note_not_tried(db, &due)).unwrap();
+    assert_eq!((remove(), tries()), (Some(true), None), "what somebody took away is not to go");
 }
 
 #[test]

@@ -118,17 +118,17 @@ fn what_is_late_is_given_up_only_when_the_server_has_said_so_for_a_day() {
     store.note(|db| heard(db, &shown, Secret::new([7; 32]).public().unwrap())).unwrap();
     store.note(|db| begin(db, None, Seals::All)).unwrap();
     let says = |late: Option<i64>, refused: &[IntentId]| {
-        let said = Said { refused: refused.to_vec(), late: late.map(Millis), ..Said::default() };
+        let said = Said { refused: refused.to_vec(), is_late: late.is_some(), now: Millis(late.unwrap_or_default()), ..Said::default() };
         store.note(|db| settled(db, &said)).unwrap();
         store.read(|db| stands(db)).unwrap().unwrap().waiting
     };
     let at = 1_000_000;
     assert_eq!(says(Some(at), &[id(5)]), 1);
-    assert_eq!(says(Some(at + LATE_MS - 1), &[id(5)]), 1);
+    assert_eq!(says(Some(at + LONG_MS - 1), &[id(5)]), 1);
     assert_eq!(says(None, &[]), 1, "its clock is right again");
-    assert_eq!(says(Some(at + 2 * LATE_MS), &[id(5)]), 1);
+    assert_eq!(says(Some(at + 2 * LONG_MS), &[id(5)]), 1);
     assert_eq!(says(Some(at), &[id(5)]), 1, "the clock of here was set back");
-    assert_eq!(says(Some(at + LATE_MS), &[id(5)]), 0);
+    assert_eq!(says(Some(at + LONG_MS), &[id(5)]), 0);
     assert_eq!(store.read(|db| stands(db)).unwrap().unwrap().lost, 2);
 }
 
@@ -149,8 +149,27 @@ fn what_was_handed_over_waits_again_once_the_server_was_put_back_and_goes_when_n
     assert_eq!(hears(in_epoch(1)), (0, 1, 1, 0, 0));
     assert_eq!(hears(in_epoch(2)), (-1, 0, 1, 1, 1), "this server has none of it");
     assert_eq!(hears(Said { taken: vec![id(5)], ..in_epoch(2) }), (1, 1, 1, 0, 0));
-    for late in [Millis(1), Millis(1 + LATE_MS)] {
-        assert_eq!(hears(Said { late: Some(late), ..in_epoch(2) }), (0, 1, 1, 0, 0));
+    for now in [Millis(1), Millis(1 + LONG_MS)] {
+        assert_eq!(hears(Said { is_late: true, now, ..in_epoch(2) }), (0, 1, 1, 0, 0));
     }
     assert_eq!(store.read(|db| handed(db)).unwrap(), 0, "nothing is kept for nothing");
+}
+
+#[test]
+fn what_is_refused_to_somebody_who_is_a_member_again_goes_when_the_server_has_said_so_for_a_day() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = replica(folder.path());
+    let shown = store.edit(|db| make(db, id(1))).unwrap();
+    store.note(|db| heard(db, &shown, Secret::new([7; 32]).public().unwrap())).unwrap();
+    store.note(|db| begin(db, None, Seals::All)).unwrap();
+    store.note(|db| revive(db)).unwrap();
+    let says = |refused: &[IntentId], now: i64| {
+        store.note(|db| settled(db, &Said { refused: refused.to_vec(), now: Millis(now), ..Said::default() })).unwrap();
+        store.read(|db| waiting(db)).unwrap()
+    };
+    assert_eq!(says(&[id(5)], 1), 1);
+    assert_eq!(says(&[], LONG_MS), 1, "it was put forward again");
+    assert_eq!(says(&[id(5)], LONG_MS + 1), 1);
+    assert_eq!(says(&[id(5)], 2 * LONG_MS), 1);
+    assert_eq!(says(&[id(5)], 2 * LONG_MS + 1), 0);
 }

@@ -110,6 +110,25 @@ async fn of_an_attempt_that_is_not_here_the_server_is_asked_before_anything_is_c
 }
 
 #[tokio::test]
+async fn a_photo_that_is_taken_away_while_the_server_is_asked_does_not_go_and_one_that_may_have_arrived_stays_so() {
+    let (_folder, account, has, asked) = there(false, 1).await;
+    let due = next(&account).await.unwrap().unwrap();
+    account.store.edit(|db| Ok(db.execute("delete from attachment", [])?)).unwrap();
+    has.store(true, Ordering::SeqCst);
+    assert_eq!(carry(&account, &account.server().unwrap(), due, &mut HashSet::new()).await.unwrap(), Way::Open);
+    assert_eq!(taken(&asked), [0], "asked for the attempt, and nothing was carried");
+
+    let folder = tempfile::tempdir().unwrap();
+    let account = with_photos(folder.path(), "http://127.0.0.1:1", 1, true);
+    let tried = || account.store.read(|db| Ok(db.query_row("select tried from attachment", [], |row| row.get::<_, bool>(0))?)).unwrap();
+    sends(&account).await;
+    assert!(!tried(), "it never left");
+    account.store.edit(|db| Ok(db.execute("update attachment set tried = 1, not_before = 0", [])?)).unwrap();
+    sends(&account).await;
+    assert!(tried(), "a try that never left says nothing of the one before");
+}
+
+#[tokio::test]
 async fn what_was_given_up_goes_to_a_server_that_has_the_attempt_and_is_forgotten_where_that_has_none() {
     for is_there in [true, false] {
         let (_folder, account, has, asked) = there(false, 2).await;
