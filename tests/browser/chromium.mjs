@@ -3,7 +3,7 @@ import { createRequire } from 'node:module';
 import { existsSync } from 'node:fs';
 
 const { chromium } = createRequire(new URL('../../ui/package.json', import.meta.url))('@playwright/test');
-const places = [process.env.OMNIOT_CHROMIUM, '/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'];
+const places = [process.env.OMNIOT_CHROMIUM, '/usr/bin/chromium-headless-shell', '/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'];
 
 export async function launch() {
   const executablePath = places.find((place) => place && existsSync(place));

@@ -50,6 +50,8 @@ test('a technician without a network sees what happens on the radio, failures ma
 test('without a network the record shows its operations, and saves them as a file', async () => {
   const { page } = phone;
   await page.getByRole('link', { name: 'Attempts' }).last().click();
+  // The page before it has one, too.
+  await expect(page.getByRole('heading', { level: 1, name: 'Attempts' })).toBeVisible();
   await page.locator('summary').first().click();
   await page.getByText('Bluetooth operations', { exact: true }).first().click();
   await expect(operations(page)).toContainText('Connect');
