@@ -60,6 +60,43 @@ test('a planned device is added, edited and retired, and its changes tell the st
   for (const change of ['Device retired', 'Device edited', 'Device added']) await expect(changes).toContainText(change);
 });
 
+test('what somebody else changed while one edits stays, and what both changed is said before it is overwritten', async ({ page, context }) => {
+  const name = fresh('Hoist');
+  await signIn(page, 'operator');
+  await page.goto('/devices/new');
+  await page.getByLabel('Serial').fill(fresh('H').replace(' ', '-').toUpperCase());
+  await page.getByLabel('Name').fill(name);
+  await page.getByLabel('Model').selectOption({ index: 1 });
+  await page.getByRole('button', { name: 'Add device' }).click();
+  await expect(page.getByRole('heading', { level: 1, name })).toBeVisible();
+  const other = await context.newPage();
+  await other.goto(page.url());
+  const noted = async (note: string) => {
+    await other.getByRole('button', { name: 'Edit' }).click();
+    await other.getByRole('dialog').getByLabel('Note').fill(note);
+    await other.getByRole('dialog').getByRole('button', { name: 'Save' }).click();
+    await expect(other.getByText(note).first()).toBeVisible();
+    await expect(page.getByText(note).first(), 'it is known here').toBeAttached({ timeout: 40_000 });
+  };
+  const dialog = page.getByRole('dialog');
+
+  await page.getByRole('button', { name: 'Edit' }).click();
+  await noted('Gate code 4711.');
+  await dialog.getByLabel('Name').fill(`${name} two`);
+  await dialog.getByRole('button', { name: 'Save' }).click();
+  await expect(page.getByRole('heading', { level: 1, name: `${name} two` })).toBeVisible();
+  await expect(page.getByText('Gate code 4711.').first()).toBeVisible();
+
+  await page.getByRole('button', { name: 'Edit' }).click();
+  await dialog.getByLabel('Note').fill('Ask at the desk.');
+  await noted('Ring twice.');
+  await dialog.getByRole('button', { name: 'Save' }).click();
+  await expect(dialog.getByRole('alert')).toContainText('Ring twice.');
+  await dialog.getByRole('button', { name: 'Save' }).click();
+  await expect(page.getByText('Ask at the desk.').first()).toBeVisible();
+  await other.close();
+});
+
 test('a serial that exists is refused in words, and nothing that was typed is lost', async ({ page }) => {
   await signIn(page, 'operator');
   await page.goto('/devices/new');

@@ -1,5 +1,5 @@
 import { expect, test } from '@playwright/test';
-import { person, signIn, tenant } from './actors';
+import { fresh, person, signIn, tenant } from './actors';
 
 test('the brand of a tenant shows as soon as its short name is typed', async ({ page }) => {
   await page.goto('/sign-in');
@@ -101,6 +101,23 @@ test('a session that is ended elsewhere leads to sign-in, and says so', async ({
   await page.getByRole('link', { name: 'Sites' }).first().click();
   await expect(page.getByText('Your session has ended')).toBeVisible();
   await other.context().close();
+});
+
+test('what is being typed when the session ends is not lost, and can be saved after signing in elsewhere', async ({ page, context }) => {
+  const name = fresh('Late yard');
+  await signIn(page, 'operator');
+  await page.goto('/sites');
+  await page.getByRole('button', { name: 'Add site' }).first().click();
+  const dialog = page.getByRole('dialog');
+  await dialog.getByLabel('Name').fill(name);
+  await context.clearCookies();
+  await expect(page.getByText('Your session has ended').first()).toBeAttached({ timeout: 80_000 });
+  await expect(dialog.getByLabel('Name')).toHaveValue(name);
+  const other = await context.newPage();
+  await signIn(other, 'operator');
+  await other.close();
+  await dialog.getByRole('button', { name: 'Add site' }).click();
+  await expect(page.getByText(name).first()).toBeVisible();
 });
 
 test('who forgets the password gets the same answer, account or not', async ({ page }) => {

@@ -94,6 +94,23 @@ test('what was done is handed over as a sheet', async () => {
   await page.goBack();
 });
 
+test('a device that waits for somebody is said while labels are scanned, and leads there', async () => {
+  const { page } = phone;
+  await toDevices('OM-N0003', 'factory_reset');
+  await toDevices('OM-N0003', 'faults', { faults: { wrong_password: true } });
+  await page.getByRole('button', { name: /^Try OM-N0003 again/ }).click();
+  await page.getByRole('button', { name: 'Go on' }).click();
+  await page.getByRole('button', { name: 'Scan with the camera' }).first().click();
+  const waits = page.getByRole('dialog').getByRole('alert').filter({ hasText: 'OM-N0003 waits for you' });
+  await expect(waits).toBeVisible({ timeout: 60_000 });
+  await accessible(page);
+  await waits.getByRole('button', { name: 'See what it needs' }).click();
+  await expect(page.getByRole('dialog')).toHaveCount(0);
+  await toDevices('OM-N0003', 'faults', { faults: {} });
+  await page.getByTestId('ended').getByRole('button', { name: 'Try again' }).click();
+  await expect(item(page, 'OM-N0003')).toHaveAttribute('data-state', 'done', { timeout: 60_000 });
+});
+
 test('the visit ends after a question', async () => {
   const { page } = phone;
   await page.getByRole('button', { name: 'End visit' }).click();

@@ -7,6 +7,11 @@ action-clear-filters = Clear filters
 action-sign-in = Sign in
 action-sign-out = Sign out
 action-leave = Leave
+action-go-on = Go on
+
+edit-met = Somebody changed this while you were editing
+edit-met-text = Save again to put yours in its place, or cancel to keep theirs.
+edit-met-empty = (empty)
 
 field-optional = optional
 

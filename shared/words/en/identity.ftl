@@ -15,6 +15,8 @@ sign-in-forgot = Forgot your password?
 sign-in-after-invitation = Welcome! Your account is ready. Sign in with the password you just chose.
 sign-in-after-reset = Your password is changed and all sessions are signed out. Sign in with the new one.
 sign-in-ended = Your session has ended. Sign in again to go on where you were.
+session-over = Your session has ended
+session-over-text = What you typed is still here, and not saved. Once this is mended, go on here.
 
 role-owner = Owner
 role-admin = Admin

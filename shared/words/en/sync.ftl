@@ -13,6 +13,15 @@ sync-state-ended = Access ended
 sync-state-stopped = Sync has stopped
 sync-state-paused = Paused
 sync-pending = { $count } pending
+sync-files = { $count ->
+    [one] { $count } file to send
+   *[other] { $count } files to send
+}
+sync-files-refused = { $count ->
+    [one] { $count } photo or list of checks was refused for good
+   *[other] { $count } photos or lists of checks were refused for good
+}
+sync-files-refused-text = They are on this machine alone. Look at the checks of their attempts, and export what has not been sent before you hand this machine over.
 sync-attention = { $count ->
     [one] { $count } needs attention
    *[other] { $count } need attention
@@ -120,6 +129,7 @@ attention-browser = Nothing waits here
 attention-browser-text = In the browser every change is saved at once. Offline work happens in the app.
 attention-none = Nothing needs your attention
 attention-none-text = Every change was taken, or is on its way.
+attention-none-files = Every change was taken, or is on its way. Photos and lists of checks still wait on this machine.
 attention-item = { $kind }: { $target }
 attention-field = Field
 attention-mine = Mine

@@ -39,6 +39,12 @@ export function settled(attempt: string | null | undefined): Promise<boolean> {
   return (attempt ? works.get(attempt)?.settle() : undefined) ?? Promise.resolve(true);
 }
 
+/** Saves all that is noted anywhere; whether all of it is safe. */
+export async function settledAll(): Promise<boolean> {
+  const safe = await Promise.all([...works.values()].map((work) => work.settle()));
+  return !safe.includes(false);
+}
+
 /** Forgets what somebody else noted. */
 export function forgetWork(): void {
   works.clear();

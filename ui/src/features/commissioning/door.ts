@@ -101,6 +101,9 @@ export function canChooseAnew({ state, failure }: Commission): boolean {
   return state === 'failed' && failure !== null && failure.retriable && ['set_network', 'apply', 'join'].includes(failure.step ?? '');
 }
 
+/** Whether it goes on only once somebody does something. */
+export const waitsForSomebody = ({ state, failure }: Commission): boolean => state.startsWith('needs_') || (state === 'failed' && failure?.retriable === true);
+
 /** The radio of this app. */
 export function createHostInfo() {
   return createQuery(() => ({ queryKey: ['app', 'host'], queryFn: () => door<HostInfo>('GET', '/app/host'), enabled: host().has('radio'), refetchInterval: 5_000 }));

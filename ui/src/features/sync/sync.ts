@@ -15,6 +15,8 @@ export interface Sync {
   attention: number;
   /** Photos and answers to checklists that the server does not have. */
   evidence?: number;
+  /** How many of these it will never take. */
+  evidence_refused?: number;
   clock_skew_ms: number | null;
   bytes_in: number;
   bytes_out: number;

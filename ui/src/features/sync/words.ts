@@ -37,7 +37,8 @@ export function syncWords(sync: Sync, now: number): string[] {
 
 /** The same where there is room for a few words only: the most pressing of it. */
 export function shortWords(sync: Sync, now: number): string {
-  const pressing = sync.attention > 0 ? [t('sync-short-attention', { count: sync.attention })] : sync.pending > 0 ? [t('sync-pending', { count: sync.pending })] : [];
+  const files = waitingFiles(sync);
+  const pressing = sync.attention > 0 ? [t('sync-short-attention', { count: sync.attention })] : sync.pending > 0 ? [t('sync-pending', { count: sync.pending })] : files > 0 ? [t('sync-files', { count: files })] : [];
   if (!isCalm(sync)) return [stateWords(sync.state), ...pressing].join(' · ');
   return pressing[0] ?? freshness(sync, now);
 }
@@ -54,9 +55,13 @@ function freshness(sync: Sync, now: number): string {
   return isCalm(sync) ? t('sync-synced-to', { time }) : t('sync-state-synced-to', { state, time });
 }
 
+/** Photos, and what was checked, on their way to the server. */
+export const waitingFiles = ({ evidence = 0, evidence_refused = 0 }: Pick<Sync, 'evidence' | 'evidence_refused'>): number => Math.max(0, evidence - evidence_refused);
+
 function counts(sync: Sync): string[] {
   const parts: string[] = [];
   if (sync.pending > 0) parts.push(t('sync-pending', { count: sync.pending }));
+  if (waitingFiles(sync) > 0) parts.push(t('sync-files', { count: waitingFiles(sync) }));
   if (sync.attention > 0) parts.push(t('sync-attention', { count: sync.attention }));
   return parts;
 }
