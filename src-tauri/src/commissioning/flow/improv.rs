@@ -137,6 +137,7 @@ impl Run {
 
     /// Gives the device its name and hands the network over; it begins to join at once.
     pub(super) async fn give_peer_network(&mut self) -> Result<Next, Trouble> {
+        self.target.earlier = None;
         self.name_peer().await?;
         self.send_network().await
     }

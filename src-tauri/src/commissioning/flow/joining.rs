@@ -80,8 +80,9 @@ impl Run {
         Ok(Next::Done)
     }
 
-    /// Hands the network over. Nothing happens before Apply.
+    /// Hands the network over. Nothing happens before Apply: until then a device that falls silent has joined nothing.
     pub(super) async fn set_network(&mut self) -> Result<Next, Trouble> {
+        self.target.earlier = None;
         self.begin_again().await?;
         let request = match self.network.as_ref().map(|network| &network.access) {
             Some(Access::Wifi { ssid, passphrase }) if self.wants == NetworkKind::Wifi => config::set(ssid, passphrase.as_bytes()),
@@ -128,7 +129,7 @@ impl Run {
     /// The device's clear no to Apply. While it still tries the network of before, it takes no other one, and what it
     /// does says nothing about this one.
     async fn not_applied(&mut self) -> Trouble {
-        self.apply_sent = false;
+        self.is_not_joining();
         match self.is_joining().await {
             Ok(true) => Trouble::Failed(Cause::StillTrying),
             Ok(false) => Trouble::Failed(Cause::ApplyRefused),
