@@ -316,6 +316,11 @@ impl Draft {
         }
     }
 
+    /// What it warned of is over.
+    pub fn unwarn(&mut self, code: &str) {
+        self.warnings.retain(|known| known != code);
+    }
+
     /// What is kept over a crash.
     pub fn kept(&mut self, now: Millis) -> Option<Unfinished> {
         self.saved_at = now;

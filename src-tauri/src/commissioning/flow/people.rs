@@ -33,11 +33,17 @@ impl Run {
         if step == Step::SetNetwork && self.network.is_none() {
             match self.pause(State::NeedsNetwork, step).await {
                 Some(Command::Network(network)) => self.choose(network, self.means.networks.era()),
-                Some(Command::Retry) => return Ok(if self.can_talk() { Step::ScanNetworks } else { self.again_at(Step::ScanNetworks) }),
+                Some(Command::Retry) => return Ok(self.look_again()),
                 _ => return Err(self.abandoned()),
             }
         }
         Ok(step)
+    }
+
+    /// The device looks for networks once more, from the first try on.
+    fn look_again(&mut self) -> Step {
+        (self.reached, self.reconnects) = (Step::ScanNetworks, 0);
+        if self.can_talk() { Step::ScanNetworks } else { Step::Connect }
     }
 
     fn take_pop(&mut self, pop: Pop) {

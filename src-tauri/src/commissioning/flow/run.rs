@@ -42,7 +42,7 @@ use crate::commissioning::{
 };
 
 /// How often a link may break at one step before the technician is asked.
-const RECONNECTS: u8 = 2;
+pub(super) const RECONNECTS: u8 = 2;
 
 /// What every commission of this app works with.
 pub struct Means {
@@ -206,6 +206,8 @@ impl Run {
             }
             match self.perform(step).await {
                 Ok(Next::Done | Next::Skipped(_)) => match self.after(step) {
+                    // What its scan took with it is taken up before anybody is asked for a network.
+                    Some(_) if step == Step::ScanNetworks && !self.can_talk() => step = Step::Connect,
                     Some(next) => step = next,
                     None => return End::Succeeded,
                 },
@@ -215,7 +217,7 @@ impl Run {
                     self.is_not_joining();
                     step = to;
                 }
-                Err(Trouble::Broken(cause)) if step != Step::Connect && self.reconnects < RECONNECTS && self.has_time() => {
+                Err(trouble @ Trouble::Broken(cause)) if step != Step::Connect && self.tries_again(trouble) => {
                     self.reconnects += 1;
                     self.hang_up().await;
                     self.heal(step, cause).await;
