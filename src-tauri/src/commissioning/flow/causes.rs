@@ -96,8 +96,10 @@ causes! {
     DeviceBusy = "device_busy", Retry, [Connect Claim];
     /// It has no provisioning endpoints, or the system remembers old ones.
     NotProvisionable = "not_provisionable", Retry, [Discover];
-    /// It offers less protection than label, model or policy demand.
+    /// It offers less protection than its label, a secret of it or its session before say that it has.
     DowngradeRefused = "downgrade_refused", Stop, [Version Identity];
+    /// It offers less protection than the organization's model demands.
+    BelowPolicy = "below_policy", Stop, [Version Identity];
     /// It has no protection at all.
     Unprotected = "unprotected", Stop, [Version];
     /// It speaks something newer.

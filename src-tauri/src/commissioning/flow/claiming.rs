@@ -43,7 +43,7 @@ impl Run {
         }
         let floor = self.desk.model_by_sku(&identity.model).await?.map(|model| model.min_security);
         if self.level < floor {
-            return Err(Trouble::Failed(Cause::DowngradeRefused));
+            return Err(Trouble::Failed(Cause::BelowPolicy));
         }
         self.board.change(|draft| {
             draft.serial = Some(normal_serial(&identity.serial));
