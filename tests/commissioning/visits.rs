@@ -7,6 +7,7 @@ use omniot_shared::{
     ids::{DeviceId, ModelId},
     time::Millis,
 };
+use omniot_tests::virtual_device::{fleet::usual_networks, wifi::Network};
 use serde_json::{Value, json};
 
 use crate::{
@@ -208,6 +209,25 @@ async fn the_network_goes_with_the_visit_unless_it_is_wanted_again() {
         bench.ask("POST", "/app/visit", json!({"site_id": SITE, "auto": false})).await;
         assert_eq!(visit(&bench).await["networks"].as_array().unwrap().len(), usize::from(keep));
     }
+}
+
+#[tokio::test]
+async fn a_hidden_network_is_typed_once_for_all_devices_of_a_visit() {
+    let mut networks = usual_networks();
+    networks.push(Network { hidden: true, ssid: "Backstage".into(), ..networks[0].clone() });
+    let mut bench = Bench::among(networks, SERIALS.map(|serial| device(serial, Security::Sec2Patch1)).to_vec()).await;
+    bench.ask("POST", "/app/visit", json!({"site_id": SITE})).await;
+    for serial in SERIALS {
+        bench.ask("POST", "/app/visit/items", json!({"label": bench.label(serial)})).await;
+    }
+    next(&bench).await;
+    bench.until("needs_network").await;
+    bench.act("network", json!({"ssid": "Backstage", "passphrase": PASSPHRASE, "remember": true})).await;
+    until(&bench, |visit| counts(visit).0 == 1).await;
+    bench.kill_and_start().await;
+    next(&bench).await;
+    let done = until(&bench, |visit| counts(visit).2 == 0).await;
+    assert_eq!(counts(&done), (3, 0, 0), "also after a death: {done:#}");
 }
 
 #[tokio::test]

@@ -256,7 +256,8 @@ impl Run {
     /// A network that is wrong after all is forgotten at the next device's first failure.
     fn remember(&mut self) {
         let site = self.board.read(|draft| draft.site_id);
-        if let Some(network) = self.network.take() {
+        if let Some(mut network) = self.network.take() {
+            network.unseen |= self.board.read(|draft| !draft.is_blind() && !draft.sees(&network));
             self.means.networks.worked(self.desk.account(), site, network, self.chosen);
         }
     }

@@ -10,7 +10,7 @@ use super::{
     causes::{Cause, Remedy},
     draft::State,
     run::{End, Run},
-    secrets::{Access, Era, Keep, Network},
+    secrets::{Era, Keep, Network},
     step::Step,
 };
 use crate::commissioning::esp::sec2::Inner;
@@ -58,17 +58,13 @@ impl Run {
         (self.network, self.chosen) = (Some(network), era);
     }
 
-    /// The remembered network of this site, when the device sees it. A device that is not this
-    /// organization's does not get it without a word: the technician decides, and sees the warning.
+    /// The remembered network of this site, when the device sees it, cannot look, or is not expected to see it. One that it does
+    /// not find after all is forgotten, and asked for. A device that is not this organization's does not get it without a
+    /// word: the technician decides, and sees the warning.
     fn remembered(&self) -> Option<Network> {
-        let (site, networks, is_claimed) = self.board.read(|draft| (draft.site_id, draft.networks.clone(), draft.receipt.is_some()));
+        let (site, is_claimed) = self.board.read(|draft| (draft.site_id, draft.receipt.is_some()));
         let network = self.means.networks.of(self.desk.account(), site, self.wants).filter(|_| is_claimed)?;
-        let is_seen = match &network.access {
-            Access::Wifi { ssid, .. } => networks.iter().any(|seen| seen.raw == *ssid),
-            // A mesh is not looked for before.
-            Access::Thread(_) => true,
-        };
-        if is_seen {
+        if network.unseen || self.board.read(|draft| draft.sees(&network) || draft.is_blind()) {
             return Some(network);
         }
         self.board.change(|draft| draft.warn("network_unseen"));

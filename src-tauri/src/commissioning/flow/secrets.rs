@@ -32,6 +32,8 @@ pub struct Network {
     pub access: Access,
     /// Whether the next device at this site gets it too.
     pub keep: Keep,
+    /// Whether a device joined it that did not see it among the networks around it: it hides its name.
+    pub unseen: bool,
 }
 
 /// What opens a network.
