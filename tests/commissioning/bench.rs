@@ -14,6 +14,7 @@ use omniot_tests::virtual_device::{
     fleet::{Fleet, FleetFile, Plan},
     spec::Spec,
     timing::Timing,
+    wifi::Network,
 };
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -40,8 +41,12 @@ pub struct Bench {
 
 /// These devices, and the folder in which they keep what they keep.
 pub fn fleet(devices: Vec<Spec>) -> (Arc<Fleet>, TempDir) {
+    fleet_among(Vec::new(), devices)
+}
+
+fn fleet_among(networks: Vec<Network>, devices: Vec<Spec>) -> (Arc<Fleet>, TempDir) {
     let state = tempfile::tempdir().unwrap();
-    let file = FleetFile { networks: Vec::new(), devices };
+    let file = FleetFile { networks, devices };
     let plan = Plan { file, seed: 1, state_dir: state.path().to_owned(), timing: Timing::FAST, fault_rate: 0 };
     (Arc::new(Fleet::build(plan).unwrap()), state)
 }
@@ -85,7 +90,15 @@ impl Bench {
     }
 
     pub async fn at_pace(devices: Vec<Spec>, pace: Pace, mode: Mode) -> Self {
-        let (fleet, state) = fleet(devices);
+        Self::serving(fleet(devices), pace, mode).await
+    }
+
+    /// These devices among these networks.
+    pub async fn among(networks: Vec<Network>, devices: Vec<Spec>) -> Self {
+        Self::serving(fleet_among(networks, devices), quick(), Mode::Field).await
+    }
+
+    async fn serving((fleet, state): (Arc<Fleet>, TempDir), pace: Pace, mode: Mode) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap().to_string();
         tokio::spawn(carrier::serve(listener, Arc::clone(&fleet), Control::Allowed));

@@ -6,9 +6,11 @@ use omniot_app::commissioning::{esp::level::Mode, flow::pace::Pace};
 use omniot_shared::{
     claim::Grant,
     entities::{AttemptOutcome, Security},
+    ids::SiteId,
 };
 use omniot_tests::virtual_device::{faults::PowerLoss, spec::Spec};
 use serde_json::Value;
+use uuid::Uuid;
 
 use crate::{
     bench::{Bench, PASSPHRASE, SSID, device, quick},
@@ -88,6 +90,57 @@ async fn without_a_grant_the_technician_is_told_and_goes_on_when_there_is_one() 
     bench.act("retry", Value::Null).await;
     tokio::time::sleep(std::time::Duration::from_millis(50)).await;
     bench.until("needs_network").await;
+}
+
+/// The device was done, and somebody pressed its button for another network.
+async fn wanted_elsewhere() -> Bench {
+    let mut bench = Bench::with(vec![device("OM-0001", Security::Sec2Patch1)]).await;
+    bench.commission("OM-0001").await;
+    let slot = bench.fleet.named("OM-0001")[0];
+    slot.device().press_button(slot.now());
+    bench.kill_and_start().await;
+    bench
+}
+
+#[tokio::test]
+async fn without_a_grant_a_device_that_is_ours_is_given_another_network() {
+    let bench = wanted_elsewhere().await;
+    // What was spent is known here; only none is left for another claim.
+    bench.ledger.books().grants.retain(|_, (_, place)| *place == Place::Spent);
+    bench.begin("OM-0001").await;
+    bench.until("needs_network").await;
+    bench.join("Office", "tea at four").await;
+    let done = bench.until("succeeded").await;
+    assert_eq!((&done["network_name"], &done["claimed"]), (&serde_json::json!("Office"), &serde_json::json!(true)));
+    let books = bench.ledger.books();
+    let [first, last] = &books.attempts[..] else { panic!("{:?}", books.attempts) };
+    assert_eq!((&last.receipt, last.grant_id, last.epoch), (&first.receipt, first.grant_id, Some(1)), "as it was claimed before");
+}
+
+#[tokio::test]
+async fn without_a_grant_a_receipt_that_does_not_stand_any_more_is_none() {
+    for what in ["unknown here", "refused", "another site", "reset"] {
+        let bench = wanted_elsewhere().await;
+        {
+            let mut books = bench.ledger.books();
+            let first = books.attempts[0].grant_id.unwrap();
+            books.grants.retain(|_, (_, place)| *place == Place::Spent && what != "unknown here");
+            if what == "refused" {
+                books.online = true;
+                books.refused.push(("OM-0001".into(), first, "grant_revoked".into()));
+            }
+            if what == "another site" {
+                books.attempts[0].site_id = Some(SiteId(Uuid::from_u128(8)));
+            }
+        }
+        if what == "reset" {
+            let slot = bench.fleet.named("OM-0001")[0];
+            slot.device().factory_reset(slot.now()).unwrap();
+        }
+        bench.begin("OM-0001").await;
+        let failed = bench.until_failed("no_grant").await;
+        assert_eq!(failed["failure"]["retriable"], true, "{what}");
+    }
 }
 
 #[tokio::test]

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use futures::{StreamExt as _, stream};
 use omniot_app::commissioning::esp::level::Mode;
-use omniot_shared::entities::{AttemptOutcome, Security};
-use omniot_tests::virtual_device::spec::{Spec, Stack};
+use omniot_shared::entities::{AttemptOutcome, Security, StepOutcome};
+use omniot_tests::virtual_device::{device::Power, spec::{Spec, Stack}};
 use serde_json::Value;
 
 use crate::{
@@ -87,13 +87,62 @@ async fn a_silent_device_meets_the_deadline_of_the_step() {
     bench.until("needs_network").await;
 }
 
-#[tokio::test]
-async fn a_scan_that_never_ends_meets_the_deadline_of_the_step() {
+/// A device whose scan never ends waits for a network.
+async fn blind() -> Bench {
     let pace = omniot_app::commissioning::flow::pace::Pace { scan: Duration::from_millis(200), ..quick() };
     let bench = Bench::at_pace(vec![device("OM-0001", Security::Sec2Patch1)], pace, Mode::Field).await;
     bench.faults("OM-0001", |faults| faults.endless_scan = true);
     bench.begin("OM-0001").await;
-    assert_eq!(bench.until_failed("no_answer").await["failure"]["step"], "scan_networks");
+    asks_for_a_name(&bench).await;
+    bench
+}
+
+async fn asks_for_a_name(bench: &Bench) {
+    let asked = bench.until("needs_network").await;
+    assert_eq!((&asked["networks"], &asked["warnings"]), (&serde_json::json!([]), &serde_json::json!(["scan_failed"])), "{asked:#}");
+    let scan = asked["steps"].as_array().unwrap().iter().find(|step| step["step"] == "scan_networks").unwrap();
+    assert_eq!((&scan["state"], &scan["cause"]), (&serde_json::json!("skipped"), &serde_json::json!("scan_failed")));
+}
+
+#[tokio::test]
+async fn a_device_that_cannot_look_for_networks_joins_one_by_its_name() {
+    let bench = blind().await;
+    assert_eq!(bench.act("retry", Value::Null).await.status, 200, "it may look again");
+    asks_for_a_name(&bench).await;
+    bench.join("Nowhere", PASSPHRASE).await;
+    asks_for_a_name(&bench).await;
+    let asked = bench.current().await;
+    assert_eq!((&asked["failure"]["cause"], &asked["network_name"]), (&serde_json::json!("network_not_found"), &serde_json::json!("Nowhere")), "why it looked again is still said");
+    bench.join(SSID, PASSPHRASE).await;
+    bench.until("succeeded").await;
+    let attempt = bench.ledger.attempt();
+    let outcomes = |name: &str| attempt.steps.iter().filter(|row| row.step == name).map(|row| (row.outcome, row.cause.clone())).collect::<Vec<_>>();
+    let scan = [(StepOutcome::Failed, Some("no_answer".into())), (StepOutcome::Failed, Some("no_answer".into())), (StepOutcome::Skipped, Some("scan_failed".into()))];
+    assert_eq!(outcomes("scan_networks"), [&scan[..]; 3].concat(), "another link may heal it");
+    assert_eq!(outcomes("set_network"), [(StepOutcome::Done, None), (StepOutcome::Done, None)], "whoever is asked finds a link");
+}
+
+#[tokio::test]
+async fn a_device_that_can_look_again_shows_its_list_and_warns_of_nothing() {
+    let bench = blind().await;
+    bench.faults("OM-0001", |faults| faults.endless_scan = false);
+    assert_eq!(bench.act("retry", Value::Null).await.status, 200);
+    let asked = bench.until("needs_network").await;
+    assert_eq!((asked["networks"].as_array().unwrap().is_empty(), &asked["warnings"]), (false, &serde_json::json!([])));
+}
+
+#[tokio::test]
+async fn a_link_that_is_lost_while_it_looks_for_networks_is_no_scan_that_failed() {
+    let bench = Bench::with(vec![device("OM-0001", Security::Sec2Patch1)]).await;
+    bench.faults("OM-0001", |faults| faults.endless_scan = true);
+    bench.begin("OM-0001").await;
+    while bench.current().await["step"] != "scan_networks" {
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+    let slot = bench.fleet.named("OM-0001")[0];
+    slot.device().power(Power::Off, slot.now());
+    slot.link_ended();
+    bench.until_failed("not_advertising").await;
 }
 
 #[tokio::test]

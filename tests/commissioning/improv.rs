@@ -247,7 +247,7 @@ async fn a_planned_device_is_as_protected_as_its_model_says() {
         .unwrap();
         begin(&bench, json!({})).await;
         if refused {
-            bench.until_failed("downgrade_refused").await;
+            bench.until_failed("below_policy").await;
         } else {
             bench.until("needs_network").await;
         }

@@ -218,6 +218,61 @@ async fn silence_is_no_success_after_the_device_has_said_no() {
     bench.until_failed("not_advertising").await;
 }
 
+/// The app died while the device joined, and the device is heard again.
+async fn heard_again(passphrase: &str) -> Bench {
+    let mut bench = Bench::with(vec![device("OM-0001", Security::Sec2Patch1), device("OM-0002", Security::Sec2Patch1)]).await;
+    bench.begin("OM-0001").await;
+    bench.until("needs_network").await;
+    bench.join(SSID, passphrase).await;
+    while bench.current().await["step"] != "join" {
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+    bench.kill_and_start().await;
+    assert_eq!(bench.ledger.attempt().outcome, AttemptOutcome::Interrupted);
+    bench.begin("OM-0001").await;
+    bench.until("needs_network").await;
+    bench
+}
+
+fn goes_dark(bench: &Bench) {
+    let slot = bench.fleet.named("OM-0001")[0];
+    slot.device().power(Power::Off, slot.now());
+    slot.link_ended();
+}
+
+/// Somebody types a passphrase to remember for a device that is gone.
+async fn joins_nothing(bench: &Bench, what: &str) {
+    assert_eq!(bench.act("network", json!({"ssid": SSID, "passphrase": PASSPHRASE, "remember": true})).await.status, 200);
+    let failed = bench.until_failed("not_advertising").await;
+    assert_eq!(failed["warnings"], json!([]), "{what}: it was given nothing to join");
+    bench.begin("OM-0002").await;
+    bench.until("needs_network").await;
+}
+
+#[tokio::test]
+async fn nor_after_it_was_heard_again_and_nothing_left_for_it_since() {
+    let bench = heard_again("not the password").await;
+    goes_dark(&bench);
+    joins_nothing(&bench, "it waits for a network").await;
+
+    let bench = heard_again("not the password").await;
+    bench.join(SSID, "nor this one").await;
+    let asked = bench.until("needs_network").await;
+    assert_eq!(asked["failure"]["cause"], "wrong_password");
+    goes_dark(&bench);
+    joins_nothing(&bench, "it said no").await;
+}
+
+#[tokio::test]
+async fn nor_after_what_was_looked_for_in_vain() {
+    let bench = heard_again("not the password").await;
+    bench.join("Legacy-AP", "legacy-2009").await;
+    bench.until_failed("join_timeout").await;
+    goes_dark(&bench);
+    assert_eq!(bench.act("retry", Value::Null).await.status, 200);
+    bench.until_failed("not_advertising").await;
+}
+
 #[tokio::test]
 async fn a_device_that_was_claimed_by_the_attempt_before_needs_no_second_permission() {
     let mut bench = Bench::with(vec![device("OM-0001", Security::Sec2Patch1)]).await;

@@ -1,7 +1,7 @@
 //! Networks that do not work at first.
 
 use omniot_shared::entities::{AttemptOutcome, Security};
-use omniot_tests::virtual_device::{device::Power, faults::FalseSuccess, spec::Spec};
+use omniot_tests::virtual_device::{device::Power, faults::FalseSuccess, fleet::usual_networks, spec::{Era, Spec}, wifi::Network};
 use serde_json::{Value, json};
 
 use crate::bench::{Bench, PASSPHRASE, SSID, device};
@@ -70,6 +70,53 @@ async fn a_remembered_network_that_the_device_refuses_is_forgotten_and_asked_for
     bench.begin("OM-0003").await;
     let asked = bench.until("needs_network").await;
     assert_eq!(asked["failure"], Value::Null, "the next one is not given what did not work");
+}
+
+const HIDDEN: &str = "Backstage";
+
+/// Devices among networks of which one hides its name.
+async fn around_a_hidden_network(devices: Vec<Spec>) -> Bench {
+    let mut networks = usual_networks();
+    networks.push(Network { hidden: true, ssid: HIDDEN.into(), ..networks[0].clone() });
+    Bench::among(networks, devices).await
+}
+
+async fn is_remembered(bench: &Bench, serial: &str, ssid: &str) {
+    bench.begin(serial).await;
+    bench.until("needs_network").await;
+    bench.act("network", json!({"ssid": ssid, "passphrase": PASSPHRASE, "remember": true})).await;
+    bench.until("succeeded").await;
+}
+
+#[tokio::test]
+async fn a_hidden_network_that_worked_is_not_typed_again_for_the_next_device() {
+    let bench = around_a_hidden_network(["OM-0001", "OM-0002", "OM-0003"].map(|serial| device(serial, Security::Sec2Patch1)).to_vec()).await;
+    is_remembered(&bench, "OM-0001", HIDDEN).await;
+    bench.begin("OM-0002").await;
+    let done = bench.until("succeeded").await;
+    assert_eq!((&done["network_name"], &done["warnings"]), (&json!(HIDDEN), &json!([])));
+
+    // Where it is not, it is not found once, and then somebody is asked.
+    bench.faults("OM-0003", |faults| faults.no_network = true);
+    bench.begin("OM-0003").await;
+    let asked = bench.until("needs_network").await;
+    assert_eq!(asked["failure"]["cause"], "network_not_found");
+    bench.act("cancel", Value::Null).await;
+    let attempt = bench.ledger.books().attempts.last().cloned().unwrap();
+    assert_eq!(attempt.steps.iter().filter(|row| row.step == "join").count(), 1);
+}
+
+#[tokio::test]
+async fn a_device_that_cannot_look_for_networks_is_given_the_remembered_one() {
+    let old = |serial: &str| Spec { era: Era::Bare, ..device(serial, Security::Sec1) };
+    let bench = around_a_hidden_network(vec![old("OM-0001"), old("OM-0002"), device("OM-0003", Security::Sec2Patch1)]).await;
+    is_remembered(&bench, "OM-0001", HIDDEN).await;
+    bench.begin("OM-0002").await;
+    bench.until("succeeded").await;
+    // That those joined it says nothing about whether it can be seen.
+    bench.begin("OM-0003").await;
+    let asked = bench.until("needs_network").await;
+    assert!(asked["warnings"].as_array().unwrap().contains(&json!("network_unseen")), "{asked:#}");
 }
 
 #[tokio::test]

@@ -227,7 +227,7 @@ async fn the_models_floor_holds_where_the_label_allows_more() {
     let model = DeviceModel { id: ModelId(Uuid::from_u128(1)), name: "Sensor".into(), sku: "OM-SENSE-1".into(), min_security: Security::Sec2Patch1, created_at: Millis(0) };
     bench.ledger.books().models.push(model.clone());
     bench.begin("OM-0001").await;
-    let now = bench.until_failed("downgrade_refused").await;
+    let now = bench.until_failed("below_policy").await;
     assert_eq!(now["failure"]["step"], "identity", "it is known only once the device said its model");
     bench.ledger.books().known.push(Device {
         id: DeviceId::for_serial(TENANT, "OM-0001"),
@@ -242,8 +242,22 @@ async fn the_models_floor_holds_where_the_label_allows_more() {
         created_at: Millis(0),
     });
     bench.begin("OM-0001").await;
-    let now = bench.until_failed("downgrade_refused").await;
-    assert_eq!(now["failure"]["step"], "version", "a planned device is refused before the handshake");
+    let now = bench.until_failed("below_policy").await;
+    assert_eq!((&now["failure"]["step"], &now["failure"]["retriable"]), (&json!("version"), &json!(false)), "a planned device is refused before the handshake");
+    // What its label denies it is no question of what anybody demands.
+    bench.faults("OM-0001", |faults| faults.downgrade = Some(Security::Sec1));
+    bench.begin("OM-0001").await;
+    bench.until_failed("downgrade_refused").await;
+}
+
+#[tokio::test]
+async fn a_model_that_nobody_decided_about_refuses_nothing_that_was_good_enough_before() {
+    for security in [Security::Sec1, Security::Sec2Patch0, Security::Sec2Patch1] {
+        let bench = Bench::with(vec![device("OM-0001", security)]).await;
+        let model = DeviceModel { id: ModelId(Uuid::from_u128(1)), name: "OM-SENSE-1".into(), sku: "OM-SENSE-1".into(), min_security: Security::Sec1, created_at: Millis(0) };
+        bench.ledger.books().models.push(model);
+        bench.commission("OM-0001").await;
+    }
 }
 
 #[tokio::test]

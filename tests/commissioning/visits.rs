@@ -7,6 +7,7 @@ use omniot_shared::{
     ids::{DeviceId, ModelId},
     time::Millis,
 };
+use omniot_tests::virtual_device::{fleet::usual_networks, spec::{Kind, Spec}, wifi::Network};
 use serde_json::{Value, json};
 
 use crate::{
@@ -208,6 +209,48 @@ async fn the_network_goes_with_the_visit_unless_it_is_wanted_again() {
         bench.ask("POST", "/app/visit", json!({"site_id": SITE, "auto": false})).await;
         assert_eq!(visit(&bench).await["networks"].as_array().unwrap().len(), usize::from(keep));
     }
+}
+
+#[tokio::test]
+async fn a_hidden_network_is_typed_once_for_all_devices_of_a_visit() {
+    let mut networks = usual_networks();
+    networks.push(Network { hidden: true, ssid: "Backstage".into(), ..networks[0].clone() });
+    let mut bench = Bench::among(networks, SERIALS.map(|serial| device(serial, Security::Sec2Patch1)).to_vec()).await;
+    bench.ask("POST", "/app/visit", json!({"site_id": SITE})).await;
+    for serial in SERIALS {
+        bench.ask("POST", "/app/visit/items", json!({"label": bench.label(serial)})).await;
+    }
+    next(&bench).await;
+    bench.until("needs_network").await;
+    bench.act("network", json!({"ssid": "Backstage", "passphrase": PASSPHRASE, "remember": true})).await;
+    until(&bench, |visit| counts(visit).0 == 1).await;
+    bench.kill_and_start().await;
+    next(&bench).await;
+    let done = until(&bench, |visit| counts(visit).2 == 0).await;
+    assert_eq!(counts(&done), (3, 0, 0), "also after a death: {done:#}");
+}
+
+#[tokio::test]
+async fn two_labels_of_one_name_are_two_devices_of_the_visit() {
+    let twin = |serial: &str| Spec { name: Some("PROV_LAMP".into()), kind: Kind::Espressif, ..device(serial, Security::Sec2Patch1) };
+    let bench = Bench::with(vec![twin("OM-0001"), twin("OM-0002")]).await;
+    bench.ask("POST", "/app/visit", json!({"site_id": SITE})).await;
+    for (count, serial) in [(1, "OM-0001"), (2, "OM-0002")] {
+        let added = bench.ask("POST", "/app/visit/items", json!({"label": bench.label(serial)})).await;
+        assert_eq!((added.status, added.body["items"].as_array().map(Vec::len)), (200, Some(count)), "{}", added.body);
+    }
+    next(&bench).await;
+    for done in 1..=2 {
+        while bench.current().await["state"] != "needs_network" {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        bench.join(SSID, PASSPHRASE).await;
+        until(&bench, |visit| counts(visit).0 == done).await;
+    }
+    for slot in &bench.fleet.slots {
+        assert!(slot.device().joined(slot.now()));
+    }
+    assert!(bench.ledger.books().carried.is_empty(), "what was answered at one is none of the other's");
 }
 
 #[tokio::test]

@@ -55,7 +55,9 @@ test('labels are scanned ahead, and the devices follow each other', async () => 
   await field.fill('no label');
   await field.press('Enter');
   await expect(field).toHaveAttribute('aria-invalid', 'true');
-  await expect(field, 'what is refused does not stand in the way of the next scan').toHaveValue('');
+  await expect(field, 'what is refused can be mended').toHaveValue('no label');
+  await page.keyboard.type('nor is this');
+  await expect(field, 'and does not stand in the way of the next scan').toHaveValue('nor is this');
   for (const serial of SERIALS) {
     await field.fill(label(serial));
     await field.press('Enter');

@@ -266,7 +266,10 @@ impl Arrival {
             return Ok(id);
         }
         let id: ModelId = state.new_id();
-        let new = NewModel { id, name: sku.to_owned(), sku: sku.to_owned(), min_security: Security::Sec2Patch1 };
+        // Nobody has decided about it: apps refuse what is below a model's floor, and a device that was good enough yesterday
+        // must not be refused because the first of its kind got through. An administrator may demand more.
+        let min_security = Security::Sec1;
+        let new = NewModel { id, name: sku.to_owned(), sku: sku.to_owned(), min_security };
         let actor = Actor { tenant: scope.tenant(), who: Who::System, now: self.now };
         sync::execute_as(scope, &actor, &Author::system("device contact"), Some(self.request_id.as_str()), Change::ModelCreate(new)).await?;
         Ok(id)

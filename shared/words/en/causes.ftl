@@ -64,6 +64,9 @@ next-not-provisionable = If its firmware was just changed, switch Bluetooth off 
 cause-downgrade-refused = The device offers less protection than it must
 next-downgrade-refused = Do not install it. Update its firmware, or report it: it may be a fake.
 
+cause-below-policy = The device offers less protection than your organization demands
+next-below-policy = Update its firmware, then try again. An administrator can change what is demanded of its model.
+
 cause-unprotected = The device has no protection at all
 next-unprotected = Do not install it. Ask for a device with current firmware.
 

@@ -159,6 +159,7 @@ warning-improv-open = This device is set up without protection: nothing is encry
 warning-name-refused = The device did not take the name that you gave it.
 warning-not-claimed = This device cannot be claimed: it will not belong to your organization. Give it a network only if you trust it.
 warning-network-unseen = The device does not see the network that you used before.
+warning-scan-failed = The device could not look for networks. Type the name of its network yourself, or let it look again.
 warning-join-unconfirmed = The connection closed while it joined. It has probably worked; it shows as online once the platform has seen it.
 warning-not-recorded = The record could not be saved yet. Do not leave before it is.
 warning-other = { $warning }

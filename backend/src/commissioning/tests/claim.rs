@@ -50,6 +50,17 @@ async fn a_claimed_device_gets_a_credential_and_a_row_before_any_record_arrives(
 }
 
 #[tokio::test]
+async fn a_model_that_a_contact_makes_demands_what_apps_demand_anyway() {
+    for app in App::both().await {
+        let (tenant, _, device) = claimed(&app, "acme", "OM-1").await;
+        post(&app, device.claim(&tenant).await).await.expect(200);
+        let models = tenant.person(Role::Owner).await.get("/v1/models").await.expect(200);
+        let floors: Vec<_> = models["items"].as_array().unwrap().iter().map(|model| &model["min_security"]).collect();
+        assert_eq!(floors, ["sec1"], "{}: whatever was commissioned before it is commissioned after it", app.engine);
+    }
+}
+
+#[tokio::test]
 async fn the_same_claim_again_and_again_is_one_binding_with_one_credential() {
     for app in App::both().await {
         let (tenant, _, device) = claimed(&app, "acme", "OM-1").await;

@@ -48,11 +48,12 @@ pub fn record(attempt: &Attempt, actor: &Actor<'_>, rows: &impl Rows) -> Result<
 }
 
 /// A success is news about its device, unless that is retired, holds a higher epoch, or stands where the
-/// person does not see it; nor does a record bring it to where they do not. The epoch itself is not taken from here: only the device's own claim shows a receipt that was verified,
-/// and a number made up in a record would make that claim stale for ever.
+/// person does not see it; nor does a record bring it to where they do not. Without a receipt nothing was claimed, and nothing
+/// but what it calls itself says that it is this device. The epoch itself is not taken from here: only the device's own claim
+/// shows a receipt that was verified, and a number made up in a record would make that claim stale for ever.
 fn of_device(attempt: &Attempt, sight: &Sight, rows: &impl Rows) -> Option<RowChange> {
     let old = rows.device(attempt.device_id?).filter(|device| sight.covers(device.home()))?;
-    let epoch = attempt.epoch.unwrap_or(old.epoch);
+    let (_, epoch) = attempt.receipt.as_ref().zip(attempt.epoch)?;
     if attempt.outcome != AttemptOutcome::Succeeded || old.state == DeviceState::Retired || epoch < old.epoch {
         return None;
     }

@@ -39,7 +39,7 @@ fn attempt(outcome: AttemptOutcome, epoch: Option<u32>) -> Attempt {
         id: AttemptId(Uuid::from_u128(70)), device_id: Some(DeviceId::for_serial(TENANT, "A1")), serial: Some("A1".into()), site_id: Some(site(11).id),
         technician_id: PERSON, technician_name: "Tess".into(), client_id: ClientId(Uuid::from_u128(3)), app_version: "0.1.0".into(), os: "linux".into(),
         radio: "virtual".into(), protocol: Some("esp".into()), security: Some(Security::Sec2Patch1), firmware: Some("1.2".into()), identity_verified: true,
-        rssi: Some(-50), mtu: Some(517), steps: vec![], grant_id: None, receipt: None, epoch, network_name: Some("Hall".into()), outcome, cause: None,
+        rssi: Some(-50), mtu: Some(517), steps: vec![], grant_id: None, receipt: epoch.map(|_| "cmVjZWlwdA==".into()), epoch, network_name: Some("Hall".into()), outcome, cause: None,
         started_at: Millis(1), ended_at: Millis(2),
     }
 }
@@ -179,6 +179,22 @@ fn a_successful_attempt_takes_its_device_over() {
     assert_eq!(changes.len(), 2, "the record and the device");
     let device = the_device(&changes);
     assert_eq!((device.state, device.epoch, device.site_id, device.firmware.as_deref()), (DeviceState::Claimed, 3, Some(site(11).id), Some("1.2")), "the epoch waits for the device's own word");
+}
+
+#[test]
+fn what_calls_itself_like_a_planned_device_and_claims_nothing_is_not_taken_for_it() {
+    let claimed = attempt(AttemptOutcome::Succeeded, Some(4));
+    let unclaimed = [
+        Attempt { protocol: Some("improv".into()), identity_verified: false, receipt: None, epoch: None, ..claimed.clone() },
+        Attempt { receipt: None, ..claimed.clone() },
+        Attempt { epoch: None, ..claimed },
+    ];
+    for attempt in unclaimed {
+        for state in [DeviceState::Planned, DeviceState::Claimed] {
+            let record = Change::AttemptRecord(Box::new(attempt.clone()));
+            assert_eq!(apply(&record, &actor(Role::Technician), &with(state)).unwrap().len(), 1, "the record of the work, and nothing about the device");
+        }
+    }
 }
 
 #[test]

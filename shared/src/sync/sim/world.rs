@@ -270,7 +270,7 @@ impl World {
                     id: AttemptId(self.id()), device_id: Some(device(n)), serial: Some(serial(n)), site_id: Some(self.site(site)), technician_id: person,
                     technician_name: "Tess".into(), client_id: ClientId(Uuid::nil()), app_version: "0".into(), os: "o".into(), radio: "virtual".into(),
                     protocol: None, security: None, firmware: Some(format!("fw {label}")), identity_verified: true, rssi: None, mtu: None, steps: vec![],
-                    grant_id: None, receipt: None, epoch: Some(epoch.into()), network_name: None,
+                    grant_id: None, receipt: Some("cmVjZWlwdA==".into()), epoch: Some(epoch.into()), network_name: None,
                     outcome: if succeeded { AttemptOutcome::Succeeded } else { AttemptOutcome::Failed },
                     cause: None, started_at: self.server.now, ended_at: self.server.now,
                 }))

@@ -78,7 +78,7 @@ fn of(ssid: Vec<u8>, seen: Option<&SeenNetwork>, passphrase: Secret, keep: Keep)
         return Err(Reply::invalid("invalid_field", "ssid", "the name of a network has 1 to 32 bytes"));
     }
     fits(seen.map(|network| network.auth.as_str()), &passphrase.0)?;
-    Ok(Network { shown: shown_network(&ssid), access: Access::Wifi { ssid, passphrase: passphrase.0 }, keep })
+    Ok(Network { shown: shown_network(&ssid), access: Access::Wifi { ssid, passphrase: passphrase.0 }, keep, unseen: false })
 }
 
 /// Reads the body of `POST …/network` for a device that joins a Thread mesh.
@@ -97,7 +97,7 @@ pub fn read_mesh(body: Option<Value>) -> Result<Network, Reply> {
 /// As a reply that names the field and never repeats it.
 pub fn mesh(dataset: &Secret) -> Result<Network, Reply> {
     let dataset = Dataset::from_hex(&dataset.0).map_err(|why| Reply::invalid("invalid_field", "dataset", &why.to_string()))?;
-    Ok(Network { shown: dataset.shown(), access: Access::Thread(dataset), keep: Keep::ForSite })
+    Ok(Network { shown: dataset.shown(), access: Access::Thread(dataset), keep: Keep::ForSite, unseen: false })
 }
 
 /// Whether a network with this protection can have this passphrase; `None` is a hidden network.

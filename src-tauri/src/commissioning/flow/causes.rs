@@ -96,8 +96,10 @@ causes! {
     DeviceBusy = "device_busy", Retry, [Connect Claim];
     /// It has no provisioning endpoints, or the system remembers old ones.
     NotProvisionable = "not_provisionable", Retry, [Discover];
-    /// It offers less protection than label, model or policy demand.
+    /// It offers less protection than its label, a secret of it or its session before say that it has.
     DowngradeRefused = "downgrade_refused", Stop, [Version Identity];
+    /// It offers less protection than the organization's model demands.
+    BelowPolicy = "below_policy", Stop, [Version Identity];
     /// It has no protection at all.
     Unprotected = "unprotected", Stop, [Version];
     /// It speaks something newer.
@@ -215,6 +217,13 @@ impl Cause {
     #[must_use]
     pub const fn is_unconnected(self) -> bool {
         matches!(self, Self::ConnectFailed | Self::GattError | Self::NotEstablished | Self::OutOfRange)
+    }
+
+    /// Whether a device that fails so in its scan was reached and did not manage it. Android's 133 is also what Bluedroid's
+    /// firmwares say then; where it was the link, the next one shows it.
+    #[must_use]
+    pub const fn is_of_scan(self) -> bool {
+        matches!(self, Self::ScanFailed | Self::NoAnswer | Self::InvalidReply | Self::AttInvalidPdu | Self::AttApplicationError | Self::GattError)
     }
 
     /// Whether it lies at the device, and not at this machine or its person: another device may not fail so.

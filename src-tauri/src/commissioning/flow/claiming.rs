@@ -11,7 +11,7 @@ use prost::Message as _;
 
 use super::{
     causes::Cause,
-    desk::{GrantFate, TakenGrant},
+    desk::{DeskError, GrantFate, TakenGrant},
     run::{Next, Run},
     trouble::Trouble,
 };
@@ -43,7 +43,7 @@ impl Run {
         }
         let floor = self.desk.model_by_sku(&identity.model).await?.map(|model| model.min_security);
         if self.level < floor {
-            return Err(Trouble::Failed(Cause::DowngradeRefused));
+            return Err(Trouble::Failed(Cause::BelowPolicy));
         }
         self.board.change(|draft| {
             draft.serial = Some(normal_serial(&identity.serial));
@@ -109,7 +109,10 @@ impl Run {
             self.adopt(&claimed);
             return Ok(Next::Done);
         }
-        let taken = self.desk.take_grant(site, &serial, chance::bytes(), self.means.clock.now()).await?;
+        let taken = match self.desk.take_grant(site, &serial, chance::bytes(), self.means.clock.now()).await {
+            Err(DeskError::NoGrant) => return self.claimed_before(&serial, &identity).await,
+            taken => taken?,
+        };
         self.board.change(|draft| draft.grant_id = Some(taken.id));
         let Ok(grant) = taken.grant.read() else {
             self.desk.settle_grant(taken.id, GrantFate::Spent).await?;
@@ -137,6 +140,22 @@ impl Run {
         };
         let reply: messages::ClaimReply = self.talking()?.ask_whole(CLAIM, &request).await?;
         self.take_receipt(&taken, &identity, &reply, grant.tenant).await
+    }
+
+    /// Without a permission, a device that is this organization's already needs none for another network: what it answered to the
+    /// last claim that is known here stands, whatever became of the attempt.
+    async fn claimed_before(&self, serial: &str, identity: &Identity) -> Result<Next, Trouble> {
+        let site = self.board.read(|draft| draft.site_id);
+        let attempts = self.desk.attempts_of(serial).await?;
+        // Of another site its receipt says so, and this attempt would say otherwise.
+        let before = attempts.into_iter().find(|attempt| attempt.site_id == Some(site) && is_claimed_by(attempt, identity));
+        match before {
+            Some(before) if self.still_leads(serial, before.grant_id).await? => {
+                self.adopt(&before);
+                Ok(Next::Done)
+            }
+            _ => Err(DeskError::NoGrant.into()),
+        }
     }
 
     /// Whether a device that was claimed with that grant gets to the server by it, as far as is known here: neither did the server

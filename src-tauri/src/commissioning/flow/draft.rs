@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     causes::{Cause, Remedy},
     desk::{CommissionedDevice, Technician, Unfinished},
+    secrets::{Access, Network},
     step::Step,
 };
 
@@ -314,6 +315,25 @@ impl Draft {
         if !self.warnings.iter().any(|known| known == code) {
             self.warnings.push(code.to_owned());
         }
+    }
+
+    /// What it warned of is over.
+    pub fn unwarn(&mut self, code: &str) {
+        self.warnings.retain(|known| known != code);
+    }
+
+    /// Whether its device sees a network; a mesh is not looked for before.
+    pub fn sees(&self, network: &Network) -> bool {
+        match &network.access {
+            Access::Wifi { ssid, .. } => self.networks.iter().any(|seen| seen.raw == *ssid),
+            Access::Thread(_) => true,
+        }
+    }
+
+    /// Whether its device did not look for networks: it cannot, or could not.
+    pub fn is_blind(&self) -> bool {
+        let scan = self.steps.iter().rev().find(|row| row.step == Step::ScanNetworks.name());
+        self.networks.is_empty() && scan.is_some_and(|row| row.outcome == StepOutcome::Skipped)
     }
 
     /// What is kept over a crash.

@@ -55,13 +55,16 @@ impl Run {
         Ok(Next::Done)
     }
 
-    /// Whatever pins a level of protection refuses this device: it has none. Then it says what it is.
+    /// Whatever pins a level of protection, or demands one, refuses this device: it has none. Then it says what it is.
     pub(super) async fn judge_peer(&mut self) -> Result<Next, Trouble> {
         let label = self.target.label.as_ref();
         let labelled = label.is_some_and(|label| label.pinned.is_some() || label.security.is_some_and(|level| level > 0));
         // A secret that was scanned or typed, or a session of before, pins one too.
-        if labelled || self.pop.is_some() || self.level.is_some() || self.target.floor.is_some_and(|floor| floor > Security::Sec0) {
+        if labelled || self.pop.is_some() || self.level.is_some() {
             return Err(Trouble::Failed(Cause::DowngradeRefused));
+        }
+        if self.target.floor.is_some_and(|floor| floor > Security::Sec0) {
+            return Err(Trouble::Failed(Cause::BelowPolicy));
         }
         self.board.change(|draft| draft.warn(OPEN));
         if self.peer()?.can.device_info()
@@ -137,6 +140,7 @@ impl Run {
 
     /// Gives the device its name and hands the network over; it begins to join at once.
     pub(super) async fn give_peer_network(&mut self) -> Result<Next, Trouble> {
+        self.target.earlier = None;
         self.name_peer().await?;
         self.send_network().await
     }

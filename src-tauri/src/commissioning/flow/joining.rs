@@ -80,8 +80,9 @@ impl Run {
         Ok(Next::Done)
     }
 
-    /// Hands the network over. Nothing happens before Apply.
+    /// Hands the network over. Nothing happens before Apply: until then a device that falls silent has joined nothing.
     pub(super) async fn set_network(&mut self) -> Result<Next, Trouble> {
+        self.target.earlier = None;
         self.begin_again().await?;
         let request = match self.network.as_ref().map(|network| &network.access) {
             Some(Access::Wifi { ssid, passphrase }) if self.wants == NetworkKind::Wifi => config::set(ssid, passphrase.as_bytes()),
@@ -128,7 +129,7 @@ impl Run {
     /// The device's clear no to Apply. While it still tries the network of before, it takes no other one, and what it
     /// does says nothing about this one.
     async fn not_applied(&mut self) -> Trouble {
-        self.apply_sent = false;
+        self.is_not_joining();
         match self.is_joining().await {
             Ok(true) => Trouble::Failed(Cause::StillTrying),
             Ok(false) => Trouble::Failed(Cause::ApplyRefused),
@@ -255,7 +256,8 @@ impl Run {
     /// A network that is wrong after all is forgotten at the next device's first failure.
     fn remember(&mut self) {
         let site = self.board.read(|draft| draft.site_id);
-        if let Some(network) = self.network.take() {
+        if let Some(mut network) = self.network.take() {
+            network.unseen |= self.board.read(|draft| !draft.is_blind() && !draft.sees(&network));
             self.means.networks.worked(self.desk.account(), site, network, self.chosen);
         }
     }

@@ -183,6 +183,7 @@ const fn is_refuted_by(cause: Cause) -> bool {
         cause,
         Cause::NotAdvertising
             | Cause::DowngradeRefused
+            | Cause::BelowPolicy
             | Cause::Unprotected
             | Cause::UnknownProtocol
             | Cause::WrongPop
@@ -207,7 +208,7 @@ mod tests {
             assert!(!is_refuted_by(cause), "{cause:?}");
             assert_eq!(what_stands(silent, Some((Step::Discover, cause))), (Step::Discover, cause));
         }
-        for cause in [Cause::WrongPop, Cause::DeviceUnproven, Cause::IdentityMismatch, Cause::IdentityMissing, Cause::IdentityInvalid, Cause::DowngradeRefused] {
+        for cause in [Cause::WrongPop, Cause::DeviceUnproven, Cause::IdentityMismatch, Cause::IdentityMissing, Cause::IdentityInvalid, Cause::DowngradeRefused, Cause::BelowPolicy] {
             assert!(is_refuted_by(cause), "{cause:?}");
         }
         let wrong = (Step::Handshake, Cause::WrongPop);

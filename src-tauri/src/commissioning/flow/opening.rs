@@ -16,7 +16,7 @@ use crate::{
         esp::{
             EspError,
             endpoints::{Endpoints, SESSION, VERSION},
-            level::{self, PopSource},
+            level::{self, PopSource, Refused},
             sec0, sec1, sec2,
             session::Cipher,
             version::{self, Version},
@@ -113,14 +113,18 @@ impl Run {
         let wants = if offered.is_thread_only() || (labelled_thread && offered.joins_thread()) { NetworkKind::Thread } else { NetworkKind::Wifi };
         self.wants = wants;
         let labelled = self.target.label.as_ref().and_then(|label| label.security).map(level::of_label);
-        let pinned = labelled.max(self.target.floor);
         let source = match &self.pop {
             Some(_) if self.pop_typed => PopSource::Typed,
             Some(pop) => PopSource::Label(pop.bits()),
             None if self.target.label.is_some() => PopSource::None,
             None => PopSource::Typed,
         };
-        let (level, warnings) = level::judge(&offered, pinned, source, self.means.mode).map_err(|refused| Trouble::Failed(refused.into()))?;
+        let judged = |pinned| level::judge(&offered, pinned, source, self.means.mode);
+        let (level, warnings) = judged(labelled.max(self.target.floor)).map_err(|refused| {
+            // What would do for its label is no fake: it is this organization that wants more.
+            let own = if refused == Refused::Downgrade { judged(labelled).err() } else { Some(refused) };
+            Trouble::Failed(own.map_or(Cause::BelowPolicy, Cause::from))
+        })?;
         // On a second link the same device offers what it offered before, or it is another one.
         if self.level.is_some_and(|before| level < before) {
             return Err(Trouble::Failed(Cause::DowngradeRefused));

@@ -10,7 +10,7 @@ use super::{
     causes::{Cause, Remedy},
     draft::State,
     run::{End, Run},
-    secrets::{Access, Era, Keep, Network},
+    secrets::{Era, Keep, Network},
     step::Step,
 };
 use crate::commissioning::esp::sec2::Inner;
@@ -33,11 +33,17 @@ impl Run {
         if step == Step::SetNetwork && self.network.is_none() {
             match self.pause(State::NeedsNetwork, step).await {
                 Some(Command::Network(network)) => self.choose(network, self.means.networks.era()),
-                Some(Command::Retry) => return Ok(if self.can_talk() { Step::ScanNetworks } else { self.again_at(Step::ScanNetworks) }),
+                Some(Command::Retry) => return Ok(self.look_again()),
                 _ => return Err(self.abandoned()),
             }
         }
         Ok(step)
+    }
+
+    /// The device looks for networks once more, from the first try on.
+    fn look_again(&mut self) -> Step {
+        (self.reached, self.reconnects) = (Step::ScanNetworks, 0);
+        if self.can_talk() { Step::ScanNetworks } else { Step::Connect }
     }
 
     fn take_pop(&mut self, pop: Pop) {
@@ -52,17 +58,13 @@ impl Run {
         (self.network, self.chosen) = (Some(network), era);
     }
 
-    /// The remembered network of this site, when the device sees it. A device that is not this
-    /// organization's does not get it without a word: the technician decides, and sees the warning.
+    /// The remembered network of this site, when the device sees it, cannot look, or is not expected to see it. One that it does
+    /// not find after all is forgotten, and asked for. A device that is not this organization's does not get it without a
+    /// word: the technician decides, and sees the warning.
     fn remembered(&self) -> Option<Network> {
-        let (site, networks, is_claimed) = self.board.read(|draft| (draft.site_id, draft.networks.clone(), draft.receipt.is_some()));
+        let (site, is_claimed) = self.board.read(|draft| (draft.site_id, draft.receipt.is_some()));
         let network = self.means.networks.of(self.desk.account(), site, self.wants).filter(|_| is_claimed)?;
-        let is_seen = match &network.access {
-            Access::Wifi { ssid, .. } => networks.iter().any(|seen| seen.raw == *ssid),
-            // A mesh is not looked for before.
-            Access::Thread(_) => true,
-        };
-        if is_seen {
+        if network.unseen || self.board.read(|draft| draft.sees(&network) || draft.is_blind()) {
             return Some(network);
         }
         self.board.change(|draft| draft.warn("network_unseen"));
@@ -93,7 +95,7 @@ impl Run {
         }
         if step == Step::Join {
             // Heard in vain: silence after this is none of success.
-            self.apply_sent = false;
+            self.is_not_joining();
         }
         if matches!(cause, Cause::NetworkRefused | Cause::JoinTimeout | Cause::NoAddress) {
             self.forget_remembered();
@@ -116,7 +118,7 @@ impl Run {
             Some(Command::Network(network)) => {
                 self.reconnects = 0;
                 self.choose(network, self.means.networks.era());
-                self.apply_sent = false;
+                self.is_not_joining();
                 // Another network is set and applied again, however far the first one got.
                 self.reached = Step::SetNetwork;
                 self.needs_reset = step >= Step::Apply;

@@ -12,7 +12,7 @@ use super::{
     board::{Command, Confirmation},
     causes::Cause,
     draft::State,
-    run::{Next, Run},
+    run::{Next, RECONNECTS, Run},
     step::Step,
     trouble::Trouble,
 };
@@ -32,26 +32,35 @@ impl Run {
             Ok(()) => self.work(step).await,
             Err(trouble) => Err(trouble),
         };
-        let result = result.map_err(|trouble| self.explained(trouble));
-        let duration = u32::try_from(began.elapsed().as_millis()).unwrap_or(u32::MAX);
+        let result = self.without_a_list(step, result.map_err(|trouble| self.explained(trouble)));
+        self.ended(step, result, u32::try_from(began.elapsed().as_millis()).unwrap_or(u32::MAX));
+        result
+    }
+
+    /// The row of a step, and what the page shows from then on.
+    fn ended(&self, step: Step, result: Result<Next, Trouble>, duration: u32) {
         let (outcome, cause) = match result {
             Ok(Next::Done) => (StepOutcome::Done, None),
             Ok(Next::Skipped(cause)) => (StepOutcome::Skipped, cause),
             Ok(Next::Back(_, cause)) => (StepOutcome::Failed, Some(cause)),
             Err(trouble) => (StepOutcome::Failed, Some(trouble.cause())),
         };
+        // Why it looks for networks anew stands until that is over.
+        let is_about_to_look = step == Step::ScanNetworks && result.is_err_and(|trouble| self.tries_again(trouble));
         self.board.change(|draft| {
+            let has_said_why = is_about_to_look && draft.failure.as_ref().is_some_and(|failure| failure.step > step);
             if outcome == StepOutcome::Failed
                 && let Some(cause) = cause
             {
-                draft.fail(cause);
+                if !has_said_why {
+                    draft.fail(cause);
+                }
             } else if draft.failure.as_ref().is_some_and(|failure| failure.step <= step) {
                 draft.failure = None;
             }
             draft.end(outcome, cause, duration);
         });
         tracing::info!(attempt.id = %self.board.read(|draft| draft.id), step = step.name(), ?outcome, cause = cause.map(Cause::code), duration_ms = duration, "commissioning step ended");
-        result
     }
 
     /// A link that breaks where the device is hardly heard breaks because of that.
@@ -60,6 +69,28 @@ impl Run {
             Trouble::Broken(Cause::LinkLost) if self.is_far() => Trouble::Broken(Cause::OutOfRange),
             other => other,
         }
+    }
+
+    /// A device that cannot look for networks can be given one all the same: somebody types its name. A list of before stays.
+    /// What breaks the session in the middle of the scan is tried again first.
+    fn without_a_list(&self, step: Step, result: Result<Next, Trouble>) -> Result<Next, Trouble> {
+        if step != Step::ScanNetworks {
+            return result;
+        }
+        match result {
+            Ok(_) => self.board.change(|draft| draft.unwarn(Cause::ScanFailed.code())),
+            Err(trouble) if trouble.cause().is_of_scan() && !self.tries_again(trouble) => {
+                self.board.change(|draft| draft.warn(Cause::ScanFailed.code()));
+                return Ok(Next::Skipped(Some(Cause::ScanFailed)));
+            }
+            Err(_) => {}
+        }
+        result
+    }
+
+    /// Whether another link is tried by itself.
+    pub(super) fn tries_again(&self, trouble: Trouble) -> bool {
+        matches!(trouble, Trouble::Broken(_)) && self.reconnects < RECONNECTS && self.has_time()
     }
 
     async fn work(&mut self, step: Step) -> Result<Next, Trouble> {

@@ -42,7 +42,7 @@ use crate::commissioning::{
 };
 
 /// How often a link may break at one step before the technician is asked.
-const RECONNECTS: u8 = 2;
+pub(super) const RECONNECTS: u8 = 2;
 
 /// What every commission of this app works with.
 pub struct Means {
@@ -206,16 +206,18 @@ impl Run {
             }
             match self.perform(step).await {
                 Ok(Next::Done | Next::Skipped(_)) => match self.after(step) {
+                    // What its scan took with it is taken up before anybody is asked for a network.
+                    Some(_) if step == Step::ScanNetworks && !self.can_talk() => step = Step::Connect,
                     Some(next) => step = next,
                     None => return End::Succeeded,
                 },
                 Ok(Next::Back(to, _)) => {
                     self.reached = to;
                     self.network = None;
-                    self.apply_sent = false;
+                    self.is_not_joining();
                     step = to;
                 }
-                Err(Trouble::Broken(cause)) if step != Step::Connect && self.reconnects < RECONNECTS && self.has_time() => {
+                Err(trouble @ Trouble::Broken(cause)) if step != Step::Connect && self.tries_again(trouble) => {
                     self.reconnects += 1;
                     self.hang_up().await;
                     self.heal(step, cause).await;
@@ -244,10 +246,20 @@ impl Run {
         self.apply_sent || self.target.earlier.is_some()
     }
 
+    /// Nothing is under way with which silence could be a success: neither what this attempt applied, nor what the one before
+    /// left behind. The device has said so itself, or is given a network anew.
+    pub(super) fn is_not_joining(&mut self) {
+        self.apply_sent = false;
+        self.target.earlier = None;
+    }
+
     /// The attempt before was the one that claimed it: this one ends what that began.
     fn take_over(&mut self) {
         let Some(earlier) = self.target.earlier.take() else { return };
         self.apply_sent = true;
+        // The device joins what it was given then. What was chosen since never left for it, and nothing is known of it.
+        self.network = None;
+        self.board.change(|draft| draft.network_name.clone_from(&earlier.network_name));
         if self.board.read(|draft| draft.receipt.is_some()) {
             return;
         }
@@ -257,7 +269,6 @@ impl Run {
             draft.security = earlier.security;
             draft.protocol = earlier.protocol;
             draft.firmware = earlier.firmware;
-            draft.network_name = earlier.network_name;
             // Its label may not name it.
             draft.serial = draft.serial.take().or(earlier.serial);
         });

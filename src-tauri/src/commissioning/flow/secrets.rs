@@ -32,6 +32,8 @@ pub struct Network {
     pub access: Access,
     /// Whether the next device at this site gets it too.
     pub keep: Keep,
+    /// Whether a device joined it that did not see it among the networks around it: it hides its name.
+    pub unseen: bool,
 }
 
 /// What opens a network.
@@ -137,18 +139,24 @@ impl WrongProofs {
     /// Whether another try must wait.
     pub fn exhausted(&self, device: &str, now: Millis) -> bool {
         let held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        held.get(device).is_some_and(|times| times.iter().filter(|at| now.since(**at) < WRONG_SPAN).count() >= WRONG_LIMIT)
+        held.get(device).is_some_and(|times| times.iter().filter(|at| is_recent(**at, now)).count() >= WRONG_LIMIT)
     }
 
     /// One more.
     pub fn count(&self, device: &str, now: Millis) {
         let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         held.retain(|_, times| {
-            times.retain(|at| now.since(*at) < WRONG_SPAN);
+            times.retain(|at| is_recent(*at, now));
             !times.is_empty()
         });
         held.entry(device.to_owned()).or_default().push(now);
     }
+}
+
+/// Whether that was not long ago. What lies ahead was counted by a clock that was set right since, which would lock the device
+/// for as long as it was ahead.
+fn is_recent(at: Millis, now: Millis) -> bool {
+    (0..WRONG_SPAN).contains(&now.since(at))
 }
 
 #[cfg(test)]
@@ -165,5 +173,15 @@ mod tests {
         assert!(wrong.exhausted("a", Millis(5)));
         assert!(!wrong.exhausted("b", Millis(5)), "another device is another matter");
         assert!(!wrong.exhausted("a", Millis(WRONG_SPAN)), "the first one is forgotten");
+    }
+
+    #[test]
+    fn a_clock_that_is_set_right_locks_no_device() {
+        let wrong = WrongProofs::default();
+        let (ahead, right) = (Millis(5 * WRONG_SPAN), Millis(0));
+        (0..5).for_each(|_| wrong.count("a", ahead));
+        assert!(wrong.exhausted("a", ahead) && !wrong.exhausted("a", right));
+        wrong.count("a", right);
+        assert!(!wrong.exhausted("a", right), "one, by the clock as it is now");
     }
 }

@@ -178,12 +178,12 @@ async fn add(commissioning: &Commissioning, held: &mut Held<'_>, body: Option<Va
         return Err(Reply::invalid("claim_code_alone", "label", "a claim code names no device: scan its QR code, or choose it from the list"));
     };
     let device_name = crate::commissioning::api::device_name(device_name)?;
-    let serial = label.pinned.as_ref().map(|pinned| omniot_shared::ids::normal_serial(&pinned.serial));
-    let seen = match under_way(held)?.items.iter().find(|item| item.serial.is_some() && item.serial == serial) {
+    let new = NewItem::of(chance::fresh_uuid(commissioning.means.clock.now()), &label, text);
+    let seen = match under_way(held)?.items.iter().find(|item| item.serial.is_some() && item.serial == new.serial) {
         Some(item) => is_seen_already(commissioning, item).await?,
         None => false,
     };
-    let new = NewItem { id: chance::fresh_uuid(commissioning.means.clock.now()), label: text, name: Some(label.name), serial, device_name, seen };
+    let new = NewItem { device_name, seen, ..new };
     match change(held, |visit| visit.add(new).map(|_| ()))? {
         Ok(()) => Ok(()),
         Err(why @ NotAdded::Known) => Err(Reply::error(409, "already_exists", &why.to_string())),

@@ -9,9 +9,11 @@
 
 use omniot_shared::{
     ids::{AttemptId, SiteId},
+    label::{self, Label, Scanned},
     time::Millis,
 };
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
@@ -53,6 +55,9 @@ pub struct Item {
     pub name: Option<String>,
     /// From the label.
     pub serial: Option<String>,
+    /// What tells its label from others, where that names no serial number. It stays when the label goes.
+    #[serde(default)]
+    mark: Option<String>,
     /// What the technician calls the device.
     pub device_name: Option<String>,
     /// What became of it.
@@ -97,10 +102,37 @@ impl Item {
         true
     }
 
+    /// Whether that is the label of this device. A name in the air is no identity: makers give the same one to many.
+    fn is_of(&self, new: &NewItem) -> bool {
+        if new.serial.is_some() || self.serial.is_some() {
+            return new.serial == self.serial;
+        }
+        match self.mark() {
+            Some(mark) => Some(mark) == new.mark,
+            // Done in a version that kept no mark: its name is all that is left of its label.
+            None => self.name == new.name,
+        }
+    }
+
+    fn mark(&self) -> Option<String> {
+        let of_label = || match label::read(self.label.as_deref()?).ok()? {
+            Scanned::Label(label) => Some(mark_of(&label)),
+            Scanned::Code(_) => None,
+        };
+        self.mark.clone().or_else(of_label)
+    }
+
     /// The label's text, wiped when dropped.
     pub fn label(&self) -> Option<Zeroizing<String>> {
         self.label.clone().map(Zeroizing::new)
     }
+}
+
+/// What tells a label from others that name no serial number: a digest of the name and the secret, which itself does not stay.
+fn mark_of(label: &Label) -> String {
+    let secret = label.pop.as_ref().map_or(&[][..], |pop| pop.reveal().as_bytes());
+    let hash = Sha256::new().chain_update(b"omniot/visit-label/v1\0").chain_update([u8::try_from(label.name.len()).unwrap_or(u8::MAX)]);
+    hex::encode(hash.chain_update(&label.name).chain_update(secret).finalize())
 }
 
 /// How an attempt ended.
@@ -163,10 +195,21 @@ pub struct NewItem {
     pub name: Option<String>,
     /// As [`Item::serial`].
     pub serial: Option<String>,
+    /// Of a label without a serial number: what tells it from others.
+    mark: Option<String>,
     /// As [`Item::device_name`].
     pub device_name: Option<String>,
     /// Whether the server has seen its device since that was done here.
     pub seen: bool,
+}
+
+impl NewItem {
+    /// A label, and the text in which it was read. Nobody has seen its device yet.
+    pub fn of(id: Uuid, label: &Label, text: Zeroizing<String>) -> Self {
+        let serial = label.pinned.as_ref().map(|pinned| omniot_shared::ids::normal_serial(&pinned.serial));
+        let mark = serial.is_none().then(|| mark_of(label));
+        Self { id, label: text, name: Some(label.name.clone()), serial, mark, device_name: None, seen: false }
+    }
 }
 
 impl Visit {
@@ -183,13 +226,14 @@ impl Visit {
     /// # Errors
     /// [`NotAdded`].
     pub fn add(&mut self, new: NewItem) -> Result<&Item, NotAdded> {
-        let NewItem { id, label, name, serial, device_name, seen } = new;
-        let known = self.items.iter().position(|item| if serial.is_some() { item.serial == serial } else { item.serial.is_none() && item.name == name });
+        let known = self.items.iter().position(|item| item.is_of(&new));
+        let NewItem { id, label, name, serial, mark, device_name, seen } = new;
         let mut item = Item {
             id,
             label: Some(label.as_str().to_owned()),
             name,
             serial,
+            mark,
             device_name,
             fate: Fate::Waiting,
             tries: 0,

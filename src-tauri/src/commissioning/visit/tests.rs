@@ -3,7 +3,14 @@
 use super::*;
 
 fn new(serial: &str) -> NewItem {
-    NewItem { id: Uuid::new_v5(&Uuid::NAMESPACE_OID, serial.as_bytes()), label: Zeroizing::new(format!("label of {serial}")), name: Some(serial.into()), serial: Some(serial.into()), device_name: None, seen: true }
+    NewItem { id: Uuid::new_v5(&Uuid::NAMESPACE_OID, serial.as_bytes()), label: Zeroizing::new(format!("label of {serial}")), name: Some(serial.into()), serial: Some(serial.into()), mark: None, device_name: None, seen: true }
+}
+
+/// A label of the maker's name, which is all that it says beside its secret.
+fn nameless(secret: &str) -> NewItem {
+    let text = format!(r#"{{"ver":"v1","name":"PROV_LAMP","pop":"{secret}","transport":"ble"}}"#);
+    let Ok(Scanned::Label(label)) = label::read(&text) else { panic!("{text}") };
+    NewItem::of(Uuid::new_v5(&Uuid::NAMESPACE_OID, secret.as_bytes()), &label, Zeroizing::new(text))
 }
 
 fn visit(serials: &[&str]) -> Visit {
@@ -76,6 +83,34 @@ fn a_device_is_in_a_visit_once_and_its_secret_goes_when_it_is_done() {
     visit.ended(attempt, ending(true, true));
     assert!(visit.items[0].label().is_none());
     assert_eq!(visit.add(new("A")).err(), Some(NotAdded::Known), "it is done");
+}
+
+#[test]
+fn two_labels_of_one_name_are_two_devices() {
+    let mut visit = visit(&[]);
+    let id = |secret| nameless(secret).id;
+    assert!(visit.add(nameless("abcd1234")).is_ok() && visit.add(nameless("wxyz9876")).is_ok());
+    assert_eq!(visit.add(nameless("wxyz9876")).err(), Some(NotAdded::Known));
+    let attempt = AttemptId(Uuid::now_v7());
+    visit.began(id("abcd1234"), attempt);
+    visit.ended(attempt, ending(true, true));
+    assert!(visit.remove(id("wxyz9876")));
+
+    // The first label is gone, and what tells it from the second is not.
+    let kept = serde_json::to_string(&visit).unwrap();
+    assert!(!kept.contains("abcd1234"), "{kept}");
+    assert_eq!(visit.add(nameless("wxyz9876")).map(|item| item.attempt), Ok(None), "what was photographed at the first is none of its");
+    assert_eq!((visit.count(Fate::Done), visit.count(Fate::Waiting)), (1, 1));
+    assert_eq!(visit.add(nameless("abcd1234")).map(|item| item.attempt), Ok(Some(attempt)));
+}
+
+#[test]
+fn labels_that_another_version_kept_are_told_apart_by_what_they_say() {
+    let mut visit = visit(&[]);
+    assert!(visit.add(nameless("abcd1234")).is_ok());
+    visit.items[0].mark = None;
+    assert_eq!(visit.add(nameless("abcd1234")).err(), Some(NotAdded::Known));
+    assert!(visit.add(nameless("wxyz9876")).is_ok());
 }
 
 #[test]

@@ -86,7 +86,7 @@ impl Cast {
                 "id": format!("att_{new}"), "device_id": device, "serial": serial, "site_id": self.site, "technician_id": self.person, "technician_name": "Tia",
                 "client_id": client, "app_version": "0.1.0", "os": "Linux", "radio": "virtual", "protocol": "esp", "security": null, "firmware": "1.2.3",
                 "identity_verified": true, "rssi": -60, "mtu": 247, "steps": [{"step": "connect", "started_at": 1, "duration_ms": 2, "outcome": "done", "cause": null}],
-                "grant_id": null, "receipt": null, "epoch": 1, "network_name": "Depot", "outcome": "succeeded", "cause": null, "started_at": 1, "ended_at": 2,
+                "grant_id": null, "receipt": "cmVjZWlwdA==", "epoch": 1, "network_name": "Depot", "outcome": "succeeded", "cause": null, "started_at": 1, "ended_at": 2,
             })),
         };
         json!({"kind": kind, "body": body})
