@@ -1,6 +1,6 @@
 //! `/v1/sync/escrow` for apps whose person was removed, `/v1/escrow` for administrators.
 
-use axum::{body::Bytes, extract::State};
+use axum::body::Bytes;
 use omniot_shared::{
     ids::IntentId,
     roles::need,
@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::{decide::{self, Accepted, Escrowed}, farewell, files, store};
 use crate::{
     db::Scope,
-    http::{ApiError, AppState, Caller, Cursor, ErrorBody, Limit, NoContent, Page, Path, Query, parse},
+    http::{ApiError, Caller, Cursor, ErrorBody, Limit, NoContent, Page, Path, Query, parse},
     identity::{Visitor, throttle},
 };
 
