@@ -146,6 +146,27 @@ async fn a_link_that_is_lost_while_it_looks_for_networks_is_no_scan_that_failed(
 }
 
 #[tokio::test]
+async fn a_device_whose_link_drops_at_each_scan_is_given_a_network_by_its_name() {
+    let bench = Bench::with(vec![device("OM-0001", Security::Sec2Patch1)]).await;
+    bench.faults("OM-0001", |faults| faults.endless_scan = true);
+    bench.begin("OM-0001").await;
+    let slot = bench.fleet.named("OM-0001")[0];
+    loop {
+        let now = bench.current().await;
+        assert!(now["failure"].is_null() || now["state"] == "running", "{now:#}");
+        match (now["state"].as_str(), now["step"].as_str()) {
+            (Some("needs_network"), _) => break,
+            (_, Some("scan_networks")) => slot.link_ended(),
+            _ => {}
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert_eq!(bench.current().await["warnings"], serde_json::json!(["scan_failed"]));
+    bench.join(SSID, PASSPHRASE).await;
+    bench.until("succeeded").await;
+}
+
+#[tokio::test]
 async fn a_device_that_is_not_there_is_said_to_be_not_advertising() {
     let pace = omniot_app::commissioning::flow::pace::Pace { find: Duration::from_millis(200), ..quick() };
     let bench = Bench::at_pace(vec![device("OM-0001", Security::Sec2Patch1)], pace, Mode::Field).await;

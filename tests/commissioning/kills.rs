@@ -261,6 +261,28 @@ async fn nor_after_it_was_heard_again_and_nothing_left_for_it_since() {
     assert_eq!(asked["failure"]["cause"], "wrong_password");
     goes_dark(&bench);
     joins_nothing(&bench, "it said no").await;
+
+    let bench = heard_again("not the password").await;
+    goes_dark(&bench);
+    assert_eq!(bench.act("retry", Value::Null).await.status, 200);
+    bench.until_failed("not_advertising").await;
+}
+
+#[tokio::test]
+async fn a_device_that_says_it_joins_what_the_attempt_before_gave_it_is_asked_for_nothing_else() {
+    let mut bench = Bench::with(vec![device("OM-0001", Security::Sec2Patch1)]).await;
+    bench.begin("OM-0001").await;
+    bench.until("needs_network").await;
+    bench.join(SSID, PASSPHRASE).await;
+    while bench.current().await["step"] != "join" {
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+    bench.kill_and_start().await;
+    bench.begin("OM-0001").await;
+    let done = bench.until("succeeded").await;
+    let books = bench.ledger.books();
+    let [first, last] = &books.attempts[..] else { panic!("{:?}", books.attempts) };
+    assert_eq!((last.outcome, &last.receipt, last.network_name.as_deref()), (AttemptOutcome::Succeeded, &first.receipt, Some(SSID)), "{done:#}");
 }
 
 #[tokio::test]

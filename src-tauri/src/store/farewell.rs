@@ -213,19 +213,20 @@ pub fn begin(db: &Connection, epoch: Option<u64>, seals: Seals) -> Result<Option
     db.execute_batch("delete from outbox; delete from pre_image; delete from staged; delete from claim_grant; delete from received_release; delete from commission; delete from trace; delete from attachment; delete from checklist")?;
     let fresh = Meta::new(replica.client_id, replica.tenant, replica.person, replica.role);
     Open(db).save_meta(&Meta { next_n: replica.next_n, next_order: replica.next_order, ..fresh })?;
+    db.execute("delete from meta where name = ?1", [REFUSED_SINCE])?;
     meta::set(db, SEALED_UNDER, &proof)?;
     meta::set(db, FAREWELL, &Farewell { lost, ..Farewell::default() })?;
     scrub::wish(db)?;
     stands(db)
 }
 
-/// The first boxes that wait: at most `most`, and few enough bytes for one request. Files come last, and not at all where
-/// they are `barred`.
+/// The first boxes that wait: at most `most`, and few enough bytes for one request. Files come after the changes, but for
+/// those that were put last, and not at all where they are `barred`.
 ///
 /// # Errors
 /// [`StoreError`].
 pub fn boxes(db: &Connection, most: usize, bytes: usize, barred: Barred) -> Result<Vec<Sealed>, StoreError> {
-    let mut statement = db.prepare_cached("select intent_id, box from farewell where handed_in is null and (is_file = 0 or ?2 = 0) order by is_file, place limit ?1")?;
+    let mut statement = db.prepare_cached("select intent_id, box from farewell where handed_in is null and (is_file = 0 or ?2 = 0) order by place limit ?1")?;
     let mut found = statement.query(params![i64::try_from(most).unwrap_or(i64::MAX), barred.photos])?;
     let (mut boxes, mut size) = (Vec::new(), 0);
     while let Some(row) = found.next()? {
@@ -331,7 +332,9 @@ fn is_said_for_long(db: &Connection, name: &str, is_said: bool, now: Millis) -> 
 pub fn revive(db: &Connection) -> Result<(), StoreError> {
     // What was handed over may have been so in a past that this server lost.
     db.execute("update farewell set handed_in = null", [])?;
-    db.execute("delete from meta where name = ?1", [FAREWELL])?;
+    for name in [FAREWELL, LATE_SINCE, REFUSED_SINCE] {
+        db.execute("delete from meta where name = ?1", [name])?;
+    }
     Ok(())
 }
 

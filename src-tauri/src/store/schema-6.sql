@@ -3,4 +3,4 @@ create table if not exists farewell (place integer primary key, intent_id blob n
 alter table farewell add column is_file integer not null default 0;
 -- In which epoch of the server the administrators have it; null while it waits.
 alter table farewell add column handed_in integer;
-create index farewell_waiting on farewell (is_file, place) where handed_in is null;
+create index farewell_waiting on farewell (place) where handed_in is null;

@@ -97,10 +97,10 @@ pub fn set_aside(db: &Connection) -> Result<usize, StoreError> {
 /// # Errors
 /// [`StoreError`].
 pub fn forget(db: &Connection, id: IntentId) -> Result<bool, StoreError> {
-    let is_there = all(db)?.iter().any(|unreadable| unreadable.id == id);
-    let is_gone = is_there && db.prepare_cached("delete from outbox where id = ?1 and state = 'attention'")?.execute(params![id.0.as_bytes()])? > 0;
+    let Some(found) = all(db)?.into_iter().find(|unreadable| unreadable.id == id) else { return Ok(false) };
+    let is_gone = db.prepare_cached("delete from outbox where id = ?1 and state = 'attention'")?.execute(params![id.0.as_bytes()])? > 0;
     if is_gone {
-        attachments::give_up_nameless(db, clock::of_server(db)?)?;
+        attachments::give_up_nameless(db, &found.text, clock::of_server(db)?)?;
     }
     Ok(is_gone)
 }

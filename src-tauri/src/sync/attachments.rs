@@ -87,11 +87,11 @@ async fn carry(account: &Account, server: &Server, due: Due, there: &mut HashSet
             return hear(account, due, trouble).await;
         }
         there.insert(due.file.attempt);
-        if due.of == Standing::GivenUp {
-            // As one that waits it goes over any network or not.
-            on(account, move |store| store.note(|db| attachments::take_back(db, due.file.attempt))).await?;
-            return Ok(Way::Open);
-        }
+    }
+    if due.is_given_up {
+        // As one that waits it goes over any network or not.
+        on(account, move |store| store.note(|db| attachments::take_back(db, due.file.attempt))).await?;
+        return Ok(Way::Open);
     }
     // Whoever takes a file away before this is told that it is nowhere else; after it, that it may be.
     let Some(was_tried) = on(account, { let due = due.clone(); move |store| store.note(|db| attachments::note_tried(db, &due)) }).await? else { return Ok(Way::Open) };

@@ -58,8 +58,12 @@ fn made_out_of_sight<R: Replica>(replica: &R, tenant: TenantId, sight: &Sight) -
         let change = &entry.intent.change;
         match change {
             Change::DeviceCreate(device) => drop(sites.insert(change.target(tenant), device.site_id)),
-            Change::DeviceUpdate(DeviceUpdate { patch: DevicePatch { site_id: Patch::Set(site), .. }, .. }) => {
-                sites.entry(change.target(tenant)).and_modify(|at| *at = Some(*site));
+            Change::DeviceUpdate(DeviceUpdate { patch: DevicePatch { site_id, .. }, .. }) => {
+                sites.entry(change.target(tenant)).and_modify(|at| match site_id {
+                    Patch::Keep => {}
+                    Patch::Clear => *at = None,
+                    Patch::Set(site) => *at = Some(*site),
+                });
             }
             _ => {}
         }

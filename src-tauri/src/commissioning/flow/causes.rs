@@ -219,11 +219,11 @@ impl Cause {
         matches!(self, Self::ConnectFailed | Self::GattError | Self::NotEstablished | Self::OutOfRange)
     }
 
-    /// Whether a device that fails so in its scan was reached and did not manage it. Android's 133 is also what Bluedroid's
-    /// firmwares say then; where it was the link, the next one shows it.
+    /// Whether a device may fail so because it cannot scan: it does not manage it, or its one radio drops the link meanwhile.
+    /// Where it was the link after all, the next one shows it.
     #[must_use]
     pub const fn is_of_scan(self) -> bool {
-        matches!(self, Self::ScanFailed | Self::NoAnswer | Self::InvalidReply | Self::AttInvalidPdu | Self::AttApplicationError | Self::GattError)
+        matches!(self, Self::ScanFailed | Self::NoAnswer | Self::InvalidReply | Self::AttInvalidPdu | Self::AttApplicationError | Self::GattError | Self::LinkLost | Self::OutOfRange | Self::NotEstablished)
     }
 
     /// Whether it lies at the device, and not at this machine or its person: another device may not fail so.

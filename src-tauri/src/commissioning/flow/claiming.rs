@@ -145,10 +145,12 @@ impl Run {
     /// Without a permission, a device that is this organization's already needs none for another network: what it answered to the
     /// last claim that is known here stands, whatever became of the attempt.
     async fn claimed_before(&self, serial: &str, identity: &Identity) -> Result<Next, Trouble> {
-        let site = self.board.read(|draft| draft.site_id);
+        let (site, client) = self.board.read(|draft| (draft.site_id, draft.client_id));
         let attempts = self.desk.attempts_of(serial).await?;
-        // Of another site its receipt says so, and this attempt would say otherwise.
-        let before = attempts.into_iter().find(|attempt| attempt.site_id == Some(site) && is_claimed_by(attempt, identity));
+        // Of another site its receipt says so, and this attempt would say otherwise. One of the time before this replica took
+        // another name may be of a past that the server lost.
+        let is_of_here = |attempt: &Attempt| attempt.site_id == Some(site) && attempt.client_id == client;
+        let before = attempts.into_iter().find(|attempt| is_of_here(attempt) && is_claimed_by(attempt, identity));
         match before {
             Some(before) if self.still_leads(serial, before.grant_id).await? => {
                 self.adopt(&before);

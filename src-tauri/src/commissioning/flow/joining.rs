@@ -47,8 +47,16 @@ pub(super) enum Look {
 }
 
 impl Run {
-    /// Asks which networks the device itself sees.
+    /// Asks which networks the device itself sees. One that the attempt before gave a network says first what became of that:
+    /// what it tries is waited for, and silence after it has said that it tries none is no success.
     pub(super) async fn scan_networks(&mut self) -> Result<Next, Trouble> {
+        if self.target.earlier.is_some() {
+            if self.is_joining().await? {
+                self.take_over();
+                return Ok(Next::Skipped(None));
+            }
+            self.forget_joining();
+        }
         if self.wants == NetworkKind::Thread {
             // The dataset says which mesh; what else is in range does not matter.
             return Ok(Next::Skipped(None));
@@ -129,7 +137,7 @@ impl Run {
     /// The device's clear no to Apply. While it still tries the network of before, it takes no other one, and what it
     /// does says nothing about this one.
     async fn not_applied(&mut self) -> Trouble {
-        self.is_not_joining();
+        self.forget_joining();
         match self.is_joining().await {
             Ok(true) => Trouble::Failed(Cause::StillTrying),
             Ok(false) => Trouble::Failed(Cause::ApplyRefused),
@@ -249,6 +257,11 @@ impl Run {
     }
 
     pub(super) fn joined(&mut self) -> Next {
+        // Where it only may have joined, nothing is known of the name.
+        let is_unseen = self.board.read(|draft| self.network.as_ref().is_some_and(|network| !draft.is_blind() && !draft.sees(network)));
+        if let Some(network) = &mut self.network {
+            network.unseen |= is_unseen;
+        }
         self.remember();
         Next::Done
     }
@@ -256,8 +269,7 @@ impl Run {
     /// A network that is wrong after all is forgotten at the next device's first failure.
     fn remember(&mut self) {
         let site = self.board.read(|draft| draft.site_id);
-        if let Some(mut network) = self.network.take() {
-            network.unseen |= self.board.read(|draft| !draft.is_blind() && !draft.sees(&network));
+        if let Some(network) = self.network.take() {
             self.means.networks.worked(self.desk.account(), site, network, self.chosen);
         }
     }

@@ -171,8 +171,12 @@ impl Run {
         self.target.address.clone().unwrap_or_default()
     }
 
-    /// One more wrong proof; whether that were too many.
+    /// One more wrong proof; whether that were too many. A secret that was scanned is nobody's guess, and many devices may have
+    /// the name that stands beside it.
     pub(super) fn counts_as_wrong(&self) -> bool {
+        if !self.pop_typed {
+            return false;
+        }
         let device = self.proven();
         self.means.wrong_proofs.count(&device, self.means.clock.now());
         self.is_locked(&device)

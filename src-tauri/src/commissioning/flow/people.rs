@@ -95,7 +95,7 @@ impl Run {
         }
         if step == Step::Join {
             // Heard in vain: silence after this is none of success.
-            self.is_not_joining();
+            self.forget_joining();
         }
         if matches!(cause, Cause::NetworkRefused | Cause::JoinTimeout | Cause::NoAddress) {
             self.forget_remembered();
@@ -118,7 +118,7 @@ impl Run {
             Some(Command::Network(network)) => {
                 self.reconnects = 0;
                 self.choose(network, self.means.networks.era());
-                self.is_not_joining();
+                self.forget_joining();
                 // Another network is set and applied again, however far the first one got.
                 self.reached = Step::SetNetwork;
                 self.needs_reset = step >= Step::Apply;

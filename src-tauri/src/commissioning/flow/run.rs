@@ -208,13 +208,15 @@ impl Run {
                 Ok(Next::Done | Next::Skipped(_)) => match self.after(step) {
                     // What its scan took with it is taken up before anybody is asked for a network.
                     Some(_) if step == Step::ScanNetworks && !self.can_talk() => step = Step::Connect,
+                    // It joins what it was given before.
+                    Some(_) if step == Step::ScanNetworks && self.apply_sent => (self.reached, step) = (Step::Join, Step::Join),
                     Some(next) => step = next,
                     None => return End::Succeeded,
                 },
                 Ok(Next::Back(to, _)) => {
                     self.reached = to;
                     self.network = None;
-                    self.is_not_joining();
+                    self.forget_joining();
                     step = to;
                 }
                 Err(trouble @ Trouble::Broken(cause)) if step != Step::Connect && self.tries_again(trouble) => {
@@ -248,13 +250,13 @@ impl Run {
 
     /// Nothing is under way with which silence could be a success: neither what this attempt applied, nor what the one before
     /// left behind. The device has said so itself, or is given a network anew.
-    pub(super) fn is_not_joining(&mut self) {
+    pub(super) fn forget_joining(&mut self) {
         self.apply_sent = false;
         self.target.earlier = None;
     }
 
     /// The attempt before was the one that claimed it: this one ends what that began.
-    fn take_over(&mut self) {
+    pub(super) fn take_over(&mut self) {
         let Some(earlier) = self.target.earlier.take() else { return };
         self.apply_sent = true;
         // The device joins what it was given then. What was chosen since never left for it, and nothing is known of it.

@@ -95,16 +95,19 @@ pub fn give_up(db: &Connection, attempt: AttemptId, at: Millis) -> Result<(), St
     Ok(())
 }
 
-/// A record that cannot be read was given up here: so are the files of all attempts that nothing names any more. `at`: by
-/// the server's clock.
+/// A record that cannot be read was given up here: so are the files of the attempt that its text names, and where it names
+/// none that has any, of all that nothing names any more. `at`: by the server's clock.
 ///
 /// # Errors
 /// [`StoreError`].
-pub fn give_up_nameless(db: &Connection, at: Millis) -> Result<(), StoreError> {
+pub fn give_up_nameless(db: &Connection, text: &str, at: Millis) -> Result<(), StoreError> {
     let sql = "select distinct attempt_id from attachment where state in ('waiting', 'refused') and attempt_id not in (select id from commission)";
     let mut statement = db.prepare_cached(sql)?;
     let attempts: Vec<[u8; 16]> = statement.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
-    for attempt in attempts.into_iter().map(|id| AttemptId(Uuid::from_bytes(id))) {
+    let attempts: Vec<AttemptId> = attempts.into_iter().map(|id| AttemptId(Uuid::from_bytes(id))).collect();
+    let is_in_text = |attempt: &AttemptId| text.contains(&attempt.to_string());
+    let says_which = attempts.iter().any(is_in_text);
+    for attempt in attempts.into_iter().filter(|attempt| !says_which || is_in_text(attempt)) {
         let sql = "select exists (select 1 from outbox where instr(cast(whole as text), ?1) > 0)";
         let is_named: bool = db.prepare_cached(sql)?.query_row([attempt.to_string()], |row| row.get(0))?;
         if !is_named {

@@ -94,6 +94,8 @@ pub struct Due {
     place: i64,
     /// What is known of its attempt.
     pub of: Standing,
+    /// Its record was given up here: it goes once it is taken back.
+    pub is_given_up: bool,
     /// What it is called: by now another file may stand in its place.
     pub address: Address,
     /// Itself.
@@ -180,7 +182,7 @@ pub fn due(db: &Connection, barred: Barred, now: Millis) -> Result<Option<Due>, 
         (false, true) => Standing::GivenUp,
         (false, false) => Standing::Unknown,
     };
-    Ok(Some(Due { place, of, address, file }))
+    Ok(Some(Due { place, of, is_given_up, address, file }))
 }
 
 fn file(row: &rusqlite::Row<'_>) -> rusqlite::Result<Result<File, StoreError>> {

@@ -107,6 +107,9 @@ fn photos_and_checks_are_sealed_unless_there_is_no_room_and_go_after_changes() {
         let found: Vec<_> = sealed[1..].iter().map(|sealed| BoxedFile::read(&plain(sealed)).unwrap()).collect();
         assert!(found.iter().zip(&files).all(|(found, file)| (found.attempt, &found.media_type, &found.content) == (file.attempt, &file.media_type, &file.content)));
         assert_eq!(store.read(|db| boxes(db, 10, 100_000, Barred { photos: true })).unwrap().len(), 1, "files wait for another network");
+        store.note(|db| put_last(db, id(5))).unwrap();
+        let last = store.read(|db| boxes(db, 10, 100_000, Barred::default())).unwrap();
+        assert_eq!(last.last().map(|sealed| sealed.intent_id), Some(id(5)), "what does not get through holds up no file");
     }
 }
 

@@ -141,6 +141,14 @@ async fn what_was_given_up_goes_to_a_server_that_has_the_attempt_and_is_forgotte
         sends(&account).await;
         assert!(taken(&asked).is_empty(), "that was all");
     }
+    // Its row is here by now: an administrator has accepted it.
+    let (_folder, account, _, asked) = there(false, 2).await;
+    account.store.edit(|db| attachments::give_up(db, AttemptId(Uuid::from_u128(ATTEMPT)), account.clock.now())).unwrap();
+    account.store.apply(|db| rows::put(db, &attempt(ATTEMPT, SiteId(Uuid::from_u128(3)), 7))).unwrap();
+    sends(&account).await;
+    assert_eq!((taken(&asked), count(&account, "sent")), (vec![9, 9], 2));
+    assert!(!is_woken(&account).await, "there is no more");
+
     let folder = tempfile::tempdir().unwrap();
     let account = with_photos(folder.path(), "http://127.0.0.1:1", 1, false);
     account.store.edit(|db| attachments::give_up(db, AttemptId(Uuid::from_u128(ATTEMPT)), account.clock.now())).unwrap();

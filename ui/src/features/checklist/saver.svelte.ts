@@ -10,6 +10,8 @@ export interface Saver {
   touch(): void;
   /** Saves now; whether all is saved. */
   flush(): Promise<boolean>;
+  /** Gives up what is not saved. */
+  stop(): void;
 }
 
 const PAUSE_MS = 700;
@@ -71,6 +73,10 @@ export function createSaver(send: () => Promise<void>): Saver {
       if (state !== 'saving') state = 'waiting';
       later(PAUSE_MS);
     },
-    flush
+    flush,
+    stop() {
+      clearTimeout(timer);
+      touched = false;
+    }
   };
 }

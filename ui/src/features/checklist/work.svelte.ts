@@ -47,6 +47,7 @@ export async function settledAll(): Promise<boolean> {
 
 /** Forgets what somebody else noted. */
 export function forgetWork(): void {
+  for (const work of works.values()) work.saver.stop();
   works.clear();
 }
 

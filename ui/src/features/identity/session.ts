@@ -31,6 +31,11 @@ export function forget(queries: QueryClient): void {
 export async function startOver(queries: QueryClient): Promise<void> {
   forgetChoices();
   forgetWork();
+  await readAgain(queries);
+}
+
+/** Reads everything again. */
+export async function readAgain(queries: QueryClient): Promise<void> {
   queries.removeQueries({ type: 'inactive' });
   await queries.resetQueries();
 }
