@@ -146,7 +146,7 @@ async fn a_link_that_is_lost_while_it_looks_for_networks_is_no_scan_that_failed(
 }
 
 #[tokio::test]
-async fn a_device_whose_link_drops_at_each_scan_is_given_a_network_by_its_name() {
+async fn a_device_that_starts_anew_at_each_scan_is_given_a_network_by_its_name() {
     let bench = Bench::with(vec![device("OM-0001", Security::Sec2Patch1)]).await;
     bench.faults("OM-0001", |faults| faults.endless_scan = true);
     bench.begin("OM-0001").await;
@@ -156,7 +156,11 @@ async fn a_device_whose_link_drops_at_each_scan_is_given_a_network_by_its_name()
         assert!(now["failure"].is_null() || now["state"] == "running", "{now:#}");
         match (now["state"].as_str(), now["step"].as_str()) {
             (Some("needs_network"), _) => break,
-            (_, Some("scan_networks")) => slot.link_ended(),
+            (_, Some("scan_networks")) => {
+                slot.device().power(Power::Off, slot.now());
+                slot.link_ended();
+                slot.device().power(Power::On, slot.now());
+            }
             _ => {}
         }
         tokio::time::sleep(Duration::from_millis(20)).await;
