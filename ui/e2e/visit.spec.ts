@@ -105,13 +105,15 @@ test('a device that waits for somebody is said while labels are scanned, and lea
   await expect(item(page, 'OM-N0003')).not.toHaveAttribute('data-state', 'done');
   await page.getByRole('button', { name: 'Go on' }).click();
   await page.getByRole('button', { name: 'Scan with the camera' }).first().click();
-  const waits = page.getByRole('dialog').getByRole('alert').filter({ hasText: 'OM-N0003 waits for you' });
+  const waits = page.getByRole('dialog').getByRole('alert').filter({ hasText: 'waits for you: Needs a network' });
   await expect(waits).toBeVisible({ timeout: 60_000 });
   await accessible(page);
   await waits.getByRole('button', { name: 'See what it needs' }).click();
   await expect(page.getByRole('dialog')).toHaveCount(0);
   await toDevices('OM-N0003', 'faults', { faults: {} });
-  await page.getByTestId('ended').getByRole('button', { name: 'Try again' }).click();
+  const asked = page.getByTestId('commission');
+  await asked.getByLabel('Network password').fill('press-on-2026');
+  await asked.getByRole('button', { name: 'Join network' }).click();
   await expect(item(page, 'OM-N0003')).toHaveAttribute('data-state', 'done', { timeout: 60_000 });
 });
 
