@@ -189,7 +189,8 @@ async fn fifty_devices_in_a_row(world: World) {
     phone.request("DELETE", "/app/visit", Value::Null).await.succeeded();
     let attempt = item_of(&last, photographed)["attempt_id"].as_str().unwrap().to_owned();
     let owner = north.owner().await;
-    eventually_within(Duration::from_secs(60), "the photo of the turn before is at the success", || async {
+    // Behind the traces of all attempts, one after the other.
+    eventually_within(Duration::from_secs(180), "the photo of the turn before is at the success", || async {
         let answer = owner.get(&format!("/v1/attempts/{attempt}/checks")).await;
         answer.body["photos"].as_array().is_some_and(|photos| photos.iter().any(|kept| kept["sha256"] == photo.as_str())).then_some(())
     })
