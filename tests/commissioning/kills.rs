@@ -198,7 +198,11 @@ async fn a_device_that_is_in_its_network_and_still_talks_is_asked_for_nothing_el
     let bench = killed_while_joining().await;
     joined(&bench, false).await;
     bench.begin("OM-0001").await;
-    bench.until("succeeded").await;
+    let done = bench.until("succeeded").await;
+    assert_eq!(done["warnings"], json!([]), "it has said so itself");
+    let books = bench.ledger.books();
+    let [first, last] = &books.attempts[..] else { panic!("{:?}", books.attempts) };
+    assert_eq!((last.outcome, &last.receipt, last.network_name.as_deref()), (AttemptOutcome::Succeeded, &first.receipt, Some(SSID)), "{done:#}");
 }
 
 #[tokio::test]
@@ -263,23 +267,6 @@ async fn nor_after_it_was_heard_again_and_nothing_left_for_it_since() {
     goes_dark(&bench);
     assert_eq!(bench.act("retry", Value::Null).await.status, 200);
     bench.until_failed("not_advertising").await;
-}
-
-#[tokio::test]
-async fn a_device_that_says_it_joins_what_the_attempt_before_gave_it_is_asked_for_nothing_else() {
-    let mut bench = Bench::with(vec![device("OM-0001", Security::Sec2Patch1)]).await;
-    bench.begin("OM-0001").await;
-    bench.until("needs_network").await;
-    bench.join(SSID, PASSPHRASE).await;
-    while bench.current().await["step"] != "join" {
-        tokio::time::sleep(Duration::from_millis(2)).await;
-    }
-    bench.kill_and_start().await;
-    bench.begin("OM-0001").await;
-    let done = bench.until("succeeded").await;
-    let books = bench.ledger.books();
-    let [first, last] = &books.attempts[..] else { panic!("{:?}", books.attempts) };
-    assert_eq!((last.outcome, &last.receipt, last.network_name.as_deref()), (AttemptOutcome::Succeeded, &first.receipt, Some(SSID)), "{done:#}");
 }
 
 #[tokio::test]

@@ -168,7 +168,8 @@ const fn asked_for(failure: &Failure) -> Duration {
     }
 }
 
-/// Some of the boxes, at most so many; where none is left, whether the server still has them. Files as photos: not over a network that they are to wait for. Whether there may be more.
+/// Some of the boxes, at most so many; where none is left, whether the server still has them. Files as photos: not over a
+/// network that they are to wait for. Whether there may be more.
 async fn hand_over(account: &Account, most: &mut usize) -> Result<bool, Failure> {
     let limit = *most;
     let barred = Barred { photos: wishes::bars_photos(account).await };
