@@ -23,6 +23,8 @@ pub enum Event {
     Nearby,
     /// The current commission changed (`GET /app/commissions/current`).
     Commission,
+    /// Somebody wants to close the window; the page says when.
+    Close,
     /// The operating system handed us a deep link.
     Link {
         /// As it came.

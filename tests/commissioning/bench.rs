@@ -41,13 +41,13 @@ pub struct Bench {
 
 /// These devices, and the folder in which they keep what they keep.
 pub fn fleet(devices: Vec<Spec>) -> (Arc<Fleet>, TempDir) {
-    fleet_among(Vec::new(), devices)
+    fleet_among(Vec::new(), devices, Timing::FAST)
 }
 
-fn fleet_among(networks: Vec<Network>, devices: Vec<Spec>) -> (Arc<Fleet>, TempDir) {
+fn fleet_among(networks: Vec<Network>, devices: Vec<Spec>, timing: Timing) -> (Arc<Fleet>, TempDir) {
     let state = tempfile::tempdir().unwrap();
     let file = FleetFile { networks, devices };
-    let plan = Plan { file, seed: 1, state_dir: state.path().to_owned(), timing: Timing::FAST, fault_rate: 0 };
+    let plan = Plan { file, seed: 1, state_dir: state.path().to_owned(), timing, fault_rate: 0 };
     (Arc::new(Fleet::build(plan).unwrap()), state)
 }
 
@@ -95,7 +95,12 @@ impl Bench {
 
     /// These devices among these networks.
     pub async fn among(networks: Vec<Network>, devices: Vec<Spec>) -> Self {
-        Self::serving(fleet_among(networks, devices), quick(), Mode::Field).await
+        Self::serving(fleet_among(networks, devices, Timing::FAST), quick(), Mode::Field).await
+    }
+
+    /// These devices, which are heard for a long time after they have joined.
+    pub async fn lingering(devices: Vec<Spec>) -> Self {
+        Self::serving(fleet_among(Vec::new(), devices, Timing { stop_ms: 60_000, ..Timing::FAST }), quick(), Mode::Field).await
     }
 
     async fn serving((fleet, state): (Arc<Fleet>, TempDir), pace: Pace, mode: Mode) -> Self {

@@ -2,7 +2,10 @@
 
 use omniot_app::commissioning::esp::level::Mode;
 use omniot_shared::entities::Security;
-use omniot_tests::virtual_device::spec::{Era, Spec, Stack};
+use omniot_tests::virtual_device::{
+    device::Power,
+    spec::{Era, Spec, Stack},
+};
 use serde_json::{Value, json};
 
 use crate::bench::{Bench, PASSPHRASE, SITE, SSID, device, quick};
@@ -40,12 +43,57 @@ async fn firmware_that_cannot_begin_again_is_switched_off_and_on_after_a_wrong_p
     assert_eq!(bench.until("needs_network").await["failure"]["cause"], "wrong_password");
     bench.join(SSID, PASSPHRASE).await;
     assert_eq!(bench.until_failed("reset_unsupported").await["failure"]["retriable"], true);
+    switch_off_and_on(&bench);
+    bench.act("retry", Value::Null).await;
+    bench.until("succeeded").await;
+}
+
+/// It holds the wrong password of an attempt before, and has just refused to be given the right one.
+async fn that_refused_the_right_password() -> Bench {
+    let bench = Bench::with(vec![of_era(Era::Idf4, Security::Sec1)]).await;
+    bench.begin("OM-0001").await;
+    bench.until("needs_network").await;
+    bench.join(SSID, "wrong-password").await;
+    bench.until("needs_network").await;
+    bench.act("cancel", Value::Null).await;
+    bench.begin("OM-0001").await;
+    bench.until("needs_network").await;
+    bench.join(SSID, PASSPHRASE).await;
+    assert_eq!(bench.until_failed("reset_unsupported").await["failure"]["step"], "apply");
+    bench
+}
+
+fn switch_off_and_on(bench: &Bench) {
     let slot = bench.fleet.named("OM-0001")[0];
     slot.device().power_cut(slot.now());
     slot.link_ended();
+}
+
+#[tokio::test]
+async fn what_such_firmware_refused_is_neither_joined_nor_wrong() {
+    let bench = that_refused_the_right_password().await;
     bench.act("retry", Value::Null).await;
-    tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-    bench.until("succeeded").await;
+    bench.until_failed("reset_unsupported").await;
+
+    let slot = bench.fleet.named("OM-0001")[0];
+    slot.device().power(Power::Off, slot.now());
+    slot.link_ended();
+    bench.act("retry", Value::Null).await;
+    bench.until_failed("not_advertising").await;
+}
+
+#[tokio::test]
+async fn once_it_was_off_such_firmware_takes_the_network_again_or_another() {
+    for another in [false, true] {
+        let bench = that_refused_the_right_password().await;
+        switch_off_and_on(&bench);
+        if another {
+            bench.join("Office", "tea at four").await;
+        } else {
+            bench.act("retry", Value::Null).await;
+        }
+        bench.until("succeeded").await;
+    }
 }
 
 #[tokio::test]

@@ -218,33 +218,74 @@ fn code() -> String {
     omniot_shared::label::ClaimCode::of(omniot_shared::claim::PublicKey([3; 32])).to_string()
 }
 
+/// The lamp is planned, and heard: its name in the air is what finds the planned device.
+async fn planned(bench: &Bench, floor: Security) {
+    let model_id = ModelId(Uuid::from_u128(1));
+    bench.ledger.books().models.push(DeviceModel { id: model_id, name: "Lamp".into(), sku: "LAMP".into(), min_security: floor, created_at: Millis(0) });
+    bench.ledger.books().known.push(Device {
+        id: DeviceId::for_serial(TENANT, "LAMP"),
+        serial: "LAMP".into(),
+        name: "Lamp in the hall".into(),
+        model_id,
+        site_id: Some(SITE),
+        note: None,
+        state: DeviceState::Planned,
+        firmware: None,
+        epoch: 0,
+        created_at: Millis(0),
+    });
+    heard(bench).await;
+}
+
+/// It is among those nearby.
+async fn heard(bench: &Bench) {
+    bench.ask("POST", "/app/radio/scan", Value::Null).await;
+    tokio::time::timeout(Duration::from_secs(5), async {
+        while bench.ask("GET", "/app/radio/nearby", Value::Null).await.body["items"] == json!([]) {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    })
+    .await
+    .unwrap();
+}
+
+/// A lamp that joins what it was given by an attempt that ends meanwhile, and stays in the air.
+async fn joins_unwatched(ends: impl AsyncFnOnce(&mut Bench)) -> Bench {
+    let mut bench = Bench::lingering(vec![lamp(Make { can: 0x0e, ..Make::default() })]).await;
+    planned(&bench, Security::Sec0).await;
+    begin(&bench, json!({})).await;
+    bench.until("needs_network").await;
+    bench.join(SSID, PASSPHRASE).await;
+    while bench.current().await["step"] != "join" {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    ends(&mut bench).await;
+    heard(&bench).await;
+    begin(&bench, json!({})).await;
+    bench
+}
+
+#[tokio::test]
+async fn one_that_joins_while_the_app_is_dead_is_asked_for_nothing_else() {
+    let bench = joins_unwatched(async |bench| bench.kill_and_start().await).await;
+    let done = bench.until("succeeded").await;
+    let attempts = bench.ledger.books().attempts.clone();
+    let [first, last] = &attempts[..] else { panic!("{attempts:?}") };
+    assert_eq!((first.outcome, last.outcome, last.network_name.as_deref()), (AttemptOutcome::Interrupted, AttemptOutcome::Succeeded, Some(SSID)), "{done:#}");
+    assert!(!done["warnings"].as_array().unwrap().contains(&json!("join_unconfirmed")), "it has said so itself");
+}
+
+#[tokio::test]
+async fn one_that_is_in_a_network_and_was_given_none_by_this_attempt_is_named() {
+    let bench = joins_unwatched(async |bench| assert_eq!(bench.act("cancel", Value::Null).await.body["state"], "cancelled")).await;
+    bench.until_failed("already_joined").await;
+}
+
 #[tokio::test]
 async fn a_planned_device_is_as_protected_as_its_model_says() {
     for (floor, refused) in [(Security::Sec0, false), (Security::Sec1, true)] {
         let bench = bench_of(Make { can: 0x0e, ..Make::default() }).await;
-        let model_id = ModelId(Uuid::from_u128(1));
-        bench.ledger.books().models.push(DeviceModel { id: model_id, name: "Lamp".into(), sku: "LAMP".into(), min_security: floor, created_at: Millis(0) });
-        bench.ledger.books().known.push(Device {
-            id: DeviceId::for_serial(TENANT, "LAMP"),
-            serial: "LAMP".into(),
-            name: "Lamp in the hall".into(),
-            model_id,
-            site_id: Some(SITE),
-            note: None,
-            state: DeviceState::Planned,
-            firmware: None,
-            epoch: 0,
-            created_at: Millis(0),
-        });
-        // Its name in the air is what finds the planned device.
-        bench.ask("POST", "/app/radio/scan", Value::Null).await;
-        tokio::time::timeout(Duration::from_secs(5), async {
-            while bench.ask("GET", "/app/radio/nearby", Value::Null).await.body["items"] == json!([]) {
-                tokio::time::sleep(Duration::from_millis(10)).await;
-            }
-        })
-        .await
-        .unwrap();
+        planned(&bench, floor).await;
         begin(&bench, json!({})).await;
         if refused {
             bench.until_failed("below_policy").await;
@@ -254,13 +295,16 @@ async fn a_planned_device_is_as_protected_as_its_model_says() {
     }
 }
 
+/// Before the device sees what was written, or after it has obeyed; whether it notifies or is looked at.
 #[tokio::test]
 async fn a_link_that_drops_at_any_operation_is_taken_up_again() {
     use futures::{StreamExt as _, stream};
-    stream::iter(1..=60)
-        .for_each_concurrent(8, async |at| {
-            let bench = bench_of(Make { can: 0x0e, ..Make::default() }).await;
-            bench.faults("Lamp", |faults| faults.drop_at = Some(at));
+    let cases = (1..=60).flat_map(|at| [(at, false, true), (at, true, true), (at, true, false)]);
+    stream::iter(cases)
+        .for_each_concurrent(8, async |(at, is_obeyed, notifies)| {
+            let what = format!("dropped at {at}, obeyed {is_obeyed}, notifies {notifies}");
+            let bench = bench_of(Make { can: 0x0e, notifies, ..Make::default() }).await;
+            bench.faults("Lamp", |faults| *(if is_obeyed { &mut faults.drop_after } else { &mut faults.drop_at }) = Some(at));
             begin(&bench, json!({})).await;
             let ended = tokio::time::timeout(Duration::from_secs(30), async {
                 loop {
@@ -271,11 +315,11 @@ async fn a_link_that_drops_at_any_operation_is_taken_up_again() {
                             let _ = bench.act("network", json!({"ssid": SSID, "passphrase": PASSPHRASE})).await;
                         }
                         "succeeded" => return,
-                        other => panic!("dropped at {at}: {other}: {now:#}"),
+                        other => panic!("{what}: {other}: {now:#}"),
                     }
                 }
             });
-            ended.await.unwrap_or_else(|_| panic!("dropped at {at}: never ended"));
+            ended.await.unwrap_or_else(|_| panic!("{what}: never ended"));
         })
         .await;
 }

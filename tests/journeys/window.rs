@@ -179,6 +179,45 @@ async fn a_person_works_offline_in_the_real_window(world: World) {
     browser::staff_look(&world, engine, &MINE[..3]).await;
 }
 
+/// Closing loses no word: what saves itself is saved first, and about what does not somebody is asked.
+async fn a_window_that_is_closed_takes_nothing_with_it(world: World) {
+    let fleet = Fleet::start(&world, &MINE[..1]).await;
+    let Some(desk) = Desk::new(&world, "desk", &fleet).await else { return };
+    let window = desk.open().await;
+    let person = Technician { window: &window, fleet: &fleet };
+    person.signs_in(&world).await;
+    world.network.cut();
+    person.goes_to_commission().await;
+    assert_eq!(person.begins(MINE[0]).await, "needs_network");
+    person.joins_with(NETWORK.1).await;
+    person.reaches("succeeded").await;
+    let note = window.until(Duration::from_secs(30), "a note can be written", || window.attribute("textarea[name^='note-']", "name")).await;
+    window.fill(&note, "Behind the boiler").await;
+    desk.click_cross();
+    window.ended().await;
+
+    let window = desk.open().await;
+    let attempt = note.trim_start_matches("note-");
+    let path = format!("/app/attempts/{attempt}/checks");
+    let kept = window.until(Duration::from_secs(30), "the note is read", || window.door("GET", &path)).await;
+    assert_eq!(kept.pointer("/record/note"), Some(&json!("Behind the boiler")), "{kept}");
+
+    window.press_at("nav a[href='/devices']").await;
+    window.press("Add device").await;
+    window.fill("name", "Cold store").await;
+    desk.click_cross();
+    window.reads("Close although something is not saved?").await;
+    desk.picture("window-closing").await;
+    window.press("Cancel").await;
+    window.until(Duration::from_secs(10), "what was typed still stands there", || async {
+        (window.script("return document.querySelector('input[name=name]')?.value", json!([])).await == "Cold store").then_some(())
+    })
+    .await;
+    desk.click_cross();
+    window.press("Close without saving").await;
+    window.ended().await;
+}
+
 async fn an_invitation_link_opens_in_the_window_that_is_there(world: World) {
     let fleet = Fleet::start(&world, &MINE[..1]).await;
     let Some(desk) = Desk::new(&world, "desk", &fleet).await else { return };
@@ -200,4 +239,4 @@ async fn an_invitation_link_opens_in_the_window_that_is_there(world: World) {
     desk.picture("window-invitation").await;
 }
 
-on_both_engines!(a_person_works_offline_in_the_real_window, an_invitation_link_opens_in_the_window_that_is_there);
+on_both_engines!(a_person_works_offline_in_the_real_window, a_window_that_is_closed_takes_nothing_with_it, an_invitation_link_opens_in_the_window_that_is_there);

@@ -9,10 +9,11 @@ use std::{collections::{BTreeMap, BTreeSet, HashMap}, sync::Arc};
 use omniot_shared::{
     ids::{ClientId, PersonId, TenantId},
     sync::{
-        Change, Checksum, Row, RowChange, RowKey, RowSet, Rows as _, Seq, Sight, SyncedRow, Table,
+        Change, Checksum, Outcome, Row, RowChange, RowKey, RowSet, Rows as _, Seq, Sight, SyncedRow, Table,
         client::Delta,
         policy::{self, Edit, Stamps},
         rows::Scope as SyncScope,
+        server::Decision,
         wire::{Begin, Departure, Gone},
     },
     time::Millis,
@@ -103,9 +104,11 @@ impl Batch {
         self.last
     }
 
-    /// Takes in what the rules made of `change`. One that was overtaken in full changes nothing and is told of.
-    pub fn take_in(&mut self, change: &Change, changes: Vec<RowChange>, edit: &Edit, told: &Circumstances) {
+    /// Takes in what becomes of `change`, and gives the receipt's word. One that was overtaken in full changes nothing and
+    /// is told of.
+    pub fn take_in(&mut self, change: &Change, decision: Decision, edit: &Edit, told: &Circumstances) -> Outcome {
         let target = change.target(self.tenant);
+        let Decision { changes, outcome, is_joined } = decision;
         if let Some(row) = self.rows.row(target).filter(|_| changes.is_empty() && !told.lost.is_empty()) {
             self.entries.extend(trail::draft(self.tenant, change, Some(row), Some(row), target, told));
         }
@@ -123,7 +126,7 @@ impl Batch {
                         self.last = Seq(self.last.0 + 1);
                     }
                     facts.seq = self.last;
-                    facts.stamps = policy::stamped(std::mem::take(&mut facts.stamps), old.as_ref(), &row, edit, self.last);
+                    facts.stamps = policy::stamped(std::mem::take(&mut facts.stamps), old.as_ref(), &row, edit, is_joined, self.last);
                     self.entries.extend(trail::draft(self.tenant, change, old.as_ref(), Some(&row), key, told));
                     self.rows.insert(key, row);
                     self.fate.insert(key, true);
@@ -137,6 +140,7 @@ impl Batch {
                 }
             }
         }
+        outcome
     }
 
     /// Writes rows, tombstones, checksum, sequence and audit entries; the poke goes out on commit.

@@ -6,7 +6,7 @@ use omniot_shared::{
     sync::{
         Actor, Change, Code, Outcome, Refusal, Row, Rows as _, Seq, Who, apply,
         policy::{self, Edit},
-        server::decide,
+        server::{Decision, decide},
     },
     time::Millis,
 };
@@ -113,7 +113,7 @@ async fn carry_out(scope: &mut Scope, actor: &Actor<'_>, author: &Author, reques
     let changes = apply(&change, &actor, batch.rows())?;
     let changed = !changes.is_empty();
     let edit = Edit { base: None, at: actor.now, by: None };
-    batch.take_in(&change, changes, &edit, &Circumstances::default());
+    batch.take_in(&change, Decision::accept(changes), &edit, &Circumstances::default());
     let row = batch.rows().row(change.target(actor.tenant)).cloned();
     let seq = batch.write(scope, author, actor.now, request_id).await?;
     Ok((seq, row, changed))
@@ -132,11 +132,10 @@ pub async fn execute_late(scope: &mut Scope, actor: &Actor<'_>, author: &Author,
     if let Some(refusal) = decision.outcome.refusal() {
         return Err(refusal.clone().into());
     }
-    let lost = match decision.outcome {
+    let lost = match batch.take_in(&change, decision, &edit, &Circumstances::default()) {
         Outcome::Merged { lost } | Outcome::Superseded { lost } => lost,
         _ => vec![],
     };
-    batch.take_in(&change, decision.changes, &edit, &Circumstances::default());
     // Words that stand nowhere else join those that stand there.
     if let Some(words) = policy::words_lost(&change, &lost, actor.tenant) {
         let unseen = Edit { base: Some(Seq(0)), at: actor.now, by: None };
@@ -144,7 +143,7 @@ pub async fn execute_late(scope: &mut Scope, actor: &Actor<'_>, author: &Author,
         if decision.outcome != Outcome::Applied {
             return Err(Refusal::new(Code::StateConflict, "what was written does not fit beside what stands there").into());
         }
-        batch.take_in(&words, decision.changes, &unseen, &Circumstances::default());
+        batch.take_in(&words, decision, &unseen, &Circumstances::default());
     }
     batch.write(scope, author, decided_at, request_id).await?;
     Ok(())

@@ -350,12 +350,11 @@ fn decide_one(caller: &Caller<need::Sync>, body: &Body, former: &[ClientId], raw
     let actor = Actor { tenant: caller.tenant(), who: Who::Person { id: person.id, role: person.role, sight: &person.sight }, now: at };
     // A client always says what it had seen; one that does not had seen nothing.
     let edit = Edit { base: Some(raw.base.unwrap_or_default()), at, by: Some(body.client_id) };
-    let stamps = as_own(batch.stamps(&change), former, body.client_id);
+    let stamps = as_own(batch.stamps(&change), change.target(caller.tenant()).table, former, body.client_id);
     let decision = decide(change.clone(), &edit, &actor, batch.rows(), &stamps);
     let found = Found { row: batch.rows().row(change.target(caller.tenant())), stamps: &stamps };
     let told = told(&change, &found, &edit, &decision.outcome, Circumstances::of(at, caller.now(), skew(body, caller.now()), raw.at_is_rough));
-    batch.take_in(&change, decision.changes, &edit, &told);
-    decision.outcome
+    batch.take_in(&change, decision, &edit, &told)
 }
 
 /// What the log tells of an intent: what was lost to whom and why, and what was won.

@@ -75,6 +75,12 @@ pub const fn is_written(table: Table, field: &str) -> bool {
     matches!((table, field.as_bytes()), (Table::Site | Table::Device | Table::Bookmark, b"note"))
 }
 
+/// Whether `change` says something where people write in words of their own, or takes it away.
+#[must_use]
+pub fn writes_words(change: &Change) -> bool {
+    patched(change).is_some_and(|(table, fields)| fields.into_iter().any(|field| is_written(table, field)))
+}
+
 /// The words that an accepted change `lost`, as a change that says nothing else; `None` where it lost none.
 #[must_use]
 pub fn words_lost(change: &Change, lost: &[String], tenant: TenantId) -> Option<Change> {
@@ -101,7 +107,8 @@ pub struct Stamp {
     pub seq: Seq,
     /// Its corrected time.
     pub at: Millis,
-    /// The replica it came from; `None` for the server's own API.
+    /// The replica it came from; `None` for the server's own API, and for words of several people: none of them has seen
+    /// them all.
     pub by: Option<ClientId>,
 }
 
@@ -150,8 +157,7 @@ pub fn merge(change: &mut Change, found: &Found<'_>, edit: &Edit) -> Merged {
             forget(change, &meeting.field);
             merged.lost.push(meeting.field);
         } else if meeting.why == Why::Both {
-            words::join(change, found.row, edit.at > meeting.other_at.unwrap_or_default());
-            merged.is_joined = true;
+            merged.is_joined |= words::join(change, found.row, edit.at > meeting.other_at.unwrap_or_default());
         }
     }
     merged
@@ -211,13 +217,16 @@ fn meet(change: &Change, table: Table, field: &str, found: &Found<'_>, edit: &Ed
     }
 }
 
-/// The stamps after `old` became `new` by `edit` at `seq`. A row that several people may make has stamps of its making;
-/// others begin without.
+/// The stamps after `old` became `new` by `edit` at `seq`; `is_joined`: its author's words stand beside those of others
+/// ([`Merged`]). A row that several people may make has stamps of its making; others begin without.
 #[must_use]
-pub fn stamped(mut stamps: Stamps, old: Option<&Row>, new: &Row, edit: &Edit, seq: Seq) -> Stamps {
+pub fn stamped(mut stamps: Stamps, old: Option<&Row>, new: &Row, edit: &Edit, is_joined: bool, seq: Seq) -> Stamps {
     let stamp = Stamp { seq, at: edit.at, by: edit.by };
     match (old, new) {
-        (Some(old), new) => stamps.extend(changed(old, new).into_iter().map(|field| (field.to_owned(), stamp))),
+        (Some(old), new) => stamps.extend(changed(old, new).into_iter().map(|field| {
+            let is_of_several = is_joined && policy(new.key().table, field) == Some(Policy::Words);
+            (field.to_owned(), if is_of_several { Stamp { by: None, ..stamp } } else { stamp })
+        })),
         (None, Row::Bookmark(bookmark)) if bookmark.note.is_some() => return Stamps::from([("note".to_owned(), stamp)]),
         // Others may know its id, which follows from its serial number, before they have seen it.
         (None, Row::Device(_)) => return Stamps::from([(MADE.to_owned(), stamp)]),
@@ -461,15 +470,32 @@ mod tests {
     #[test]
     fn only_changed_fields_are_stamped() {
         let edit = Edit { base: None, at: Millis(7), by: MINE };
-        let stamps = stamped(Stamps::new(), Some(&site("a").into()), &site("b").into(), &edit, Seq(3));
+        let stamps = stamped(Stamps::new(), Some(&site("a").into()), &site("b").into(), &edit, false, Seq(3));
         assert_eq!(stamps, Stamps::from([("name".to_owned(), Stamp { seq: Seq(3), at: Millis(7), by: MINE })]));
-        assert_eq!(stamped(stamps, None, &site("c").into(), &edit, Seq(4)), Stamps::new(), "a new row starts without stamps");
+        assert_eq!(stamped(stamps, None, &site("c").into(), &edit, false, Seq(4)), Stamps::new(), "a new row starts without stamps");
+    }
+
+    #[test]
+    fn words_of_several_people_are_nobodys_own() {
+        let noted = |text: &str| Row::from(Site { note: Some(text.into()), ..site("a") });
+        let edit = Edit { base: Some(Seq(2)), at: Millis(7), by: MINE };
+        let stamps = |is_joined| stamped(Stamps::new(), Some(&noted("Dog in the yard")), &Row::from(Site { name: "b".into(), note: Some("Dog in the yard\nKey inside".into()), ..site("a") }), &edit, is_joined, Seq(6));
+        assert_eq!((stamps(true)["note"].by, stamps(true)["name"].by, stamps(false)["note"].by), (None, MINE, MINE));
+        // The second edit of somebody who still has not seen the dog.
+        let again = |note: Patch<String>| {
+            let mut change = Change::SiteUpdate(SiteUpdate { id: SiteId(Uuid::nil()), patch: SitePatch { note, ..SitePatch::default() } });
+            let merged = merge(&mut change, &Found { row: Some(&noted("Dog in the yard\nKey inside")), stamps: &stamps(true) }, &Edit { at: Millis(9), ..edit });
+            let Change::SiteUpdate(update) = change else { unreachable!() };
+            (merged.lost, update.patch.note.value().cloned())
+        };
+        assert_eq!(again(Patch::Set("Key inside\nCode 4711".into())), (vec![], Some("Key inside\nCode 4711\nDog in the yard".into())));
+        assert_eq!(again(Patch::Clear), (vec!["note".into()], None), "nobody clears what they have not seen");
     }
 
     #[test]
     fn who_has_not_seen_a_device_that_somebody_made_meets_the_making_of_it() {
         let [_, _, device, ..] = one_of_each();
-        let stamps = stamped(Stamps::new(), None, &device, &Edit { base: None, at: Millis(100), by: OTHER }, Seq(5));
+        let stamps = stamped(Stamps::new(), None, &device, &Edit { base: None, at: Millis(100), by: OTHER }, false, Seq(5));
         let change = |base, at, by| {
             let patch = DevicePatch { name: Patch::Set("mine".into()), site_id: Patch::Clear, ..DevicePatch::default() };
             let change = &mut Change::DeviceUpdate(DeviceUpdate { id: DeviceId(Uuid::nil()), patch });

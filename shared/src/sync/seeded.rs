@@ -60,6 +60,8 @@ pub enum Bug {
     OwnClockForgets,
     /// 2: what a person wrote and an accepted change lost is kept nowhere.
     LostWordsForgotten,
+    /// 2: words that stand beside those of others count as their author's own.
+    JoinedIsOnes,
     /// 15: the times of changes are taken as the tablet's clock showed them.
     ClockBelieved,
 }

@@ -8,7 +8,7 @@ use super::{
     patch::Patch,
     policy::{self, Edit, Found, Merged, Stamps},
     receipt::{Code, Outcome, Refusal},
-    rows::{Row, Rows, Seq},
+    rows::{Row, Rows, Seq, Table},
     rules::{self, Actor, RowChange},
 };
 use crate::{entities::DeviceState, ids::{ClientId, DeviceId, IntentId}, time::Millis};
@@ -57,13 +57,21 @@ pub struct Decision {
     pub changes: Vec<RowChange>,
     /// The receipt's word.
     pub outcome: Outcome,
+    /// Whether its author's words stand beside those of others now.
+    pub is_joined: bool,
 }
 
 impl Decision {
+    /// It happens as its author meant it.
+    #[must_use]
+    pub const fn accept(changes: Vec<RowChange>) -> Self {
+        Self { changes, outcome: Outcome::Applied, is_joined: false }
+    }
+
     /// Nothing happens, for that reason.
     #[must_use]
     pub const fn refuse(refusal: Refusal) -> Self {
-        Self { changes: vec![], outcome: Outcome::Refused(refusal) }
+        Self { changes: vec![], outcome: Outcome::Refused(refusal), is_joined: false }
     }
 }
 
@@ -98,22 +106,23 @@ pub fn decide(mut change: Change, edit: &Edit, actor: &Actor<'_>, rows: &impl Ro
     let found = Found { row: rows.row(change.target(actor.tenant)), stamps };
     let Merged { lost, is_joined } = policy::merge(&mut change, &found, edit);
     if lost.is_empty() && !is_joined {
-        return Decision { changes: whole, outcome: Outcome::Applied };
+        return Decision::accept(whole);
     }
     if lost.len() == asked {
-        return Decision { changes: vec![], outcome: Outcome::Superseded { lost } };
+        return Decision { changes: vec![], outcome: Outcome::Superseded { lost }, is_joined };
     }
     match rules::apply(&change, actor, rows) {
-        Ok(changes) => Decision { changes, outcome: if lost.is_empty() { Outcome::Applied } else { Outcome::Merged { lost } } },
+        Ok(changes) => Decision { changes, outcome: if lost.is_empty() { Outcome::Applied } else { Outcome::Merged { lost } }, is_joined },
         Err(refusal) => Decision::refuse(refusal),
     }
 }
 
-/// The stamps as the replica `client` sees them, which was called otherwise in lives of the server that were lost: what it
-/// wrote under `former` names is its own.
+/// The stamps of a row of `table` as the replica `client` sees them, which was called otherwise in lives of the server that
+/// were lost: what it wrote under `former` names is its own. Words are not: a copy of it may have been called so, too.
 #[must_use]
-pub fn as_own(mut stamps: Stamps, former: &[ClientId], client: ClientId) -> Stamps {
-    for stamp in stamps.values_mut().filter(|stamp| stamp.by.is_some_and(|by| former.contains(&by))) {
+pub fn as_own(mut stamps: Stamps, table: Table, former: &[ClientId], client: ClientId) -> Stamps {
+    let own = stamps.iter_mut().filter(|(field, stamp)| stamp.by.is_some_and(|by| former.contains(&by)) && !policy::is_written(table, field));
+    for (_, stamp) in own {
         stamp.by = Some(client);
     }
     stamps
@@ -151,7 +160,7 @@ fn met_halfway(change: &Change, refusal: Refusal, actor: &Actor<'_>, rows: &impl
             let differs = [("name", *name != stands.name), ("model_id", *model_id != stands.model_id), ("site_id", *site_id != stands.site_id), ("note", *note != stands.note)];
             let lost: Vec<String> = differs.into_iter().filter(|(_, differs)| *differs).map(|(field, _)| field.to_owned()).collect();
             let outcome = if lost.is_empty() { Outcome::Applied } else { Outcome::Merged { lost } };
-            Decision { changes, outcome }
+            Decision { changes, outcome, is_joined: false }
         }
         None => Decision::refuse(refusal),
     }
@@ -204,12 +213,12 @@ mod tests {
             decide(change.clone(), &Edit { base: None, at: Millis(50), by: None }, &actor(), &rows, &stamps)
         };
         let said = Device { name: "Lift door 4".into(), site_id: Some(site().id), note: Some("key at the porter".into()), ..made.clone() };
-        assert_eq!(decided(&made, &[""]), Decision { changes: vec![RowChange::Put(said.clone().into())], outcome: Outcome::Applied });
+        assert_eq!(decided(&made, &[""]), Decision::accept(vec![RowChange::Put(said.clone().into())]));
         let theirs = Device { name: "Door".into(), note: Some("mind the dog".into()), ..said.clone() };
-        assert_eq!(decided(&theirs, &[""]), Decision { changes: vec![], outcome: Outcome::Merged { lost: vec!["name".into(), "note".into()] } });
-        assert_eq!(decided(&said, &[""]), Decision { changes: vec![], outcome: Outcome::Applied }, "twice is once");
+        assert_eq!(decided(&theirs, &[""]), Decision { changes: vec![], outcome: Outcome::Merged { lost: vec!["name".into(), "note".into()] }, is_joined: false });
+        assert_eq!(decided(&said, &[""]), Decision::accept(vec![]), "twice is once");
         let lost = Outcome::Merged { lost: vec!["name".into(), "site_id".into(), "note".into()] };
-        assert_eq!(decided(&made, &["", "name", "site_id", "note"]), Decision { changes: vec![], outcome: lost }, "what somebody emptied stays so");
+        assert_eq!(decided(&made, &["", "name", "site_id", "note"]), Decision { changes: vec![], outcome: lost, is_joined: false }, "what somebody emptied stays so");
     }
 
     #[test]

@@ -85,6 +85,9 @@ next-too-many-wrong-pops = Wait ten minutes. Check that label and device belong 
 cause-handshake-refused = The device refused the secure session
 next-handshake-refused = Switch the device off and on, scan its label again, and try again.
 
+cause-already-joined = The device says that it is in a network already
+next-already-joined = If that is the right one, nothing is left to do at this device. If not, let it forget that network as its manual says, then try again.
+
 cause-button-not-pressed = Nobody pressed the button on the device in time
 next-button-not-pressed = Try again, and press its button when this page asks for it. The device's manual says which one.
 

@@ -109,6 +109,7 @@ checks-sent = Saved and sent
 checks-refused = The server did not take these answers
 checks-refused-text = They are kept on this machine. Change one of them to send them again; if it stays, tell your administrator before you sign out.
 checks-not-saved = Not saved
+checks-incomplete = Saved but for what is not complete
 checks-leave-title = Leave although something is not saved?
 checks-switch-text = Something you noted, or a photo, is not safe on this machine yet. With another account it is lost.
 checks-leave-text = Something you noted here, or a photo, is not safe on this machine yet. The app tries again while it is open; once it is closed, it is lost.

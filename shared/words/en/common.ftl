@@ -9,6 +9,12 @@ action-sign-out = Sign out
 action-leave = Leave
 action-go-on = Go on
 
+close-title = Close although something is not saved?
+close-text = Something you typed or picked is not safe on this machine yet. Once the window is closed, it is lost.
+close-saving = Saving before the window closes
+close-saving-text = What you noted and picked is being saved. The window closes by itself once that is done.
+close-anyway = Close without saving
+
 edit-met = Somebody changed this while you were editing
 edit-met-text = Save again to put yours in its place, or cancel to keep theirs.
 edit-met-empty = (empty)

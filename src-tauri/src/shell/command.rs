@@ -4,15 +4,23 @@
 
 use omniot_app::Reply;
 use serde_json::{Value, json};
-use tauri::State;
+use tauri::{AppHandle, Manager};
 
-use super::{core::Core, links::Waiting};
+use super::{closing::Closing, core::Core, links::Waiting, window};
 
-/// `request(method, path, body)`: the core's door, and the one path that belongs to the shell.
+/// `request(method, path, body)`: the core's door, and the paths that belong to the shell.
 #[tauri::command]
-pub async fn request(core: State<'_, Core>, links: State<'_, Waiting>, method: String, path: String, body: Option<Value>) -> Result<Reply, ()> {
-    if (method.as_str(), path.as_str()) == ("POST", "/app/link/take") {
-        return Ok(Reply::ok(json!({"url": links.take()})));
-    }
-    Ok(core.request(&method, &path, body).await)
+pub async fn request(app: AppHandle, method: String, path: String, body: Option<Value>) -> Result<Reply, ()> {
+    Ok(match (method.as_str(), path.as_str()) {
+        ("POST", "/app/link/take") => Reply::ok(json!({"url": app.state::<Waiting>().take()})),
+        ("POST", "/app/window/hold") => {
+            app.state::<Closing>().hold();
+            Reply::ok(Value::Null)
+        }
+        ("POST", "/app/window/close") => {
+            window::close(&app);
+            Reply::ok(Value::Null)
+        }
+        _ => app.state::<Core>().request(&method, &path, body).await,
+    })
 }

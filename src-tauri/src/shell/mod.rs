@@ -4,6 +4,7 @@
 //! request and holds every secret; the page sees neither tokens nor files. To give the page a new
 //! ability, give the core's door a path, not the page a Tauri permission.
 
+mod closing;
 mod command;
 mod core;
 mod links;
@@ -34,6 +35,7 @@ pub fn run() -> Result<(), Box<dyn std::error::Error>> {
             let settings = settings::from_environment(app.path().app_data_dir()?, app.path().download_dir().ok());
             app.manage(tauri::async_runtime::block_on(Core::open(settings)));
             app.manage(links::Waiting::default());
+            app.manage(closing::Closing::default());
             window::open(app.handle())?;
             core::forward_events(app.handle());
             links::listen(app.handle());

@@ -2,21 +2,39 @@
 //!
 //! Deliberately not here: what it shows.
 
-use tauri::{AppHandle, Manager, Url, WebviewUrl, WebviewWindowBuilder, webview::NewWindowResponse};
+use tauri::{AppHandle, Manager, Url, WebviewUrl, WebviewWindowBuilder, WindowEvent, webview::NewWindowResponse};
+
+use super::closing;
 
 const LABEL: &str = "main";
 const PRODUCT: &str = "OmnIoT";
 
 /// Opens it. The page stays the app's own: it can neither leave nor open another window.
 pub fn open(app: &AppHandle) -> tauri::Result<()> {
-    WebviewWindowBuilder::new(app, LABEL, WebviewUrl::default())
+    let window = WebviewWindowBuilder::new(app, LABEL, WebviewUrl::default())
         .title(PRODUCT)
         .inner_size(1200.0, 820.0)
         .min_inner_size(360.0, 480.0)
         .on_navigation(is_own_page)
         .on_new_window(|_, _| NewWindowResponse::Deny)
         .build()?;
+    let app = app.clone();
+    window.on_window_event(move |event| {
+        if let WindowEvent::CloseRequested { api, .. } = event {
+            api.prevent_close();
+            closing::ask(&app);
+        }
+    });
     Ok(())
+}
+
+/// Closes it, whatever stands in it; the app ends with it.
+pub fn close(app: &AppHandle) {
+    if let Some(window) = app.get_webview_window(LABEL)
+        && let Err(why) = window.destroy()
+    {
+        tracing::warn!("the window does not close: {why}");
+    }
 }
 
 /// Brings it to the front.

@@ -134,6 +134,11 @@ impl Replica for Open<'_> {
         found.map(|row| row.map_err(StoreError::from).and_then(preimage)).collect()
     }
 
+    fn is_covered(&self, key: RowKey) -> Result<bool, StoreError> {
+        let sql = "select exists (select 1 from pre_image where entity = ?1 and id = ?2)";
+        Ok(self.0.prepare_cached(sql)?.query_row(params![key.table.name(), key.id.as_bytes()], |row| row.get(0))?)
+    }
+
     fn keep_preimage(&mut self, key: RowKey, row: Option<&SyncedRow>) -> Result<(), StoreError> {
         let whole = row.map(serde_json::to_string).transpose()?;
         let sql = "insert into pre_image (entity, id, whole) values (?1, ?2, ?3) on conflict (entity, id) do nothing";

@@ -365,6 +365,7 @@ impl Replica for Dying<'_> {
     fn remove_all(&mut self) -> Result<(), StoreError> { self.write()?.remove_all() }
     fn remove_hidden(&mut self, sight: &Sight) -> Result<Vec<(RowKey, Seq)>, StoreError> { self.write()?.remove_hidden(sight) }
     fn preimages(&self) -> Result<Vec<(RowKey, Option<SyncedRow>)>, StoreError> { self.open.preimages() }
+    fn is_covered(&self, key: RowKey) -> Result<bool, StoreError> { self.open.is_covered(key) }
     fn keep_preimage(&mut self, key: RowKey, row: Option<&SyncedRow>) -> Result<(), StoreError> { self.write()?.keep_preimage(key, row) }
     fn clear_preimages(&mut self) -> Result<(), StoreError> { self.write()?.clear_preimages() }
     fn outbox(&self) -> Result<Vec<Entry>, StoreError> { self.open.outbox() }

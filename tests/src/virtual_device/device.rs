@@ -279,8 +279,24 @@ impl Device {
         None
     }
 
+    /// What was obeyed is not answered where the link drops right after it.
+    fn answered(&mut self, outcome: Outcome) -> Outcome {
+        let operations = self.link.as_ref().map(|link| link.operations);
+        if self.faults.drop_after.is_none() || self.faults.drop_after != operations {
+            return outcome;
+        }
+        self.faults.drop_after = None;
+        self.link = None;
+        Outcome::Gone
+    }
+
     /// A write with response, whole.
     pub fn write(&mut self, characteristic: Uuid, value: &[u8], now: u64) -> Outcome {
+        let outcome = self.take(characteristic, value, now);
+        self.answered(outcome)
+    }
+
+    fn take(&mut self, characteristic: Uuid, value: &[u8], now: u64) -> Outcome {
         if let Some(outcome) = self.struck() {
             return outcome;
         }
@@ -318,6 +334,11 @@ impl Device {
 
     /// A read of the whole value.
     pub fn read(&mut self, characteristic: Uuid) -> Outcome {
+        let outcome = self.give(characteristic);
+        self.answered(outcome)
+    }
+
+    fn give(&mut self, characteristic: Uuid) -> Outcome {
         if let Some(outcome) = self.struck() {
             return outcome;
         }

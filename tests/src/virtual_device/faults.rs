@@ -17,6 +17,8 @@ use super::{hostile::Hostile, wifi::Trouble};
 pub struct Faults {
     /// Drops the link at the n-th read or write of a link (1 is the first), once.
     pub drop_at: Option<u32>,
+    /// Obeys the n-th read or write of a link and drops the link before it answers, once.
+    pub drop_after: Option<u32>,
     /// Answers the n-th read or write of a link with an ATT error, once.
     pub att_error_at: Option<u32>,
     /// Which one; 0x0E (unlikely error) when absent.

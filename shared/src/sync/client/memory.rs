@@ -81,6 +81,10 @@ impl Replica for Memory {
         Ok(self.preimages.iter().map(|(key, row)| (*key, row.clone())).collect())
     }
 
+    fn is_covered(&self, key: RowKey) -> Result<bool, Infallible> {
+        Ok(self.preimages.contains_key(&key))
+    }
+
     fn keep_preimage(&mut self, key: RowKey, row: Option<&SyncedRow>) -> Result<(), Infallible> {
         self.preimages.entry(key).or_insert_with(|| row.cloned());
         Ok(())

@@ -343,6 +343,9 @@ pub trait Replica {
     /// The server rows underneath optimistic ones (`None`: there is none).
     #[allow(clippy::missing_errors_doc)]
     fn preimages(&self) -> Result<Vec<(RowKey, Option<SyncedRow>)>, Self::Error>;
+    /// Whether a pre-image of that row is kept: what waits changes it.
+    #[allow(clippy::missing_errors_doc)]
+    fn is_covered(&self, key: RowKey) -> Result<bool, Self::Error>;
     /// Keeps what stands at `key` now, unless a pre-image of it is kept already.
     #[allow(clippy::missing_errors_doc)]
     fn keep_preimage(&mut self, key: RowKey, row: Option<&SyncedRow>) -> Result<(), Self::Error>;

@@ -7,6 +7,7 @@ use crate::{
     ids::IntentId,
     sync::{
         intent::{Change, Intent},
+        policy,
         receipt::Refusal,
         rows::{RowKey, Seq, SyncedRow},
     },
@@ -31,7 +32,7 @@ pub fn record<R: Replica>(replica: &mut R, id: IntentId, now: impl Into<Moment>,
     let mut meta = replica.meta()?;
     let now = now.into();
     let target = change.target(meta.tenant);
-    let (base, depends_on) = (base(replica, &change, target)?, depends_on(replica, &meta, &change)?);
+    let (base, depends_on) = (base(replica, &meta, &change, target)?, depends_on(replica, &meta, &change)?);
     let intent = Intent { client_id: meta.client_id, n: meta.next_n, id, at: now.at, at_is_rough: false, base, depends_on, change };
     if let Err(refusal) = rebase::show(replica, &meta, &intent)? {
         return Ok(Err(refusal));
@@ -44,9 +45,19 @@ pub fn record<R: Replica>(replica: &mut R, id: IntentId, now: impl Into<Moment>,
     Ok(Ok(Recorded { intent, row }))
 }
 
-/// What the author has seen of the target; `None` when the change makes it.
-fn base<R: Replica>(replica: &R, change: &Change, target: RowKey) -> Result<Option<Seq>, R::Error> {
-    if change.creates() { Ok(None) } else { Ok(Some(replica.seq_of(target)?.unwrap_or_default())) }
+/// What the author has seen of the target; `None` when the change makes it. Words that an own edit hides as long as it
+/// waits are not seen before it is settled.
+fn base<R: Replica>(replica: &R, meta: &Meta, change: &Change, target: RowKey) -> Result<Option<Seq>, R::Error> {
+    if change.creates() {
+        return Ok(None);
+    }
+    let shown = replica.seq_of(target)?.unwrap_or_default();
+    if !policy::writes_words(change) || !replica.is_covered(target)? {
+        return Ok(Some(shown));
+    }
+    let hides = |change: &Change| change.target(meta.tenant) == target && (change.creates() || policy::writes_words(change));
+    let hiding = replica.outbox()?.into_iter().map(|entry| entry.intent).filter(|intent| hides(&intent.change));
+    Ok(Some(hiding.map(|intent| intent.base.unwrap_or_default()).fold(shown, Seq::min)))
 }
 
 /// The pending intents that made rows which this one uses.
@@ -66,4 +77,43 @@ fn depends_on<R: Replica>(replica: &R, meta: &Meta, change: &Change) -> Result<V
     }
     let makes = |entry: &Entry| entry.intent.change.creates() && local.contains(&entry.intent.change.target(meta.tenant));
     Ok(replica.outbox()?.into_iter().filter(|entry| makes(entry)).map(|entry| entry.intent.id).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::{
+        entities::Site,
+        ids::{ClientId, PersonId, SiteId, TenantId},
+        roles::Role,
+        sync::{
+            client::Memory,
+            intent::{SitePatch, SiteUpdate},
+            patch::Patch,
+        },
+        time::Millis,
+    };
+
+    #[test]
+    fn what_an_own_edit_hides_was_not_seen() {
+        let id = |n| Uuid::from_u128(n);
+        let meta = Meta::new(ClientId(id(1)), TenantId(id(2)), PersonId(id(3)), Role::Admin);
+        let mut replica = Memory::new(meta.clone());
+        let stands = |seq, note: &str| SyncedRow {
+            seq: Seq(seq),
+            row: Site { id: SiteId(id(4)), name: "Lager".into(), address: None, time_zone: "UTC".into(), note: Some(note.into()), created_at: Millis(0) }.into(),
+        };
+        let base = |replica: &mut Memory, n, patch| record(replica, IntentId(id(n)), Millis(1), Change::SiteUpdate(SiteUpdate { id: SiteId(id(4)), patch })).unwrap().unwrap().intent.base;
+        let note = |text: &str| SitePatch { note: Patch::Set(text.into()), ..SitePatch::default() };
+        replica.put(&stands(2, "Gate 2")).unwrap();
+        assert_eq!(base(&mut replica, 5, note("Gate 2, ring twice")), Some(Seq(2)));
+        // A pull brings what somebody else wrote, underneath.
+        rebase::lay_bare(&mut replica).unwrap();
+        replica.put(&stands(6, "Dog in the yard")).unwrap();
+        rebase::show_again(&mut replica, &meta).unwrap();
+        assert_eq!(base(&mut replica, 6, note("Ring twice")), Some(Seq(2)));
+        assert_eq!(base(&mut replica, 7, SitePatch { name: Patch::Set("Depot".into()), ..SitePatch::default() }), Some(Seq(6)), "a name hides no words");
+    }
 }

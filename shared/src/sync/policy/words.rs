@@ -17,16 +17,18 @@ pub(super) fn can_join(change: &Change, row: Option<&Row>) -> bool {
     theirs.is_empty() || !mine.is_empty() && text::block("note", Some(&joined(mine, theirs)), text::NOTE).is_ok()
 }
 
-/// Makes `change` say what the row says as well.
-pub(super) fn join(change: &mut Change, row: Option<&Row>, is_newer: bool) {
+/// Makes `change` say what the row says as well; whether it says more than its author wrote then.
+pub(super) fn join(change: &mut Change, row: Option<&Row>, is_newer: bool) -> bool {
     let (mine, theirs) = (said(change), standing(row));
     if theirs.is_empty() {
-        return;
+        return false;
     }
     let both = if is_newer { joined(mine, theirs) } else { joined(theirs, mine) };
+    let is_more = both != mine;
     if let Some(note) = note(change) {
         *note = Patch::Set(both);
     }
+    is_more
 }
 
 /// The lines of `first`, and those of `second` that are not among them.
@@ -119,7 +121,7 @@ mod tests {
     fn nobody_clears_what_they_have_not_seen_and_words_stand_where_somebody_cleared() {
         for at in [99, 101] {
             assert_eq!(merged(Some("Dog"), Patch::Clear, at).0.lost, ["note"]);
-            assert_eq!(merged(None, text("Dog"), at), (Merged { lost: vec![], is_joined: true }, text("Dog")));
+            assert_eq!(merged(None, text("Dog"), at), (Merged::default(), text("Dog")));
         }
         let person_id = PersonId(Uuid::nil());
         let mut removal = Change::BookmarkRemove(BookmarkRemove { person_id, device_id: DeviceId(Uuid::nil()) });

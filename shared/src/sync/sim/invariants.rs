@@ -24,6 +24,7 @@ pub fn hold(world: &World) {
         nothing_is_held_out_of_sight(world, tablet, n);
     }
     receipts_stand_for_effects(world);
+    words_go_only_where_they_were_read(world);
     order_is_kept(world);
 }
 
@@ -92,6 +93,13 @@ fn acknowledged_work_stands(world: &World) {
                 assert!(word.is_some_and(|word| word.outcome.is_accepted()), "2: the server knows nothing of {}, which tablet {n} calls synced", entry.intent.id);
             }
         }
+    }
+}
+
+/// 2 No lost intent, for words: what somebody wrote into a note goes only with a change whose author had it before them.
+fn words_go_only_where_they_were_read(world: &World) {
+    for (intent, line) in &world.server.words_gone {
+        assert!(world.read.get(intent).is_some_and(|read| read.contains(line)), "2: {line:.20} went with {intent}, whose author had never read it");
     }
 }
 

@@ -1,6 +1,6 @@
 //! The server in memory: the same decisions as the real one, kept in maps.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::{
     ids::{ClientId, IntentId, PersonId, TenantId},
@@ -10,7 +10,7 @@ use crate::{
         intent::{Change, Intent},
         policy::{Edit, Stamps, stamped},
         receipt::{Code, Outcome, Receipt, Refusal},
-        rows::{RowKey, RowSet, Scope, Seq, SyncedRow},
+        rows::{Row, RowKey, RowSet, Scope, Seq, SyncedRow},
         rules::{Actor, RowChange, Who},
         sight::Sight,
         seeded::{self, Bug},
@@ -63,6 +63,8 @@ pub struct Server {
     people: HashMap<ClientId, PersonId>,
     /// What the rows were at each sequence.
     pub history: BTreeMap<Seq, BTreeMap<RowKey, SyncedRow>>,
+    /// Words that went with an intent.
+    pub words_gone: Vec<(IntentId, String)>,
     /// The kinds of change that this version does not know yet.
     pub unknown: Option<&'static str>,
     /// First pulls of some time ago, for the next ones who see the same.
@@ -90,6 +92,7 @@ impl Server {
             roles: HashMap::new(),
             people: HashMap::new(),
             history: BTreeMap::from([(Seq(0), BTreeMap::new())]),
+            words_gone: vec![],
             unknown: None,
             kept: BTreeMap::new(),
         }
@@ -190,14 +193,14 @@ impl Server {
         let actor = Actor { tenant: self.tenant, who: Who::System, now: self.now };
         let edit = Edit { base: None, at: self.now, by: None };
         if let Ok(changes) = crate::sync::apply(change, &actor, &self.row_set()) {
-            self.write(changes, &edit);
+            self.write(changes, &edit, false);
         }
     }
 
     pub fn erase(&mut self, key: RowKey) {
         let edit = Edit { base: None, at: self.now, by: None };
         if self.rows.contains_key(&key) {
-            self.write(vec![RowChange::Remove(key)], &edit);
+            self.write(vec![RowChange::Remove(key)], &edit, false);
         }
     }
 
@@ -205,7 +208,7 @@ impl Server {
         self.rows.iter().map(|(key, synced)| (*key, synced.row.clone())).collect()
     }
 
-    fn write(&mut self, changes: Vec<RowChange>, edit: &Edit) {
+    fn write(&mut self, changes: Vec<RowChange>, edit: &Edit, is_joined: bool) {
         for change in changes {
             self.seq = Seq(self.seq.0 + 1);
             let key = change.key();
@@ -217,7 +220,7 @@ impl Server {
                         self.seq = Seq(self.seq.0 + 1);
                     }
                     let stamps = self.stamps.remove(&key).unwrap_or_default();
-                    self.stamps.insert(key, stamped(stamps, old.as_ref().map(|old| &old.row), &row, edit, self.seq));
+                    self.stamps.insert(key, stamped(stamps, old.as_ref().map(|old| &old.row), &row, edit, is_joined, self.seq));
                     self.rows.insert(key, SyncedRow { seq: self.seq, row });
                 }
                 RowChange::Remove(key) => {
@@ -290,10 +293,14 @@ impl Server {
         let actor = Actor { tenant: self.tenant, who: Who::Person { id: person, role, sight: &sight }, now: at };
         let edit = Edit { base: Some(intent.base.unwrap_or_default()), at, by: Some(push.client_id) };
         let stamps = self.stamps.get(&intent.change.target(self.tenant)).cloned().unwrap_or_default();
-        let stamps = as_own(stamps, &push.former, push.client_id);
+        let stamps = as_own(stamps, intent.change.target(self.tenant).table, &push.former, push.client_id);
         let decision = decide(intent.change.clone(), &edit, &actor, &self.row_set(), &stamps);
         if !seeded::is(Bug::ReceiptWithoutEffect) {
-            self.write(decision.changes, &edit);
+            let target = intent.change.target(self.tenant);
+            let before = words(self.rows.get(&target));
+            self.write(decision.changes, &edit, decision.is_joined && !seeded::is(Bug::JoinedIsOnes));
+            let after = words(self.rows.get(&target));
+            self.words_gone.extend(before.difference(&after).map(|line| (intent.id, line.clone())));
         }
         receipt(self.seq, decision.outcome)
     }
@@ -364,6 +371,17 @@ impl Server {
 }
 
 /// Whether a row at that home may go to that reader: what is somebody's own goes to them only.
+/// The lines of a row's note.
+pub fn words(row: Option<&SyncedRow>) -> BTreeSet<String> {
+    let note = row.and_then(|synced| match &synced.row {
+        Row::Site(site) => site.note.as_deref(),
+        Row::Device(device) => device.note.as_deref(),
+        Row::Bookmark(bookmark) => bookmark.note.as_deref(),
+        Row::Model(_) | Row::Attempt(_) => None,
+    });
+    note.unwrap_or_default().lines().map(|line| line.trim().to_owned()).collect()
+}
+
 fn is_for(home: Scope, reader: Option<PersonId>) -> bool {
     match home {
         Scope::Person(owner) => reader == Some(owner) || reader.is_some() && seeded::is(Bug::OwnIsShown),

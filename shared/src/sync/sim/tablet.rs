@@ -140,6 +140,11 @@ impl Tablet {
         self.transact(client::requeue_deferred);
     }
 
+    /// What somebody has to decide about next.
+    pub fn next_attention(&self) -> Option<Change> {
+        self.store.entries().find(|entry| entry.state.name() == "attention").map(|entry| entry.intent.change.clone())
+    }
+
     pub fn decide_attention(&mut self, new: IntentId, now: Millis) {
         let now = self.moment(now);
         let Some(entry) = self.store.entries().find(|entry| entry.state.name() == "attention").cloned() else { return };
@@ -292,6 +297,7 @@ impl Replica for Tx {
     fn remove_all(&mut self) -> Result<(), Crash> { write!(self, self.inner.remove_all()) }
     fn remove_hidden(&mut self, sight: &Sight) -> Result<Vec<(RowKey, Seq)>, Crash> { write!(self, self.inner.remove_hidden(sight)) }
     fn preimages(&self) -> Result<Vec<(RowKey, Option<SyncedRow>)>, Crash> { read!(self.inner.preimages()) }
+    fn is_covered(&self, key: RowKey) -> Result<bool, Crash> { read!(self.inner.is_covered(key)) }
     fn keep_preimage(&mut self, key: RowKey, row: Option<&SyncedRow>) -> Result<(), Crash> { write!(self, self.inner.keep_preimage(key, row)) }
     fn clear_preimages(&mut self) -> Result<(), Crash> { write!(self, self.inner.clear_preimages()) }
     fn outbox(&self) -> Result<Vec<Entry>, Crash> { read!(self.inner.outbox()) }

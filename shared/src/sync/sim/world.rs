@@ -2,14 +2,14 @@
 
 use std::{
     cell::RefCell,
-    collections::{BTreeMap, HashMap, HashSet},
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
 };
 
 use proptest::prelude::*;
 use uuid::Uuid;
 
 use super::{
-    server::{NotTaken, Server},
+    server::{NotTaken, Server, words},
     tablet::Tablet,
 };
 use crate::{
@@ -53,6 +53,8 @@ pub enum Edit {
 pub enum Event {
     Edit { tablet: u8, edit: Edit },
     Staff(Edit),
+    /// One tablet notes something at a site, another one does, and that one once more.
+    Notes { once: u8, twice: u8, site: u8 },
     Erase(u8),
     /// Who is a technician now, and who an admin.
     ChangeRole { tablet: u8, demoted: bool },
@@ -104,6 +106,7 @@ pub fn event() -> impl Strategy<Value = Event> {
     let tablet = 0..MOST_TABLETS as u8;
     prop_oneof![
         16 => (tablet.clone(), edit()).prop_map(|(tablet, edit)| Event::Edit { tablet, edit }),
+        2 => (tablet.clone(), tablet.clone(), any::<u8>()).prop_map(|(once, twice, site)| Event::Notes { once, twice, site }),
         5 => edit().prop_map(Event::Staff),
         2 => (0u8..4, any::<u8>()).prop_map(|(serial, site)| Event::Staff(Edit::CreateDevice { serial, site })),
         3 => (0u8..4, any::<u8>()).prop_map(|(serial, site)| Event::Staff(Edit::ChangeDevice { serial, site })),
@@ -156,6 +159,8 @@ pub struct World {
     sites: Vec<SiteId>,
     model: ModelId,
     next_id: u128,
+    /// The words that the author of an intent had before them.
+    pub read: HashMap<IntentId, BTreeSet<String>>,
     /// What was seen before, for "never again".
     seen: RefCell<Seen>,
 }
@@ -193,7 +198,7 @@ impl World {
         for id in &sites[1..] {
             server.edit(&Change::SiteCreate(NewSite { id: *id, name: "site".into(), address: None, time_zone: "UTC".into(), note: None }));
         }
-        Self { server, tablets, net: vec![], pushed: vec![], backup: None, past: BTreeMap::new(), sites, model, next_id: 1_000, seen: RefCell::default() }
+        Self { server, tablets, net: vec![], pushed: vec![], backup: None, past: BTreeMap::new(), sites, model, next_id: 1_000, read: HashMap::new(), seen: RefCell::default() }
     }
 
     /// Which tablet is meant: there are more of them once some were copied.
@@ -280,12 +285,8 @@ impl World {
 
     pub fn step(&mut self, event: Event) {
         match event {
-            Event::Edit { tablet, edit } => {
-                let tablet = self.tablet(tablet);
-                let change = self.change(&edit, Some(tablet));
-                let (id, now) = (IntentId(self.id()), self.server.now);
-                self.tablets[tablet].record(id, now, change);
-            }
+            Event::Edit { tablet, edit } => self.edit(tablet, &edit),
+            Event::Notes { once, twice, site } => [once, twice, twice].into_iter().for_each(|tablet| self.edit(tablet, &Edit::NoteSite(site))),
             Event::Staff(edit) => {
                 let change = self.change(&edit, None);
                 self.server.edit(&change);
@@ -336,6 +337,9 @@ impl World {
             }
             Event::Attention(tablet) => {
                 let (id, now, tablet) = (IntentId(self.id()), self.server.now, self.tablet(tablet));
+                if let Some(change) = self.tablets[tablet].next_attention() {
+                    self.reads_what_stands(tablet, id, &change);
+                }
                 self.tablets[tablet].decide_attention(id, now);
             }
             Event::SetClock { tablet, ahead } => {
@@ -365,6 +369,20 @@ impl World {
         self.pushed.truncate(pushed);
         let lost = std::mem::replace(&mut self.server, server);
         self.past.insert(lost.epoch, lost);
+    }
+
+    fn edit(&mut self, tablet: u8, edit: &Edit) {
+        let tablet = self.tablet(tablet);
+        let change = self.change(edit, Some(tablet));
+        let (id, now) = (IntentId(self.id()), self.server.now);
+        self.reads_what_stands(tablet, id, &change);
+        self.tablets[tablet].record(id, now, change);
+    }
+
+    /// Whoever changes something has read what their tablet shows of it.
+    fn reads_what_stands(&mut self, tablet: usize, intent: IntentId, change: &Change) {
+        let row = self.tablets[tablet].store.rows().find(|synced| synced.row.key() == change.target(TENANT));
+        self.read.insert(intent, words(row));
     }
 
     /// A site that nothing stands in is erased.

@@ -96,6 +96,8 @@ causes! {
     DeviceBusy = "device_busy", Retry, [Connect Claim];
     /// It has no provisioning endpoints, or the system remembers old ones.
     NotProvisionable = "not_provisionable", Retry, [Discover];
+    /// It says that it is in a network, and nobody here gave it one.
+    AlreadyJoined = "already_joined", Retry, [Handshake ScanNetworks SetNetwork];
     /// It offers less protection than its label, a secret of it or its session before say that it has.
     DowngradeRefused = "downgrade_refused", Stop, [Version Identity];
     /// It offers less protection than the organization's model demands.
@@ -155,9 +157,9 @@ causes! {
     /// It does not begin to join.
     ApplyRefused = "apply_refused", Retry, [Apply];
     /// It is busy with the network that it was given before.
-    StillTrying = "still_trying", Retry, [Apply];
+    StillTrying = "still_trying", Retry, [Handshake ScanNetworks SetNetwork Apply];
     /// Its firmware cannot begin again: switch it off and on.
-    ResetUnsupported = "reset_unsupported", Retry, [SetNetwork Apply ScanNetworks];
+    ResetUnsupported = "reset_unsupported", Retry, [Apply];
     /// Wrong Wi-Fi passphrase.
     WrongPassword = "wrong_password", Retry, [Join];
     /// It could not get in, and does not say why.
@@ -224,6 +226,12 @@ impl Cause {
     #[must_use]
     pub const fn is_of_scan(self) -> bool {
         matches!(self, Self::ScanFailed | Self::NoAnswer | Self::InvalidReply | Self::AttInvalidPdu | Self::AttApplicationError | Self::GattError | Self::LinkLost | Self::OutOfRange | Self::NotEstablished)
+    }
+
+    /// Whether the way out is to switch the device off and on, so that it forgets which networks it was given.
+    #[must_use]
+    pub const fn is_switched_off(self) -> bool {
+        matches!(self, Self::StillTrying | Self::ResetUnsupported)
     }
 
     /// Whether it lies at the device, and not at this machine or its person: another device may not fail so.

@@ -82,28 +82,40 @@ impl Run {
     /// Waits until somebody has pressed the device's button, when it wants that.
     pub(super) async fn authorize(&mut self) -> Result<Next, Trouble> {
         self.peer()?.look().await?;
-        let asks = self.peer()?.dialog.state() == Some(State::AuthorizationRequired);
-        if asks {
-            self.board.change(|draft| draft.state = Shown::NeedsButton);
+        if self.may_have_joined() && self.has_network()? {
+            // On a new link, after it was given the network; by the attempt before, where that died.
+            self.take_over();
+            return Ok(Next::Done);
         }
-        let (limit, apply_sent) = (self.means.pace.authorize, self.apply_sent);
+        let (limit, board) = (self.means.pace.authorize, Arc::clone(&self.board));
         let peer = self.peer()?;
+        let mut asks = false;
         let waiting = async {
             loop {
                 match peer.dialog.state() {
                     Some(State::Authorized) => return Ok(Next::Done),
-                    // On a new link, after it was given the network.
-                    Some(State::Provisioned) if apply_sent => return Ok(Next::Done),
-                    Some(State::Provisioned) => return Err(Trouble::Failed(Cause::NotProvisionable)),
+                    Some(State::Provisioned) => return Err(Trouble::Failed(Cause::AlreadyJoined)),
+                    Some(State::AuthorizationRequired) if !asks => {
+                        asks = true;
+                        board.change(|draft| draft.state = Shown::NeedsButton);
+                    }
                     Some(State::AuthorizationRequired | State::Provisioning) | None => peer.listen().await?,
                 }
             }
         };
-        let waited = timeout(limit, waiting).await.unwrap_or(Err(Trouble::Failed(Cause::ButtonNotPressed)));
+        let waited = timeout(limit, waiting).await;
         if asks {
-            self.board.change(|draft| draft.state = Shown::Running);
+            board.change(|draft| draft.state = Shown::Running);
         }
-        waited
+        waited.unwrap_or_else(|_| {
+            let is_busy = peer.dialog.state() == Some(State::Provisioning);
+            Err(Trouble::Failed(if is_busy { Cause::StillTrying } else { Cause::ButtonNotPressed }))
+        })
+    }
+
+    /// Whether the device says that it was given a network: it tries it, or is in it.
+    fn has_network(&mut self) -> Result<bool, Trouble> {
+        Ok(matches!(self.peer()?.dialog.state(), Some(State::Provisioning | State::Provisioned)))
     }
 
     /// It has no identity; a code that was typed promised one.
@@ -125,6 +137,10 @@ impl Run {
 
     /// Asks which networks the device itself sees.
     pub(super) async fn scan_by_peer(&mut self) -> Result<Next, Trouble> {
+        if self.apply_sent {
+            // It joins what it was given before.
+            return Ok(Next::Skipped(None));
+        }
         if !self.peer()?.can.scan() {
             return Ok(Next::Skipped(Some(Cause::NotOffered)));
         }
@@ -141,6 +157,10 @@ impl Run {
     /// Gives the device its name and hands the network over; it begins to join at once.
     pub(super) async fn give_peer_network(&mut self) -> Result<Next, Trouble> {
         self.target.earlier = None;
+        if self.apply_sent && self.has_network()? {
+            // The answer was lost with the link.
+            return Ok(Next::Done);
+        }
         self.name_peer().await?;
         self.send_network().await
     }
@@ -150,11 +170,12 @@ impl Run {
         let request = command::wifi(ssid, passphrase.as_bytes()).map_err(|_| Trouble::Failed(Cause::NetworkRefused))?;
         for _ in 0..AUTHORIZATIONS {
             self.authorize().await?;
-            let peer = self.peer()?;
-            peer.send(&request).await?;
-            let began = peer.until_it_stirs().await?;
+            let rest = self.peer()?.send_most(&request).await?;
+            // From here on it may join unheard, and silence may mean that it has.
             self.apply_sent = true;
-            match began {
+            let peer = self.peer()?;
+            peer.write(rest).await?;
+            match peer.until_it_stirs().await? {
                 Outcome::Refused(Fault::NotAuthorized) => self.apply_sent = false,
                 // How joining went is said where it is waited for.
                 Outcome::Refused(Fault::UnableToConnect) | Outcome::Done(_) | Outcome::Waiting => return Ok(Next::Done),
@@ -215,6 +236,8 @@ impl Run {
             }
         }
         let outcome = loop {
+            // Silence after this may be success, also after an earlier look was given up.
+            self.apply_sent |= self.peer()?.dialog.state() == Some(State::Provisioning);
             let peer = self.peer()?;
             match (peer.dialog.outcome(), peer.dialog.state()) {
                 (Outcome::Waiting, Some(State::Provisioned)) => break Outcome::Done(Vec::new()),

@@ -124,9 +124,19 @@ impl Run {
             Err(EspError::Status(_)) => return Err(self.not_applied().await),
             Err(other) => return Err(other.into()),
         }
+        // Its clear no: until it is applied anew, silence is none of success.
+        self.forget_joining();
+        let is_first = self.board.read(|draft| !draft.steps.iter().any(|row| row.step == Step::Join.name()));
+        if !self.talking()?.has(CONTROL) {
+            if is_first && self.is_under_way().await? {
+                self.apply_sent = true;
+                return Ok(Next::Done);
+            }
+            return Err(Trouble::Failed(Cause::ResetUnsupported));
+        }
         self.needs_reset = true;
         self.set_network().await?;
-        let is_first = self.board.read(|draft| !draft.steps.iter().any(|row| row.step == Step::Join.name()));
+        self.apply_sent = true;
         match self.try_apply().await? {
             Err(EspError::Status(_)) if is_first && self.is_joining().await? => Ok(Next::Done),
             Err(EspError::Status(_)) => Err(self.not_applied().await),
@@ -166,6 +176,12 @@ impl Run {
         }
     }
 
+    /// Whether the device tries the Wi-Fi it has, or is in it: it has not given up.
+    async fn is_under_way(&mut self) -> Result<bool, Trouble> {
+        let reply = self.talking()?.ask(CONFIG, &config::status()).await?;
+        Ok(matches!(config::read_status(&reply), Ok(Joining::Connecting(_) | Joining::Connected { .. })))
+    }
+
     /// After a failure the device takes new credentials only when it was reset.
     async fn begin_again(&mut self) -> Result<(), Trouble> {
         if !self.needs_reset {
@@ -174,7 +190,9 @@ impl Run {
         let what = if self.wants == NetworkKind::Wifi { Forget::Wifi } else { Forget::Thread };
         let talk = self.talking()?;
         if !talk.has(CONTROL) {
-            return Err(Trouble::Failed(Cause::ResetUnsupported));
+            // It may have been switched off and on: Apply will say.
+            self.needs_reset = false;
+            return Ok(());
         }
         match control::read_reset(&talk.ask(CONTROL, &control::reset(what)).await?, what) {
             // In no state to be reset: then Set and Apply will say whether they work.

@@ -119,14 +119,35 @@ impl Peer {
     /// # Errors
     /// When the link breaks or the device refuses a piece.
     pub async fn send(&mut self, request: &Request) -> Result<(), Trouble> {
+        let rest = self.send_most(request).await?;
+        self.write(rest).await
+    }
+
+    /// Writes a request but for its last piece, which it gives: until that is written nothing happens.
+    ///
+    /// # Errors
+    /// As [`Peer::send`].
+    pub async fn send_most<'r>(&mut self, request: &'r Request) -> Result<&'r [u8], Trouble> {
         self.drain()?;
         let (old_fault, old_result) = (self.read(Characteristic::Fault).await?, self.read(Characteristic::Result).await?);
         self.dialog.begin(request.command, old_fault, old_result);
         self.looks = 0;
+        let mut rest: &[u8] = &[];
         for piece in request.pieces() {
-            self.within(self.link.write(Characteristic::Command.uuid(), piece)).await?;
+            let before = std::mem::replace(&mut rest, piece);
+            if !before.is_empty() {
+                self.write(before).await?;
+            }
         }
-        Ok(())
+        Ok(rest)
+    }
+
+    /// Writes a piece of a request.
+    ///
+    /// # Errors
+    /// As [`Peer::send`].
+    pub async fn write(&self, piece: &[u8]) -> Result<(), Trouble> {
+        Ok(self.within(self.link.write(Characteristic::Command.uuid(), piece)).await?)
     }
 
     /// A request, and what became of it.

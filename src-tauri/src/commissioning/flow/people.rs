@@ -107,12 +107,14 @@ impl Run {
         match self.pause(State::Failed, step).await {
             Some(Command::Retry) => {
                 self.reconnects = 0;
-                self.needs_reset &= !matches!(cause, Cause::ResetUnsupported | Cause::StillTrying);
-                if cause == Cause::StillTrying {
-                    // Switched off and on, it has forgotten both networks.
-                    self.reached = Step::SetNetwork;
-                    return Ok(if self.can_talk() { Step::SetNetwork } else { self.again_at(Step::SetNetwork) });
-                }
+                let step = if cause.is_switched_off() {
+                    // It has forgotten both networks.
+                    self.needs_reset = false;
+                    self.reached = self.reached.min(Step::SetNetwork);
+                    step.min(Step::SetNetwork)
+                } else {
+                    step
+                };
                 Ok(if step > Step::Handshake && self.can_talk() { step } else { self.again_at(step) })
             }
             Some(Command::Network(network)) => {
@@ -121,7 +123,7 @@ impl Run {
                 self.forget_joining();
                 // Another network is set and applied again, however far the first one got.
                 self.reached = Step::SetNetwork;
-                self.needs_reset = step >= Step::Apply;
+                self.needs_reset = step >= Step::Apply && !cause.is_switched_off();
                 Ok(if self.can_talk() { Step::SetNetwork } else { self.again_at(Step::SetNetwork) })
             }
             _ => Err(End::Failed(cause)),

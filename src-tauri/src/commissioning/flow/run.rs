@@ -244,7 +244,7 @@ impl Run {
     }
 
     /// Whether silence can mean that the device is in its network.
-    fn may_have_joined(&self) -> bool {
+    pub(super) fn may_have_joined(&self) -> bool {
         self.apply_sent || self.target.earlier.is_some()
     }
 

@@ -83,6 +83,12 @@ impl Commissioning {
         let order = Order { address: None, label, pop: None, site, device_name: item.device_name.clone(), before: item.attempt };
         let view = self.begin(order).await?;
         let attempt = view["id"].as_str().and_then(|id| id.parse::<AttemptId>().ok()).ok_or(NotNext::Nobody)?;
+        // Before the visit knows of it: whatever dies in between, the next one goes on from the same.
+        if let Some(earlier) = item.attempt
+            && let Err(error) = self.carry_checks(earlier, attempt).await
+        {
+            tracing::warn!(attempt.id = %attempt, %error, "what was answered at the attempt before stays there alone");
+        }
         let began = held.change(|kept| {
             if let Some(visit) = &mut kept.visit {
                 visit.began(item.id, attempt);
@@ -94,12 +100,20 @@ impl Commissioning {
             return Err(error.into());
         }
         self.going.store(true, Ordering::Relaxed);
-        if let Some(earlier) = item.attempt.filter(|earlier| *earlier != attempt)
-            && let Err(error) = self.carry_checks(earlier, attempt).await
-        {
-            tracing::warn!(attempt.id = %attempt, %error, "what was answered at the attempt before stays there alone");
-        }
         Ok(())
+    }
+
+    /// Something was noted at an attempt: where its device has another one by now, that goes on with it.
+    pub async fn noted(&self, attempt: AttemptId) {
+        let after = match self.visits.held().await {
+            Ok(held) => held.visit().and_then(|visit| visit.after(attempt)),
+            Err(_) => None,
+        };
+        if let Some(after) = after
+            && let Err(error) = self.carry_checks(attempt, after).await
+        {
+            tracing::warn!(attempt.id = %after, %error, "what was just noted at the attempt before stays there alone");
+        }
     }
 
     async fn carry_checks(&self, earlier: AttemptId, attempt: AttemptId) -> Result<(), DeskError> {
@@ -130,7 +144,10 @@ impl Commissioning {
             let mut held = self.visits.held().await?;
             let auto = held.visit().is_some_and(|visit| visit.auto);
             let is_news = self.note(&mut held, &standing)?;
-            if is_news && standing.ending.ours {
+            // A device that was claimed before needs no permission: it is not held up by those that do.
+            let lacks = standing.ending.cause.as_deref() == Some(Cause::NoGrant.code());
+            let is_for_others = lacks && held.visit().and_then(|visit| visit.next(|_| false)).is_some_and(|next| !next.lacks_permission());
+            if is_news && standing.ending.ours && !is_for_others {
                 self.going.store(false, Ordering::Relaxed);
             }
             if is_news {

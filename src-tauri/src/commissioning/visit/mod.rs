@@ -66,6 +66,9 @@ pub struct Item {
     pub tries: u8,
     /// The latest attempt.
     pub attempt: Option<AttemptId>,
+    /// The one before, which goes on with the latest.
+    #[serde(default)]
+    before: Option<AttemptId>,
     /// Why the latest attempt failed.
     pub cause: Option<String>,
     /// How well the device was heard, dBm.
@@ -85,6 +88,11 @@ pub struct Item {
 }
 
 impl Item {
+    /// Whether no permission was left for it.
+    pub fn lacks_permission(&self) -> bool {
+        self.cause.as_deref() == Some(super::Cause::NoGrant.code())
+    }
+
     /// Whether it is news how its attempt ended.
     pub fn awaits(&self, ending: &Ending) -> bool {
         match self.fate {
@@ -238,6 +246,7 @@ impl Visit {
             fate: Fate::Waiting,
             tries: 0,
             attempt: None,
+            before: None,
             cause: None,
             rssi: None,
             took_ms: None,
@@ -282,16 +291,22 @@ impl Visit {
         failed.map(|item| (item.fate, item.tries) = (Fate::Waiting, 0)).is_some()
     }
 
-    /// Whose turn it is: the first that is heard now, else the first.
+    /// Whose turn it is: the first that is heard now, else the first. Those that no permission was left for have it last:
+    /// others may need none.
     pub fn next(&self, is_heard: impl Fn(&Item) -> bool) -> Option<&Item> {
-        let waiting = || self.items.iter().filter(|item| item.fate == Fate::Waiting);
-        waiting().find(|item| is_heard(item)).or_else(|| waiting().next())
+        self.items.iter().filter(|item| item.fate == Fate::Waiting).min_by_key(|item| (item.lacks_permission(), !is_heard(item)))
+    }
+
+    /// The attempt with which the visit goes on after that one.
+    pub fn after(&self, attempt: AttemptId) -> Option<AttemptId> {
+        self.items.iter().find(|item| item.before == Some(attempt)).and_then(|item| item.attempt)
     }
 
     /// Its device is being commissioned.
     pub fn began(&mut self, id: Uuid, attempt: AttemptId) {
         for item in &mut self.items {
             if item.id == id {
+                item.before = item.attempt.filter(|before| *before != attempt).or(item.before);
                 (item.fate, item.attempt, item.unconfirmed) = (Fate::Running, Some(attempt), false);
             } else if item.fate == Fate::Running {
                 // One at a time: of the one before it was never heard how it ended.

@@ -75,6 +75,28 @@ fn whoever_is_heard_comes_first() {
 }
 
 #[test]
+fn devices_without_a_permission_hold_up_none_that_needs_none() {
+    let mut visit = visit(&["A", "B", "C"]);
+    let lacking = || Ending { cause: Some("no_grant".into()), ours: true, ..ending(false, false) };
+    for (expected, heard) in [("A", &["A"][..]), ("B", &["A", "B"]), ("C", &["A", "B"])] {
+        let (serial, attempt) = begin(&mut visit, heard);
+        assert_eq!(serial, expected);
+        visit.ended(attempt, if expected == "C" { ending(true, true) } else { lacking() });
+    }
+    assert_eq!(begin(&mut visit, &["B"]).0, "B", "and have their turn as before once nobody else waits");
+}
+
+#[test]
+fn a_visit_knows_with_which_attempt_it_goes_on() {
+    let mut visit = visit(&["A"]);
+    let (_, first) = begin(&mut visit, &[]);
+    assert_eq!(visit.after(first), None);
+    visit.ended(first, ending(false, true));
+    let (_, second) = begin(&mut visit, &[]);
+    assert_eq!((visit.after(first), visit.after(second)), (Some(second), None));
+}
+
+#[test]
 fn a_device_is_in_a_visit_once_and_its_secret_goes_when_it_is_done() {
     let mut visit = visit(&["A"]);
     assert_eq!(visit.add(new("A")).err(), Some(NotAdded::Known));

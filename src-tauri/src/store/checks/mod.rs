@@ -113,8 +113,8 @@ pub fn take_back(db: &Connection, attempt: AttemptId, record: Option<&Record>) -
     Ok(())
 }
 
-/// What was answered and photographed at an attempt goes on at the next one of the same device; the earlier one keeps
-/// its own.
+/// What was answered and photographed at an attempt goes on at the next one of the same device, as long as nothing was said
+/// there since; the earlier one keeps its own.
 ///
 /// # Errors
 /// [`StoreError`].
@@ -123,7 +123,8 @@ pub fn carry_over(db: &Connection, from: AttemptId, to: AttemptId, now: Millis) 
                select ?2, sha256, kind, media_type, 'waiting', size, ?3, 0, content from attachment \
                where attempt_id = ?1 and kind = 'photo' and state <> 'given_up' and octet_length(content) > 0 order by place on conflict (attempt_id, sha256) do nothing";
     db.execute(sql, params![from.0.as_bytes(), to.0.as_bytes(), now.0])?;
-    let Some((mut record, _)) = record(db, from)?.filter(|_| matches!(self::record(db, to), Ok(None))) else { return Ok(()) };
+    let there = self::record(db, to)?.map(|(record, _)| record.at);
+    let Some((mut record, _)) = self::record(db, from)?.filter(|(record, _)| there.is_none_or(|there| there < record.at)) else { return Ok(()) };
     let here: Vec<Address> = photos(db, to)?.into_iter().map(|photo| photo.sha256).collect();
     let elsewhere: Vec<Address> = record.photos().filter(|photo| !here.contains(photo)).collect();
     for photo in elsewhere {

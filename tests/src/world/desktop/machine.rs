@@ -6,6 +6,11 @@ use std::{
 };
 
 use tokio::process::Command;
+use x11rb::{
+    CURRENT_TIME,
+    connection::Connection,
+    protocol::xproto::{AtomEnum, ClientMessageEvent, ConnectionExt, EventMask, MapState},
+};
 
 use super::super::{Child, did_not_run, eventually};
 
@@ -62,6 +67,22 @@ impl Machine {
         command.env("XDG_RUNTIME_DIR", &home).env("NO_AT_BRIDGE", "1").env("GTK_USE_PORTAL", "0").env("LANG", "C.UTF-8");
         command.env_remove("WAYLAND_DISPLAY");
         command
+    }
+
+    /// What the cross of a title bar does, for each window on this screen (ICCCM 4.2.8.1).
+    pub fn ask_windows_to_close(&self) -> Result<(), Box<dyn std::error::Error>> {
+        let (screen, number) = x11rb::connect(Some(&self.display))?;
+        let atom = |name: &[u8]| -> Result<u32, Box<dyn std::error::Error>> { Ok(screen.intern_atom(false, name)?.reply()?.atom) };
+        let (protocols, close) = (atom(b"WM_PROTOCOLS")?, atom(b"WM_DELETE_WINDOW")?);
+        for window in screen.query_tree(screen.setup().roots[number].root)?.reply()?.children {
+            let understood = screen.get_property(false, window, protocols, AtomEnum::ATOM, 0, 32)?.reply()?;
+            let shown = screen.get_window_attributes(window)?.reply()?.map_state == MapState::VIEWABLE;
+            if shown && understood.value32().is_some_and(|mut all| all.any(|one| one == close)) {
+                let message = ClientMessageEvent::new(32, window, protocols, [close, CURRENT_TIME, 0, 0, 0]);
+                screen.send_event(false, window, EventMask::NO_EVENT, message)?.check()?;
+            }
+        }
+        Ok(())
     }
 
     /// The whole screen as a PNG file (the WebDriver's own pictures come out empty).

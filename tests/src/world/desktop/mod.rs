@@ -52,6 +52,14 @@ impl Desk {
         assert!(status.success(), "the second start ends with {status}");
     }
 
+    /// Clicks the cross of the window.
+    ///
+    /// # Panics
+    /// When the screen does not answer.
+    pub fn click_cross(&self) {
+        self.machine.ask_windows_to_close().expect("the screen answers");
+    }
+
     /// A picture of the whole screen, `tests/output/<name>.png`.
     pub async fn picture(&self, name: &str) -> PathBuf {
         let path = self.pictures.join(name).with_extension("png");

@@ -193,6 +193,12 @@ impl Window {
         ours.filter_map(|process| Some(process.file_name()?.to_str()?.to_owned())).collect()
     }
 
+    /// Waits until the app has ended by itself.
+    pub async fn ended(mut self) {
+        eventually("the app has ended", || async { self.processes().is_empty().then_some(()) }).await;
+        self.driver.kill().await;
+    }
+
     /// `kill -9` of the app, as when the machine loses power.
     pub async fn kill(mut self) {
         self.kill_app();

@@ -5,10 +5,11 @@
  * Deliberately not here: sending to the server, which is the app's.
  */
 import { asProblem, Problem } from '$lib/api';
-import { type Draft, answerOf, draftOf, progressOf, type Question, questionsOf } from './answers';
+import { type Draft, answerOf, draftOf, faultOf, progressOf, type Question, questionsOf } from './answers';
 import { type Checks, dropPhoto, keepChecks, keepPhoto, type KeptPhoto, MOST_PHOTOS, MOST_PHOTOS_OF_ANSWER, readChecks } from './checks';
 import { base64, compressed, NoPicture } from './picture';
 import { createSaver } from './saver.svelte';
+import { guard } from '$lib/parts/unsaved';
 
 /** A photo that was picked and is not safe yet. */
 export interface Picked {
@@ -45,6 +46,8 @@ export async function settledAll(): Promise<boolean> {
   return !safe.includes(false);
 }
 
+guard(() => [...works.values()].some((work) => !work.isSafe), settledAll);
+
 /** Forgets what somebody else noted. */
 export function forgetWork(): void {
   for (const work of works.values()) work.saver.stop();
@@ -70,7 +73,15 @@ function createWork(attempt: string) {
   const draft = (question: Question): Draft => drafts[question.id] ?? draftOf(question, null);
   const answers = () => questions().map((question) => ({ id: question.id, required: question.required, answer: answerOf(question, draft(question)) }));
 
-  const keepNow = () => keepChecks(attempt, { note: note.trim() || null, answers: answers().map(({ id, answer }) => ({ id, answer })) });
+  /** Whether what was typed at a check is no answer yet: then what was answered before stands. */
+  const isOpen = (question: Question) => faultOf(question, draft(question)) !== null;
+  const keepNow = () =>
+    keepChecks(attempt, {
+      note: note.trim() || null,
+      answers: questions()
+        .filter((question) => !isOpen(question))
+        .map((question) => ({ id: question.id, answer: answerOf(question, draft(question)) }))
+    });
 
   const saver = createSaver(async () => {
     try {
@@ -161,7 +172,7 @@ function createWork(attempt: string) {
     tidy();
   }
 
-  const isSafe = () => !saver.unsaved && picked.length === 0 && going.length === 0;
+  const isSafe = () => !saver.unsaved && picked.length === 0 && going.length === 0 && !questions().some(isOpen);
 
   function tidy() {
     if (viewers > 0 || !isSafe() || works.get(attempt) !== work) return;
@@ -219,6 +230,10 @@ function createWork(attempt: string) {
     get saver() {
       return saver;
     },
+    /** Whether something was typed that is no answer yet, and is not saved. */
+    get hasOpen() {
+      return questions().some(isOpen);
+    },
     /** Whether everything is safe on this machine. */
     get isSafe() {
       return isSafe();
@@ -237,6 +252,7 @@ function createWork(attempt: string) {
     },
     /** Keeps photos, one after the other. */
     pick(chosen: Blob[], of: string | null) {
+      works.set(attempt, work);
       for (const file of chosen) {
         const key = ++last;
         files.set(key, file);

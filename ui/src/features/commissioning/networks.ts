@@ -29,12 +29,12 @@ const WPA: [number, number] = [8, 63];
 
 /**
  * What is wrong with a passphrase before it is sent: the device's driver would refuse it without a word.
- * `auth` is null for a network that the device does not see; that one may be open.
+ * `auth` is null for a network that the device does not see; that one may be open, and so may one of a kind that is not known.
  */
 export function passphraseFault(passphrase: string, auth: string | null): 'passphrase-short' | 'passphrase-long' | 'passphrase-wep' | null {
   const bytes = new TextEncoder().encode(passphrase).length;
   // Five characters are a short WEP key.
-  if (auth === null && (bytes === 0 || bytes === 5)) return null;
+  if ((auth === null || auth === 'unknown') && (bytes === 0 || bytes === 5)) return null;
   const [least, most] = LENGTHS[auth ?? ''] ?? WPA;
   if (bytes >= least && bytes <= most) return null;
   if (auth === 'wep') return 'passphrase-wep';

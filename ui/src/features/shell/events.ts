@@ -10,6 +10,7 @@ export function followHost(queries: QueryClient): () => void {
       follow(event.url);
       return;
     }
+    if (event.type === 'close') return;
     if (event.type === 'data') void queries.invalidateQueries({ predicate: (query) => query.queryKey[0] !== 'app' });
     if (event.type === 'accounts') void queries.invalidateQueries();
     void queries.invalidateQueries({ queryKey: ['app', event.type] });

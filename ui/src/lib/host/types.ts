@@ -4,9 +4,9 @@ export const SERVER_HEADER = 'x-omniot-server';
 /** What a host can do beyond requests; asked for by name, never by platform. */
 export type Capability = 'radio' | 'accounts' | 'sync' | 'operator';
 
-/** The host says that something changed; the listener reads it again. */
+/** The host says that something changed; the listener reads it again. `close`: somebody wants to close the window. */
 export type HostEvent =
-  | { type: 'sync' | 'accounts' | 'nearby' | 'commission' }
+  | { type: 'sync' | 'accounts' | 'nearby' | 'commission' | 'close' }
   | { type: 'data'; entity?: string }
   | { type: 'link'; url: string };
 

@@ -1,14 +1,26 @@
 /**
- * What would be lost with the page: whatever leads away by itself looks here before.
+ * What would be lost with the page: whatever leads away by itself, or closes the window, looks here before.
  *
- * Deliberately not here: asking somebody who leads away (`LeaveGuard`).
+ * Deliberately not here: asking somebody (`LeaveGuard`, `ClosingWindow`).
  */
-const guards = new Set<() => boolean>();
-
-/** Somebody types something; the answer ends that. */
-export function guard(unsaved: () => boolean): () => void {
-  guards.add(unsaved);
-  return () => void guards.delete(unsaved);
+interface Guard {
+  unsaved: () => boolean;
+  settle?: () => Promise<boolean>;
 }
 
-export const isUnsaved = (): boolean => [...guards].some((unsaved) => unsaved());
+const guards = new Set<Guard>();
+
+/** Somebody types something; the answer ends that. `settle` saves what can be saved. */
+export function guard(unsaved: () => boolean, settle?: () => Promise<boolean>): () => void {
+  const one = { unsaved, settle };
+  guards.add(one);
+  return () => void guards.delete(one);
+}
+
+export const isUnsaved = (): boolean => [...guards].some(({ unsaved }) => unsaved());
+
+/** Saves what can be saved; whether nothing is left. */
+export async function settleUnsaved(): Promise<boolean> {
+  await Promise.allSettled([...guards].filter(({ unsaved }) => unsaved()).map(({ settle }) => settle?.()));
+  return !isUnsaved();
+}
