@@ -9,6 +9,9 @@ action-sign-out = Sign out
 action-leave = Leave
 action-go-on = Go on
 
+leave-title = Leave without saving?
+leave-text = What you typed here is lost.
+
 close-title = Close although something is not saved?
 close-text = Something you typed or picked is not safe on this machine yet. Once the window is closed, it is lost.
 close-saving = Saving before the window closes

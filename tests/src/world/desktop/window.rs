@@ -193,6 +193,13 @@ impl Window {
         ours.filter_map(|process| Some(process.file_name()?.to_str()?.to_owned())).collect()
     }
 
+    /// Presses what ends the app; the driver then may have no answer any more.
+    pub async fn press_to_end(self, name: &str) {
+        let element = self.until(Duration::from_secs(30), &format!("{name:?} can be pressed"), || self.find(PRESSABLE, name)).await;
+        let _ = element.click().await;
+        self.ended().await;
+    }
+
     /// Waits until the app has ended by itself.
     pub async fn ended(mut self) {
         eventually("the app has ended", || async { self.processes().is_empty().then_some(()) }).await;
