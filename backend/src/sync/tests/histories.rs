@@ -147,6 +147,7 @@ async fn words_of_two_people_stand_side_by_side_and_the_history_says_so_and_what
         b.record(note("Key at the porter"));
         a.sync().await;
         let mut push = b.next_push().expect("one");
+        b.record(note("Key at the porter\nCode 4711"));
         push.intents[0].at_is_rough = true;
         let answer: PushResponse = serde_json::from_value(b.send(&push).await.expect(200)).expect("a push response");
         assert_eq!(answer.receipts[0].outcome, Outcome::Applied, "{}", app.engine);
@@ -155,6 +156,10 @@ async fn words_of_two_people_stand_side_by_side_and_the_history_says_so_and_what
         let detail = changes(&a.actor, &format!("/v1/sites/{site}")).await[0]["detail"].clone();
         assert_eq!((&detail["fields"], &detail["met"][0]["won"], &detail["met"][0]["why"], &detail["time_is_rough"]), (&json!(["note"]), &json!(true), &json!("both"), &json!(true)));
         assert_eq!(detail["met"][0]["other"]["id"], json!(a.actor.id));
+
+        // Nor does the second edit of somebody who has not seen the first of the other one.
+        b.push().await;
+        assert_eq!(a.actor.get(&format!("/v1/sites/{site}")).await.expect(200)["note"], "Key at the porter\nCode 4711\nFence is open", "{}", app.engine);
 
         // A device whose id follows from its serial number: who edits it without having seen it made is not the first.
         let model: ModelId = serde_json::from_value(a.actor.post("/v1/models", json!({"name": "Pump", "sku": "P", "min_security": "sec1"})).await.expect(201)["id"].clone()).expect("an id");
