@@ -9,6 +9,7 @@ use omniot_shared::{
     time::Millis,
 };
 use omniot_tests::virtual_device::{
+    device::Power,
     faults::Faults,
     improv::Make,
     spec::{Kind, Spec},
@@ -19,6 +20,7 @@ use uuid::Uuid;
 use crate::{
     bench::{Bench, PASSPHRASE, SITE, SSID, device, quick},
     ledger::{Place, TENANT},
+    networks::drop_the_link,
 };
 
 fn lamp(improv: Make) -> Spec {
@@ -250,12 +252,12 @@ async fn heard(bench: &Bench) {
 }
 
 /// A lamp that joins what it was given by an attempt that ends meanwhile, and stays in the air.
-async fn joins_unwatched(ends: impl AsyncFnOnce(&mut Bench)) -> Bench {
+async fn joins_unwatched(passphrase: &str, ends: impl AsyncFnOnce(&mut Bench)) -> Bench {
     let mut bench = Bench::lingering(vec![lamp(Make { can: 0x0e, ..Make::default() })]).await;
     planned(&bench, Security::Sec0).await;
     begin(&bench, json!({})).await;
     bench.until("needs_network").await;
-    bench.join(SSID, PASSPHRASE).await;
+    bench.join(SSID, passphrase).await;
     while bench.current().await["step"] != "join" {
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
@@ -267,7 +269,7 @@ async fn joins_unwatched(ends: impl AsyncFnOnce(&mut Bench)) -> Bench {
 
 #[tokio::test]
 async fn one_that_joins_while_the_app_is_dead_is_asked_for_nothing_else() {
-    let bench = joins_unwatched(async |bench| bench.kill_and_start().await).await;
+    let bench = joins_unwatched(PASSPHRASE, async |bench| bench.kill_and_start().await).await;
     let done = bench.until("succeeded").await;
     let attempts = bench.ledger.books().attempts.clone();
     let [first, last] = &attempts[..] else { panic!("{attempts:?}") };
@@ -276,8 +278,34 @@ async fn one_that_joins_while_the_app_is_dead_is_asked_for_nothing_else() {
 }
 
 #[tokio::test]
+async fn silence_is_no_success_after_it_has_said_that_it_has_no_network() {
+    let bench = joins_unwatched("wrong-password", async |bench| bench.kill_and_start().await).await;
+    bench.until("needs_network").await;
+    {
+        let slot = &bench.fleet.slots[0];
+        slot.device().power(Power::Off, slot.now());
+        slot.link_ended();
+    }
+    bench.join(SSID, PASSPHRASE).await;
+    bench.until_failed("not_advertising").await;
+}
+
+#[tokio::test]
+async fn a_link_that_drops_while_it_tries_hides_no_wrong_password() {
+    let bench = bench_of(Make { can: 0x0e, ..Make::default() }).await;
+    begin(&bench, json!({})).await;
+    bench.until("needs_network").await;
+    bench.join(SSID, "wrong-password").await;
+    while bench.current().await["step"] != "join" {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    drop_the_link(&bench);
+    assert_eq!(bench.until("needs_network").await["failure"]["cause"], "unable_to_connect");
+}
+
+#[tokio::test]
 async fn one_that_is_in_a_network_and_was_given_none_by_this_attempt_is_named() {
-    let bench = joins_unwatched(async |bench| assert_eq!(bench.act("cancel", Value::Null).await.body["state"], "cancelled")).await;
+    let bench = joins_unwatched(PASSPHRASE, async |bench| assert_eq!(bench.act("cancel", Value::Null).await.body["state"], "cancelled")).await;
     bench.until_failed("already_joined").await;
 }
 

@@ -23,8 +23,8 @@ fn switch_off_and_on(bench: &Bench) {
     slot.link_ended();
 }
 
-fn drop_the_link(bench: &Bench) {
-    let slot = bench.fleet.named("OM-0001")[0];
+pub fn drop_the_link(bench: &Bench) {
+    let slot = &bench.fleet.slots[0];
     slot.device().disconnect();
     slot.link_ended();
 }

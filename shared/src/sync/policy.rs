@@ -75,10 +75,16 @@ pub const fn is_written(table: Table, field: &str) -> bool {
     matches!((table, field.as_bytes()), (Table::Site | Table::Device | Table::Bookmark, b"note"))
 }
 
-/// Whether `change` says something where people write in words of their own, or takes it away.
+/// Whether `change` says something where people write in words of their own, or takes it away, and nothing else.
 #[must_use]
 pub fn writes_words(change: &Change) -> bool {
-    patched(change).is_some_and(|(table, fields)| fields.into_iter().any(|field| is_written(table, field)))
+    patched(change).is_some_and(|(table, fields)| !fields.is_empty() && fields.into_iter().all(|field| is_written(table, field)))
+}
+
+/// Whether `change` says something where people write in words of their own, among other things.
+#[must_use]
+pub fn hides_words(change: &Change) -> bool {
+    change.creates() || patched(change).is_some_and(|(table, fields)| fields.into_iter().any(|field| is_written(table, field)))
 }
 
 /// The words that an accepted change `lost`, as a change that says nothing else; `None` where it lost none.

@@ -299,15 +299,14 @@ fn is_of(row: &AttemptStep, steps: &[Step]) -> bool {
     steps.iter().any(|step| row.step == step.name())
 }
 
-/// Whether a link that was lost, or never stood, is why.
-fn is_out_of_reach(cause: Option<&str>) -> bool {
-    cause.and_then(Cause::of_code).is_some_and(|cause| cause.is_unconnected() || matches!(cause, Cause::NotAdvertising | Cause::LinkLost | Cause::NoAnswer))
+fn is_out_of_reach(cause: &str) -> bool {
+    Cause::of_code(cause).is_some_and(Cause::is_out_of_reach)
 }
 
 /// Whether an attempt ended before anything was said about the device's network, or found nobody.
 fn says_nothing(attempt: &Attempt) -> bool {
     let reached = attempt.steps.iter().any(|row| is_of(row, &[Step::Connect]) && row.outcome == StepOutcome::Done);
-    let broke_off = attempt.outcome == AttemptOutcome::Interrupted || is_out_of_reach(attempt.cause.as_deref());
+    let broke_off = attempt.outcome == AttemptOutcome::Interrupted || attempt.cause.as_deref().is_some_and(is_out_of_reach);
     !reached || broke_off && !attempt.steps.iter().any(|row| is_of(row, &[Step::SetNetwork, Step::Apply, Step::Join]))
 }
 
@@ -334,5 +333,5 @@ fn is_unfinished(attempt: &Attempt, draft: &Draft) -> bool {
 /// Whether the last word of an attempt about the network was that the device tries it: a link that was lost then is none.
 fn may_have_joined(attempt: &Attempt) -> bool {
     let last = attempt.steps.iter().rev().find(|row| is_of(row, &[Step::ScanNetworks, Step::SetNetwork, Step::Apply, Step::Join]));
-    last.is_some_and(|row| is_of(row, &[Step::Apply, Step::Join]) && (row.outcome != StepOutcome::Failed || is_out_of_reach(row.cause.as_deref())))
+    last.is_some_and(|row| is_of(row, &[Step::Apply, Step::Join]) && (row.outcome != StepOutcome::Failed || row.cause.as_deref().is_some_and(is_out_of_reach)))
 }

@@ -108,8 +108,8 @@ fn list(db: &Connection) -> Result<Checklist, StoreError> {
     Ok(checklist::find(db)?.map(Into::into).unwrap_or_default())
 }
 
-/// `PUT /app/attempts/{id}/checks`.
-pub async fn answer(account: &Account, id: AttemptId, given: Option<&Value>) -> Result<Reply, Reply> {
+/// `PUT /app/attempts/{id}/checks`; `after`: the attempt with which a visit goes on after this one.
+pub async fn answer(account: &Account, id: AttemptId, after: Option<AttemptId>, given: Option<&Value>) -> Result<Reply, Reply> {
     let given: Answered = body(given)?;
     may_add(account)?;
     fetch_back(account, id).await?;
@@ -134,8 +134,12 @@ pub async fn answer(account: &Account, id: AttemptId, given: Option<&Value>) -> 
             };
             if says_more {
                 // Whatever the clock does, what is said later counts.
-                record.at = earlier.map_or(at, |earlier| at.max(earlier.at.plus(1)));
+                let was = earlier.map(|earlier| earlier.at);
+                record.at = was.map_or(at, |was| at.max(was.plus(1)));
                 checks::keep_record(db, &record, now)?;
+                if let Some(after) = after {
+                    checks::carry_on(db, id, after, was, now)?;
+                }
             }
             view(db, id).map(Ok)
         });

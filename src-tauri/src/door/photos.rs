@@ -39,14 +39,22 @@ impl Taken {
     }
 }
 
-/// `POST /app/attempts/{id}/photos`.
-pub async fn add(account: &Account, id: AttemptId, given: Option<&Value>) -> Result<Reply, Reply> {
+/// `POST /app/attempts/{id}/photos`; `after`: the attempt with which a visit goes on after this one, and the photo with it.
+pub async fn add(account: &Account, id: AttemptId, after: Option<AttemptId>, given: Option<&Value>) -> Result<Reply, Reply> {
     let file = body::<Taken>(given)?.file(id)?;
     may_add(account)?;
     let sha256 = Address::of(&file.content);
     let (person, client, now) = (account.me().person.id, account.client(), account.clock.now());
     let kept = on_worker(&account.store, move |store| {
-        store.edit(|db| if checks::is_ours(db, id, person, client)? { checks::add_photo(db, &file, now).map(Some) } else { Ok(None) })
+        store.edit(|db| {
+            if !checks::is_ours(db, id, person, client)? {
+                return Ok(None);
+            }
+            if let Some(after) = after {
+                checks::add_photo(db, &File { attempt: after, ..file.clone() }, now)?;
+            }
+            checks::add_photo(db, &file, now).map(Some)
+        })
     });
     match kept.await.map_err(|error| error.reply())? {
         None => Err(Reply::not_found()),
@@ -77,11 +85,20 @@ pub async fn show(account: &Account, id: AttemptId, sha256: &str) -> Result<Repl
     Ok(Reply::ok(json!({"media_type": media_type, "content": STANDARD.encode(content)})))
 }
 
-/// `DELETE /app/attempts/{id}/photos/{sha256}`.
-pub async fn remove(account: &Account, id: AttemptId, sha256: &str) -> Result<Reply, Reply> {
+/// `DELETE /app/attempts/{id}/photos/{sha256}`; `after`: as above, where nothing else was said since.
+pub async fn remove(account: &Account, id: AttemptId, after: Option<AttemptId>, sha256: &str) -> Result<Reply, Reply> {
     let address = Address::read(sha256).ok_or_else(Reply::not_found)?;
     let (now, at) = (account.clock.now(), account.server_now());
-    let removed = on_worker(&account.store, move |store| store.edit(|db| checks::remove_photo(db, id, address, now, at)));
+    let removed = on_worker(&account.store, move |store| {
+        store.edit(|db| {
+            if let Some(after) = after
+                && checks::said_at(db, after)? == checks::said_at(db, id)?
+            {
+                checks::remove_photo(db, after, address, now, at)?;
+            }
+            checks::remove_photo(db, id, address, now, at)
+        })
+    });
     match removed.await.map_err(|error| error.reply())? {
         None => Err(Reply::not_found()),
         Some(false) => Err(Reply::error(409, "state_conflict", "the server has this photo, or it is on its way; it stays with the attempt")),

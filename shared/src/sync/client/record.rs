@@ -46,7 +46,7 @@ pub fn record<R: Replica>(replica: &mut R, id: IntentId, now: impl Into<Moment>,
 }
 
 /// What the author has seen of the target; `None` when the change makes it. Words that an own edit hides as long as it
-/// waits are not seen before it is settled.
+/// waits are not seen before it is settled; a change of other fields as well goes by what is shown of those.
 fn base<R: Replica>(replica: &R, meta: &Meta, change: &Change, target: RowKey) -> Result<Option<Seq>, R::Error> {
     if change.creates() {
         return Ok(None);
@@ -55,7 +55,7 @@ fn base<R: Replica>(replica: &R, meta: &Meta, change: &Change, target: RowKey) -
     if !policy::writes_words(change) || !replica.is_covered(target)? {
         return Ok(Some(shown));
     }
-    let hides = |change: &Change| change.target(meta.tenant) == target && (change.creates() || policy::writes_words(change));
+    let hides = |change: &Change| change.target(meta.tenant) == target && policy::hides_words(change);
     let hiding = replica.outbox()?.into_iter().map(|entry| entry.intent).filter(|intent| hides(&intent.change));
     Ok(Some(hiding.map(|intent| intent.base.unwrap_or_default()).fold(shown, Seq::min)))
 }
@@ -114,6 +114,8 @@ mod tests {
         replica.put(&stands(6, "Dog in the yard")).unwrap();
         rebase::show_again(&mut replica, &meta).unwrap();
         assert_eq!(base(&mut replica, 6, note("Ring twice")), Some(Seq(2)));
-        assert_eq!(base(&mut replica, 7, SitePatch { name: Patch::Set("Depot".into()), ..SitePatch::default() }), Some(Seq(6)), "a name hides no words");
+        let name = Patch::Set("Depot".to_owned());
+        assert_eq!(base(&mut replica, 7, SitePatch { name: name.clone(), ..SitePatch::default() }), Some(Seq(6)), "a name hides no words");
+        assert_eq!(base(&mut replica, 8, SitePatch { name, ..note("Ring thrice") }), Some(Seq(6)), "and is decided by what was shown of it");
     }
 }

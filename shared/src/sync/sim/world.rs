@@ -254,7 +254,7 @@ impl World {
                     1 => Patch::Set(format!("note {label}")),
                     _ => Patch::Set(format!("note {label} {}", "x".repeat(1_100))),
                 };
-                Change::SiteUpdate(SiteUpdate { id: self.site(n), patch: SitePatch { note, name: Patch::Set(format!("name {label}")), ..SitePatch::default() } })
+                Change::SiteUpdate(SiteUpdate { id: self.site(n), patch: SitePatch { note, ..SitePatch::default() } })
             }
             Edit::CreateDevice { serial: n, site } => {
                 Change::DeviceCreate(NewDevice { serial: serial(n), name: format!("device {label}"), model_id: self.model, site_id: Some(self.site(site)), note: Some(format!("note {label}")) })

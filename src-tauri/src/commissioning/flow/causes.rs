@@ -221,6 +221,12 @@ impl Cause {
         matches!(self, Self::ConnectFailed | Self::GattError | Self::NotEstablished | Self::OutOfRange)
     }
 
+    /// Whether a link that was lost, or never stood, is why.
+    #[must_use]
+    pub const fn is_out_of_reach(self) -> bool {
+        self.is_unconnected() || matches!(self, Self::NotAdvertising | Self::LinkLost | Self::NoAnswer)
+    }
+
     /// Whether a device may fail so because it cannot scan: it does not manage it, or its one radio drops the link meanwhile.
     /// Where it was the link after all, the next one shows it.
     #[must_use]

@@ -82,10 +82,15 @@ impl Run {
     /// Waits until somebody has pressed the device's button, when it wants that.
     pub(super) async fn authorize(&mut self) -> Result<Next, Trouble> {
         self.peer()?.look().await?;
-        if self.may_have_joined() && self.has_network()? {
+        if self.has_network()? {
             // On a new link, after it was given the network; by the attempt before, where that died.
-            self.take_over();
-            return Ok(Next::Done);
+            if self.may_have_joined() || self.reached == Step::Join {
+                self.take_over();
+                return Ok(Next::Done);
+            }
+        } else {
+            // It says that it has none: silence from here on is none of success.
+            self.forget_joining();
         }
         let (limit, board) = (self.means.pace.authorize, Arc::clone(&self.board));
         let peer = self.peer()?;
@@ -241,6 +246,8 @@ impl Run {
             let peer = self.peer()?;
             match (peer.dialog.outcome(), peer.dialog.state()) {
                 (Outcome::Waiting, Some(State::Provisioned)) => break Outcome::Done(Vec::new()),
+                // On a new link nothing was asked, and it gave up.
+                (Outcome::Waiting, Some(State::Authorized | State::AuthorizationRequired)) if peer.dialog.asked().is_none() => break Outcome::Refused(Fault::UnableToConnect),
                 (Outcome::Waiting, _) => {}
                 (over, _) => break over,
             }

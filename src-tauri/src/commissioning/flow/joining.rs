@@ -115,8 +115,14 @@ impl Run {
     /// even then may be joining already, or be in the network: an attempt before this one died there. What this
     /// attempt made it try before is another network.
     pub(super) async fn apply(&mut self) -> Result<Next, Trouble> {
-        if std::mem::replace(&mut self.apply_sent, true) && self.is_joining().await? {
-            return Ok(Next::Done);
+        let is_first = self.board.read(|draft| !draft.steps.iter().any(|row| row.step == Step::Join.name()));
+        if std::mem::replace(&mut self.apply_sent, true) {
+            // Where a first network failed and nothing could be reset, its failure still stands there.
+            let is_stale = !is_first && !self.talking()?.has(CONTROL);
+            let is_at_it = if is_stale { self.is_under_way().await? } else { self.is_joining().await? };
+            if is_at_it {
+                return Ok(Next::Done);
+            }
         }
         match self.try_apply().await? {
             Ok(()) => return Ok(Next::Done),
@@ -126,7 +132,6 @@ impl Run {
         }
         // Its clear no: until it is applied anew, silence is none of success.
         self.forget_joining();
-        let is_first = self.board.read(|draft| !draft.steps.iter().any(|row| row.step == Step::Join.name()));
         if !self.talking()?.has(CONTROL) {
             if is_first && self.is_under_way().await? {
                 self.apply_sent = true;
@@ -176,8 +181,11 @@ impl Run {
         }
     }
 
-    /// Whether the device tries the Wi-Fi it has, or is in it: it has not given up.
+    /// Whether the device tries the network it has, or is in it: it has not given up.
     async fn is_under_way(&mut self) -> Result<bool, Trouble> {
+        if self.wants == NetworkKind::Thread {
+            return self.is_attaching().await;
+        }
         let reply = self.talking()?.ask(CONFIG, &config::status()).await?;
         Ok(matches!(config::read_status(&reply), Ok(Joining::Connecting(_) | Joining::Connected { .. })))
     }
@@ -224,8 +232,9 @@ impl Run {
                 Look::Refused(step, cause) => return Ok(self.back(step, cause)),
                 Look::Trying => (lies, idle) = (0, 0),
                 Look::Idle if idle + 1 == IDLE_LOOKS && self.network.is_some() => {
-                    self.set_network().await?;
+                    // It has forgotten it: it joins nothing until it is given it again.
                     self.apply_sent = false;
+                    self.set_network().await?;
                     self.apply().await?;
                     idle = 0;
                 }

@@ -93,8 +93,8 @@ impl Run {
             self.reconnects = 0;
             return Ok(if self.has_link() { Step::Handshake } else { Step::Connect });
         }
-        if step == Step::Join {
-            // Heard in vain: silence after this is none of success.
+        if step == Step::Join && !cause.is_out_of_reach() {
+            // Heard in vain: silence after this is none of success. A link that was lost says nothing.
             self.forget_joining();
         }
         if matches!(cause, Cause::NetworkRefused | Cause::JoinTimeout | Cause::NoAddress) {

@@ -206,10 +206,13 @@ impl Run {
             }
             match self.perform(step).await {
                 Ok(Next::Done | Next::Skipped(_)) => match self.after(step) {
+                    // It joins what it was given before.
+                    Some(_) if step == Step::ScanNetworks && self.apply_sent => {
+                        self.reached = Step::Join;
+                        step = if self.can_talk() { Step::Join } else { Step::Connect };
+                    }
                     // What its scan took with it is taken up before anybody is asked for a network.
                     Some(_) if step == Step::ScanNetworks && !self.can_talk() => step = Step::Connect,
-                    // It joins what it was given before.
-                    Some(_) if step == Step::ScanNetworks && self.apply_sent => (self.reached, step) = (Step::Join, Step::Join),
                     Some(next) => step = next,
                     None => return End::Succeeded,
                 },

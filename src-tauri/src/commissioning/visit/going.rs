@@ -103,17 +103,9 @@ impl Commissioning {
         Ok(())
     }
 
-    /// Something was noted at an attempt: where its device has another one by now, that goes on with it.
-    pub async fn noted(&self, attempt: AttemptId) {
-        let after = match self.visits.held().await {
-            Ok(held) => held.visit().and_then(|visit| visit.after(attempt)),
-            Err(_) => None,
-        };
-        if let Some(after) = after
-            && let Err(error) = self.carry_checks(attempt, after).await
-        {
-            tracing::warn!(attempt.id = %after, %error, "what was just noted at the attempt before stays there alone");
-        }
+    /// The attempt with which the visit goes on after that one; what is still noted there goes on with it.
+    pub async fn after(&self, attempt: AttemptId) -> Option<AttemptId> {
+        self.visits.held().await.ok()?.visit().and_then(|visit| visit.after(attempt))
     }
 
     async fn carry_checks(&self, earlier: AttemptId, attempt: AttemptId) -> Result<(), DeskError> {

@@ -113,8 +113,8 @@ pub fn take_back(db: &Connection, attempt: AttemptId, record: Option<&Record>) -
     Ok(())
 }
 
-/// What was answered and photographed at an attempt goes on at the next one of the same device, as long as nothing was said
-/// there since; the earlier one keeps its own.
+/// What was answered and photographed at an attempt goes on at the next one of the same device, where nothing is said yet;
+/// the earlier one keeps its own.
 ///
 /// # Errors
 /// [`StoreError`].
@@ -123,8 +123,17 @@ pub fn carry_over(db: &Connection, from: AttemptId, to: AttemptId, now: Millis) 
                select ?2, sha256, kind, media_type, 'waiting', size, ?3, 0, content from attachment \
                where attempt_id = ?1 and kind = 'photo' and state <> 'given_up' and octet_length(content) > 0 order by place on conflict (attempt_id, sha256) do nothing";
     db.execute(sql, params![from.0.as_bytes(), to.0.as_bytes(), now.0])?;
-    let there = self::record(db, to)?.map(|(record, _)| record.at);
-    let Some((mut record, _)) = self::record(db, from)?.filter(|(record, _)| there.is_none_or(|there| there < record.at)) else { return Ok(()) };
+    carry_on(db, from, to, None, now)
+}
+
+/// What was still being typed at an attempt when the next one began goes on there, too, as long as that says what the earlier
+/// one said before: at `was`.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn carry_on(db: &Connection, from: AttemptId, to: AttemptId, was: Option<Millis>, now: Millis) -> Result<(), StoreError> {
+    let there = said_at(db, to)?;
+    let Some((mut record, _)) = record(db, from)?.filter(|_| there.is_none() || there == was) else { return Ok(()) };
     let here: Vec<Address> = photos(db, to)?.into_iter().map(|photo| photo.sha256).collect();
     let elsewhere: Vec<Address> = record.photos().filter(|photo| !here.contains(photo)).collect();
     for photo in elsewhere {
@@ -132,6 +141,14 @@ pub fn carry_over(db: &Connection, from: AttemptId, to: AttemptId, now: Millis) 
     }
     record.attempt_id = to;
     keep_record(db, &record, now)
+}
+
+/// When something was answered last.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn said_at(db: &Connection, attempt: AttemptId) -> Result<Option<Millis>, StoreError> {
+    Ok(record(db, attempt)?.map(|(record, _)| record.at))
 }
 
 /// Keeps what was answered in place of what was not sent yet.

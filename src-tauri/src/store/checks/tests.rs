@@ -222,10 +222,12 @@ fn what_was_answered_goes_on_at_the_next_attempt_and_the_earlier_one_keeps_its_o
     assert_eq!(record.items[1].answer, Some(Answer::Photos { sha256s: vec![names[0]] }));
     assert_eq!(store.read(|db| photos(db, id(2))).unwrap().len(), 1);
     assert_eq!((last(&store, id(1)), store.read(|db| photos(db, id(1))).unwrap().len()), (Some((90, State::Waiting)), 2));
-    store.edit(|db| keep_record(db, &answered(id(1), 92, &[]), Millis(3)).and_then(|()| carry_over(db, id(1), id(2), Millis(3)))).unwrap();
+    store.edit(|db| keep_record(db, &answered(id(1), 92, &[]), Millis(3)).and_then(|()| carry_on(db, id(1), id(2), Some(Millis(90)), Millis(3)))).unwrap();
     assert_eq!(last(&store, id(2)).map(|(at, _)| at), Some(92), "what was still being typed goes on, too");
     store.edit(|db| keep_record(db, &answered(id(2), 95, &[]), Millis(4)).and_then(|()| carry_over(db, id(1), id(2), Millis(5)))).unwrap();
     assert_eq!(last(&store, id(2)).map(|(at, _)| at), Some(95), "what was said since stands");
+    store.edit(|db| keep_record(db, &answered(id(1), 97, &[]), Millis(6)).and_then(|()| carry_on(db, id(1), id(2), Some(Millis(92)), Millis(6)))).unwrap();
+    assert_eq!(last(&store, id(2)).map(|(at, _)| at), Some(95), "whatever is said at the earlier one later");
     store.edit(|db| carry_over(db, id(7), id(8), Millis(5))).unwrap();
     assert_eq!(last(&store, id(8)), None, "of nothing comes nothing");
 }

@@ -94,10 +94,18 @@ function createWork(attempt: string) {
     }
   });
 
-  /** What stands in the store; what is being typed stays as it is. */
+  const standing = (now: Checks | null, { id }: Question) => now?.record?.items.find((item) => item.id === id)?.answer ?? null;
+
+  /** What stands in the store; what is being typed stays as it is, and what says the same as it was typed. */
   function took(now: Checks): Checks {
-    if (!checks) note = now.record?.note ?? '';
-    for (const question of questionsOf(now)) drafts[question.id] ??= draftOf(question, now.record?.items.find(({ id }) => id === question.id)?.answer);
+    const isMine = saver.unsaved;
+    if (!checks || (!isMine && note.trim() !== (now.record?.note ?? ''))) note = now.record?.note ?? '';
+    for (const question of questionsOf(now)) {
+      const stands = standing(now, question);
+      const mine = drafts[question.id];
+      const isOther = mine && !isMine && faultOf(question, mine) === null && JSON.stringify(answerOf(question, mine)) !== JSON.stringify(stands);
+      if (!mine || isOther) drafts[question.id] = draftOf(question, stands);
+    }
     changes += 1;
     checks = now;
     return now;
@@ -278,6 +286,11 @@ function createWork(attempt: string) {
     },
     /** The address of a photo that was picked here. */
     urlOf: (sha256: string) => urls.get(sha256) ?? null,
+    /** Somebody said that what is no answer yet may go. */
+    forgetOpen() {
+      for (const question of questions().filter(isOpen)) drafts[question.id] = draftOf(question, standing(checks, question));
+      tidy();
+    },
     /** Somebody looks at it; when they stop, what is left is saved. */
     watch() {
       viewers += 1;
