@@ -159,7 +159,7 @@ async fn words_of_two_people_stand_side_by_side_and_the_history_says_so_and_what
 
         // Nor does the second edit of somebody who has not seen the first of the other one.
         b.push().await;
-        assert_eq!(a.actor.get(&format!("/v1/sites/{site}")).await.expect(200)["note"], "Key at the porter\nCode 4711\nFence is open", "{}", app.engine);
+        assert_eq!(a.actor.get(&format!("/v1/sites/{site}")).await.expect(200)["note"], "Key at the porter\nFence is open\nCode 4711", "{}", app.engine);
 
         // A device whose id follows from its serial number: who edits it without having seen it made is not the first.
         let model: ModelId = serde_json::from_value(a.actor.post("/v1/models", json!({"name": "Pump", "sku": "P", "min_security": "sec1"})).await.expect(201)["id"].clone()).expect("an id");

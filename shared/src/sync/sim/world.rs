@@ -159,8 +159,10 @@ pub struct World {
     sites: Vec<SiteId>,
     model: ModelId,
     next_id: u128,
-    /// The words that the author of an intent had before them.
+    /// The words that the author of an intent had read by then.
     pub read: HashMap<IntentId, BTreeSet<String>>,
+    /// The words of a row that were read at a tablet.
+    known: HashMap<(usize, RowKey), BTreeSet<String>>,
     /// What was seen before, for "never again".
     seen: RefCell<Seen>,
 }
@@ -198,7 +200,7 @@ impl World {
         for id in &sites[1..] {
             server.edit(&Change::SiteCreate(NewSite { id: *id, name: "site".into(), address: None, time_zone: "UTC".into(), note: None }));
         }
-        Self { server, tablets, net: vec![], pushed: vec![], backup: None, past: BTreeMap::new(), sites, model, next_id: 1_000, read: HashMap::new(), seen: RefCell::default() }
+        Self { server, tablets, net: vec![], pushed: vec![], backup: None, past: BTreeMap::new(), sites, model, next_id: 1_000, read: HashMap::new(), known: HashMap::new(), seen: RefCell::default() }
     }
 
     /// Which tablet is meant: there are more of them once some were copied.
@@ -353,6 +355,9 @@ impl World {
                     if let Some(shown) = seen.shown.get(&original).copied() {
                         seen.shown.insert(self.tablets.len(), shown);
                     }
+                    let copy = self.tablets.len();
+                    let known: Vec<_> = self.known.iter().filter(|((tablet, _), _)| *tablet == original).map(|((_, row), known)| ((copy, *row), known.clone())).collect();
+                    self.known.extend(known);
                     self.tablets.push(self.tablets[original].copied());
                 }
             }
@@ -379,10 +384,13 @@ impl World {
         self.tablets[tablet].record(id, now, change);
     }
 
-    /// Whoever changes something has read what their tablet shows of it.
+    /// Whoever changes something has read what their tablet shows of it, and remembers what it showed them before.
     fn reads_what_stands(&mut self, tablet: usize, intent: IntentId, change: &Change) {
-        let row = self.tablets[tablet].store.rows().find(|synced| synced.row.key() == change.target(TENANT));
-        self.read.insert(intent, words(row));
+        let target = change.target(TENANT);
+        let row = self.tablets[tablet].store.rows().find(|synced| synced.row.key() == target);
+        let known = self.known.entry((tablet, target)).or_default();
+        known.extend(words(row));
+        self.read.insert(intent, known.clone());
     }
 
     /// A site that nothing stands in is erased.
