@@ -91,12 +91,16 @@ pub async fn remove(account: &Account, id: AttemptId, after: Option<AttemptId>, 
     let (now, at) = (account.clock.now(), account.server_now());
     let removed = on_worker(&account.store, move |store| {
         store.edit(|db| {
-            if let Some(after) = after
-                && checks::said_at(db, after)? == checks::said_at(db, id)?
-            {
+            let untouched = match after {
+                Some(after) if checks::said_at(db, after)? == checks::said_at(db, id)? => Some(after),
+                _ => None,
+            };
+            let removed = checks::remove_photo(db, id, address, now, at)?;
+            // One that stays at the one stays at the other.
+            if let (Some(after), Some(true)) = (untouched, removed) {
                 checks::remove_photo(db, after, address, now, at)?;
             }
-            checks::remove_photo(db, id, address, now, at)
+            Ok(removed)
         })
     });
     match removed.await.map_err(|error| error.reply())? {

@@ -159,8 +159,10 @@ pub struct World {
     sites: Vec<SiteId>,
     model: ModelId,
     next_id: u128,
-    /// The words that the author of an intent had read by then.
-    pub read: HashMap<IntentId, BTreeSet<String>>,
+    /// Whose an intent is, and the words that they had read by then.
+    pub read: HashMap<IntentId, (PersonId, BTreeSet<String>)>,
+    /// The words that somebody wrote.
+    pub wrote: HashMap<PersonId, BTreeSet<String>>,
     /// The words of a row that were read at a tablet.
     known: HashMap<(usize, RowKey), BTreeSet<String>>,
     /// What was seen before, for "never again".
@@ -173,6 +175,16 @@ struct Seen {
     settled: HashSet<(usize, IntentId)>,
     /// Of which moment the rows are that a tablet shows.
     shown: HashMap<usize, (u64, Seq)>,
+}
+
+/// The words that a change says.
+fn said(change: &Change) -> Option<String> {
+    match change {
+        Change::SiteUpdate(update) => update.patch.note.value().cloned(),
+        Change::BookmarkSet(set) => set.note.value().cloned(),
+        Change::DeviceCreate(new) => new.note.clone(),
+        _ => None,
+    }
 }
 
 const TENANT: TenantId = TenantId(Uuid::from_u128(1));
@@ -200,7 +212,7 @@ impl World {
         for id in &sites[1..] {
             server.edit(&Change::SiteCreate(NewSite { id: *id, name: "site".into(), address: None, time_zone: "UTC".into(), note: None }));
         }
-        Self { server, tablets, net: vec![], pushed: vec![], backup: None, past: BTreeMap::new(), sites, model, next_id: 1_000, read: HashMap::new(), known: HashMap::new(), seen: RefCell::default() }
+        Self { server, tablets, net: vec![], pushed: vec![], backup: None, past: BTreeMap::new(), sites, model, next_id: 1_000, read: HashMap::new(), wrote: HashMap::new(), known: HashMap::new(), seen: RefCell::default() }
     }
 
     /// Which tablet is meant: there are more of them once some were copied.
@@ -390,7 +402,9 @@ impl World {
         let row = self.tablets[tablet].store.rows().find(|synced| synced.row.key() == target);
         let known = self.known.entry((tablet, target)).or_default();
         known.extend(words(row));
-        self.read.insert(intent, known.clone());
+        let person = self.tablets[tablet].person;
+        self.read.insert(intent, (person, known.clone()));
+        self.wrote.entry(person).or_default().extend(said(change));
     }
 
     /// A site that nothing stands in is erased.
