@@ -4,8 +4,7 @@ use std::time::Duration;
 
 use omniot_app::commissioning::{esp::level::Mode, flow::pace::Pace};
 use omniot_shared::{
-    entities::{AttemptOutcome, Device, DeviceModel, DeviceState, Security},
-    ids::{DeviceId, ModelId},
+    entities::{AttemptOutcome, DeviceModel, Security},
     time::Millis,
 };
 use omniot_tests::virtual_device::{
@@ -15,11 +14,10 @@ use omniot_tests::virtual_device::{
     spec::{Kind, Spec},
 };
 use serde_json::{Value, json};
-use uuid::Uuid;
 
 use crate::{
     bench::{Bench, PASSPHRASE, SITE, SSID, device, quick},
-    ledger::{Place, TENANT},
+    ledger::{MODEL, Place, planned_as},
     networks::drop_the_link,
 };
 
@@ -222,20 +220,8 @@ fn code() -> String {
 
 /// The lamp is planned, and heard: its name in the air is what finds the planned device.
 async fn planned(bench: &Bench, floor: Security) {
-    let model_id = ModelId(Uuid::from_u128(1));
-    bench.ledger.books().models.push(DeviceModel { id: model_id, name: "Lamp".into(), sku: "LAMP".into(), min_security: floor, created_at: Millis(0) });
-    bench.ledger.books().known.push(Device {
-        id: DeviceId::for_serial(TENANT, "LAMP"),
-        serial: "LAMP".into(),
-        name: "Lamp in the hall".into(),
-        model_id,
-        site_id: Some(SITE),
-        note: None,
-        state: DeviceState::Planned,
-        firmware: None,
-        epoch: 0,
-        created_at: Millis(0),
-    });
+    bench.ledger.books().models.push(DeviceModel { id: MODEL, name: "Lamp".into(), sku: "LAMP".into(), min_security: floor, created_at: Millis(0) });
+    bench.ledger.books().known.push(planned_as("LAMP", "Lamp in the hall"));
     heard(bench).await;
 }
 

@@ -11,13 +11,33 @@ use omniot_app::{commissioning::flow::desk::{CommissionedDevice, Desk, DeskError
 use omniot_shared::{
     claim::{Fingerprint, Grant, Letter, PublicKey, SignedGrant},
     entities::{Attempt, Device, DeviceModel, DeviceState},
-    ids::{AttemptId, ClientId, GrantId, PersonId, SiteId, TenantId, normal_serial},
+    ids::{AttemptId, ClientId, DeviceId, GrantId, ModelId, PersonId, SiteId, TenantId, normal_serial},
     time::Millis,
 };
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
+use crate::bench::SITE;
+
 pub const TENANT: TenantId = TenantId(Uuid::from_u128(100));
+/// The model of planned devices.
+pub const MODEL: ModelId = ModelId(Uuid::from_u128(1));
+
+/// A device that is expected at the site.
+pub fn planned_as(serial: &str, name: &str) -> Device {
+    Device {
+        id: DeviceId::for_serial(TENANT, serial),
+        serial: serial.into(),
+        name: name.into(),
+        model_id: MODEL,
+        site_id: Some(SITE),
+        note: None,
+        state: DeviceState::Planned,
+        firmware: None,
+        epoch: 0,
+        created_at: Millis(0),
+    }
+}
 
 /// How far a grant has gone.
 #[derive(Debug, Clone, PartialEq, Eq)]

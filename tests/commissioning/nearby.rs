@@ -3,9 +3,8 @@
 use std::time::Duration;
 
 use omniot_shared::{
-    entities::{Device, DeviceState, Security},
-    ids::{DeviceId, ModelId},
-    time::Millis,
+    entities::Security,
+    ids::DeviceId,
 };
 use omniot_tests::virtual_device::device::Power;
 use serde_json::{Value, json};
@@ -13,7 +12,7 @@ use uuid::Uuid;
 
 use crate::{
     bench::{Bench, SITE, device},
-    ledger::TENANT,
+    ledger::{TENANT, planned_as},
 };
 
 async fn listed(bench: &Bench) -> Vec<Value> {
@@ -23,18 +22,7 @@ async fn listed(bench: &Bench) -> Vec<Value> {
 #[tokio::test]
 async fn what_is_near_is_listed_strongest_first_with_the_name_of_the_planned_device() {
     let bench = Bench::with(vec![device("OM-0001", Security::Sec2Patch1), device("OM-0002", Security::Sec2Patch1), device("OM-0003", Security::Sec1)]).await;
-    bench.ledger.books().known.push(Device {
-        id: DeviceId::for_serial(TENANT, "OM-0002"),
-        serial: "OM-0002".into(),
-        name: "Cold room".into(),
-        model_id: ModelId(Uuid::from_u128(1)),
-        site_id: Some(SITE),
-        note: None,
-        state: DeviceState::Planned,
-        firmware: None,
-        epoch: 0,
-        created_at: Millis(0),
-    });
+    bench.ledger.books().known.push(planned_as("OM-0002", "Cold room"));
     assert!(listed(&bench).await.is_empty(), "nobody listens yet");
     assert_eq!(bench.ask("POST", "/app/radio/scan", Value::Null).await.status, 204);
     let seen = tokio::time::timeout(Duration::from_secs(5), async {

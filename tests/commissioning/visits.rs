@@ -3,16 +3,15 @@
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use omniot_shared::{
-    entities::{AttemptOutcome, Device, DeviceState, Security},
-    ids::{DeviceId, ModelId},
-    time::Millis,
+    entities::{AttemptOutcome, Security},
+    ids::DeviceId,
 };
 use omniot_tests::virtual_device::{fleet::usual_networks, spec::{Kind, Spec}, wifi::Network};
 use serde_json::{Value, json};
 
 use crate::{
     bench::{Bench, PASSPHRASE, SITE, SSID, device},
-    ledger::{Ledger, TENANT},
+    ledger::{Ledger, TENANT, planned_as},
 };
 
 const SERIALS: [&str; 3] = ["OM-0001", "OM-0002", "OM-0003"];
@@ -97,19 +96,7 @@ async fn a_device_that_fails_waits_behind_the_others_and_keeps_its_cause() {
 #[tokio::test]
 async fn a_label_is_matched_to_the_device_that_was_planned_under_its_serial_number() {
     let bench = bench().await;
-    let plan = |serial: &str, name: &str| Device {
-        id: DeviceId::for_serial(TENANT, serial),
-        serial: serial.into(),
-        name: name.into(),
-        model_id: ModelId(uuid::Uuid::from_u128(1)),
-        site_id: Some(SITE),
-        note: None,
-        state: DeviceState::Planned,
-        firmware: None,
-        epoch: 0,
-        created_at: Millis(0),
-    };
-    bench.ledger.books().known.extend([plan("OM-0003", "Cellar"), plan("OM-0002", "Roof"), plan("OM-0020", "Yard")]);
+    bench.ledger.books().known.extend([planned_as("OM-0003", "Cellar"), planned_as("OM-0002", "Roof"), planned_as("OM-0020", "Yard")]);
     assert_eq!(bench.ask("POST", "/app/visit", json!({"site_id": SITE})).await.status, 200);
     let names = |visit: &Value| visit["planned"].as_array().unwrap().iter().map(|device| device["name"].as_str().unwrap().to_owned()).collect::<BTreeSet<_>>();
     assert_eq!(names(&visit(&bench).await), BTreeSet::from(["Cellar", "Roof", "Yard"].map(str::to_owned)));
