@@ -123,6 +123,26 @@ test('a device is put on one\'s own list, noted, and taken off; nobody else sees
   await page.getByRole('dialog').getByRole('button', { name: 'Save' }).click();
   await expect(card).toContainText('Bring the long ladder');
   const address = page.url();
+
+  // The same person notes something elsewhere while this form is open.
+  await card.getByRole('button', { name: 'Edit note' }).click();
+  await page.getByRole('dialog').getByLabel(/Note/).fill('Bring both ladders');
+  const elsewhere = await page.context().newPage();
+  await elsewhere.goto(address);
+  await elsewhere.getByRole('region', { name: 'My list' }).getByRole('button', { name: 'Edit note' }).click();
+  await elsewhere.getByRole('dialog').getByLabel(/Note/).fill('The ladder is there');
+  await elsewhere.getByRole('dialog').getByRole('button', { name: 'Save' }).click();
+  await expect(elsewhere.getByRole('region', { name: 'My list' })).toContainText('The ladder is there');
+  await elsewhere.close();
+  await expect(async () => {
+    await page.evaluate(() => window.dispatchEvent(new Event('visibilitychange')));
+    await expect(page.getByText('The ladder is there')).toBeVisible({ timeout: 1_000 });
+  }).toPass();
+  await page.getByRole('dialog').getByRole('button', { name: 'Save' }).click();
+  await expect(page.getByRole('dialog').getByRole('alert')).toContainText('Somebody changed this while you were editing');
+  await page.getByRole('dialog').getByRole('button', { name: 'Save' }).click();
+  await expect(card).toContainText('Bring both ladders');
+
   await page.goto('/devices?bookmarked=true');
   const row = page.getByRole('table', { name: 'Devices' }).getByRole('row', { name: new RegExp(name) });
   await expect(row.getByRole('img', { name: 'On my list' })).toBeVisible();
@@ -131,7 +151,7 @@ test('a device is put on one\'s own list, noted, and taken off; nobody else sees
   await signIn(other, 'viewer');
   await other.goto(address);
   await expect(other.getByRole('region', { name: 'My list' })).toContainText('Only you see');
-  await expect(other.getByText('Bring the long ladder')).toHaveCount(0);
+  await expect(other.getByText('Bring both ladders')).toHaveCount(0);
   await other.goto('/devices?bookmarked=true');
   await expect(other.getByText('Your list is empty')).toBeVisible();
   await other.context().close();
