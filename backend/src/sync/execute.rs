@@ -112,7 +112,7 @@ async fn carry_out(scope: &mut Scope, actor: &Actor<'_>, author: &Author, reques
     let mut batch = Batch::open(scope, [&change]).await?;
     let changes = apply(&change, &actor, batch.rows())?;
     let changed = !changes.is_empty();
-    let edit = Edit { base: None, at: actor.now, by: None };
+    let edit = Edit { base: None, words: None, at: actor.now, by: None };
     batch.take_in(&change, Decision::accept(changes), &edit, &Circumstances::default());
     let row = batch.rows().row(change.target(actor.tenant)).cloned();
     let seq = batch.write(scope, author, actor.now, request_id).await?;
@@ -127,7 +127,7 @@ async fn carry_out(scope: &mut Scope, actor: &Actor<'_>, author: &Author, reques
 pub async fn execute_late(scope: &mut Scope, actor: &Actor<'_>, author: &Author, decided_at: Millis, request_id: Option<&str>, change: Change) -> Result<(), ExecuteError> {
     let actor = Actor { tenant: scope.tenant(), ..*actor };
     let mut batch = Batch::open(scope, [&change]).await?;
-    let edit = Edit { base: None, at: decided_at, by: None };
+    let edit = Edit { base: None, words: None, at: decided_at, by: None };
     let decision = decide(change.clone(), &edit, &actor, batch.rows(), &batch.stamps(&change));
     if let Some(refusal) = decision.outcome.refusal() {
         return Err(refusal.clone().into());
@@ -138,7 +138,7 @@ pub async fn execute_late(scope: &mut Scope, actor: &Actor<'_>, author: &Author,
     };
     // Words that stand nowhere else join those that stand there.
     if let Some(words) = policy::words_lost(&change, &lost, actor.tenant) {
-        let unseen = Edit { base: Some(Seq(0)), at: actor.now, by: None };
+        let unseen = Edit { base: Some(Seq(0)), words: None, at: actor.now, by: None };
         let decision = decide(words.clone(), &unseen, &actor, batch.rows(), &batch.stamps(&words));
         if decision.outcome != Outcome::Applied {
             return Err(Refusal::new(Code::StateConflict, "what was written does not fit beside what stands there").into());

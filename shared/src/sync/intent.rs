@@ -34,6 +34,10 @@ pub struct Intent {
     pub at_is_rough: bool,
     /// The sequence of the target row when it was made; `None` when it creates the row.
     pub base: Option<Seq>,
+    /// The same for what people wrote there in words of their own, where that is less: an own change that waits hides
+    /// newer words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub words: Option<Seq>,
     /// Intents of this client that must have succeeded before (they made rows this one uses).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub depends_on: Vec<IntentId>,

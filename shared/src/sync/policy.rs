@@ -75,13 +75,7 @@ pub const fn is_written(table: Table, field: &str) -> bool {
     matches!((table, field.as_bytes()), (Table::Site | Table::Device | Table::Bookmark, b"note"))
 }
 
-/// Whether `change` says something where people write in words of their own, or takes it away, and nothing else.
-#[must_use]
-pub fn writes_words(change: &Change) -> bool {
-    patched(change).is_some_and(|(table, fields)| !fields.is_empty() && fields.into_iter().all(|field| is_written(table, field)))
-}
-
-/// Whether `change` says something where people write in words of their own, among other things.
+/// Whether `change` says something where people write in words of their own, or takes it away.
 #[must_use]
 pub fn hides_words(change: &Change) -> bool {
     change.creates() || patched(change).is_some_and(|(table, fields)| fields.into_iter().any(|field| is_written(table, field)))
@@ -139,6 +133,8 @@ pub struct Found<'a> {
 pub struct Edit {
     /// What its author had seen of the row; `None` = the present row (an online edit).
     pub base: Option<Seq>,
+    /// The same for words, where that is less.
+    pub words: Option<Seq>,
     /// Its corrected time.
     pub at: Millis,
     /// The replica it comes from.
@@ -207,7 +203,8 @@ pub fn meetings(change: &Change, found: &Found<'_>, edit: &Edit) -> Vec<Meeting>
 
 fn meet(change: &Change, table: Table, field: &str, found: &Found<'_>, edit: &Edit) -> Option<Meeting> {
     let changed = found.stamps.get(field);
-    let (stamp, base) = (changed.or_else(|| found.stamps.get(MADE))?, edit.base?);
+    let stamp = changed.or_else(|| found.stamps.get(MADE))?;
+    let base = edit.words.filter(|_| is_written(table, field)).or(edit.base)?;
     if edit.by.is_some() && stamp.by == edit.by {
         return None;
     }
@@ -288,6 +285,25 @@ pub fn patched(change: &Change) -> Option<(Table, Vec<&'static str>)> {
     })
 }
 
+/// What `change` still has to say after its author said all of `later` of the same thing; `None` where that is nothing.
+#[must_use]
+pub fn without<'c>(change: &Change, later: impl Iterator<Item = &'c Change>) -> Option<Change> {
+    let mut left = change.clone();
+    for later in later {
+        // On the list again, or taken off it once more.
+        if matches!(left, Change::BookmarkRemove(_)) {
+            return None;
+        }
+        for field in patched(later).map(|(_, fields)| fields).unwrap_or_default() {
+            forget(&mut left, field);
+        }
+        if patched(&left).is_some_and(|(_, fields)| fields.is_empty()) {
+            return None;
+        }
+    }
+    Some(left)
+}
+
 fn forget(change: &mut Change, field: &str) {
     match change {
         Change::SiteUpdate(update) => match field {
@@ -322,7 +338,7 @@ mod tests {
     use crate::{
         entities::{Attempt, AttemptOutcome, DeviceState, Security},
         ids::{AttemptId, BookmarkId, ModelId, PersonId, SiteId},
-        sync::intent::{ModelPatch, ModelUpdate, NewDevice},
+        sync::intent::{BookmarkRemove, ModelPatch, ModelUpdate, NewDevice},
     };
 
     fn site(name: &str) -> Site {
@@ -417,6 +433,38 @@ mod tests {
         }
     }
 
+    #[test]
+    fn what_was_said_anew_is_said_no_more() {
+        let (device, person) = (DeviceId(Uuid::nil()), PersonId(Uuid::nil()));
+        let set = |note: Patch<String>| Change::BookmarkSet(BookmarkSet { person_id: person, device_id: device, note });
+        let (remove, gate) = (Change::BookmarkRemove(BookmarkRemove { person_id: person, device_id: device }), || Patch::Set("Gate 2".to_owned()));
+        for (earlier, later, left) in [
+            (set(gate()), set(Patch::Clear), None),
+            (set(gate()), set(Patch::Keep), Some(set(gate()))),
+            (set(gate()), remove.clone(), None),
+            (set(Patch::Keep), set(gate()), None),
+            (remove.clone(), set(Patch::Keep), None),
+            (remove.clone(), remove, None),
+        ] {
+            assert_eq!(without(&earlier, [&later].into_iter()), left, "{earlier:?} before {later:?}");
+        }
+        let retired = Change::DeviceRetire(crate::sync::intent::DeviceRetire { id: device, reason: None });
+        let moved = Change::DeviceUpdate(DeviceUpdate { id: device, patch: DevicePatch { site_id: Patch::Clear, ..DevicePatch::default() } });
+        assert_eq!(without(&retired, [&moved].into_iter()), Some(retired), "it is another thing to say");
+    }
+
+    #[test]
+    fn words_that_an_own_change_hid_were_not_seen_whatever_else_was() {
+        let theirs = Stamp { seq: Seq(5), at: Millis(100), by: OTHER };
+        let stamps = Stamps::from([("name".to_owned(), theirs), ("note".to_owned(), theirs)]);
+        let stands = Row::from(Site { note: Some("Dog in the yard".into()), ..site("a") });
+        let mut change = rename();
+        let merged = merge(&mut change, &Found { row: Some(&stands), stamps: &stamps }, &Edit { base: Some(Seq(6)), words: Some(Seq(4)), at: Millis(99), by: MINE });
+        assert_eq!(merged, Merged { lost: vec![], is_joined: true });
+        let Change::SiteUpdate(update) = change else { unreachable!() };
+        assert_eq!((update.patch.name.value().unwrap().as_str(), update.patch.note.value().unwrap().as_str()), ("mine", "Dog in the yard\nn"));
+    }
+
     const OTHER: Option<ClientId> = Some(ClientId(Uuid::from_u128(8)));
     const MINE: Option<ClientId> = Some(ClientId(Uuid::from_u128(9)));
 
@@ -431,15 +479,15 @@ mod tests {
     #[test]
     fn causality_comes_before_the_clock() {
         let stamp = Stamp { seq: Seq(5), at: Millis(999), by: OTHER };
-        assert_eq!(lost(stamp, Edit { base: Some(Seq(5)), at: Millis(0), by: MINE }), [""; 0], "I had seen it: my wrong clock does not matter");
-        assert_eq!(lost(Stamp { by: MINE, ..stamp }, Edit { base: Some(Seq(2)), at: Millis(0), by: MINE }), [""; 0], "it was my own earlier edit");
-        assert_eq!(lost(stamp, Edit { base: None, at: Millis(0), by: None }), [""; 0], "an online edit sees the present row");
+        assert_eq!(lost(stamp, Edit { base: Some(Seq(5)), words: None, at: Millis(0), by: MINE }), [""; 0], "I had seen it: my wrong clock does not matter");
+        assert_eq!(lost(Stamp { by: MINE, ..stamp }, Edit { base: Some(Seq(2)), words: None, at: Millis(0), by: MINE }), [""; 0], "it was my own earlier edit");
+        assert_eq!(lost(stamp, Edit { base: None, words: None, at: Millis(0), by: None }), [""; 0], "an online edit sees the present row");
     }
 
     #[test]
     fn of_two_concurrent_edits_the_later_stands_and_only_in_the_contested_field() {
         let stamp = Stamp { seq: Seq(5), at: Millis(100), by: OTHER };
-        let mine = |at| Edit { base: Some(Seq(2)), at: Millis(at), by: MINE };
+        let mine = |at| Edit { base: Some(Seq(2)), words: None, at: Millis(at), by: MINE };
         assert_eq!(lost(stamp, mine(99)), ["name"]);
         assert_eq!(lost(stamp, mine(100)), ["name"], "a tie goes to what stands, on every replay");
         assert_eq!(lost(stamp, mine(101)), [""; 0]);
@@ -449,7 +497,7 @@ mod tests {
     fn a_concurrent_assignment_stays_as_the_server_has_it_however_late_the_other() {
         let mut change = Change::DeviceUpdate(DeviceUpdate { id: DeviceId(Uuid::nil()), patch: DevicePatch { site_id: Patch::Clear, ..DevicePatch::default() } });
         let stamps = Stamps::from([("site_id".to_owned(), Stamp { seq: Seq(5), at: Millis(0), by: OTHER })]);
-        assert_eq!(merge(&mut change, &Found { row: None, stamps: &stamps }, &Edit { base: Some(Seq(1)), at: Millis(9_999), by: MINE }).lost, ["site_id"]);
+        assert_eq!(merge(&mut change, &Found { row: None, stamps: &stamps }, &Edit { base: Some(Seq(1)), words: None, at: Millis(9_999), by: MINE }).lost, ["site_id"]);
     }
 
     #[test]
@@ -459,7 +507,7 @@ mod tests {
             met.into_iter().map(|met| (met.field, met.won, met.why)).collect::<Vec<_>>()
         };
         let theirs = Stamp { seq: Seq(5), at: Millis(100), by: OTHER };
-        let mine = |base, at| Edit { base: Some(Seq(base)), at: Millis(at), by: MINE };
+        let mine = |base, at| Edit { base: Some(Seq(base)), words: None, at: Millis(at), by: MINE };
         let name = || "name".to_owned();
         assert_eq!(told(theirs, mine(2, 101)), [(name(), true, Why::Newer)]);
         assert_eq!(told(theirs, mine(2, 99)), [(name(), false, Why::Newer)]);
@@ -475,7 +523,7 @@ mod tests {
 
     #[test]
     fn only_changed_fields_are_stamped() {
-        let edit = Edit { base: None, at: Millis(7), by: MINE };
+        let edit = Edit { base: None, words: None, at: Millis(7), by: MINE };
         let stamps = stamped(Stamps::new(), Some(&site("a").into()), &site("b").into(), &edit, false, Seq(3));
         assert_eq!(stamps, Stamps::from([("name".to_owned(), Stamp { seq: Seq(3), at: Millis(7), by: MINE })]));
         assert_eq!(stamped(stamps, None, &site("c").into(), &edit, false, Seq(4)), Stamps::new(), "a new row starts without stamps");
@@ -484,7 +532,7 @@ mod tests {
     #[test]
     fn words_of_several_people_are_nobodys_own() {
         let noted = |text: &str| Row::from(Site { note: Some(text.into()), ..site("a") });
-        let edit = Edit { base: Some(Seq(2)), at: Millis(7), by: MINE };
+        let edit = Edit { base: Some(Seq(2)), words: None, at: Millis(7), by: MINE };
         let stamps = |is_joined| stamped(Stamps::new(), Some(&noted("Dog in the yard")), &Row::from(Site { name: "b".into(), note: Some("Dog in the yard\nKey inside".into()), ..site("a") }), &edit, is_joined, Seq(6));
         assert_eq!((stamps(true)["note"].by, stamps(true)["name"].by, stamps(false)["note"].by), (None, MINE, MINE));
         // The second edit of somebody who still has not seen the dog.
@@ -501,11 +549,11 @@ mod tests {
     #[test]
     fn who_has_not_seen_a_device_that_somebody_made_meets_the_making_of_it() {
         let [_, _, device, ..] = one_of_each();
-        let stamps = stamped(Stamps::new(), None, &device, &Edit { base: None, at: Millis(100), by: OTHER }, false, Seq(5));
+        let stamps = stamped(Stamps::new(), None, &device, &Edit { base: None, words: None, at: Millis(100), by: OTHER }, false, Seq(5));
         let change = |base, at, by| {
             let patch = DevicePatch { name: Patch::Set("mine".into()), site_id: Patch::Clear, ..DevicePatch::default() };
             let change = &mut Change::DeviceUpdate(DeviceUpdate { id: DeviceId(Uuid::nil()), patch });
-            merge(change, &Found { row: Some(&device), stamps: &stamps }, &Edit { base: Some(Seq(base)), at: Millis(at), by }).lost
+            merge(change, &Found { row: Some(&device), stamps: &stamps }, &Edit { base: Some(Seq(base)), words: None, at: Millis(at), by }).lost
         };
         assert_eq!(change(0, 99, MINE), ["name", "site_id"], "it is older, and where a device stands is assigned");
         assert_eq!(change(0, 101, MINE), ["site_id"], "the newer name stands");

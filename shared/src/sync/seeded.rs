@@ -62,6 +62,10 @@ pub enum Bug {
     LostWordsForgotten,
     /// 2: words that stand beside those of others count as their author's own.
     JoinedIsOnes,
+    /// 2: words that an own change hides count as seen.
+    HiddenCountsAsSeen,
+    /// 2: what was put off replaces what its author did later.
+    OlderOfOnesOwnWins,
     /// 15: the times of changes are taken as the tablet's clock showed them.
     ClockBelieved,
 }

@@ -195,7 +195,7 @@ mod tests {
     fn rename(patch: SitePatch, theirs_at: i64) -> Decision {
         let rows = RowSet::from([(site().id.into(), Row::from(site()))]);
         let stamps = Stamps::from([("name".to_owned(), Stamp { seq: Seq(9), at: Millis(theirs_at), by: None })]);
-        let edit = Edit { base: Some(Seq(4)), at: Millis(50), by: Some(ClientId(Uuid::from_u128(5))) };
+        let edit = Edit { base: Some(Seq(4)), words: None, at: Millis(50), by: Some(ClientId(Uuid::from_u128(5))) };
         decide(Change::SiteUpdate(SiteUpdate { id: site().id, patch }), &edit, &actor(), &rows, &stamps)
     }
 
@@ -210,7 +210,7 @@ mod tests {
         let decided = |stands: &Device, stamped: &[&str]| {
             let stamps = stamped.iter().map(|field| ((*field).to_owned(), Stamp { seq: Seq(9), at: Millis(40), by: None })).collect::<Stamps>();
             let rows = RowSet::from([(site().id.into(), Row::from(site())), (model.id.into(), model.clone().into()), (stands.id.into(), stands.clone().into())]);
-            decide(change.clone(), &Edit { base: None, at: Millis(50), by: None }, &actor(), &rows, &stamps)
+            decide(change.clone(), &Edit { base: None, words: None, at: Millis(50), by: None }, &actor(), &rows, &stamps)
         };
         let said = Device { name: "Lift door 4".into(), site_id: Some(site().id), note: Some("key at the porter".into()), ..made.clone() };
         assert_eq!(decided(&made, &[""]), Decision::accept(vec![RowChange::Put(said.clone().into())]));
@@ -243,7 +243,7 @@ mod tests {
     fn what_was_seen_and_is_gone_was_deleted_and_what_was_never_seen_is_not_found() {
         let change = || Change::SiteUpdate(SiteUpdate { id: site().id, patch: SitePatch { name: Patch::Set("x".into()), ..SitePatch::default() } });
         let code = |base| {
-            let edit = Edit { base: Some(base), at: Millis(50), by: None };
+            let edit = Edit { base: Some(base), words: None, at: Millis(50), by: None };
             decide(change(), &edit, &actor(), &RowSet::new(), &Stamps::new()).outcome.refusal().map(|refusal| refusal.code)
         };
         assert_eq!((code(Seq(4)), code(Seq(0))), (Some(Code::RowDeleted), Some(Code::NotFound)));

@@ -159,6 +159,10 @@ impl Replica for Open<'_> {
         self.entries("state = 'waiting' order by n limit ?1", [integer(limit)])
     }
 
+    fn deferred(&self) -> Result<Vec<Entry>, StoreError> {
+        self.entries("state = 'deferred' order by place", [])
+    }
+
     fn entry(&self, id: IntentId) -> Result<Option<Entry>, StoreError> {
         Ok(self.entries("id = ?1", [id.0.as_bytes()])?.pop())
     }

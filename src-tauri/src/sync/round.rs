@@ -184,10 +184,6 @@ async fn provide(account: &Account, server: &Server, pace: &mut Pace) -> Result<
 }
 
 async fn exchange(account: &Account, server: &Server, pace: &mut Pace) -> Result<(), Failure> {
-    if std::mem::take(&mut pace.requeue) {
-        pace.grants_left = None;
-        on(account, |store| store.note(|db| client::requeue_deferred(&mut Open(db)))).await?;
-    }
     loop {
         let mut pushed = push(account, server, &mut pace.batch).await;
         for _ in 1..PUSHES {
@@ -211,10 +207,15 @@ async fn exchange(account: &Account, server: &Server, pace: &mut Pace) -> Result
                 pace.grants_left = None;
             }
         }
-        if pushed? == Pushed::Nothing {
+        if pushed? == Pushed::Nothing && !again(account, pace).await? {
             return Ok(());
         }
     }
+}
+
+/// Puts back into the queue what the server put off, behind all that was waiting; whether there is any.
+async fn again(account: &Account, pace: &mut Pace) -> Result<bool, Failure> {
+    Ok(std::mem::take(&mut pace.requeue) && on(account, |store| store.note(|db| client::requeue_deferred(&mut Open(db)))).await? > 0)
 }
 
 /// What came of [`send`].

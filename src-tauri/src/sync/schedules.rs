@@ -370,6 +370,7 @@ impl Replica for Dying<'_> {
     fn clear_preimages(&mut self) -> Result<(), StoreError> { self.write()?.clear_preimages() }
     fn outbox(&self) -> Result<Vec<Entry>, StoreError> { self.open.outbox() }
     fn waiting(&self, limit: usize) -> Result<Vec<Entry>, StoreError> { self.open.waiting(limit) }
+    fn deferred(&self) -> Result<Vec<Entry>, StoreError> { self.open.deferred() }
     fn entry(&self, id: IntentId) -> Result<Option<Entry>, StoreError> { self.open.entry(id) }
     fn acknowledged(&self) -> Result<Vec<Entry>, StoreError> { self.open.acknowledged() }
     fn attention(&self) -> Result<Vec<Entry>, StoreError> { self.open.attention() }

@@ -106,6 +106,10 @@ impl Replica for Memory {
         Ok(waiting)
     }
 
+    fn deferred(&self) -> Result<Vec<Entry>, Infallible> {
+        Ok(self.entries.values().filter(|entry| matches!(entry.state, State::Deferred(_))).cloned().collect())
+    }
+
     fn entry(&self, id: IntentId) -> Result<Option<Entry>, Infallible> {
         Ok(self.entries.values().find(|entry| entry.intent.id == id).cloned())
     }

@@ -359,6 +359,9 @@ pub trait Replica {
     /// The first `limit` intents that are [`State::Waiting`], by number.
     #[allow(clippy::missing_errors_doc)]
     fn waiting(&self, limit: usize) -> Result<Vec<Entry>, Self::Error>;
+    /// The intents that are [`State::Deferred`], by `order`.
+    #[allow(clippy::missing_errors_doc)]
+    fn deferred(&self) -> Result<Vec<Entry>, Self::Error>;
     /// That intent, in whatever state.
     #[allow(clippy::missing_errors_doc)]
     fn entry(&self, id: crate::ids::IntentId) -> Result<Option<Entry>, Self::Error>;

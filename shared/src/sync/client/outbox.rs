@@ -9,6 +9,7 @@ use crate::{
     ids::{ClientId, IntentId},
     sync::{
         intent::Change,
+        policy,
         receipt::{Code, Outcome, Receipt, Refusal},
         rows::Seq,
         wire::{HelloResponse, MAX_FORMER, MAX_PUSH_BYTES, MAX_PUSH_INTENTS, PushRequest, PushResponse, SCHEMA},
@@ -70,6 +71,7 @@ fn forget_the_lost_past<R: Replica>(replica: &mut R, last: Seq) -> Result<(), R:
     entries.extend(replica.attention()?);
     for mut entry in entries.into_iter().filter(|entry| entry.intent.base > Some(last)) {
         entry.intent.base = Some(last);
+        entry.intent.words = entry.intent.words.map(|seen| seen.min(last));
         replica.save_entry(&entry)?;
     }
     Ok(())
@@ -132,9 +134,11 @@ pub fn take_receipts<R: Replica>(replica: &mut R, response: &PushResponse) -> Re
     meta.skew_ms = response.skew_ms;
     meta.life = response.epoch;
     replica.save_meta(&meta)?;
+    let mut accepted = Vec::new();
     for receipt in &response.receipts {
-        take_receipt(replica, receipt, &mut taken)?;
+        accepted.extend(take_receipt(replica, receipt, &mut taken)?);
     }
+    overtake(replica, &accepted, response.server_time)?;
     let may_have_arrived = response.receipts.iter().any(|receipt| receipt.seq <= meta.cursor);
     let arrived_already = may_have_arrived && rebase::settle(replica, meta.cursor, response.server_time)?;
     if arrived_already || taken.refused > 0 {
@@ -143,13 +147,14 @@ pub fn take_receipts<R: Replica>(replica: &mut R, response: &PushResponse) -> Re
     Ok(taken)
 }
 
-fn take_receipt<R: Replica>(replica: &mut R, receipt: &Receipt, taken: &mut Taken) -> Result<(), R::Error> {
-    let Some(mut entry) = replica.entry(receipt.intent_id)? else { return Ok(()) };
+/// Takes one receipt; the entry that was accepted by it.
+fn take_receipt<R: Replica>(replica: &mut R, receipt: &Receipt, taken: &mut Taken) -> Result<Option<Entry>, R::Error> {
+    let Some(mut entry) = replica.entry(receipt.intent_id)? else { return Ok(None) };
     if !entry.state.is_pending() {
-        return Ok(());
+        return Ok(None);
     }
     entry.state = match &receipt.outcome {
-        Outcome::Later(_) if entry.state != State::Waiting || receipt.n != entry.intent.n => return Ok(()),
+        Outcome::Later(_) if entry.state != State::Waiting || receipt.n != entry.intent.n => return Ok(None),
         #[cfg(test)]
         Outcome::Later(_) if is(Bug::LaterIsFinal) => State::Done { receipt: Some(receipt.clone()), at: Millis(0) },
         Outcome::Later(refusal) => {
@@ -166,16 +171,46 @@ fn take_receipt<R: Replica>(replica: &mut R, receipt: &Receipt, taken: &mut Take
             State::Accepted(receipt.clone())
         }
     };
-    replica.save_entry(&entry)
+    replica.save_entry(&entry)?;
+    Ok(matches!(entry.state, State::Accepted(_)).then_some(entry))
 }
 
-/// Gives deferred intents new numbers, so that the next push sends them again.
+/// What was put off comes to the server after what its author did later: it says no more what that says anew.
+fn overtake<R: Replica>(replica: &mut R, accepted: &[Entry], at: Millis) -> Result<(), R::Error> {
+    #[cfg(test)]
+    if is(Bug::OlderOfOnesOwnWins) {
+        return Ok(());
+    }
+    if accepted.is_empty() {
+        return Ok(());
+    }
+    let tenant = replica.meta()?.tenant;
+    for mut entry in replica.deferred()? {
+        let target = entry.intent.change.target(tenant);
+        let later = accepted.iter().filter(|other| other.order > entry.order).map(|other| &other.intent.change).filter(|change| change.target(tenant) == target);
+        match policy::without(&entry.intent.change, later) {
+            Some(change) if change == entry.intent.change => continue,
+            Some(change) => entry.intent.change = change,
+            None => entry.state = State::Done { receipt: None, at },
+        }
+        replica.save_entry(&entry)?;
+    }
+    Ok(())
+}
+
+/// Gives deferred intents new numbers, so that the next push sends them again; how many. One whose author did more to the
+/// same thing, which waits to be sent, stays behind until there is a word about that ([`overtake`]).
 ///
 /// # Errors
 /// Whatever the store says; roll back.
 pub fn requeue_deferred<R: Replica>(replica: &mut R) -> Result<usize, R::Error> {
-    let mut meta = replica.meta()?;
-    let deferred: Vec<Entry> = replica.outbox()?.into_iter().filter(|entry| matches!(entry.state, State::Deferred(_))).collect();
+    let (mut meta, mut deferred) = (replica.meta()?, replica.deferred()?);
+    if deferred.is_empty() {
+        return Ok(0);
+    }
+    let waiting = replica.waiting(usize::MAX)?;
+    let is_ahead = |entry: &Entry, of: &Entry| entry.order > of.order && entry.intent.change.target(meta.tenant) == of.intent.change.target(meta.tenant);
+    deferred.retain(|entry| !waiting.iter().any(|other| is_ahead(other, entry) && !other.intent.depends_on.contains(&entry.intent.id)));
     let count = deferred.len();
     number(replica, &mut meta, deferred)?;
     Ok(count)
@@ -297,7 +332,7 @@ mod tests {
         ids::{PersonId, SiteId, TenantId},
         roles::Role,
         sync::{
-            Change, Checksum, Intent, Sight,
+            Change, Checksum, Intent, Patch, Sight,
             client::{Memory, Published, Pull, publish},
             intent::{NewSite, SitePatch, SiteUpdate},
             rows::Scope,
@@ -318,7 +353,7 @@ mod tests {
         let client = ClientId(id(1));
         let mut replica = Memory::new(Meta { epoch: 1, cursor: Seq(50), ..Meta::new(client, TenantId(id(2)), PersonId(id(3)), Role::Admin) });
         let change = Change::SiteUpdate(SiteUpdate { id: SiteId(id(4)), patch: SitePatch::default() });
-        let intent = Intent { client_id: client, n: 1, id: IntentId(id(5)), at: Millis(0), at_is_rough: false, base: Some(Seq(40)), depends_on: vec![], change };
+        let intent = Intent { client_id: client, n: 1, id: IntentId(id(5)), at: Millis(0), at_is_rough: false, base: Some(Seq(40)), words: None, depends_on: vec![], change };
         replica.save_entry(&Entry { order: 1, intent, state: State::Waiting, reading: None }).unwrap();
         let greeting = greet(&mut replica, hello, Seq(50)).unwrap();
         (greeting, replica.outbox().unwrap()[0].intent.base)
@@ -394,7 +429,7 @@ mod tests {
     fn after_a_restore_nothing_waits_for_what_is_not_sent_again() {
         let (mut replica, parent) = with_a_site();
         let child = IntentId(Uuid::from_u128(6));
-        let patch = SitePatch { note: crate::sync::Patch::Set("behind the door".into()), ..SitePatch::default() };
+        let patch = SitePatch { note: Patch::Set("behind the door".into()), ..SitePatch::default() };
         record(&mut replica, child, Millis(0), Change::SiteUpdate(SiteUpdate { id: SiteId(Uuid::from_u128(4)), patch })).unwrap().unwrap();
         let parents = |replica: &Memory| replica.entry(child).unwrap().unwrap().intent.depends_on;
         assert_eq!(parents(&replica), [parent]);
@@ -452,6 +487,47 @@ mod tests {
         assert_eq!(greet(&mut replica, &hello(1, 7, 0), meta.cursor).unwrap(), Greeting::Known);
         assert_eq!((replica.meta().unwrap().cursor, state(&replica, id)), (Seq(9), State::Waiting));
         assert_eq!(greet(&mut replica, &hello(1, 7, 0), Seq(9)).unwrap(), Greeting::Restored, "asked by who knows more");
+    }
+
+    #[test]
+    fn what_was_put_off_replaces_nothing_that_its_author_did_later() {
+        let id = Uuid::from_u128;
+        let (mut replica, made) = with_a_site();
+        let site = |n: u128, name: Option<&str>, note: Option<&str>| {
+            let of = |text: Option<&str>| text.map_or(Patch::Keep, |text| Patch::Set(text.to_owned()));
+            (IntentId(id(n)), Change::SiteUpdate(SiteUpdate { id: SiteId(id(4)), patch: SitePatch { name: of(name), note: of(note), ..SitePatch::default() } }))
+        };
+        let said = |replica: &mut Memory, n, intent, outcome: Outcome| {
+            let receipt = Receipt { n, intent_id: IntentId(id(intent)), seq: Seq(6), outcome };
+            take_receipts(replica, &PushResponse { receipts: vec![receipt], ..applied(1, made) }).unwrap()
+        };
+        let (both, name, note) = (site(11, Some("Depot 2"), Some("Gate 2")), site(12, Some("Depot 3"), None), site(13, None, Some("Gate 2, ring twice")));
+        let put_off = || Outcome::Later(Refusal::new(Code::NeedsNewerServer, ""));
+        for (id, change) in [both.clone(), name.clone()] {
+            record(&mut replica, id, Millis(0), change).unwrap().unwrap();
+        }
+        said(&mut replica, 2, 11, put_off());
+        assert_eq!(requeue_deferred(&mut replica).unwrap(), 0, "there is no word yet about what was done later");
+        said(&mut replica, 3, 12, Outcome::Applied);
+        let left = |replica: &Memory| replica.entry(both.0).unwrap().unwrap();
+        assert_eq!(left(&replica).intent.change, site(11, None, Some("Gate 2")).1);
+        assert_eq!(requeue_deferred(&mut replica).unwrap(), 1);
+        said(&mut replica, 4, 11, put_off());
+        record(&mut replica, note.0, Millis(0), note.1).unwrap().unwrap();
+        said(&mut replica, 5, 13, Outcome::Superseded { lost: vec!["note".into()] });
+        assert!(matches!(left(&replica).state, State::Done { receipt: None, .. }), "whatever became of the later one");
+        assert_eq!(requeue_deferred(&mut replica).unwrap(), 0);
+    }
+
+    #[test]
+    fn what_was_put_off_goes_again_together_with_what_depends_on_it() {
+        let (mut replica, made) = with_a_site();
+        let put_off = |n, intent| Receipt { n, intent_id: intent, seq: Seq(4), outcome: Outcome::Later(Refusal::new(Code::NeedsNewerServer, "")) };
+        take_receipts(&mut replica, &PushResponse { receipts: vec![put_off(1, made)], ..applied(1, made) }).unwrap();
+        let patch = SitePatch { note: Patch::Set("behind the door".into()), ..SitePatch::default() };
+        let child = record(&mut replica, IntentId(Uuid::from_u128(6)), Millis(0), Change::SiteUpdate(SiteUpdate { id: SiteId(Uuid::from_u128(4)), patch })).unwrap().unwrap();
+        assert_eq!(child.intent.depends_on, [made]);
+        assert_eq!(requeue_deferred(&mut replica).unwrap(), 1, "it waits for its parent, and not the other way round");
     }
 
     #[test]

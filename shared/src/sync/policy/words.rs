@@ -85,7 +85,7 @@ mod tests {
         let site = Site { id: SiteId(Uuid::nil()), name: "s".into(), address: None, time_zone: "UTC".into(), note: theirs.map(str::to_owned), created_at: Millis(0) };
         let stamps = Stamps::from([("note".to_owned(), Stamp { seq: Seq(5), at: Millis(100), by: Some(ClientId(Uuid::from_u128(8))) })]);
         let mut change = Change::SiteUpdate(SiteUpdate { id: site.id, patch: SitePatch { note: mine, ..SitePatch::default() } });
-        let edit = Edit { base: Some(Seq(2)), at: Millis(at), by: Some(ClientId(Uuid::from_u128(9))) };
+        let edit = Edit { base: Some(Seq(2)), words: None, at: Millis(at), by: Some(ClientId(Uuid::from_u128(9))) };
         let merged = merge(&mut change, &Found { row: Some(&site.into()), stamps: &stamps }, &edit);
         let Change::SiteUpdate(update) = change else { unreachable!() };
         (merged, update.patch.note)

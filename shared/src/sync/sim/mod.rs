@@ -152,6 +152,8 @@ fn each_seeded_bug_is_caught() {
         Bug::OwnClockForgets,
         Bug::LostWordsForgotten,
         Bug::JoinedIsOnes,
+        Bug::HiddenCountsAsSeen,
+        Bug::OlderOfOnesOwnWins,
     ] {
         let caught = schedules_until_caught(bug, 6_000, breaks);
         assert!(caught.is_some(), "{bug:?} was not caught in 6,000 schedules");

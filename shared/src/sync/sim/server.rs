@@ -191,14 +191,14 @@ impl Server {
     /// A change by somebody who is online.
     pub fn edit(&mut self, change: &Change) {
         let actor = Actor { tenant: self.tenant, who: Who::System, now: self.now };
-        let edit = Edit { base: None, at: self.now, by: None };
+        let edit = Edit { base: None, words: None, at: self.now, by: None };
         if let Ok(changes) = crate::sync::apply(change, &actor, &self.row_set()) {
             self.write(changes, &edit, false);
         }
     }
 
     pub fn erase(&mut self, key: RowKey) {
-        let edit = Edit { base: None, at: self.now, by: None };
+        let edit = Edit { base: None, words: None, at: self.now, by: None };
         if self.rows.contains_key(&key) {
             self.write(vec![RowChange::Remove(key)], &edit, false);
         }
@@ -291,7 +291,7 @@ impl Server {
         };
         let sight = self.sight_of(push.client_id);
         let actor = Actor { tenant: self.tenant, who: Who::Person { id: person, role, sight: &sight }, now: at };
-        let edit = Edit { base: Some(intent.base.unwrap_or_default()), at, by: Some(push.client_id) };
+        let edit = Edit { base: Some(intent.base.unwrap_or_default()), words: intent.words, at, by: Some(push.client_id) };
         let stamps = self.stamps.get(&intent.change.target(self.tenant)).cloned().unwrap_or_default();
         let stamps = as_own(stamps, intent.change.target(self.tenant).table, &push.former, push.client_id);
         let decision = decide(intent.change.clone(), &edit, &actor, &self.row_set(), &stamps);

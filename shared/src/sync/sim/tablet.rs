@@ -55,8 +55,8 @@ impl Tablet {
     /// A copy of its file, on another tablet.
     pub fn copied(&self) -> Self {
         let kept: Vec<IntentId> = self.store.entries().map(|entry| entry.intent.id).collect();
-        let recorded = self.recorded.iter().filter(|id| kept.contains(id)).copied().collect();
-        Self { store: self.store.clone(), recorded, decided: self.decided.clone(), ..Self::new(self.meta().client_id, self.meta().tenant, self.person, self.meta().role, self.skew) }
+        let recorded = self.recorded.iter().filter(|id| kept.contains(id) || kept.contains(&client::words_of(**id))).copied().collect();
+        Self { store: self.store.clone(), recorded, narrowed: self.narrowed.clone(), decided: self.decided.clone(), ..Self::new(self.meta().client_id, self.meta().tenant, self.person, self.meta().role, self.skew) }
     }
 
     pub fn meta(&self) -> Meta {
@@ -302,6 +302,7 @@ impl Replica for Tx {
     fn clear_preimages(&mut self) -> Result<(), Crash> { write!(self, self.inner.clear_preimages()) }
     fn outbox(&self) -> Result<Vec<Entry>, Crash> { read!(self.inner.outbox()) }
     fn waiting(&self, limit: usize) -> Result<Vec<Entry>, Crash> { read!(self.inner.waiting(limit)) }
+    fn deferred(&self) -> Result<Vec<Entry>, Crash> { read!(self.inner.deferred()) }
     fn entry(&self, id: IntentId) -> Result<Option<Entry>, Crash> { read!(self.inner.entry(id)) }
     fn acknowledged(&self) -> Result<Vec<Entry>, Crash> { read!(self.inner.acknowledged()) }
     fn attention(&self) -> Result<Vec<Entry>, Crash> { read!(self.inner.attention()) }

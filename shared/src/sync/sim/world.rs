@@ -53,8 +53,11 @@ pub enum Edit {
 pub enum Event {
     Edit { tablet: u8, edit: Edit },
     Staff(Edit),
-    /// One tablet notes something at a site, another one does, and that one once more.
-    Notes { once: u8, twice: u8, site: u8 },
+    /// One tablet notes something at a site, another one does, and that one once more; whether it has pulled what the first
+    /// one noted by then.
+    Notes { once: u8, twice: u8, site: u8, is_pulled: bool },
+    /// One tablet notes something at a site, which the server puts off, and once more, which waits.
+    PutOff { tablet: u8, site: u8 },
     Erase(u8),
     /// Who is a technician now, and who an admin.
     ChangeRole { tablet: u8, demoted: bool },
@@ -106,7 +109,8 @@ pub fn event() -> impl Strategy<Value = Event> {
     let tablet = 0..MOST_TABLETS as u8;
     prop_oneof![
         16 => (tablet.clone(), edit()).prop_map(|(tablet, edit)| Event::Edit { tablet, edit }),
-        2 => (tablet.clone(), tablet.clone(), any::<u8>()).prop_map(|(once, twice, site)| Event::Notes { once, twice, site }),
+        2 => (tablet.clone(), tablet.clone(), any::<u8>(), any::<bool>()).prop_map(|(once, twice, site, is_pulled)| Event::Notes { once, twice, site, is_pulled }),
+        1 => (tablet.clone(), any::<u8>()).prop_map(|(tablet, site)| Event::PutOff { tablet, site }),
         5 => edit().prop_map(Event::Staff),
         2 => (0u8..4, any::<u8>()).prop_map(|(serial, site)| Event::Staff(Edit::CreateDevice { serial, site })),
         3 => (0u8..4, any::<u8>()).prop_map(|(serial, site)| Event::Staff(Edit::ChangeDevice { serial, site })),
@@ -159,10 +163,10 @@ pub struct World {
     sites: Vec<SiteId>,
     model: ModelId,
     next_id: u128,
-    /// Whose an intent is, and the words that they had read by then.
-    pub read: HashMap<IntentId, (PersonId, BTreeSet<String>)>,
+    /// The words that the author of an intent had read or written by then.
+    pub read: HashMap<IntentId, BTreeSet<String>>,
     /// The words that somebody wrote.
-    pub wrote: HashMap<PersonId, BTreeSet<String>>,
+    wrote: HashMap<PersonId, BTreeSet<String>>,
     /// The words of a row that were read at a tablet.
     known: HashMap<(usize, RowKey), BTreeSet<String>>,
     /// What was seen before, for "never again".
@@ -268,7 +272,8 @@ impl World {
                     1 => Patch::Set(format!("note {label}")),
                     _ => Patch::Set(format!("note {label} {}", "x".repeat(1_100))),
                 };
-                Change::SiteUpdate(SiteUpdate { id: self.site(n), patch: SitePatch { note, ..SitePatch::default() } })
+                let name = if label % 2 == 0 { Patch::Set(format!("name {label}")) } else { Patch::Keep };
+                Change::SiteUpdate(SiteUpdate { id: self.site(n), patch: SitePatch { name, note, ..SitePatch::default() } })
             }
             Edit::CreateDevice { serial: n, site } => {
                 Change::DeviceCreate(NewDevice { serial: serial(n), name: format!("device {label}"), model_id: self.model, site_id: Some(self.site(site)), note: Some(format!("note {label}")) })
@@ -300,7 +305,23 @@ impl World {
     pub fn step(&mut self, event: Event) {
         match event {
             Event::Edit { tablet, edit } => self.edit(tablet, &edit),
-            Event::Notes { once, twice, site } => [once, twice, twice].into_iter().for_each(|tablet| self.edit(tablet, &Edit::NoteSite(site))),
+            Event::Notes { once, twice, site, is_pulled } => {
+                let note = Edit::NoteSite(site);
+                self.edit(once, &note);
+                self.edit(twice, &note);
+                if is_pulled {
+                    self.at_once(|world| world.send_push(world.tablet(once)));
+                    self.at_once(|world| world.send_pull(world.tablet(twice)));
+                }
+                self.edit(twice, &note);
+            }
+            Event::PutOff { tablet, site } => {
+                self.edit(tablet, &Edit::NoteSite(site));
+                let unknown = self.server.unknown.replace("site.update");
+                self.at_once(|world| world.send_push(world.tablet(tablet)));
+                self.server.unknown = unknown;
+                self.edit(tablet, &Edit::NoteSite(site));
+            }
             Event::Staff(edit) => {
                 let change = self.change(&edit, None);
                 self.server.edit(&change);
@@ -403,8 +424,9 @@ impl World {
         let known = self.known.entry((tablet, target)).or_default();
         known.extend(words(row));
         let person = self.tablets[tablet].person;
-        self.read.insert(intent, (person, known.clone()));
-        self.wrote.entry(person).or_default().extend(said(change));
+        let wrote = self.wrote.entry(person).or_default();
+        self.read.insert(intent, known.union(wrote).cloned().collect());
+        wrote.extend(said(change));
     }
 
     /// A site that nothing stands in is erased.
@@ -520,21 +542,29 @@ impl World {
         for _round in 0..4 {
             for tablet in 0..self.tablets.len() {
                 self.send_hello(tablet);
-                while let Some(message) = self.net.pop() {
-                    self.arrive(message);
-                }
+                self.arrive_all();
                 self.tablets[tablet].requeue();
                 for _push in 0..4 {
                     self.send_push(tablet);
-                    while let Some(message) = self.net.pop() {
-                        self.arrive(message);
-                    }
+                    self.arrive_all();
                 }
                 self.send_pull(tablet);
-                while let Some(message) = self.net.pop() {
-                    self.arrive(message);
-                }
+                self.arrive_all();
             }
+        }
+    }
+
+    /// What is sent there and what it leads to arrives before anything else.
+    fn at_once(&mut self, send: impl FnOnce(&mut Self)) {
+        let others = std::mem::take(&mut self.net);
+        send(self);
+        self.arrive_all();
+        self.net = others;
+    }
+
+    fn arrive_all(&mut self) {
+        while let Some(message) = self.net.pop() {
+            self.arrive(message);
         }
     }
 
@@ -544,9 +574,7 @@ impl World {
         self.tablets[tablet].dies_after = None;
         for _again in 0..2 {
             self.send_pull(tablet);
-            while let Some(message) = self.net.pop() {
-                self.arrive(message);
-            }
+            self.arrive_all();
         }
     }
 

@@ -248,6 +248,7 @@ impl Driver {
         let is_due = self.requeued.is_none_or(|at| at.elapsed() >= REQUEUE);
         if self.met != met || is_due {
             self.pace.requeue = true;
+            self.pace.grants_left = None;
             self.requeued = Some(Instant::now());
         }
         if self.met != met {
