@@ -336,3 +336,35 @@ test('staff see what was checked, and the photos', async ({ browser }) => {
   await expect(phone.page.getByTestId('recorded-checks').locator('img')).toHaveCount(2);
   await lookAt(phone.page, 'record-in-app');
 });
+
+test('what is no answer yet goes on when the visit tries a device again', async () => {
+  const { page } = phone;
+  await toDevices('OM-N0004', 'factory_reset');
+  await toDevices('OM-N0004', 'faults', { faults: { wrong_key: true } });
+  await page.goto('/commission/visit');
+  await page.getByRole('combobox', { name: 'Site' }).fill('tower');
+  await expect(page.getByRole('option')).toHaveCount(1);
+  await page.keyboard.press('Enter');
+  await page.getByRole('button', { name: 'Begin here' }).click();
+  await page.getByLabel('Network name').fill('Plant-Floor');
+  await page.getByLabel('Network password').fill('press-on-2026');
+  await page.getByRole('button', { name: 'Use for all' }).click();
+  await page.getByLabel('QR text').fill(label('OM-N0004'));
+  await page.getByLabel('QR text').press('Enter');
+  await page.getByRole('button', { name: 'Start' }).click();
+  await expect(item('OM-N0004')).toHaveAttribute('data-state', 'failed', { timeout: 90_000 });
+  await item('OM-N0004').getByRole('button', { name: /^Checks, note and photos of/ }).click();
+  await check('Supply voltage').getByLabel('Value in V').fill('24 V');
+  await check(COVER).getByRole('checkbox', { name: 'Done' }).check();
+  await expect(checks().getByText('This is no number')).toBeVisible();
+  await toDevices('OM-N0004', 'faults', { faults: {} });
+  await item('OM-N0004').getByRole('button', { name: /again/ }).click();
+  await expect(item('OM-N0004')).toHaveAttribute('data-state', 'done', { timeout: 60_000 });
+  await expect(check('Supply voltage').getByLabel('Value in V')).toHaveValue('24 V');
+  await expect(check(COVER).getByRole('checkbox', { name: 'Done' })).toBeChecked();
+  await check('Supply voltage').getByLabel('Value in V').fill('24');
+  await isSaved();
+  await page.getByRole('button', { name: 'End visit' }).click();
+  await page.getByRole('dialog').getByRole('button', { name: 'End visit' }).click();
+  await expect(page.getByRole('link', { name: 'Many devices in a row' })).toBeVisible({ timeout: 20_000 });
+});

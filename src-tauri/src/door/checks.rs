@@ -108,8 +108,8 @@ fn list(db: &Connection) -> Result<Checklist, StoreError> {
     Ok(checklist::find(db)?.map(Into::into).unwrap_or_default())
 }
 
-/// `PUT /app/attempts/{id}/checks`; `after`: the attempt with which a visit goes on after this one.
-pub async fn answer(account: &Account, id: AttemptId, after: Option<AttemptId>, given: Option<&Value>) -> Result<Reply, Reply> {
+/// `PUT /app/attempts/{id}/checks`; where a visit goes on after this one, it is said there, too.
+pub async fn answer(account: &Account, id: AttemptId, given: Option<&Value>) -> Result<Reply, Reply> {
     let given: Answered = body(given)?;
     may_add(account)?;
     fetch_back(account, id).await?;
@@ -137,7 +137,7 @@ pub async fn answer(account: &Account, id: AttemptId, after: Option<AttemptId>, 
                 let was = earlier.map(|earlier| earlier.at);
                 record.at = was.map_or(at, |was| at.max(was.plus(1)));
                 checks::keep_record(db, &record, now)?;
-                if let Some(after) = after {
+                if let Some(after) = checks::goes_on_at(db, id)? {
                     checks::carry_on(db, id, after, was, now)?;
                 }
             }

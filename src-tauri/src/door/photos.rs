@@ -39,8 +39,8 @@ impl Taken {
     }
 }
 
-/// `POST /app/attempts/{id}/photos`; `after`: the attempt with which a visit goes on after this one, and the photo with it.
-pub async fn add(account: &Account, id: AttemptId, after: Option<AttemptId>, given: Option<&Value>) -> Result<Reply, Reply> {
+/// `POST /app/attempts/{id}/photos`; where a visit goes on after this one, so does the photo.
+pub async fn add(account: &Account, id: AttemptId, given: Option<&Value>) -> Result<Reply, Reply> {
     let file = body::<Taken>(given)?.file(id)?;
     may_add(account)?;
     let sha256 = Address::of(&file.content);
@@ -50,7 +50,7 @@ pub async fn add(account: &Account, id: AttemptId, after: Option<AttemptId>, giv
             if !checks::is_ours(db, id, person, client)? {
                 return Ok(None);
             }
-            if let Some(after) = after {
+            if let Some(after) = checks::goes_on_at(db, id)? {
                 checks::add_photo(db, &File { attempt: after, ..file.clone() }, now)?;
             }
             checks::add_photo(db, &file, now).map(Some)
@@ -85,13 +85,13 @@ pub async fn show(account: &Account, id: AttemptId, sha256: &str) -> Result<Repl
     Ok(Reply::ok(json!({"media_type": media_type, "content": STANDARD.encode(content)})))
 }
 
-/// `DELETE /app/attempts/{id}/photos/{sha256}`; `after`: as above, where nothing else was said since.
-pub async fn remove(account: &Account, id: AttemptId, after: Option<AttemptId>, sha256: &str) -> Result<Reply, Reply> {
+/// `DELETE /app/attempts/{id}/photos/{sha256}`; where a visit goes on, there, too, unless something else was said since.
+pub async fn remove(account: &Account, id: AttemptId, sha256: &str) -> Result<Reply, Reply> {
     let address = Address::read(sha256).ok_or_else(Reply::not_found)?;
     let (now, at) = (account.clock.now(), account.server_now());
     let removed = on_worker(&account.store, move |store| {
         store.edit(|db| {
-            let untouched = match after {
+            let untouched = match checks::goes_on_at(db, id)? {
                 Some(after) if checks::said_at(db, after)? == checks::said_at(db, id)? => Some(after),
                 _ => None,
             };

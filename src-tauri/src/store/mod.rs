@@ -49,9 +49,9 @@ pub use room::Room;
 use window::Window;
 
 /// The layouts there were, each as what it adds to the one before. That of this version is the last.
-const LAYOUTS: [&str; 6] = [
+const LAYOUTS: [&str; 7] = [
     include_str!("schema.sql"), include_str!("schema-2.sql"), include_str!("schema-3.sql"), include_str!("schema-4.sql"), include_str!("schema-5.sql"),
-    include_str!("schema-6.sql"),
+    include_str!("schema-6.sql"), include_str!("schema-7.sql"),
 ];
 /// Readers that are kept open.
 const READERS: usize = 3;

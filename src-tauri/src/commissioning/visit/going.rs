@@ -103,11 +103,6 @@ impl Commissioning {
         Ok(())
     }
 
-    /// The attempt with which the visit goes on after that one; what is still noted there goes on with it.
-    pub async fn after(&self, attempt: AttemptId) -> Option<AttemptId> {
-        self.visits.held().await.ok()?.visit().and_then(|visit| visit.after(attempt))
-    }
-
     async fn carry_checks(&self, earlier: AttemptId, attempt: AttemptId) -> Result<(), DeskError> {
         self.desks.active().await?.carry_checks(earlier, attempt).await
     }

@@ -66,9 +66,6 @@ pub struct Item {
     pub tries: u8,
     /// The latest attempt.
     pub attempt: Option<AttemptId>,
-    /// The one before, which goes on with the latest.
-    #[serde(default)]
-    before: Option<AttemptId>,
     /// Why the latest attempt failed.
     pub cause: Option<String>,
     /// How well the device was heard, dBm.
@@ -246,7 +243,6 @@ impl Visit {
             fate: Fate::Waiting,
             tries: 0,
             attempt: None,
-            before: None,
             cause: None,
             rssi: None,
             took_ms: None,
@@ -297,16 +293,10 @@ impl Visit {
         self.items.iter().filter(|item| item.fate == Fate::Waiting).min_by_key(|item| (item.lacks_permission(), !is_heard(item)))
     }
 
-    /// The attempt with which the visit goes on after that one.
-    pub fn after(&self, attempt: AttemptId) -> Option<AttemptId> {
-        self.items.iter().find(|item| item.before == Some(attempt)).and_then(|item| item.attempt)
-    }
-
     /// Its device is being commissioned.
     pub fn began(&mut self, id: Uuid, attempt: AttemptId) {
         for item in &mut self.items {
             if item.id == id {
-                item.before = item.attempt.filter(|before| *before != attempt).or(item.before);
                 (item.fate, item.attempt, item.unconfirmed) = (Fate::Running, Some(attempt), false);
             } else if item.fate == Fate::Running {
                 // One at a time: of the one before it was never heard how it ended.

@@ -87,16 +87,6 @@ fn devices_without_a_permission_hold_up_none_that_needs_none() {
 }
 
 #[test]
-fn a_visit_knows_with_which_attempt_it_goes_on() {
-    let mut visit = visit(&["A"]);
-    let (_, first) = begin(&mut visit, &[]);
-    assert_eq!(visit.after(first), None);
-    visit.ended(first, ending(false, true));
-    let (_, second) = begin(&mut visit, &[]);
-    assert_eq!((visit.after(first), visit.after(second)), (Some(second), None));
-}
-
-#[test]
 fn a_device_is_in_a_visit_once_and_its_secret_goes_when_it_is_done() {
     let mut visit = visit(&["A"]);
     assert_eq!(visit.add(new("A")).err(), Some(NotAdded::Known));

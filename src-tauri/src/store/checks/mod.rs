@@ -113,8 +113,8 @@ pub fn take_back(db: &Connection, attempt: AttemptId, record: Option<&Record>) -
     Ok(())
 }
 
-/// What was answered and photographed at an attempt goes on at the next one of the same device, where nothing is said yet;
-/// the earlier one keeps its own.
+/// What was answered and photographed at an attempt goes on at the next one of the same device, which is under way, where
+/// nothing is said yet; the earlier one keeps its own. So does what is said at the earlier one later ([`goes_on_at`]).
 ///
 /// # Errors
 /// [`StoreError`].
@@ -123,7 +123,17 @@ pub fn carry_over(db: &Connection, from: AttemptId, to: AttemptId, now: Millis) 
                select ?2, sha256, kind, media_type, 'waiting', size, ?3, 0, content from attachment \
                where attempt_id = ?1 and kind = 'photo' and state <> 'given_up' and octet_length(content) > 0 order by place on conflict (attempt_id, sha256) do nothing";
     db.execute(sql, params![from.0.as_bytes(), to.0.as_bytes(), now.0])?;
+    db.execute("update commission set after = ?1 where id = ?2", [from.0.as_bytes(), to.0.as_bytes()])?;
     carry_on(db, from, to, None, now)
+}
+
+/// The attempt at which a visit goes on after that one, while it is under way.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn goes_on_at(db: &Connection, from: AttemptId) -> Result<Option<AttemptId>, StoreError> {
+    let sql = "select id from commission where after = ?1 order by id desc limit 1";
+    Ok(db.prepare_cached(sql)?.query_row([from.0.as_bytes()], |row| Ok(AttemptId(Uuid::from_bytes(row.get(0)?)))).optional()?)
 }
 
 /// What was still being typed at an attempt when the next one began goes on there, too, as long as that says what the earlier

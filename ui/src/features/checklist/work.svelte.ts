@@ -35,6 +35,15 @@ export function workOn(attempt: string): Work {
   return work;
 }
 
+/** Another attempt at the same device goes on: what was typed and is no answer yet goes there. */
+export function goOn(from: string, to: string): void {
+  const earlier = works.get(from);
+  if (!earlier?.hasOpen) return;
+  const next = workOn(to);
+  for (const [question, typed] of earlier.open) next.takeOver(question, typed);
+  earlier.forgetOpen();
+}
+
 /** Saves what is noted of that attempt; whether all of it is safe. */
 export function settled(attempt: string | null | undefined): Promise<boolean> {
   return (attempt ? works.get(attempt)?.settle() : undefined) ?? Promise.resolve(true);
@@ -286,6 +295,16 @@ function createWork(attempt: string) {
     },
     /** The address of a photo that was picked here. */
     urlOf: (sha256: string) => urls.get(sha256) ?? null,
+    /** What was typed and is no answer yet. */
+    get open(): [Question, Draft][] {
+      return questions().filter(isOpen).map((question) => [question, draft(question)]);
+    },
+    /** What is no answer yet of an earlier attempt, unless it is being answered here. */
+    takeOver(question: Question, typed: Draft) {
+      const mine = drafts[question.id];
+      const isTouched = mine && JSON.stringify(mine) !== JSON.stringify(draftOf(question, standing(checks, question)));
+      if (!isTouched) drafts[question.id] = { ...typed };
+    },
     /** Somebody said that what is no answer yet may go. */
     forgetOpen() {
       for (const question of questions().filter(isOpen)) drafts[question.id] = draftOf(question, standing(checks, question));

@@ -2406,6 +2406,7 @@ export interface components {
              * @description Its number there: 1, 2, 3, … without gaps. With `client_id` the idempotency key.
              */
             n: number;
+            words?: components["schemas"]["Seq"] | null;
         };
         /**
          * @description One intended change, made once on one client.
