@@ -28,9 +28,9 @@ use crate::{
 #[derive(Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Answered {
-    /// Blank is none.
-    #[serde(deserialize_with = "there")]
-    note: Option<String>,
+    /// Blank is none; one that is not given stays as it is.
+    #[serde(default, deserialize_with = "given")]
+    note: Option<Option<String>>,
     /// What is not named stays as it is.
     answers: Vec<Given>,
 }
@@ -47,6 +47,11 @@ struct Given {
 /// What may be `null` and must be there.
 fn there<'de, D: Deserializer<'de>, T: Deserialize<'de>>(from: D) -> Result<Option<T>, D::Error> {
     Option::deserialize(from)
+}
+
+/// What may be `null` or not be there.
+fn given<'de, D: Deserializer<'de>, T: Deserialize<'de>>(from: D) -> Result<Option<Option<T>>, D::Error> {
+    Option::deserialize(from).map(Some)
 }
 
 /// `GET /v1/checklist`: the server's when it answers in time, else what was fetched before.
@@ -134,11 +139,10 @@ pub async fn answer(account: &Account, id: AttemptId, given: Option<&Value>) -> 
             };
             if says_more {
                 // Whatever the clock does, what is said later counts.
-                let was = earlier.map(|earlier| earlier.at);
-                record.at = was.map_or(at, |was| at.max(was.plus(1)));
+                record.at = earlier.as_ref().map_or(at, |earlier| at.max(earlier.at.plus(1)));
                 checks::keep_record(db, &record, now)?;
                 if let Some(after) = checks::goes_on_at(db, id)? {
-                    checks::carry_on(db, id, after, was, now)?;
+                    checks::carry_on(db, id, after, earlier.as_ref(), now)?;
                 }
             }
             view(db, id).map(Ok)
@@ -158,7 +162,10 @@ fn over(db: &Connection, record: &mut Record, earlier: Option<&Record>, given: A
     let mut photos: Vec<_> = checks::photos(db, record.attempt_id)?.into_iter().map(|photo| photo.sha256).collect();
     // What was named before stands, also where a photo is not here any more because the server has it.
     photos.extend(earlier.into_iter().flat_map(Record::photos));
-    record.note = given.note.map(|note| plain(&note)).filter(|note| !note.is_empty());
+    record.note = match given.note {
+        Some(note) => note.map(|note| plain(&note)).filter(|note| !note.is_empty()),
+        None => earlier.and_then(|earlier| earlier.note.clone()),
+    };
     for (place, Given { id, answer }) in given.answers.into_iter().enumerate() {
         let answer = answer.map(Answer::trimmed);
         let field = |name: &str| format!("answers[{place}].{name}");

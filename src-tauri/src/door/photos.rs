@@ -91,8 +91,9 @@ pub async fn remove(account: &Account, id: AttemptId, sha256: &str) -> Result<Re
     let (now, at) = (account.clock.now(), account.server_now());
     let removed = on_worker(&account.store, move |store| {
         store.edit(|db| {
+            let said = checks::record(db, id)?.map(|(record, _)| record);
             let untouched = match checks::goes_on_at(db, id)? {
-                Some(after) if checks::said_at(db, after)? == checks::said_at(db, id)? => Some(after),
+                Some(after) if checks::says_the_same(db, after, said.as_ref())? => Some(after),
                 _ => None,
             };
             let removed = checks::remove_photo(db, id, address, now, at)?;

@@ -210,7 +210,7 @@ pub fn begin(db: &Connection, epoch: Option<u64>, seals: Seals) -> Result<Option
     // were lost is said.
     lost += i64::try_from(commissions::all(db)?.len() + unreadable::all(db)?.len()).unwrap_or(i64::MAX);
     rows::clear(db)?;
-    db.execute_batch("delete from outbox; delete from pre_image; delete from staged; delete from claim_grant; delete from received_release; delete from commission; delete from trace; delete from attachment; delete from checklist")?;
+    db.execute_batch("delete from outbox; delete from pre_image; delete from staged; delete from claim_grant; delete from received_release; delete from commission; delete from goes_on; delete from trace; delete from attachment; delete from checklist")?;
     let fresh = Meta::new(replica.client_id, replica.tenant, replica.person, replica.role);
     Open(db).save_meta(&Meta { next_n: replica.next_n, next_order: replica.next_order, ..fresh })?;
     db.execute("delete from meta where name = ?1", [REFUSED_SINCE])?;

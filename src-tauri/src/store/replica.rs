@@ -172,6 +172,11 @@ impl Replica for Open<'_> {
         Ok(done.into_iter().filter(|entry| matches!(entry.state, State::Done { receipt: Some(_), .. })).collect())
     }
 
+    fn given_up(&self) -> Result<Vec<Entry>, StoreError> {
+        let done = self.entries("state = 'done' order by place", [])?;
+        Ok(done.into_iter().filter(|entry| matches!(entry.state, State::Done { receipt: None, .. })).collect())
+    }
+
     fn attention(&self) -> Result<Vec<Entry>, StoreError> {
         self.entries("state = 'attention' order by place", [])
     }

@@ -1,2 +1,5 @@
--- Of a visit that goes on at another attempt of the same device: the attempt before, whose answers go on at this one.
-alter table commission add column after blob;
+-- In a visit that tries a device again: what is said at the attempt before goes on at which one.
+create table goes_on (
+  after blob primary key,
+  attempt_id blob not null
+) strict, without rowid;

@@ -2,13 +2,13 @@
 //!
 //! Such a change holds up no other one: all that reads the outbox passes over it, those behind it move up
 //! ([`client::close_up`]), and it waits for a person with its text as it stands. Read again, e.g. by the newer app, it is
-//! sent under a new number; the server knows it by its own id.
+//! sent under a new number; the server knows it by its own id. Where its author changed the same thing since, they decide.
 //! Deliberately not here: what the page makes of it (`sync::attention`).
 
 use omniot_shared::{
     ids::IntentId,
     sync::{
-        Code, Refusal,
+        Code, Outcome, Receipt, Refusal,
         client::{self, Entry, Replica as _, State},
     },
 };
@@ -83,9 +83,17 @@ pub fn set_aside(db: &Connection) -> Result<usize, StoreError> {
     for id in &lost {
         db.prepare_cached("update outbox set state = 'attention' where id = ?1")?.execute([id.0.as_bytes()])?;
     }
+    let (refusal, meta) = (Refusal::new(Code::Malformed, "this app could not read it for a while"), Open(db).meta()?);
     for mut entry in back {
-        // Its number may be somebody else's by now; it gets a new one with all that were put off.
-        entry.state = State::Deferred(Refusal::new(Code::Malformed, "this app could not read it for a while"));
+        let target = entry.intent.change.target(meta.tenant);
+        let is_later = |other: &Entry| other.order > entry.order && other.intent.change.target(meta.tenant) == target;
+        entry.state = if !entry.intent.change.creates() && Open(db).outbox()?.iter().chain(&Open(db).acknowledged()?).any(is_later) {
+            // Its author went on with the same thing without seeing it: they decide.
+            State::Attention(Receipt { n: 0, intent_id: entry.intent.id, seq: meta.cursor, outcome: Outcome::Refused(refusal.clone()) })
+        } else {
+            // Its number may be somebody else's by now; it gets a new one with all that were put off.
+            State::Deferred(refusal.clone())
+        };
         Open(db).save_entry(&entry)?;
     }
     client::close_up(&mut Open(db), &lost, free)?;
@@ -190,6 +198,20 @@ mod tests {
         assert_eq!(unsent(), 2);
         assert!(store.edit(|db| forget(db, id(12))).unwrap());
         assert_eq!(unsent(), 1, "the other record may still be read by a newer app");
+    }
+
+    #[test]
+    fn what_is_read_again_after_its_author_went_on_with_the_same_thing_is_theirs_to_decide() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = replica(folder.path());
+        rots(&store, 16, |whole| whole.replace("site.update", "room.update").into_bytes());
+        store.edit(|db| set_aside(db)).unwrap();
+        let patch = SitePatch { note: Patch::Set("key 7".into()), ..SitePatch::default() };
+        store.edit(|db| Ok(client::record(&mut Open(db), id(17), Millis(1), Change::SiteUpdate(SiteUpdate { id: id(2), patch: patch.clone() }))?.unwrap())).unwrap();
+        rots(&store, 16, |whole| whole.replace("room.update", "site.update").into_bytes());
+        assert_eq!(store.edit(|db| set_aside(db)).unwrap(), 1);
+        assert!(matches!(store.read(|db| Open(db).entry(id(16))).unwrap().unwrap().state, State::Attention(_)));
+        assert_eq!(store.edit(|db| client::requeue_deferred(&mut Open(db))).unwrap(), 0, "it replaces nothing by itself");
     }
 
     #[test]

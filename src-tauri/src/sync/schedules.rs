@@ -373,6 +373,7 @@ impl Replica for Dying<'_> {
     fn deferred(&self) -> Result<Vec<Entry>, StoreError> { self.open.deferred() }
     fn entry(&self, id: IntentId) -> Result<Option<Entry>, StoreError> { self.open.entry(id) }
     fn acknowledged(&self) -> Result<Vec<Entry>, StoreError> { self.open.acknowledged() }
+    fn given_up(&self) -> Result<Vec<Entry>, StoreError> { self.open.given_up() }
     fn attention(&self) -> Result<Vec<Entry>, StoreError> { self.open.attention() }
     fn save_entry(&mut self, entry: &Entry) -> Result<(), StoreError> { self.write()?.save_entry(entry) }
     fn remove_entry(&mut self, id: IntentId) -> Result<(), StoreError> { self.write()?.remove_entry(id) }

@@ -35,11 +35,11 @@ pub fn narrow<R: Replica>(replica: &mut R, sight: &Sight) -> Result<(), R::Error
     replica.save_meta(&meta)
 }
 
-/// Of what went out of sight goes what was done to it and has its last word, too. What has none stays in the outbox, for
+/// Of what went out of sight goes what was done to it and has its last word, or was given up, too. What has none stays in the outbox, for
 /// the server to speak it; and records of attempts stay: they are their author's.
 pub(super) fn forget_done_to<R: Replica>(replica: &mut R, is_departed: impl Fn(&Change, TenantId) -> bool) -> Result<(), R::Error> {
     let tenant = replica.meta()?.tenant;
-    for entry in decided(replica)? {
+    for entry in decided(replica)?.into_iter().chain(replica.given_up()?) {
         let change = &entry.intent.change;
         if is_departed(change, tenant) && !matches!(change, Change::AttemptRecord(_)) {
             replica.remove_entry(entry.intent.id)?;

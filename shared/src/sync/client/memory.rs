@@ -118,6 +118,10 @@ impl Replica for Memory {
         Ok(self.entries.values().filter(|entry| matches!(entry.state, State::Done { receipt: Some(_), .. })).cloned().collect())
     }
 
+    fn given_up(&self) -> Result<Vec<Entry>, Infallible> {
+        Ok(self.entries.values().filter(|entry| matches!(entry.state, State::Done { receipt: None, .. })).cloned().collect())
+    }
+
     fn attention(&self) -> Result<Vec<Entry>, Infallible> {
         Ok(self.entries.values().filter(|entry| matches!(entry.state, State::Attention(_))).cloned().collect())
     }

@@ -368,6 +368,9 @@ pub trait Replica {
     /// The intents that are [`State::Done`] by a receipt, by `order`.
     #[allow(clippy::missing_errors_doc)]
     fn acknowledged(&self) -> Result<Vec<Entry>, Self::Error>;
+    /// The intents that are [`State::Done`] without a receipt, by `order`.
+    #[allow(clippy::missing_errors_doc)]
+    fn given_up(&self) -> Result<Vec<Entry>, Self::Error>;
     /// The intents that are under [`State::Attention`], by `order`.
     #[allow(clippy::missing_errors_doc)]
     fn attention(&self) -> Result<Vec<Entry>, Self::Error>;

@@ -157,7 +157,7 @@ fn each_seeded_bug_is_caught() {
     ] {
         let caught = schedules_until_caught(bug, 6_000, breaks);
         assert!(caught.is_some(), "{bug:?} was not caught in 6,000 schedules");
-        eprintln!("{bug:?} was caught in schedule {}", caught.unwrap_or_default());
+        say(&format!("sync::sim: {bug:?} was caught in schedule {}", caught.unwrap_or_default()));
     }
 }
 

@@ -305,6 +305,7 @@ impl Replica for Tx {
     fn deferred(&self) -> Result<Vec<Entry>, Crash> { read!(self.inner.deferred()) }
     fn entry(&self, id: IntentId) -> Result<Option<Entry>, Crash> { read!(self.inner.entry(id)) }
     fn acknowledged(&self) -> Result<Vec<Entry>, Crash> { read!(self.inner.acknowledged()) }
+    fn given_up(&self) -> Result<Vec<Entry>, Crash> { read!(self.inner.given_up()) }
     fn attention(&self) -> Result<Vec<Entry>, Crash> { read!(self.inner.attention()) }
     fn save_entry(&mut self, entry: &Entry) -> Result<(), Crash> { write!(self, self.inner.save_entry(entry)) }
     fn remove_entry(&mut self, id: IntentId) -> Result<(), Crash> { write!(self, self.inner.remove_entry(id)) }

@@ -123,42 +123,54 @@ pub fn carry_over(db: &Connection, from: AttemptId, to: AttemptId, now: Millis) 
                select ?2, sha256, kind, media_type, 'waiting', size, ?3, 0, content from attachment \
                where attempt_id = ?1 and kind = 'photo' and state <> 'given_up' and octet_length(content) > 0 order by place on conflict (attempt_id, sha256) do nothing";
     db.execute(sql, params![from.0.as_bytes(), to.0.as_bytes(), now.0])?;
-    db.execute("update commission set after = ?1 where id = ?2", [from.0.as_bytes(), to.0.as_bytes()])?;
+    // What goes on at the one goes on at its next, too.
+    db.execute("update goes_on set attempt_id = ?2 where attempt_id = ?1", [from.0.as_bytes(), to.0.as_bytes()])?;
+    db.execute("delete from goes_on where attempt_id in (select id from attempt)", [])?;
+    db.execute("insert or replace into goes_on (after, attempt_id) values (?1, ?2)", [from.0.as_bytes(), to.0.as_bytes()])?;
     carry_on(db, from, to, None, now)
 }
 
-/// The attempt at which a visit goes on after that one, while it is under way.
+/// The attempt at which a visit goes on after that one, until that is recorded.
 ///
 /// # Errors
 /// [`StoreError`].
 pub fn goes_on_at(db: &Connection, from: AttemptId) -> Result<Option<AttemptId>, StoreError> {
-    let sql = "select id from commission where after = ?1 order by id desc limit 1";
+    let sql = "select attempt_id from goes_on where after = ?1 and attempt_id not in (select id from attempt)";
     Ok(db.prepare_cached(sql)?.query_row([from.0.as_bytes()], |row| Ok(AttemptId(Uuid::from_bytes(row.get(0)?)))).optional()?)
 }
 
 /// What was still being typed at an attempt when the next one began goes on there, too, as long as that says what the earlier
-/// one said before: at `was`.
+/// one said before, `was`, or nothing.
 ///
 /// # Errors
 /// [`StoreError`].
-pub fn carry_on(db: &Connection, from: AttemptId, to: AttemptId, was: Option<Millis>, now: Millis) -> Result<(), StoreError> {
-    let there = said_at(db, to)?;
-    let Some((mut record, _)) = record(db, from)?.filter(|_| there.is_none() || there == was) else { return Ok(()) };
-    let here: Vec<Address> = photos(db, to)?.into_iter().map(|photo| photo.sha256).collect();
+pub fn carry_on(db: &Connection, from: AttemptId, to: AttemptId, was: Option<&Record>, now: Millis) -> Result<(), StoreError> {
+    if is_away(db, to)? || !says_the_same(db, to, was)? {
+        return Ok(());
+    }
+    let Some((record, _)) = record(db, from)? else { return Ok(()) };
+    keep_record(db, &as_said_at(db, record, to)?, now)
+}
+
+/// Whether an attempt says nothing, or just what went on there of `other`.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn says_the_same(db: &Connection, attempt: AttemptId, other: Option<&Record>) -> Result<bool, StoreError> {
+    let Some((there, _)) = record(db, attempt)? else { return Ok(true) };
+    let Some(other) = other else { return Ok(false) };
+    Ok(as_said_at(db, other.clone(), attempt)? == there)
+}
+
+/// A record of another attempt as one of that, which has not all of its photos.
+fn as_said_at(db: &Connection, mut record: Record, attempt: AttemptId) -> Result<Record, StoreError> {
+    let here: Vec<Address> = photos(db, attempt)?.into_iter().map(|photo| photo.sha256).collect();
     let elsewhere: Vec<Address> = record.photos().filter(|photo| !here.contains(photo)).collect();
     for photo in elsewhere {
         record.drop_photo(photo);
     }
-    record.attempt_id = to;
-    keep_record(db, &record, now)
-}
-
-/// When something was answered last.
-///
-/// # Errors
-/// [`StoreError`].
-pub fn said_at(db: &Connection, attempt: AttemptId) -> Result<Option<Millis>, StoreError> {
-    Ok(record(db, attempt)?.map(|(record, _)| record.at))
+    record.attempt_id = attempt;
+    Ok(record)
 }
 
 /// Keeps what was answered in place of what was not sent yet.

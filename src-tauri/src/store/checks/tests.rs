@@ -222,12 +222,26 @@ fn what_was_answered_goes_on_at_the_next_attempt_and_the_earlier_one_keeps_its_o
     assert_eq!(record.items[1].answer, Some(Answer::Photos { sha256s: vec![names[0]] }));
     assert_eq!(store.read(|db| photos(db, id(2))).unwrap().len(), 1);
     assert_eq!((last(&store, id(1)), store.read(|db| photos(db, id(1))).unwrap().len()), (Some((90, State::Waiting)), 2));
-    store.edit(|db| keep_record(db, &answered(id(1), 92, &[]), Millis(3)).and_then(|()| carry_on(db, id(1), id(2), Some(Millis(90)), Millis(3)))).unwrap();
-    assert_eq!(last(&store, id(2)).map(|(at, _)| at), Some(92), "what was still being typed goes on, too");
-    store.edit(|db| keep_record(db, &answered(id(2), 95, &[]), Millis(4)).and_then(|()| carry_over(db, id(1), id(2), Millis(5)))).unwrap();
-    assert_eq!(last(&store, id(2)).map(|(at, _)| at), Some(95), "what was said since stands");
-    store.edit(|db| keep_record(db, &answered(id(1), 97, &[]), Millis(6)).and_then(|()| carry_on(db, id(1), id(2), Some(Millis(92)), Millis(6)))).unwrap();
-    assert_eq!(last(&store, id(2)).map(|(at, _)| at), Some(95), "whatever is said at the earlier one later");
+    // What is said at the earlier one later goes on as long as nothing else was said there, and there is no record of it yet.
+    let says = |n, at, said: &[Option<Answer>]| {
+        store.edit(|db| {
+            let was = super::record(db, id(n))?.map(|(record, _)| record);
+            keep_record(db, &answered(id(n), at, said), Millis(3))?;
+            goes_on_at(db, id(n))?.map_or(Ok(()), |next| carry_on(db, id(n), next, was.as_ref(), Millis(3)))
+        }).unwrap();
+    };
+    let at = |n| last(&store, id(n)).map(|(at, _)| at);
+    says(1, 92, &[]);
+    assert_eq!(at(2), Some(92), "what was still being typed goes on, too");
+    store.edit(|db| carry_over(db, id(2), id(3), Millis(4))).unwrap();
+    says(1, 93, &[]);
+    assert_eq!((at(2), at(3)), (Some(92), Some(93)), "at the latest one");
+    says(3, 94, &[Some(Answer::Done {})]);
+    says(1, 94, &[]);
+    assert_eq!(store.read(|db| super::record(db, id(3))).unwrap().unwrap().0.answered(), 1, "what was said since stands, whatever a clock says");
+    store.edit(|db| carry_over(db, id(1), id(4), Millis(5))).unwrap();
+    store.edit(|db| Ok(db.execute("insert into attempt (id, seq, technician_id, outcome, started_at, whole) values (?1, 0, x'', 'failed', 0, '{}')", [id(4).0.as_bytes()])?)).unwrap();
+    assert_eq!(store.read(|db| goes_on_at(db, id(1))).unwrap(), None, "and what is recorded goes on no more");
     store.edit(|db| carry_over(db, id(7), id(8), Millis(5))).unwrap();
     assert_eq!(last(&store, id(8)), None, "of nothing comes nothing");
 }

@@ -39,8 +39,8 @@ export const CHECKS = ['app', 'sync', 'checks'] as const;
 const pathOf = (attempt: string, rest: string) => `/app/attempts/${encodeURIComponent(attempt)}/${rest}`;
 
 export const readChecks = (attempt: string) => door<Checks>('GET', pathOf(attempt, 'checks'));
-/** The answer comes when it is safe on this machine. */
-export const keepChecks = (attempt: string, body: { note: string | null; answers: { id: string; answer: CheckAnswer | null }[] }) => door<Checks>('PUT', pathOf(attempt, 'checks'), body);
+/** What is not named stays as it is. The answer comes when it is safe on this machine. */
+export const keepChecks = (attempt: string, body: { note?: string | null; answers: { id: string; answer: CheckAnswer | null }[] }) => door<Checks>('PUT', pathOf(attempt, 'checks'), body);
 /** The answer comes when it is safe on this machine. */
 export const keepPhoto = (attempt: string, media_type: string, content: string) => door<{ sha256: string }>('POST', pathOf(attempt, 'photos'), { media_type, content });
 export const dropPhoto = (attempt: string, sha256: string) => door('DELETE', pathOf(attempt, `photos/${sha256}`));

@@ -26,6 +26,9 @@ const UNDO_MS = 6_000;
 
 export type Work = ReturnType<typeof createWork>;
 
+/** What the note is called among what was changed. */
+const NOTE = 'note';
+
 const works = new Map<string, Work>();
 
 /** The work on that attempt: the one under way, if there is one. */
@@ -35,13 +38,17 @@ export function workOn(attempt: string): Work {
   return work;
 }
 
-/** Another attempt at the same device goes on: what was typed and is no answer yet goes there. */
+/** Another attempt at the same device goes on: what was typed and is no answer yet goes there, and photos that could not be kept. */
 export function goOn(from: string, to: string): void {
   const earlier = works.get(from);
-  if (!earlier?.hasOpen) return;
+  if (!earlier || (!earlier.hasOpen && earlier.failed.length === 0)) return;
   const next = workOn(to);
   for (const [question, typed] of earlier.open) next.takeOver(question, typed);
   earlier.forgetOpen();
+  for (const { key, of, file } of earlier.failed) {
+    next.pick([file], of);
+    earlier.discard(key);
+  }
 }
 
 /** Saves what is noted of that attempt; whether all of it is safe. */
@@ -71,6 +78,9 @@ function createWork(attempt: string) {
   let going = $state<string[]>([]);
   let refusal = $state.raw<Problem | null>(null);
   const files = new Map<number, Blob>();
+  /** What was changed here and is not on its way, and what is: the note, and checks by their id. */
+  const touched = new Set<string>();
+  const sending = new Set<string>();
   const urls = new Map<string, string>();
   const timers = new Map<string, ReturnType<typeof setTimeout>>();
   let last = 0;
@@ -84,13 +94,31 @@ function createWork(attempt: string) {
 
   /** Whether what was typed at a check is no answer yet: then what was answered before stands. */
   const isOpen = (question: Question) => faultOf(question, draft(question)) !== null;
-  const keepNow = () =>
-    keepChecks(attempt, {
-      note: note.trim() || null,
-      answers: questions()
-        .filter((question) => !isOpen(question))
-        .map((question) => ({ id: question.id, answer: answerOf(question, draft(question)) }))
-    });
+  /** Sends what was changed here and nothing else: the rest may have been changed elsewhere. */
+  async function keepNow(): Promise<Checks> {
+    const changed = questions().filter((question) => touched.has(question.id) && !isOpen(question));
+    for (const { id } of changed) sending.add(id);
+    if (touched.has(NOTE)) sending.add(NOTE);
+    for (const id of sending) touched.delete(id);
+    try {
+      return await keepChecks(attempt, {
+        ...(sending.has(NOTE) ? { note: note.trim() || null } : {}),
+        answers: changed.map((question) => ({ id: question.id, answer: answerOf(question, draft(question)) }))
+      });
+    } catch (thrown) {
+      for (const id of sending) touched.add(id);
+      throw thrown;
+    } finally {
+      sending.clear();
+    }
+  }
+
+  const isMine = (id: string) => touched.has(id) || sending.has(id);
+
+  function touch(id: string) {
+    touched.add(id);
+    saver.touch();
+  }
 
   const saver = createSaver(async () => {
     try {
@@ -107,12 +135,11 @@ function createWork(attempt: string) {
 
   /** What stands in the store; what is being typed stays as it is, and what says the same as it was typed. */
   function took(now: Checks): Checks {
-    const isMine = saver.unsaved;
-    if (!checks || (!isMine && note.trim() !== (now.record?.note ?? ''))) note = now.record?.note ?? '';
+    if (!checks || (!isMine(NOTE) && note.trim() !== (now.record?.note ?? ''))) note = now.record?.note ?? '';
     for (const question of questionsOf(now)) {
       const stands = standing(now, question);
       const mine = drafts[question.id];
-      const isOther = mine && !isMine && faultOf(question, mine) === null && JSON.stringify(answerOf(question, mine)) !== JSON.stringify(stands);
+      const isOther = mine && !isMine(question.id) && faultOf(question, mine) === null && JSON.stringify(answerOf(question, mine)) !== JSON.stringify(stands);
       if (!mine || isOther) drafts[question.id] = draftOf(question, stands);
     }
     changes += 1;
@@ -163,9 +190,9 @@ function createWork(attempt: string) {
     changes += 1;
     if (checks && !checks.photos.some(({ sha256 }) => sha256 === photo.sha256)) checks = { ...checks, photos: [...checks.photos, photo] };
     const answered = of === null ? undefined : drafts[of];
-    if (!answered || answered.photos.includes(photo.sha256)) return;
+    if (of === null || !answered || answered.photos.includes(photo.sha256)) return;
     answered.photos = [...answered.photos, photo.sha256];
-    saver.touch();
+    touch(of);
   }
 
   /** Takes a photo out for good. */
@@ -177,9 +204,9 @@ function createWork(attempt: string) {
       await dropPhoto(attempt, sha256);
       changes += 1;
       if (checks) checks = { ...checks, photos: checks.photos.filter((photo) => photo.sha256 !== sha256) };
-      for (const answered of Object.values(drafts).filter(({ photos }) => photos.includes(sha256))) {
+      for (const [id, answered] of Object.entries(drafts).filter(([, { photos }]) => photos.includes(sha256))) {
         answered.photos = answered.photos.filter((other) => other !== sha256);
-        saver.touch();
+        touch(id);
       }
     } catch (thrown) {
       refusal = asProblem(thrown);
@@ -231,7 +258,7 @@ function createWork(attempt: string) {
     },
     set note(words: string) {
       note = words;
-      saver.touch();
+      touch(NOTE);
     },
     get picked() {
       return picked;
@@ -257,7 +284,7 @@ function createWork(attempt: string) {
     },
     change(question: Question, change: Partial<Draft>) {
       drafts[question.id] = { ...draft(question), ...change };
-      saver.touch();
+      touch(question.id);
     },
     /** How many photos more there may be, of the attempt and of one answer. */
     room(of: string | null): number {
@@ -295,6 +322,13 @@ function createWork(attempt: string) {
     },
     /** The address of a photo that was picked here. */
     urlOf: (sha256: string) => urls.get(sha256) ?? null,
+    /** Photos that could not be kept. */
+    get failed(): { key: number; of: string | null; file: Blob }[] {
+      return picked.flatMap(({ key, of, state }) => {
+        const file = files.get(key);
+        return state === 'failed' && file ? [{ key, of, file }] : [];
+      });
+    },
     /** What was typed and is no answer yet. */
     get open(): [Question, Draft][] {
       return questions().filter(isOpen).map((question) => [question, draft(question)]);
@@ -303,11 +337,16 @@ function createWork(attempt: string) {
     takeOver(question: Question, typed: Draft) {
       const mine = drafts[question.id];
       const isTouched = mine && JSON.stringify(mine) !== JSON.stringify(draftOf(question, standing(checks, question)));
-      if (!isTouched) drafts[question.id] = { ...typed };
+      if (isTouched) return;
+      drafts[question.id] = { ...typed };
+      touched.add(question.id);
     },
     /** Somebody said that what is no answer yet may go. */
     forgetOpen() {
-      for (const question of questions().filter(isOpen)) drafts[question.id] = draftOf(question, standing(checks, question));
+      for (const question of questions().filter(isOpen)) {
+        drafts[question.id] = draftOf(question, standing(checks, question));
+        touched.delete(question.id);
+      }
       tidy();
     },
     /** Somebody looks at it; when they stop, what is left is saved. */
