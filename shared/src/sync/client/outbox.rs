@@ -198,8 +198,8 @@ fn overtake<R: Replica>(replica: &mut R, accepted: &[Entry], at: Millis) -> Resu
     Ok(())
 }
 
-/// Gives deferred intents new numbers, so that the next push sends them again; how many. One whose author did more to the
-/// same thing, which waits to be sent, stays behind until there is a word about that ([`overtake`]).
+/// Gives deferred intents new numbers, so that the next push sends them again; how many. An edit of a thing to which
+/// its author did more, which waits to be sent, stays behind until there is a word about that ([`overtake`]).
 ///
 /// # Errors
 /// Whatever the store says; roll back.
@@ -210,7 +210,7 @@ pub fn requeue_deferred<R: Replica>(replica: &mut R) -> Result<usize, R::Error> 
     }
     let waiting = replica.waiting(usize::MAX)?;
     let is_ahead = |entry: &Entry, of: &Entry| entry.order > of.order && entry.intent.change.target(meta.tenant) == of.intent.change.target(meta.tenant);
-    deferred.retain(|entry| !waiting.iter().any(|other| is_ahead(other, entry) && !other.intent.depends_on.contains(&entry.intent.id)));
+    deferred.retain(|entry| entry.intent.change.creates() || !waiting.iter().any(|other| is_ahead(other, entry)));
     let count = deferred.len();
     number(replica, &mut meta, deferred)?;
     Ok(count)
