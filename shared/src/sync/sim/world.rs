@@ -272,7 +272,7 @@ impl World {
                     1 => Patch::Set(format!("note {label}")),
                     _ => Patch::Set(format!("note {label} {}", "x".repeat(1_100))),
                 };
-                let name = if label % 2 == 0 { Patch::Set(format!("name {label}")) } else { Patch::Keep };
+                let name = if label.is_multiple_of(2) { Patch::Set(format!("name {label}")) } else { Patch::Keep };
                 Change::SiteUpdate(SiteUpdate { id: self.site(n), patch: SitePatch { name, note, ..SitePatch::default() } })
             }
             Edit::CreateDevice { serial: n, site } => {
