@@ -209,10 +209,14 @@ impl Tablet {
     /// What was done to rows that go out of sight goes with them; of no other row.
     fn noting_departed<T>(&mut self, does: impl FnOnce(&mut Self) -> T) -> T {
         let tenant = self.meta().tenant;
-        let before: Vec<_> = self.store.entries().map(|entry| (entry.intent.id, entry.intent.change.target(tenant))).collect();
+        let before: Vec<_> = self.store.entries().map(|entry| (entry.intent.id, entry.intent.change.target(tenant), matches!(entry.state, client::State::Done { receipt: None, .. }))).collect();
         let done = does(self);
         let (kept, rows): (HashSet<_>, _) = (self.store.entries().map(|entry| entry.intent.id).collect(), self.server_rows());
-        self.narrowed.extend(before.into_iter().filter(|(id, row)| !kept.contains(id) && !rows.contains_key(row)).map(|(id, _)| id));
+        for (id, _, is_given_up) in before.into_iter().filter(|(id, row, _)| !kept.contains(id) && !rows.contains_key(row)) {
+            // Nobody waits for a word about what was given up.
+            let goes = if is_given_up { &mut self.decided } else { &mut self.narrowed };
+            goes.push(id);
+        }
         done
     }
 
