@@ -115,6 +115,7 @@ test('a device that waits for somebody is said while labels are scanned, and lea
   await asked.getByLabel('Network password').fill('press-on-2026');
   await asked.getByRole('button', { name: 'Join network' }).click();
   await expect(item(page, 'OM-N0003')).toHaveAttribute('data-state', 'done', { timeout: 60_000 });
+  await expect(page.getByTestId('ended'), 'this page has heard of it, too').toBeVisible();
 });
 
 test('the visit ends after a question', async () => {
