@@ -175,13 +175,8 @@ const check = (text: string) => checks().getByTestId('check').filter({ hasText: 
 const isSaved = () => expect(checks().getByTestId('save-state')).toHaveAttribute('data-state', 'saved');
 const addPhoto = async (where: Locator, file: Awaited<ReturnType<typeof photo>>) => where.locator('input[type=file]').setInputFiles(file);
 
-test('without a network a technician commissions devices and opens their checks', async () => {
-  const { page } = phone;
-  await phone.signIn();
-  await phone.synced();
-  // The checklist comes with a round.
-  await expect.poll(async () => ((await phone.request('GET', '/v1/checklist', null)).body as { items: unknown[] }).items.length).toBe(4);
-  phone.way.cut();
+/** Begins a visit at the tower, and gives it its network. */
+async function beginVisit(page: Page) {
   await page.goto('/commission/visit');
   await page.getByRole('combobox', { name: 'Site' }).fill('tower');
   await expect(page.getByRole('option')).toHaveCount(1);
@@ -190,6 +185,16 @@ test('without a network a technician commissions devices and opens their checks'
   await page.getByLabel('Network name').fill('Plant-Floor');
   await page.getByLabel('Network password').fill('press-on-2026');
   await page.getByRole('button', { name: 'Use for all' }).click();
+}
+
+test('without a network a technician commissions devices and opens their checks', async () => {
+  const { page } = phone;
+  await phone.signIn();
+  await phone.synced();
+  // The checklist comes with a round.
+  await expect.poll(async () => ((await phone.request('GET', '/v1/checklist', null)).body as { items: unknown[] }).items.length).toBe(4);
+  phone.way.cut();
+  await beginVisit(page);
   for (const serial of SERIALS) {
     await page.getByLabel('QR text').fill(label(serial));
     await page.getByLabel('QR text').press('Enter');
@@ -341,14 +346,7 @@ test('what is no answer yet goes on when the visit tries a device again', async 
   const { page } = phone;
   await toDevices('OM-N0004', 'factory_reset');
   await toDevices('OM-N0004', 'faults', { faults: { wrong_key: true } });
-  await page.goto('/commission/visit');
-  await page.getByRole('combobox', { name: 'Site' }).fill('tower');
-  await expect(page.getByRole('option')).toHaveCount(1);
-  await page.keyboard.press('Enter');
-  await page.getByRole('button', { name: 'Begin here' }).click();
-  await page.getByLabel('Network name').fill('Plant-Floor');
-  await page.getByLabel('Network password').fill('press-on-2026');
-  await page.getByRole('button', { name: 'Use for all' }).click();
+  await beginVisit(page);
   await page.getByLabel('QR text').fill(label('OM-N0004'));
   await page.getByLabel('QR text').press('Enter');
   await page.getByRole('button', { name: 'Start' }).click();
