@@ -35,7 +35,7 @@ test('a planned device is added, edited and retired, and its changes tell the st
   const serial = fresh('T').replace(' ', '-').toUpperCase();
   await signIn(page, 'operator');
   await page.getByRole('link', { name: 'Add device' }).click();
-  await page.getByLabel('Serial').fill(serial.toLowerCase());
+  await page.getByLabel('Serial', { exact: true }).fill(serial.toLowerCase());
   await page.getByLabel('Name').fill(name);
   await page.getByLabel('Model').selectOption({ index: 1 });
   await page.getByLabel('Site').selectOption({ index: 1 });
@@ -64,7 +64,7 @@ test('what somebody else changed while one edits stays, and what both changed is
   const name = fresh('Hoist');
   await signIn(page, 'operator');
   await page.goto('/devices/new');
-  await page.getByLabel('Serial').fill(fresh('H').replace(' ', '-').toUpperCase());
+  await page.getByLabel('Serial', { exact: true }).fill(fresh('H').replace(' ', '-').toUpperCase());
   await page.getByLabel('Name').fill(name);
   await page.getByLabel('Model').selectOption({ index: 1 });
   await page.getByRole('button', { name: 'Add device' }).click();
@@ -100,7 +100,7 @@ test('what somebody else changed while one edits stays, and what both changed is
 test('a serial that exists is refused in words, and nothing that was typed is lost', async ({ page }) => {
   await signIn(page, 'operator');
   await page.goto('/devices/new');
-  await page.getByLabel('Serial').fill('OM-N0001');
+  await page.getByLabel('Serial', { exact: true }).fill('OM-N0001');
   await page.getByLabel('Name').fill('Again');
   await page.getByLabel('Model').selectOption({ index: 1 });
   await page.getByRole('button', { name: 'Add device' }).click();
@@ -112,7 +112,7 @@ test('a device is put on one\'s own list, noted, and taken off; nobody else sees
   const name = fresh('Boiler');
   await signIn(page, 'operator');
   await page.getByRole('link', { name: 'Add device' }).click();
-  await page.getByLabel('Serial').fill(fresh('L').replace(' ', '-'));
+  await page.getByLabel('Serial', { exact: true }).fill(fresh('L').replace(' ', '-'));
   await page.getByLabel('Name').fill(name);
   await page.getByLabel('Model').selectOption({ index: 1 });
   await page.getByRole('button', { name: 'Add device' }).click();
