@@ -27,13 +27,16 @@ async fn two_accounts_see_and_send_only_their_own(world: World) {
     assert_eq!(accounts.iter().map(|account| account["active"] == true).collect::<Vec<_>>(), [false, true]);
 
     let one = accounts[0]["id"].as_str().unwrap();
-    succeeded(person.ask("POST", &format!("/app/accounts/{one}/activate"), Value::Null).await);
+    let open = format!("/app/accounts/{one}/activate");
+    let password = json!({"password": first.signin("operator").password});
+    succeeded(person.ask("POST", &open, password.clone()).await);
     person.synced().await;
     assert_eq!(person.items("/v1/sites?q=Northern").await.len(), 1);
     let theirs = second.viewer().await.get("/v1/sites?q=Northern").await.succeeded();
     assert_eq!(theirs["items"], json!([]), "an outbox goes to its own tenant only");
     let person = person.reopens().await;
-    assert_eq!(person.get("/v1/me").await["tenant"]["name"], "northlift", "the active account is remembered");
+    succeeded(person.ask("POST", &open, password).await);
+    assert_eq!(person.get("/v1/me").await["tenant"]["name"], "northlift");
 }
 
 async fn signing_out_removes_everything_but_never_unsent_work_by_accident(world: World) {

@@ -18,6 +18,7 @@ mod own;
 mod person;
 mod refusals;
 mod servers;
+mod shared;
 mod sights;
 mod telemetry;
 mod verifying;

@@ -1,5 +1,5 @@
 import { expect, type Page, test } from '@playwright/test';
-import { signIn } from './actors';
+import { person, signIn } from './actors';
 import { browserThatSees, camerasOf, failCameras, watchCameras } from './camera';
 import { faults } from './looks';
 import { claimCode, label, Phone, secret, toDevices } from './phone';
@@ -393,6 +393,8 @@ test('two organizations stand side by side, and leaving one keeps the other', as
   await accessible(page);
   await page.evaluate(() => localStorage.setItem('omniot.commission.ssid', 'Plant-Floor'));
   await page.getByRole('button', { name: 'Switch to Northlift Elevators' }).click();
+  await page.getByRole('dialog').getByLabel('Password', { exact: true }).fill(person('technician').password);
+  await page.getByRole('dialog').getByRole('button', { name: 'Open' }).click();
   await expect(page.getByRole('link', { name: 'Northlift Elevators' }).last()).toBeVisible();
   expect(await page.evaluate(() => Object.keys(localStorage).filter((key) => key.startsWith('omniot.commission.'))), 'where the one before worked is forgotten').toEqual([]);
   await page.goto('/accounts');

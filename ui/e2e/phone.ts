@@ -198,8 +198,8 @@ export class Phone {
     await this.page.reload();
   }
 
-  async signIn(of = 'northlift', at = '/sign-in'): Promise<void> {
-    const who = person('technician', of);
+  async signIn(of = 'northlift', at = '/sign-in', role: 'technician' | 'operator' = 'technician'): Promise<void> {
+    const who = person(role, of);
     await this.page.goto(SERVER.origin + at);
     await expect(this.page.getByLabel('Server')).toHaveValue(this.way.origin);
     await this.page.getByLabel('Organization').fill(of);

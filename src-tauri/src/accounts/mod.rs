@@ -29,12 +29,15 @@ use crate::{
 mod account;
 mod desk;
 mod leaving;
+mod lock;
 mod registry;
 mod standing;
 #[cfg(test)]
 mod tests;
 
 pub use account::{Account, Surroundings};
+pub use lock::Opening;
+use lock::{Tries, Verdict};
 pub use registry::{AccountId, Card, Me, Person, Registry, Tenant};
 
 /// All accounts of this app.
@@ -48,6 +51,7 @@ pub struct Accounts {
     around: Surroundings,
     /// Held while an account comes or goes, so that no replica is opened twice.
     moving: tokio::sync::Mutex<()>,
+    tries: Tries,
 }
 
 /// Body of `POST /app/accounts`.
@@ -76,7 +80,8 @@ impl Accounts {
     /// [`StoreError`] when it cannot be said which accounts there are; then nothing was changed.
     pub async fn open(folder: &Path, around: Surroundings) -> Result<Arc<Self>, StoreError> {
         let vault = Vault::open(folder)?;
-        let registry = Registry::read(folder.join("accounts.json"))?;
+        let mut registry = Registry::read(folder.join("accounts.json"))?;
+        registry.lock_at_start(&vault);
         let cards = registry.accounts.clone();
         let folder = folder.join("accounts");
         leaving::sweep(&folder, &registry, &vault);
@@ -88,6 +93,7 @@ impl Accounts {
             unopened: Mutex::default(),
             around,
             moving: tokio::sync::Mutex::default(),
+            tries: Tries::new(),
         });
         for card in cards {
             let token = accounts.vault.get(card.id.as_str());
@@ -150,28 +156,60 @@ impl Accounts {
             .map_err(|error| Reply::error(502, "unexpected_answer", &format!("the server's answer to the sign-in cannot be read: {error}")))?;
         let _moving = self.moving.lock().await;
         let account = self.keep(&origin, session).await.map_err(|error| error.reply())?;
+        self.remember(account.id(), &form.password).await;
         self.around.events.tell(Event::Accounts);
         Ok(Reply::created(self.item(&account).await))
     }
 
-    /// `POST /app/accounts/{id}/activate`.
+    /// `POST /app/accounts/{id}/activate`. Somebody else's takes its password; where that is not known here, or another by
+    /// now, the server says whether it is right.
     ///
     /// # Errors
-    /// As a reply.
-    pub async fn activate(self: &Arc<Self>, id: &str) -> Result<Reply, Reply> {
+    /// As a reply: `account_locked`, `wrong_password`, `throttled`, or `sign_in_once` without a network.
+    pub async fn activate(self: &Arc<Self>, id: &str, opening: Option<Opening>) -> Result<Reply, Reply> {
+        let card = self.card(id).ok_or_else(Reply::not_found)?;
+        if self.is_locked(&card) {
+            let Some(Opening { password }) = opening else {
+                return Err(Reply::error(403, "account_locked", "this account opens with its password"));
+            };
+            let _one = self.tries.one.lock().await;
+            match self.try_password(&card.id, &password).await? {
+                Verdict::Right => {}
+                verdict => return self.open_by_server(&card, password, &verdict).await,
+            }
+        }
         if self.unopened_card(id).is_some() {
             self.try_unopened().await;
         }
-        let Some(account) = self.find(id) else {
-            let card = self.unopened_card(id).ok_or_else(Reply::not_found)?;
-            self.registry().change(|registry| registry.active = Some(card.id.clone())).map_err(|error| StoreError::from(error).reply())?;
-            self.around.events.tell(Event::Accounts);
-            return Ok(Reply::ok(self.unopened_item(&card)));
-        };
-        self.registry().change(|registry| registry.active = Some(account.id().clone())).map_err(|error| StoreError::from(error).reply())?;
+        self.registry().change(|registry| registry.active = Some(card.id.clone())).map_err(|error| StoreError::from(error).reply())?;
         self.around.events.tell(Event::Accounts);
+        let Some(account) = self.find(id) else { return Ok(Reply::ok(self.unopened_item(&card))) };
         account.wake.notify_one();
         Ok(Reply::ok(self.item(&account).await))
+    }
+
+    /// `POST /app/accounts/lock`: nobody works in any account until one is opened with its password.
+    ///
+    /// # Errors
+    /// `sign_in_once` when no password would open the active one without a network.
+    pub fn lock(&self) -> Result<Reply, Reply> {
+        let active = self.registry().active.clone();
+        if active.is_some_and(|active| !self.knows_password(&active)) {
+            return Err(sign_in_once());
+        }
+        self.registry().change(|registry| registry.active = None).map_err(|error| StoreError::from(error).reply())?;
+        self.around.events.tell(Event::Accounts);
+        Ok(Reply::done())
+    }
+
+    /// The password may have been changed elsewhere; then it is a sign-in.
+    async fn open_by_server(self: &Arc<Self>, card: &Card, password: Zeroizing<String>, verdict: &Verdict) -> Result<Reply, Reply> {
+        let form = SignIn { server: card.server.as_str().to_owned(), tenant: card.me.tenant.name.clone(), email: card.me.person.email.clone(), password };
+        self.sign_in(form).await.map_err(|refusal| match (refusal.code(), verdict) {
+            (Some("wrong_credentials"), _) | (Some("offline"), Verdict::Wrong) => Reply::error(403, "wrong_password", "this is not the password of this account"),
+            (Some("offline"), _) => sign_in_once(),
+            _ => refusal,
+        })
     }
 
     /// Takes note of who an account is now, on disk too.
@@ -245,6 +283,10 @@ impl Accounts {
         account.driven_by(|stop| tokio::spawn(sync::run(Arc::downgrade(self), Arc::clone(account), stop)));
     }
 
+    fn card(&self, id: &str) -> Option<Card> {
+        self.registry().accounts.iter().find(|card| card.id.as_str() == id).cloned()
+    }
+
     fn find(&self, id: &str) -> Option<Arc<Account>> {
         self.all().into_iter().find(|account| account.id().as_str() == id)
     }
@@ -256,6 +298,10 @@ impl Accounts {
     fn open_accounts(&self) -> MutexGuard<'_, BTreeMap<AccountId, Arc<Account>>> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn sign_in_once() -> Reply {
+    Reply::error(409, "sign_in_once", "this device does not know the password of this account: sign in once with a network")
 }
 
 fn secret<'de, D: Deserializer<'de>>(from: D) -> Result<Zeroizing<String>, D::Error> {

@@ -92,6 +92,14 @@ pub struct Card {
     pub added_at: Millis,
 }
 
+impl Card {
+    /// Whether both belong to the same person: whoever reads the letters to an address, in all tenants of a server.
+    #[must_use]
+    pub fn is_same_person(&self, other: &Self) -> bool {
+        self.server == other.server && self.me.person.email.eq_ignore_ascii_case(&other.me.person.email)
+    }
+}
+
 /// The file.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Registry {
@@ -146,11 +154,18 @@ impl Registry {
         }
     }
 
-    /// Takes an account out; the first of the others becomes active when it was the active one.
+    /// The account that the window works in.
+    #[must_use]
+    pub fn active_card(&self) -> Option<&Card> {
+        self.accounts.iter().find(|card| self.active.as_ref() == Some(&card.id))
+    }
+
+    /// Takes an account out; when it was the active one, another of the same person becomes that. Nobody else's does.
     pub fn remove(&mut self, id: &AccountId) {
-        self.accounts.retain(|card| card.id != *id);
+        let Some(at) = self.accounts.iter().position(|card| card.id == *id) else { return };
+        let gone = self.accounts.remove(at);
         if self.active.as_ref() == Some(id) {
-            self.active = self.accounts.first().map(|card| card.id.clone());
+            self.active = self.accounts.iter().find(|card| card.is_same_person(&gone)).map(|card| card.id.clone());
         }
     }
 }

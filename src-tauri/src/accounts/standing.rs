@@ -75,6 +75,7 @@ impl Accounts {
             "tenant": {"name": me.tenant.name, "display_name": me.tenant.display_name, "brand": me.brand},
             "person": me.person,
             "active": self.registry().active.as_ref() == Some(id),
+            "locked": self.is_locked_by_id(id),
             "state": standing.state,
             "error": standing.error,
             "pending": standing.pending,

@@ -10,6 +10,7 @@ use std::{path::PathBuf, str::FromStr, sync::Arc};
 use omniot_shared::ids::{AttemptId, DeviceId, ModelId, SiteId};
 use reqwest::Method;
 use serde_json::Value;
+use zeroize::Zeroizing;
 
 use crate::{
     accounts::{Account, Accounts},
@@ -86,6 +87,11 @@ impl Door {
         let is_me = matches!((method, path.parts().as_slice(), reply.status), ("PATCH", ["v1", "me"], 200));
         if is_me && let Ok(me) = serde_json::from_value(reply.body.clone()) {
             self.accounts.renew(account, &me);
+        }
+        if let ("POST", ["v1", "me", "password"], 204) = (method, path.parts().as_slice(), reply.status)
+            && let Some(new) = body.and_then(|body| body["new"].as_str())
+        {
+            self.accounts.remember(account.id(), &Zeroizing::new(new.to_owned())).await;
         }
         Ok(reply)
     }

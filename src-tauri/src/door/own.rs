@@ -87,7 +87,14 @@ pub async fn answer(door: &Door, method: &str, path: &Path, given: Option<&Value
         }
         ("POST", ["app", "accounts", id, "activate"]) => {
             no_commission(door)?;
-            let reply = door.accounts.activate(id).await?;
+            let opening = given.map(|given| body(Some(given))).transpose()?;
+            let reply = door.accounts.activate(id, opening).await?;
+            door.commissioning.account_changed().await;
+            Ok(reply)
+        }
+        ("POST", ["app", "accounts", "lock"]) => {
+            no_commission(door)?;
+            let reply = door.accounts.lock()?;
             door.commissioning.account_changed().await;
             Ok(reply)
         }

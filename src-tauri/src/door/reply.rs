@@ -2,6 +2,8 @@
 //!
 //! Deliberately not here: how an answer is found (see the door's rooms).
 
+use std::time::Duration;
+
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -49,6 +51,13 @@ impl Reply {
     #[must_use]
     pub fn invalid(code: &str, field: &str, detail: &str) -> Self {
         Self { status: 422, body: json!({"error": {"code": code, "detail": detail, "field": field}}) }
+    }
+
+    /// 429: not before so long.
+    #[must_use]
+    pub fn throttled(left: Duration, detail: &str) -> Self {
+        let seconds = left.as_secs().saturating_add(1);
+        Self { status: 429, body: json!({"error": {"code": "throttled", "detail": detail, "retry_after": seconds}}) }
     }
 
     /// 404 in the words of the server.

@@ -10,6 +10,8 @@ export interface Account {
   tenant: { name: string; display_name: string; brand: Brand | null };
   person: { name: string; email: string };
   active: boolean;
+  /** It takes a password to work in it: it is somebody else's, or nobody's is open. */
+  locked?: boolean;
   state: string;
   pending: number;
   /** What signing out would lose: waiting, refused and unfinished work. */
@@ -39,9 +41,14 @@ export function signInAgain(account: Account, next: string): string {
   return `/sign-in?${new URLSearchParams({ add: '1', server: account.server, tenant: account.tenant.name, email: account.person.email, next })}`;
 }
 
-/** Shows another account's pages from now on. */
-export function activate(id: string): Promise<unknown> {
-  return door('POST', `/app/accounts/${encodeURIComponent(id)}/activate`);
+/** Shows another account's pages from now on; a locked one takes its password. */
+export function activate(id: string, password?: string): Promise<unknown> {
+  return door('POST', `/app/accounts/${encodeURIComponent(id)}/activate`, password === undefined ? undefined : { password });
+}
+
+/** Nobody works in any account until one is opened with its password. */
+export function lockAccounts(): Promise<unknown> {
+  return door('POST', '/app/accounts/lock');
 }
 
 /** Signs out and removes the account's data from this machine; unsent changes only when told so. */

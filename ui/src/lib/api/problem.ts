@@ -17,14 +17,15 @@ export class Problem extends Error {
 }
 
 interface Envelope {
-  error?: { code?: unknown; detail?: unknown; field?: unknown };
+  error?: { code?: unknown; detail?: unknown; field?: unknown; retry_after?: unknown };
 }
 
 /** The problem that an answer tells of. An answer that is not ours (a captive portal's page) is `unreadable`. */
 export function problemOf(status: number, body: unknown, retryAfter: string | null = null): Problem {
   const error = typeof body === 'object' && body !== null ? (body as Envelope).error : undefined;
   if (typeof error?.code !== 'string') return new Problem('unreadable', status, '');
-  const seconds = retryAfter === null ? NaN : Number.parseInt(retryAfter, 10);
+  // The app's own answers have no headers.
+  const seconds = Number.parseInt(retryAfter ?? String(error.retry_after), 10);
   return new Problem(
     error.code,
     status,

@@ -1,0 +1,140 @@
+//! A tablet that several people use.
+
+use omniot_app::Reply;
+use omniot_tests::{
+    on_both_engines,
+    world::{Tenant, World, eventually},
+};
+use serde_json::{Value, json};
+
+use crate::person::{Person, folder, succeeded};
+
+const NEW_PASSWORD: &str = "a harbour crane at dawn";
+
+async fn opens(person: &Person, id: &str, password: &str) -> Reply {
+    person.ask("POST", &format!("/app/accounts/{id}/activate"), json!({"password": password})).await
+}
+
+fn said(reply: &Reply) -> (u16, Option<&str>) {
+    (reply.status, reply.code())
+}
+
+fn id_of(account: &Value) -> String {
+    account["id"].as_str().expect("an account has an id").to_owned()
+}
+
+/// The ids of an operator's and a technician's account in one app; the technician, who came last, works in it.
+async fn two_people(person: &Person, tenant: Tenant<'_>) -> (String, String) {
+    let operator = person.items("/app/accounts").await.first().map(id_of).expect("the operator is signed in");
+    let technician = id_of(&person.sign_in(tenant, "technician").await);
+    person.synced().await;
+    (operator, technician)
+}
+
+async fn another_person_on_a_shared_tablet_sees_and_sends_nothing_of_it(world: World) {
+    let tenant = world.tenant("northlift");
+    let person = Person::signed_in(&folder(&world, "app"), &world.network.origin(), tenant, "operator").await;
+    let (operator, technician) = two_people(&person, tenant).await;
+    succeeded(opens(&person, &operator, &tenant.signin("operator").password).await);
+    world.network.cut();
+    person.offline().await;
+    succeeded(person.ask("POST", "/v1/sites", json!({"name": "Only mine", "time_zone": "UTC"})).await);
+    // A colleague takes the tablet, far from any network.
+    succeeded(opens(&person, &technician, &tenant.signin("technician").password).await);
+    assert_eq!(person.get("/v1/me").await["person"]["email"], tenant.signin("technician").email.as_str());
+    assert!(person.items("/v1/sites?q=Only").await.is_empty(), "rows of the person before are there");
+    assert_eq!(person.get("/app/sync").await["pending"], 0, "so is their outbox");
+    let theirs = format!("/app/accounts/{operator}");
+    assert_eq!(said(&person.ask("POST", &format!("{theirs}/activate"), Value::Null).await), (403, Some("account_locked")));
+    assert_eq!(said(&opens(&person, &operator, "not this one").await), (403, Some("wrong_password")));
+    assert_eq!(said(&person.ask("DELETE", &theirs, Value::Null).await), (409, Some("changes_pending")));
+    assert_eq!(said(&person.ask("DELETE", &format!("{theirs}?discard=true"), Value::Null).await), (403, Some("account_locked")), "somebody else's work is thrown away");
+    assert_eq!(person.get("/v1/me").await["person"]["email"], tenant.signin("technician").email.as_str());
+    let locked: Vec<_> = person.items("/app/accounts").await.iter().map(|account| account["locked"] == true).collect();
+    assert_eq!(locked, [true, false]);
+    // What waits goes in its author's name, whoever holds the tablet.
+    world.network.restore();
+    person.sync_now().await;
+    let viewer = tenant.viewer().await;
+    let site = eventually("the site is on the server", || async { viewer.all("/v1/sites?q=Only").await.first().cloned() }).await;
+    assert_eq!(site["name"], "Only mine");
+    succeeded(opens(&person, &operator, &tenant.signin("operator").password).await);
+    assert_eq!(person.items("/v1/sites?q=Only").await.len(), 1);
+}
+
+async fn a_shared_tablet_is_locked_when_it_starts_and_when_somebody_locks_it(world: World) {
+    let tenant = world.tenant("northlift");
+    let person = Person::signed_in(&folder(&world, "app"), &world.network.origin(), tenant, "operator").await;
+    let person = person.reopens().await;
+    assert_eq!(person.get("/v1/me").await["person"]["role"], "operator", "a person alone is not asked");
+    let (operator, technician) = two_people(&person, tenant).await;
+    world.network.cut();
+    let person = person.reopens().await;
+    for (method, path) in [("GET", "/v1/devices"), ("GET", "/v1/me"), ("POST", "/app/sync/export"), ("GET", "/app/visit"), ("GET", "/app/sync/attention")] {
+        let reply = person.ask(method, path, Value::Null).await;
+        assert!([401, 409].contains(&reply.status), "{method} {path}: {} {}", reply.status, reply.body);
+    }
+    assert!(person.items("/app/accounts").await.iter().all(|account| account["locked"] == true && account["active"] == false));
+    succeeded(opens(&person, &technician, &tenant.signin("technician").password).await);
+    assert!(!person.items("/v1/devices").await.is_empty(), "the right password opens it without a network");
+    succeeded(person.ask("POST", "/app/accounts/lock", Value::Null).await);
+    assert_eq!(said(&person.ask("GET", "/v1/devices", Value::Null).await), (401, Some("not_signed_in")));
+    // Who signs out leaves the tablet to nobody.
+    succeeded(opens(&person, &operator, &tenant.signin("operator").password).await);
+    succeeded(person.ask("DELETE", &format!("/app/accounts/{operator}"), Value::Null).await);
+    assert_eq!(said(&person.ask("GET", "/v1/devices", Value::Null).await), (401, Some("not_signed_in")));
+    assert_eq!(person.items("/app/accounts").await.len(), 1);
+}
+
+async fn wrong_passwords_on_a_shared_tablet_make_one_wait_also_after_a_restart(world: World) {
+    let tenant = world.tenant("northlift");
+    let person = Person::signed_in(&folder(&world, "app"), &world.network.origin(), tenant, "operator").await;
+    let (operator, technician) = two_people(&person, tenant).await;
+    world.network.cut();
+    for _ in 0..5 {
+        assert_eq!(said(&opens(&person, &operator, "not this one").await), (403, Some("wrong_password")));
+    }
+    let right = tenant.signin("operator").password.clone();
+    let wait = opens(&person, &operator, &right).await;
+    assert_eq!(said(&wait), (429, Some("throttled")));
+    assert!((1..=31).contains(&wait.body["error"]["retry_after"].as_u64().unwrap_or(0)), "{}", wait.body);
+    let person = person.reopens().await;
+    assert_eq!(said(&opens(&person, &operator, &right).await), (429, Some("throttled")), "a restart makes tries free");
+    succeeded(opens(&person, &technician, &tenant.signin("technician").password).await);
+    // Who has a network proves it to the server.
+    world.network.restore();
+    person.sign_in(tenant, "operator").await;
+    succeeded(opens(&person, &technician, &tenant.signin("technician").password).await);
+    succeeded(opens(&person, &operator, &right).await);
+}
+
+async fn the_password_of_today_opens_an_account_of_a_shared_tablet(world: World) {
+    let tenant = world.tenant("northlift");
+    let person = Person::signed_in(&folder(&world, "app"), &world.network.origin(), tenant, "operator").await;
+    let (operator, technician) = two_people(&person, tenant).await;
+    let (first, theirs) = (tenant.signin("operator").password.clone(), tenant.signin("technician").password.clone());
+    // Changed in the app: it opens at once.
+    let change = json!({"current": theirs, "new": NEW_PASSWORD});
+    succeeded(person.ask("POST", "/v1/me/password", change).await);
+    succeeded(opens(&person, &operator, &first).await);
+    world.network.cut();
+    assert_eq!(said(&opens(&person, &technician, &theirs).await), (403, Some("wrong_password")));
+    succeeded(opens(&person, &technician, NEW_PASSWORD).await);
+    world.network.restore();
+    // Changed elsewhere: the server knows.
+    let elsewhere = tenant.operator().await;
+    elsewhere.post("/v1/me/password", json!({"current": first, "new": "another harbour crane"})).await.succeeded();
+    succeeded(opens(&person, &operator, "another harbour crane").await);
+    assert_eq!(person.synced().await["state"], "synced", "it is a sign-in, too");
+    succeeded(opens(&person, &technician, NEW_PASSWORD).await);
+    world.network.cut();
+    assert_eq!(said(&opens(&person, &operator, &first).await), (403, Some("wrong_password")));
+    succeeded(opens(&person, &operator, "another harbour crane").await);
+}
+
+on_both_engines!(
+    another_person_on_a_shared_tablet_sees_and_sends_nothing_of_it,
+    a_shared_tablet_is_locked_when_it_starts_and_when_somebody_locks_it,
+    wrong_passwords_on_a_shared_tablet_make_one_wait_also_after_a_restart,
+    the_password_of_today_opens_an_account_of_a_shared_tablet,
+);

@@ -1,0 +1,92 @@
+import { expect, type Page, test } from '@playwright/test';
+import { person } from './actors';
+import { faults, put } from './looks';
+import { Phone } from './phone';
+
+test.describe.configure({ mode: 'serial' });
+test.setTimeout(180_000);
+
+let phone: Phone;
+test.beforeAll(async ({ browser }) => {
+  phone = await Phone.open(browser);
+  await phone.page.clock.install();
+  await phone.signIn();
+  await phone.signIn('northlift', '/sign-in?add=1', 'operator');
+});
+test.afterAll(async () => {
+  await phone.close();
+});
+
+const accessible = async (page: Page) => expect(await faults(page)).toEqual([]);
+
+async function open(page: Page, role: 'technician' | 'operator', password = person(role).password): Promise<void> {
+  await page.getByRole('button', { name: person(role).email }).click();
+  const dialog = page.getByRole('dialog');
+  await expect(dialog.getByLabel('Password', { exact: true })).toBeFocused();
+  await dialog.getByLabel('Password', { exact: true }).fill(password);
+  await dialog.getByRole('button', { name: 'Open' }).click();
+}
+
+async function lock(page: Page): Promise<void> {
+  await page.getByRole('button', { name: /^You:/ }).click();
+  await page.getByRole('menuitem', { name: 'Lock' }).click();
+  await expect(page.getByRole('heading', { name: 'Who is working?' })).toBeVisible();
+}
+
+test('a device is locked and opened by its other person, without a network', async () => {
+  const { page } = phone;
+  phone.way.cut();
+  await lock(page);
+  await accessible(page);
+  await page.screenshot({ path: '../tests/output/browser/locked.png' });
+  await page.goBack();
+  await page.goto(new URL('/devices', page.url()).href);
+  await expect(page.getByRole('heading', { name: 'Who is working?' }), 'no page of before opens').toBeVisible();
+  await open(page, 'technician', 'not this one');
+  await expect(page.getByRole('dialog').getByText('This is not the password of this account.')).toBeVisible();
+  await accessible(page);
+  await page.screenshot({ path: '../tests/output/browser/locked-wrong.png' });
+  await page.getByRole('dialog').getByLabel('Password', { exact: true }).fill(person('technician').password);
+  await page.getByRole('dialog').getByRole('button', { name: 'Open' }).click();
+  await expect(page.getByRole('heading', { level: 1, name: 'Devices' })).toBeVisible();
+  await expect(page.getByRole('table', { name: 'Devices' }).or(page.getByRole('list', { name: 'Devices' })).first()).toBeVisible();
+});
+
+test('after a restart nobody is in, and the way to sign in as somebody else leads back', async () => {
+  const { page } = phone;
+  await phone.kill();
+  phone.start();
+  await page.goto(new URL('/sites', page.url()).href);
+  await expect(page.getByRole('heading', { name: 'Who is working?' })).toBeVisible();
+  await page.getByRole('link', { name: 'Sign in as somebody else' }).click();
+  await expect(page.getByRole('heading', { name: 'Sign in' })).toBeVisible();
+  await page.goBack();
+  await put(page, { width: 360, height: 740, scheme: 'dark' });
+  await accessible(page);
+  await page.screenshot({ path: '../tests/output/browser/locked-dark.png' });
+  await put(page, { width: 360, height: 740, scheme: 'light' });
+  await open(page, 'operator');
+  await expect(page.getByRole('heading', { level: 1, name: 'Devices' })).toBeVisible();
+});
+
+test('a colleague\'s account takes its password where accounts are switched, too', async () => {
+  const { page } = phone;
+  await page.goto(new URL('/accounts', page.url()).href);
+  await expect(page.getByText('Locked', { exact: true })).toBeVisible();
+  await accessible(page);
+  await page.getByRole('listitem').filter({ hasText: person('technician').email }).getByRole('button', { name: /^Switch/ }).click();
+  await page.getByRole('dialog').getByLabel('Password', { exact: true }).fill(person('technician').password);
+  await page.getByRole('dialog').getByRole('button', { name: 'Open' }).click();
+  await expect(page.getByRole('heading', { level: 1, name: 'Devices' })).toBeVisible();
+});
+
+test('a device that nobody touches is locked, but not under what somebody types', async () => {
+  const { page } = phone;
+  await page.goto(new URL('/devices/new', page.url()).href);
+  await page.getByLabel('Name').fill('Half a name');
+  await page.clock.runFor('16:00');
+  await expect(page.getByLabel('Name')).toHaveValue('Half a name');
+  await page.getByLabel('Name').fill('');
+  await page.clock.runFor('16:00');
+  await expect(page.getByRole('heading', { name: 'Who is working?' })).toBeVisible();
+});

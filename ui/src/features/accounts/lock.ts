@@ -1,0 +1,14 @@
+import type { QueryClient } from '@tanstack/svelte-query';
+import { goto } from '$app/navigation';
+import { settledAll } from '$features/checklist/work.svelte';
+import { forget } from '$features/identity/session';
+import { Problem } from '$lib/api';
+import { lockAccounts } from './accounts';
+
+/** Locks the app, or throws: what is noted and cannot be saved would go with its page. */
+export async function lock(queries: QueryClient): Promise<void> {
+  if (!(await settledAll())) throw new Problem('work_unsaved', 0, '');
+  await lockAccounts();
+  forget(queries);
+  await goto('/sign-in', { replaceState: true });
+}
