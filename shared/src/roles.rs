@@ -52,7 +52,7 @@ impl Role {
         match permission {
             P::DeviceRead | P::SiteRead | P::ModelRead | P::AttemptRead | P::Sync => true,
             P::OwnerManage => matches!(self, Self::Owner),
-            P::PersonManage | P::InvitationManage | P::GrantManage | P::AuditRead | P::DeviceRelease => matches!(self, Self::Owner | Self::Admin),
+            P::TenantManage | P::PersonManage | P::InvitationManage | P::GrantManage | P::AuditRead | P::DeviceRelease => matches!(self, Self::Owner | Self::Admin),
             P::PersonRead => matches!(self, Self::Owner | Self::Admin | Self::Operator | Self::Viewer),
             P::SiteWrite | P::ModelWrite | P::DeviceRetire => matches!(self, Self::Owner | Self::Admin | Self::Operator),
             P::DeviceWrite => matches!(self, Self::Owner | Self::Admin | Self::Operator | Self::Technician),
@@ -134,6 +134,8 @@ permissions! {
     OwnerManage = "owner.manage";
     /// Invite people, list and withdraw invitations.
     InvitationManage = "invitation.manage";
+    /// Change what counts for the whole tenant.
+    TenantManage = "tenant.manage";
     /// Read the audit log.
     AuditRead = "audit.read";
     /// Hold a replica and synchronize it.

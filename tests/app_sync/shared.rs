@@ -1,4 +1,4 @@
-//! A tablet that several people use.
+//! A tablet that several people use, and one that nobody hears of for long.
 
 use omniot_app::Reply;
 use omniot_tests::{
@@ -7,7 +7,7 @@ use omniot_tests::{
 };
 use serde_json::{Value, json};
 
-use crate::person::{Person, folder, succeeded};
+use crate::person::{Person, WrongClock, folder, succeeded};
 
 const NEW_PASSWORD: &str = "a harbour crane at dawn";
 
@@ -132,9 +132,72 @@ async fn the_password_of_today_opens_an_account_of_a_shared_tablet(world: World)
     succeeded(opens(&person, &operator, "another harbour crane").await);
 }
 
+async fn what_is_here_is_read_for_as_long_as_the_organization_allows_without_a_contact(world: World) {
+    let tenant = world.tenant("northlift");
+    let (data, origin) = (folder(&world, "app"), world.network.origin());
+    let later = |days: i64| WrongClock(days * 24 * 3_600_000);
+    let person = Person::signed_in(&data, &origin, tenant, "operator").await;
+    world.network.cut();
+    person.offline().await;
+    succeeded(person.ask("POST", "/v1/sites", json!({"name": "Long ago", "time_zone": "UTC"})).await);
+    assert_eq!(person.get("/app/sync").await["lease"]["days"], 14);
+    person.close().await;
+    let person = Person::with_clock(&data, &origin, later(13)).await;
+    assert_eq!(person.items("/v1/sites?q=Long").await.len(), 1, "within the lease");
+    person.close().await;
+    let person = Person::with_clock(&data, &origin, later(15)).await;
+    for (method, path) in [("GET", "/v1/devices"), ("GET", "/v1/sites?q=Long"), ("POST", "/app/sync/export"), ("GET", "/app/sync/attention"), ("GET", "/app/visit"), ("GET", "/v1/people")] {
+        assert_eq!(said(&person.ask(method, path, Value::Null).await), (403, Some("lease_over")), "{method} {path}");
+    }
+    assert_eq!(said(&person.ask("POST", "/v1/sites", json!({"name": "Blind", "time_zone": "UTC"})).await), (403, Some("lease_over")));
+    assert_eq!(person.get("/v1/me").await["person"]["role"], "operator", "who it is, is said");
+    let sync = person.get("/app/sync").await;
+    assert_eq!((&sync["lease"]["is_over"], &sync["pending"]), (&json!(true), &json!(1)), "the outbox stays: {sync}");
+    world.network.restore();
+    person.sync_now().await;
+    person.synced().await;
+    assert_eq!(person.items("/v1/sites?q=Long").await.len(), 1, "a contact opens it again");
+    assert_eq!(tenant.viewer().await.all("/v1/sites?q=Long").await.len(), 1, "nothing was lost");
+    // Who works far from any network is given more.
+    tenant.person("admin").await.patch("/v1/tenant", json!({"offline_days": 30})).await.succeeded();
+    person.close().await;
+    let person = Person::with_clock(&data, &origin, later(15)).await;
+    person.until("the app knows of it", |sync| sync["lease"]["days"] == 30).await;
+    world.network.cut();
+    person.close().await;
+    let person = Person::with_clock(&data, &origin, later(15 + 29)).await;
+    assert!(!person.items("/v1/devices").await.is_empty());
+    person.close().await;
+    let person = Person::with_clock(&data, &origin, later(15 + 31)).await;
+    assert_eq!(said(&person.ask("GET", "/v1/devices", Value::Null).await), (403, Some("lease_over")));
+}
+
+async fn a_session_that_ended_reads_and_writes_within_the_lease_and_after_it_signs_in(world: World) {
+    let tenant = world.tenant("northlift");
+    let (data, origin) = (folder(&world, "app"), world.network.origin());
+    let person = Person::signed_in(&data, &origin, tenant, "operator").await;
+    let myself = tenant.operator().await;
+    let sessions = myself.all("/v1/sessions").await;
+    let of_the_app = sessions.iter().find(|session| session["label"].as_str().is_some_and(|label| label.starts_with("app on"))).expect("the app's session");
+    myself.delete(&format!("/v1/sessions/{}", of_the_app["id"].as_str().unwrap())).await.succeeded();
+    person.sync_now().await;
+    person.until("the app wants a sign-in", |sync| sync["state"] == "needs_sign_in").await;
+    succeeded(person.ask("POST", "/v1/sites", json!({"name": "Without a session", "time_zone": "UTC"})).await);
+    assert!(!person.items("/v1/devices").await.is_empty());
+    person.close().await;
+    let person = Person::with_clock(&data, &origin, WrongClock(15 * 24 * 3_600_000)).await;
+    person.sync_now().await;
+    assert_eq!(said(&person.ask("GET", "/v1/devices", Value::Null).await), (403, Some("lease_over")), "a network alone opens nothing: they may have been removed");
+    person.sign_in(tenant, "operator").await;
+    person.synced().await;
+    assert_eq!(person.items("/v1/sites?q=Without").await.len(), 1);
+}
+
 on_both_engines!(
     another_person_on_a_shared_tablet_sees_and_sends_nothing_of_it,
     a_shared_tablet_is_locked_when_it_starts_and_when_somebody_locks_it,
     wrong_passwords_on_a_shared_tablet_make_one_wait_also_after_a_restart,
     the_password_of_today_opens_an_account_of_a_shared_tablet,
+    what_is_here_is_read_for_as_long_as_the_organization_allows_without_a_contact,
+    a_session_that_ended_reads_and_writes_within_the_lease_and_after_it_signs_in,
 );

@@ -5,7 +5,7 @@ import { fresh, invitationLink, signIn, signInOperator, somebody } from './actor
 import { faults, faultsIn, type Locale, LOOKS, put } from './looks';
 
 const OUTSIDE = ['/sign-in?tenant=northlift', '/forgot-password', '/reset-password#token=omr_x', '/invitation#token=omi_x', '/operator/sign-in'];
-const INSIDE = ['/devices', '/devices/new', '/devices/waiting', 'first /devices', '/sites', 'first /sites', '/models', '/checklist', '/people', '/people/left', '/people/groups', '/roles', '/audit', '/attempts', '/attempts/quality', '/sessions', '/preferences', '/more', '/commission', '/commission/visit', '/commission/visit/summary', '/attention', '/accounts', '/nowhere'];
+const INSIDE = ['/devices', '/devices/new', '/devices/waiting', 'first /devices', '/sites', 'first /sites', '/models', '/checklist', '/people', '/people/left', '/people/groups', '/roles', '/audit', '/organization', '/attempts', '/attempts/quality', '/sessions', '/preferences', '/more', '/commission', '/commission/visit', '/commission/visit/summary', '/attention', '/accounts', '/nowhere'];
 const OPERATOR = ['/operator/tenants', 'first /operator/tenants', '/operator/tenants/new', '/operator/mail'];
 
 /** Goes to the page, or to the first thing of a list, and waits until nothing is loading. */

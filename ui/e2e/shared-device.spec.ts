@@ -90,3 +90,26 @@ test('a device that nobody touches is locked, but not under what somebody types'
   await page.clock.runFor('16:00');
   await expect(page.getByRole('heading', { name: 'Who is working?' })).toBeVisible();
 });
+
+test('a device that did not reach the server for too long says so, and opens with the next contact', async () => {
+  const { page } = phone;
+  await open(page, 'technician');
+  await expect(page.getByRole('heading', { level: 1, name: 'Devices' })).toBeVisible();
+  // That the core shows nothing then is tested there; no clock is set for a browser.
+  phone.twist = (answer, method, path) => {
+    const { lease } = answer.body as { lease?: { is_over: boolean } };
+    if (method === 'GET' && path === '/app/sync' && lease) lease.is_over = true;
+  };
+  await page.goto(new URL('/devices', page.url()).href);
+  await expect(page.getByRole('heading', { level: 1, name: 'Connect to the server' })).toBeVisible();
+  await expect(page.getByRole('table')).toHaveCount(0);
+  await accessible(page);
+  await page.screenshot({ path: '../tests/output/browser/lease-over.png' });
+  phone.twist = undefined;
+  phone.way.restore();
+  await page.getByRole('button', { name: 'Try now' }).click();
+  await expect(page.getByRole('heading', { level: 1, name: 'Devices' })).toBeVisible();
+  await page.goto(new URL('/attention', page.url()).href);
+  await expect(page.getByText('Readable without a network until')).toBeVisible();
+  await expect(page.getByText('Last contact with the server')).toBeVisible();
+});

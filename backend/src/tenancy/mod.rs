@@ -20,5 +20,5 @@ use crate::http::AppState;
 
 /// This feature's operations.
 pub fn router() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new().routes(routes!(api::find_tenant_card))
+    OpenApiRouter::new().routes(routes!(api::find_tenant_card)).routes(routes!(api::update_tenant))
 }

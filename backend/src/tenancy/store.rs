@@ -128,7 +128,8 @@ pub(crate) async fn set_index_status(control: &mut Control, id: TenantId, status
 const INSERT: &str = "
     insert into tenant (tenant_id, name, display_name, status, brand, created_at) values ($1, $2, $3, $4, $5, $6)";
 const INSERT_CLOCK: &str = "insert into tenant_clock (tenant_id) values ($1)";
-const OWN: &str = "select name, display_name, status, brand from tenant where tenant_id = $1";
+const OWN: &str = "select name, display_name, status, brand, offline_days from tenant where tenant_id = $1";
+const SET_OFFLINE_DAYS: &str = "update tenant set offline_days = $2 where tenant_id = $1";
 const STANDING: &str = "select display_name, status from tenant where tenant_id = $1";
 const SET_STATUS: &str = "update tenant set status = $2, status_reason = $3 where tenant_id = $1 and status <> $2";
 
@@ -150,6 +151,8 @@ pub struct Own {
     pub status: Status,
     /// Its brand, solved.
     pub brand: Theme,
+    /// So many days without a word from the server, and a device shows nothing of it.
+    pub offline_days: i32,
 }
 
 /// The tenant's own row, from inside its scope.
@@ -157,9 +160,13 @@ pub struct Own {
 /// # Errors
 /// [`DbError::NoSuchTenant`] on PostgreSQL when there is no such tenant; whatever the store says.
 pub async fn own(scope: &mut Scope) -> Result<Own, DbError> {
-    let row: Option<(String, String, String, String)> = scope.query(OWN).optional().await?;
-    let (name, display_name, status, brand) = row.ok_or(DbError::NoSuchTenant(scope.tenant()))?;
-    Ok(Own { name, display_name, status: Status::named(&status), brand: Theme::clone(&theme(&brand)) })
+    let row: Option<(String, String, String, String, i32)> = scope.query(OWN).optional().await?;
+    let (name, display_name, status, brand, offline_days) = row.ok_or(DbError::NoSuchTenant(scope.tenant()))?;
+    Ok(Own { name, display_name, status: Status::named(&status), brand: Theme::clone(&theme(&brand)), offline_days })
+}
+
+pub(super) async fn set_offline_days(scope: &mut Scope, days: i32) -> Result<(), DbError> {
+    scope.query(SET_OFFLINE_DAYS).bind(days).execute().await.map(drop)
 }
 
 /// The tenant's full name and whether it is served, without its brand.

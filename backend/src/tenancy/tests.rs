@@ -8,7 +8,7 @@ use crate::{
     audit::Author,
     db::{Event, Layout, Scope, TenantAccess},
     http::ApiError,
-    testing::App,
+    testing::{Actor, App},
 };
 
 fn new(name: &str, template: &str) -> NewTenant {
@@ -108,4 +108,31 @@ async fn an_id_of_no_tenant_opens_nothing() {
     let app = App::sqlite_with(Layout::FileEach).await;
     let access = TenantAccess::for_job(TenantId(uuid::Uuid::nil()), "test");
     assert!(app.state.db.read(&access).await.is_err());
+}
+
+#[tokio::test]
+async fn how_long_a_device_may_be_read_without_a_contact_is_the_tenant_s_own() {
+    for app in App::both().await {
+        let tenant = app.tenant("acme").await;
+        let other = app.tenant("cold").await;
+        let (admin, technician) = (tenant.person(Role::Admin).await, tenant.person(Role::Technician).await);
+        let days = async |who: &Actor| who.get("/v1/me").await.expect(200)["tenant"]["offline_days"].clone();
+        assert_eq!(days(&technician).await, json!(14), "{}", app.engine);
+        for _ in 0..2 {
+            assert_eq!(admin.patch("/v1/tenant", json!({"offline_days": 30})).await.expect(200), json!({"offline_days": 30}));
+        }
+        assert_eq!(admin.patch("/v1/tenant", json!({})).await.expect(200), json!({"offline_days": 30}), "what is absent stays");
+        assert_eq!(days(&technician).await, json!(30));
+        assert_eq!(days(&other.person(Role::Technician).await).await, json!(14), "{}: another tenant's", app.engine);
+        for wrong in [0, -1, 91, i32::MAX] {
+            let refused = admin.patch("/v1/tenant", json!({"offline_days": wrong})).await.expect(422);
+            assert_eq!((&refused["error"]["code"], &refused["error"]["field"]), (&json!("invalid_field"), &json!("offline_days")));
+        }
+        for role in [Role::Operator, Role::Viewer, Role::Technician] {
+            assert_eq!(tenant.person(role).await.patch("/v1/tenant", json!({"offline_days": 1})).await.expect(403)["error"]["code"], "not_allowed");
+        }
+        assert_eq!(days(&technician).await, json!(30));
+        let log = admin.get("/v1/audit?action=tenant.change").await.expect(200);
+        assert_eq!((log["items"].as_array().map(Vec::len), &log["items"][0]["detail"]), (Some(1), &json!({"offline_days": 30})), "written down once");
+    }
 }

@@ -58,6 +58,7 @@ action-of-site-group-delete = Site group deleted
 action-of-model-create = Model added
 action-of-model-update = Model edited
 action-of-checklist-change = Checklist changed
+action-of-tenant-change = Settings of the organization changed
 action-of-device-create = Device added
 action-of-device-update = Device edited
 action-of-device-retire = Device retired

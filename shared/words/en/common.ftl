@@ -64,6 +64,7 @@ nav-attempts = Attempts
 nav-people = People
 nav-roles = Roles
 nav-audit = Audit
+nav-organization = Organization
 nav-accounts = Accounts
 nav-my-account = My account
 nav-preferences = Preferences

@@ -49,6 +49,7 @@ error-changes-pending = Some changes have not reached the server. Wait until the
 error-commission-running = A device is being commissioned with this account. Finish it or stop it first.
 error-unexpected-answer = The server's answer cannot be read. Is the server older or newer than this app?
 error-account-locked = This account is locked, and it belongs to somebody else. Only they can throw away what nobody has received: let them open it, or wait until everything is sent.
+error-lease-over = The server was not reached for as long as your organization allows. Connect this device to a network; what you did is kept.
 error-wrong-password = This is not the password of this account.
 error-sign-in-once = This device does not know the password of this account yet. Sign in once with a network; from then on it works without.
 error-work-unsaved = Something that you noted could not be saved. Look at your checks and photos first.

@@ -128,6 +128,7 @@ permission-person-read = See people
 permission-person-manage = Change roles, remove people, end sessions
 permission-owner-manage = Make and unmake owners
 permission-invitation-manage = Invite people
+permission-tenant-manage = Change what counts for the whole organization
 permission-audit-read = Read the audit log
 permission-sync-use = Work offline in the app
 permission-other = { $permission }

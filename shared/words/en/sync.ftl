@@ -41,6 +41,21 @@ sync-error-other = Synchronization does not get on ({ $code }). Sync again; if i
 sync-title = Synchronization
 sync-state = State
 sync-last = Last complete sync
+sync-heard = Last contact with the server
+lease-until = Readable without a network until
+lease-soon = The server has to be reached before { $at }: after that nothing is shown here until it is. What you did is kept.
+lease-over = Connect to the server
+lease-over-lead = { $tenant } wants its data to be shown only where the server was reached within { $days ->
+    [one] the last day
+   *[other] the last { $days } days
+}.
+lease-heard = It was last reached { $at }, by its clock.
+lease-over-text = Nothing is lost. Connect this device to a network; everything is shown again as soon as the server answers.
+lease-waiting = { $count ->
+    [one] One thing that you did waits here, and is sent then.
+   *[other] { $count } things that you did wait here, and are sent then.
+}
+lease-try = Try now
 sync-never = Not yet
 sync-waiting = Waiting to be sent
 sync-grants = Devices you can claim offline

@@ -24,7 +24,7 @@ use super::registry::{AccountId, Card, Me};
 use crate::{
     chance,
     events::Events,
-    store::{Store, StoreError, farewell, replica::{self, Open}, unreadable},
+    store::{Store, StoreError, clock::{self, Contact}, farewell, replica::{self, Open}, unreadable},
     sync::{farewell::state_at_start, status::{Status, Watched}, telemetry, wishes::Kept},
     transport::{Server, Trouble, metered::Metering},
 };
@@ -60,6 +60,8 @@ pub struct Account {
     expected: Mutex<Option<(SiteId, u32)>>,
     /// Its person is no member of the tenant any more.
     ended: AtomicBool,
+    /// When the server was last heard.
+    contact: Mutex<Option<Contact>>,
 }
 
 /// What synchronizes the account, and how it is told to end: the account goes away, or the app closes.
@@ -109,6 +111,7 @@ impl Account {
         let wishes = store.read(|db| Kept::read(db))?;
         // The app may have died between removing devices and what they measured.
         telemetry::forget_departed(&store);
+        let contact = store.read(|db| clock::last_contact(db))?;
         let has_ended = store.read(|db| farewell::stands(db))?.is_some();
         if has_ended {
             store.leave();
@@ -136,6 +139,7 @@ impl Account {
             wish: AtomicBool::new(false),
             expected: Mutex::default(),
             ended: AtomicBool::new(has_ended),
+            contact: Mutex::new(contact),
         })
     }
 
@@ -160,6 +164,15 @@ impl Account {
     #[must_use]
     pub const fn id(&self) -> &AccountId {
         &self.id
+    }
+
+    /// When the server was last heard.
+    pub(super) fn last_contact(&self) -> Option<Contact> {
+        *self.contact.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn note_contact(&self, contact: Contact) {
+        *self.contact.lock().unwrap_or_else(PoisonError::into_inner) = Some(contact);
     }
 
     /// Who it is, as last heard.

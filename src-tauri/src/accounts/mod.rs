@@ -28,6 +28,7 @@ use crate::{
 
 mod account;
 mod desk;
+mod lease;
 mod leaving;
 mod lock;
 mod registry;
@@ -36,6 +37,7 @@ mod standing;
 mod tests;
 
 pub use account::{Account, Surroundings};
+pub use lease::Lease;
 pub use lock::Opening;
 use lock::{Tries, Verdict};
 pub use registry::{AccountId, Card, Me, Person, Registry, Tenant};

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
 
+use super::lease::DAYS;
 use crate::{files, transport::Origin};
 
 /// One person in one tenant on one server: `acc_<32 hex digits>`, the same whenever they sign in here.
@@ -77,6 +78,13 @@ pub struct Tenant {
     pub name: String,
     /// Its name for people.
     pub display_name: String,
+    /// Days without a word from the server after which nothing of it is shown.
+    #[serde(default = "usual_days")]
+    pub offline_days: u16,
+}
+
+const fn usual_days() -> u16 {
+    DAYS
 }
 
 /// What is kept of one account.

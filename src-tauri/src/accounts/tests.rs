@@ -36,7 +36,7 @@ fn folder_with(data: &Path, people: u128, server: &str, role: Role) -> Vec<Accou
             let (tenant, person) = (TenantId(Uuid::from_u128(1)), PersonId(Uuid::from_u128(n)));
             let me = Me {
                 person: Person { id: person, name: format!("Person {n}"), email: "x@example.com".into(), role },
-                tenant: Tenant { id: tenant, name: "acme".into(), display_name: "Acme".into() },
+                tenant: Tenant { id: tenant, name: "acme".into(), display_name: "Acme".into(), offline_days: 14 },
                 permissions: vec![], everywhere: true,
                 brand: json!({}),
             };

@@ -58,6 +58,7 @@ impl Door {
 
     async fn route(&self, method: &str, written: &str, body: Option<Value>) -> Result<Reply, Reply> {
         let path = Path::read(written).ok_or_else(Reply::not_found)?;
+        self.within_lease(method, &path)?;
         match path.parts().as_slice() {
             ["app", "visit", "summary"] => own::answer(self, method, &path, body.as_ref()).await,
             ["app", "radio" | "labels" | "commissions" | "visit", ..] => Ok(self.commission(method, &path, body).await),
@@ -158,6 +159,21 @@ impl Door {
         let active = || self.accounts.active().map(|account| account.way().origin().to_string());
         let origin = named.or_else(|| self.default_server.clone()).or_else(active);
         origin.ok_or_else(|| Reply::invalid("invalid_field", "server", "say which server, with ?server="))
+    }
+
+    /// Once the lease is over nothing of the account is shown or changed: who it is and how synchronization stands is said, and
+    /// everything that leads to the server is open. A device under way is finished.
+    fn within_lease(&self, method: &str, path: &Path) -> Result<(), Reply> {
+        let is_open = match (method, path.parts().as_slice()) {
+            (_, ["app", "host" | "accounts", ..] | ["app", "sync"] | ["app", "sync", "now"] | ["v1", "operator", ..]) | ("GET", ["v1", "me"]) => true,
+            (_, ["v1", ..]) => proxy::is_public(method, path.bare()),
+            _ => false,
+        };
+        let over = || self.accounts.active().filter(|account| account.lease().is_over && !self.commissioning.is_busy(account.id().as_str()));
+        if !is_open && over().is_some() {
+            return Err(Reply::error(403, "lease_over", "the server was not reached for as long as the organization allows"));
+        }
+        Ok(())
     }
 
     /// The active account.

@@ -343,6 +343,7 @@ async fn status(account: &Account) -> Result<Reply, Reply> {
         "bytes_out": bytes_out,
         "sites": waiting.sites,
         "storage_bytes": account.store.bytes(),
+        "lease": account.lease(),
         "error": status.error,
     })))
 }

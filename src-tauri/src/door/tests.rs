@@ -27,7 +27,7 @@ async fn alone(role: Role) -> (TempDir, App, Arc<Account>) {
     let (tenant, person) = (TenantId(Uuid::from_u128(1)), PersonId(Uuid::from_u128(2)));
     let me = Me {
         person: Person { id: person, name: "Tess".into(), email: "tess@example.com".into(), role },
-        tenant: Tenant { id: tenant, name: "acme".into(), display_name: "Acme".into() },
+        tenant: Tenant { id: tenant, name: "acme".into(), display_name: "Acme".into(), offline_days: 14 },
         permissions: vec![], everywhere: true,
         brand: json!({"name": "Acme"}),
     };

@@ -290,14 +290,14 @@ fn a_clock_that_is_ahead_is_told_from_a_pack_that_is_used_up_by_what_the_server_
     store.edit(|db| grants::take_in(db, &[grant(1, 500, &[])])).unwrap();
     assert_eq!(take("A", 600), None);
     assert!(!would("A"), "nobody said what time it is");
-    store.edit(|db| clock::heard(db, Millis(400))).unwrap();
+    store.edit(|db| clock::heard(db, clock::Contact { at: Millis(400), steady: None })).unwrap();
     assert!(would("A"), "it was good when the server was heard");
     let first = take("A", 450).unwrap();
     store.edit(|db| grants::send(db, first.id)).unwrap();
     assert_eq!(take("A", 600), None);
     assert!(would("A") && !would("B"), "what was sent is for its device");
     assert_eq!(take("A", 450), Some(first), "and is not lost to a clock that was ahead for a moment");
-    store.edit(|db| clock::heard(db, Millis(501))).unwrap();
+    store.edit(|db| clock::heard(db, clock::Contact { at: Millis(501), steady: None })).unwrap();
     assert!(!would("A"), "it is over by the server's own clock");
 }
 

@@ -10,14 +10,14 @@ use omniot_shared::{
         client::{self, Published, Pull, Replica as _},
         wire::{Checkpoint, FoundBy, Frame},
     },
-    time::Millis,
+    time::Moment,
 };
 use rusqlite::Transaction;
 
 use super::{Failure, attention, incident, on, round::tell_data, telemetry, wishes};
 use crate::{
     accounts::Account,
-    store::{StoreError, attachments, clock, replica::Open, scrub},
+    store::{StoreError, attachments, clock::{self, Contact}, replica::Open, scrub},
 };
 
 #[cfg(test)]
@@ -32,7 +32,7 @@ pub async fn take_news(account: &Account, frames: Vec<Frame>) -> bool {
     if frames.is_empty() {
         return false;
     }
-    let now = account.clock.now();
+    let now = account.clock.moment();
     let mut frames = Some(frames);
     let taken = on(account, move |store| {
         store.apply(|db| {
@@ -47,7 +47,7 @@ pub async fn take_news(account: &Account, frames: Vec<Frame>) -> bool {
 }
 
 pub(super) async fn publish(account: &Account, pull: Pull, checkpoint: Checkpoint, fresh: bool) -> Result<bool, Failure> {
-    let now = account.clock.now();
+    let now = account.clock.moment();
     let mut pull = Some(pull);
     let taken = on(account, move |store| {
         // On a full disk nothing is tried twice for pulled rows, so the pull is there to take.
@@ -59,11 +59,11 @@ pub(super) async fn publish(account: &Account, pull: Pull, checkpoint: Checkpoin
 }
 
 /// What came is shown from here on. Of what went out of sight with it nothing stays in the file.
-fn published(db: &Transaction<'_>, pull: Pull, checkpoint: &Checkpoint, now: Millis) -> Result<Published, StoreError> {
+fn published(db: &Transaction<'_>, pull: Pull, checkpoint: &Checkpoint, now: Moment) -> Result<Published, StoreError> {
     if let Some(at) = pull.server_time() {
-        clock::heard(db, at)?;
+        clock::heard(db, Contact { at, steady: now.steady })?;
     }
-    let mut published = client::publish(&mut Open(db), pull, checkpoint, now)?;
+    let mut published = client::publish(&mut Open(db), pull, checkpoint, now.at)?;
     if let Published::Now { departed, .. } = &mut published {
         attention::settle(db, clock::of_server(db)?)?;
         *departed |= forget_files(db)?;

@@ -94,9 +94,10 @@ pub async fn hello(account: &Account, server: &Server) -> Result<Met, Failure> {
     if let Some(key) = answer.escrow_key {
         on(account, move |store| store.note(|db| farewell::heard(db, &proof, key))).await?;
     }
+    let contact = account.heard(answer.server_time);
     let (aside, greeting) = on(account, move |store| {
         store.note(|db| {
-            clock::heard(db, answer.server_time)?;
+            clock::heard(db, contact)?;
             Ok((unreadable::set_aside(db)?, client::greet(&mut Open(db), &answer, asked_at)?))
         })
     })

@@ -26,7 +26,7 @@ pub fn account(folder: &Path, server: &str) -> Arc<Account> {
     let (tenant, person) = (TenantId(Uuid::from_u128(1)), PersonId(Uuid::from_u128(2)));
     let me = Me {
         person: Person { id: person, name: "Tess".into(), email: "t@example.com".into(), role: Role::Owner },
-        tenant: Tenant { id: tenant, name: "acme".into(), display_name: "Acme".into() },
+        tenant: Tenant { id: tenant, name: "acme".into(), display_name: "Acme".into(), offline_days: 14 },
         permissions: vec![], everywhere: true,
         brand: serde_json::Value::Null,
     };

@@ -42,6 +42,7 @@ pub fn sample(operation: &str, at: &Estate) -> Option<Sample> {
         "accept_invitation" => with("/v1/invitations/accept", json!({"token": "omi_forged", "name": "X", "password": "a long enough one"})),
         // One's own
         "get_me" => no_body("/v1/me"),
+        "update_tenant" => with("/v1/tenant", json!({"offline_days": 30})),
         "update_me" => with("/v1/me", json!({"name": "Somebody"})),
         "set_own_password" => with("/v1/me/password", json!({"current": "wrong horse battery", "new": "another long password"})),
         "list_own_sessions" => no_body("/v1/sessions"),

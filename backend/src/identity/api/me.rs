@@ -56,13 +56,15 @@ pub struct MeTenant {
     pub name: String,
     /// As people read it.
     pub display_name: String,
+    /// Days without a word from the server after which a device shows nothing of the tenant.
+    pub offline_days: i32,
 }
 
 impl Me {
     /// From what the store knows.
     pub fn new(person: MePerson, everywhere: bool, id: TenantId, tenant: Own) -> Self {
         let permissions = permissions(person.role);
-        Self { person, tenant: MeTenant { id, name: tenant.name, display_name: tenant.display_name }, permissions, everywhere, brand: tenant.brand }
+        Self { person, tenant: MeTenant { id, name: tenant.name, display_name: tenant.display_name, offline_days: tenant.offline_days }, permissions, everywhere, brand: tenant.brand }
     }
 }
 

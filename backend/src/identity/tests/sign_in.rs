@@ -19,7 +19,7 @@ async fn a_person_signs_in_and_learns_who_they_are() {
         let me = app.bearer(token).get("/v1/me").await.expect(200);
         assert_eq!(me, answer["me"], "{}: sign-in and /v1/me agree", app.engine);
         assert_eq!(me["person"], json!({"id": id, "name": "Ada Lovelace", "email": email, "role": "technician"}));
-        assert_eq!(me["tenant"], json!({"id": acme.id, "name": "acme", "display_name": "acme Ltd"}));
+        assert_eq!(me["tenant"], json!({"id": acme.id, "name": "acme", "display_name": "acme Ltd", "offline_days": 14}));
         let permissions = me["permissions"].as_array().expect("permissions");
         assert!(permissions.contains(&json!("device.commission")) && !permissions.contains(&json!("person.read")), "{permissions:?}");
         assert!(me["brand"]["tokens"]["light"].is_object());

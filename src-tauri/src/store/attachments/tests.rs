@@ -217,7 +217,7 @@ fn of_many_traces_that_the_server_has_the_latest_are_kept_and_none_goes_within_a
 fn a_change_that_rotted_keeps_nobody_from_room_and_goes_when_no_backup_can_lack_it() {
     let (_folder, store, _) = store(7);
     let day = 24 * 3_600_000;
-    let heard = |days: i64| store.note(|db| clock::heard(db, Millis(days * day))).unwrap();
+    let heard = |days: i64| store.note(|db| clock::heard(db, clock::Contact { at: Millis(days * day), steady: None })).unwrap();
     record(&store, 1, State::Done { receipt: Some(word(Outcome::Applied)), at: Millis(100 * day) });
     store.edit(|db| {
         let insert = "insert into outbox (place, id, n, state, done_at, whole) values (?1, ?2, 0, 'done', ?3, cast(?4 as text))";
@@ -235,7 +235,7 @@ fn a_change_that_rotted_keeps_nobody_from_room_and_goes_when_no_backup_can_lack_
 #[test]
 fn who_wants_room_gets_that_of_files_which_the_server_has_had_for_a_week_or_all_on_a_full_disk() {
     let (_folder, store, id) = store(7);
-    let heard = |days: i64| store.note(|db| clock::heard(db, Millis(days * 24 * 3_600_000))).unwrap();
+    let heard = |days: i64| store.note(|db| clock::heard(db, clock::Contact { at: Millis(days * 24 * 3_600_000), steady: None })).unwrap();
     let held = || count(&store, "select count(*) from attachment where octet_length(content) > 0");
     store.refill();
     heard(100);

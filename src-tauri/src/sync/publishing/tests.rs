@@ -11,6 +11,7 @@ use omniot_shared::{
         rows::Scope,
         wire::{Begin, Departure, Gone},
     },
+    time::Millis,
 };
 use uuid::Uuid;
 

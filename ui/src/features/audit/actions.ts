@@ -17,6 +17,7 @@ export const ACTIONS = [
   'attempt.record',
   'attempt.attach',
   'checklist.change',
+  'tenant.change',
   'session.begin',
   'session.end',
   'session.refuse',

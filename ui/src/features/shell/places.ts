@@ -5,6 +5,7 @@ import ListChecks from '@lucide/svelte/icons/list-checks';
 import MapPin from '@lucide/svelte/icons/map-pin';
 import Radar from '@lucide/svelte/icons/radar';
 import ScrollText from '@lucide/svelte/icons/scroll-text';
+import Settings from '@lucide/svelte/icons/settings';
 import Shapes from '@lucide/svelte/icons/shapes';
 import ShieldCheck from '@lucide/svelte/icons/shield-check';
 import Users from '@lucide/svelte/icons/users';
@@ -31,6 +32,7 @@ export const PLACES: Place[] = [
   { href: '/attempts', name: 'nav-attempts', icon: ClipboardList, main: true },
   { href: '/people', name: 'nav-people', icon: Users, permission: 'person.read' },
   { href: '/roles', name: 'nav-roles', icon: ShieldCheck, permission: 'person.read' },
+  { href: '/organization', name: 'nav-organization', icon: Settings, permission: 'tenant.manage' },
   { href: '/audit', name: 'nav-audit', icon: ScrollText, permission: 'audit.read' }
 ];
 

@@ -1327,6 +1327,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/tenant": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /**
+         * Change what counts for the whole tenant
+         * @description A device learns of it with its next contact.
+         */
+        patch: operations["update_tenant"];
+        trace?: never;
+    };
     "/v1/tenant-card": {
         parameters: {
             query?: never;
@@ -2526,6 +2546,11 @@ export interface components {
             id: components["schemas"]["TenantId"];
             /** @description Its short name. */
             name: string;
+            /**
+             * Format: int32
+             * @description Days without a word from the server after which a device shows nothing of the tenant.
+             */
+            offline_days: number;
         };
         /**
          * @description What values a metric has in an hour.
@@ -3678,6 +3703,22 @@ export interface components {
             /** @description Its short name. */
             name: string;
             status: components["schemas"]["Status"];
+        };
+        /** @description What counts for all of a tenant; what is absent stays. */
+        TenantPatch: {
+            /**
+             * Format: int32
+             * @description Days without a word from the server after which a device shows nothing of the tenant: 1 to 90.
+             */
+            offline_days?: number | null;
+        };
+        /** @description What counts for all of a tenant. */
+        TenantSettings: {
+            /**
+             * Format: int32
+             * @description Days without a word from the server after which a device shows nothing of the tenant.
+             */
+            offline_days: number;
         };
         /** @description A brand as it travels: everything solved, ready to show. */
         Theme: {
@@ -9039,6 +9080,64 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["TelemetryNews"];
+                };
+            };
+            /** @description not_signed_in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description not_allowed, tenant_suspended, csrf */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description not_ready, timeout */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    update_tenant: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TenantPatch"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TenantSettings"];
                 };
             };
             /** @description not_signed_in */

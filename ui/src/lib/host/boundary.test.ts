@@ -48,11 +48,12 @@ const DOORS: Record<string, string[]> = {
   devices: ['api', 'StateBadge.svelte', 'TakeOver.svelte'],
   identity: ['session', 'SessionLine.svelte', 'signIn', 'SignInFrame.svelte', 'signOut', 'whoami.svelte'],
   models: ['names'],
+  organization: [],
   people: ['names'],
   quality: [],
   shell: [],
   sites: ['choice', 'names', 'SiteChoice.svelte'],
-  sync: ['compare', 'sync', 'SyncIndicator.svelte', 'words'],
+  sync: ['compare', 'LeaseGate.svelte', 'sync', 'SyncIndicator.svelte', 'words'],
   telemetry: ['DeviceCurves.svelte']
 };
 
