@@ -7,6 +7,7 @@
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "in a test, a step that fails is a test that fails")]
 
 mod invariants;
+mod office;
 mod server;
 mod tablet;
 mod weather;
@@ -40,12 +41,15 @@ const TICK: Duration = Duration::from_secs(2);
 const LATENCY: Duration = Duration::from_secs(4);
 
 /// Who takes part: a name, a tenant, what its tenant's rows say, and what those of the other say.
-const CAST: [(&str, usize, &str, &str); 4] = [
+const CAST: [(&str, usize, &str, &str); 5] = [
     ("ada", 0, "canary-acme", "canary-beta"),
     ("ben", 0, "canary-acme", "canary-beta"),
     ("cleo", 0, "canary-acme", "canary-beta"),
+    (LIMITED, 0, "canary-acme", "canary-beta"),
     ("zoe", 1, "canary-beta", "canary-acme"),
 ];
+/// Who works here and there, as this and that; the others are administrators.
+const LIMITED: &str = "dan";
 
 /// What a run came to.
 struct Run {
@@ -55,7 +59,8 @@ struct Run {
 
 fn play(engine: Engine, seed: u64) -> Run {
     let real = Arc::new(Real::start(engine, seed));
-    let tenants = [real.tenant("acme", vec![Role::Admin; 3]), real.tenant("beta", vec![Role::Admin])];
+    let tenants = [real.tenant("acme", vec![Role::Admin, Role::Admin, Role::Admin, Role::Operator]), real.tenant("beta", vec![Role::Admin])];
+    let models = [real.model(&tenants[0].1[0], "canary-acme model"), real.model(&tenants[1].1[0], "canary-beta model")];
     let mut rng = StdRng::seed_from_u64(seed);
     let mut next = [0, 0];
     let tablets: Vec<Rc<RefCell<Tablet>>> = CAST
@@ -65,8 +70,10 @@ fn play(engine: Engine, seed: u64) -> Run {
             let (of, people) = &tenants[*tenant];
             let person = &people[next[*tenant]];
             next[*tenant] += 1;
-            let store = tablet::empty(&mut rng, of.id, person.id);
-            Rc::new(RefCell::new(Tablet::new(name, person.token.clone(), canary, foreign, store, seed.wrapping_mul(31).wrapping_add(n), WORK)))
+            let role = if *name == LIMITED { Role::Operator } else { Role::Admin };
+            let store = tablet::empty(&mut rng, of.id, person.id, role);
+            let who = tablet::Who { name, token: person.token.clone(), person: person.id, model: models[*tenant], canary, foreign };
+            Rc::new(RefCell::new(Tablet::new(who, store, seed.wrapping_mul(31).wrapping_add(n), WORK)))
         })
         .collect();
 
@@ -79,17 +86,23 @@ fn play(engine: Engine, seed: u64) -> Run {
         .build();
     sim.host("server", { let real = real.clone(); move || server::serve(real.clone()) });
     for tablet in &tablets {
-        let name = tablet.borrow().name;
+        let name = tablet.borrow().who.name;
         let tablet = tablet.clone();
         sim.host(name, move || tablet::live(tablet.clone()));
     }
     let names: Vec<&str> = CAST.iter().map(|(name, ..)| *name).collect();
     let mut weather = weather::forecast(&mut rng, &names, WORK).into_iter().peekable();
-    let mut acts = 0;
+    let limited = tablets.iter().find(|tablet| tablet.borrow().who.name == LIMITED).expect("they are in the cast");
+    let mut diary = office::diary(&mut rng, WORK).into_iter().peekable();
+    let (mut acts, mut decisions) = (0, 0);
     while sim.elapsed() < WORK + CALM {
         while let Some((_, act)) = weather.next_if(|(at, _)| *at <= sim.elapsed()) {
             act.happens(&mut sim);
             acts += 1;
+        }
+        while let Some((at, act)) = diary.next_if(|(at, _)| *at <= sim.elapsed()) {
+            act.happens(&real, &tenants[0].0, &tenants[0].1[0], limited, at);
+            decisions += 1;
         }
         sim.step().expect("no host fails");
     }
@@ -97,7 +110,7 @@ fn play(engine: Engine, seed: u64) -> Run {
     let trace = invariants::hold(&real, &tablets);
     let count = |of: fn(&Tablet) -> usize| tablets.iter().map(|tablet| of(&tablet.borrow())).sum::<usize>();
     let cut = count(|tablet| tablet.trace.iter().filter(|line| line.contains("Network")).count());
-    let summary = format!("{} changes, {} calls, {cut} rounds broken off, {acts} changes of the weather", count(|tablet| tablet.recorded.len()), count(|tablet| tablet.calls.len()));
+    let summary = format!("{} changes, {} calls, {cut} rounds broken off, {acts} changes of the weather, {decisions} decisions about {LIMITED} ({} changes of theirs refused)", count(|tablet| tablet.recorded.len()), count(|tablet| tablet.calls.len()), limited.borrow().refused());
     Run { trace, summary }
 }
 

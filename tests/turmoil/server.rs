@@ -10,7 +10,8 @@ use axum::{Router, body::{Body, Bytes}, extract::{Request, State}, response::Res
 use futures::stream;
 use http_body_util::BodyExt as _;
 use omniot_backend::{http::Chance, testing::{Actor, App, START, Tenant}};
-use omniot_shared::{roles::Role, time::Millis};
+use omniot_shared::{ids::ModelId, roles::Role, time::Millis};
+use serde_json::json;
 use turmoil::net::{TcpListener, TcpStream};
 
 /// On which port it listens.
@@ -81,7 +82,7 @@ impl Real {
     }
 
     /// Sets the server's clock to simulated time.
-    fn keep_time(app: &App, elapsed: Duration) {
+    pub fn keep_time(app: &App, elapsed: Duration) {
         let now = START.plus(i64::try_from(elapsed.as_millis()).unwrap_or(i64::MAX));
         app.pass(now.since(app.state.now()));
     }
@@ -98,6 +99,15 @@ impl Real {
             }
             let (parts, ()) = response.body(()).expect("a response").into_parts();
             (parts, Bytes::from(reply.bytes))
+        })
+    }
+
+    /// A kind of device, made by an administrator and called by `name`.
+    pub fn model(&self, admin: &Actor, name: &'static str) -> ModelId {
+        let admin = admin.clone();
+        self.run(async move |_app| {
+            let made = admin.post("/v1/models", json!({"name": name, "sku": "OM-SIM-1", "min_security": "sec1"})).await.expect(201);
+            serde_json::from_value(made["id"].clone()).expect("an id")
         })
     }
 

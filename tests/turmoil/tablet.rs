@@ -3,19 +3,20 @@
 //! The driver here is as simple as the contract of `omniot_shared::sync::client` allows: a round is a greeting,
 //! pushes, a pull; whatever fails ends it. What the host holds in memory goes when it is killed, its store does not.
 
-use std::{cell::RefCell, rc::Rc, time::Duration};
+use std::{cell::RefCell, collections::HashMap, rc::Rc, time::Duration};
 
 use axum::{body::Bytes, http::Request};
 use http_body_util::{BodyExt as _, Full};
 use hyper_util::rt::TokioIo;
 use omniot_shared::{
     entities::{Attempt, AttemptOutcome},
-    ids::{AttemptId, ClientId, IntentId, SiteId, TenantId},
+    ids::{AttemptId, ClientId, IntentId, ModelId, PersonId, SiteId, TenantId},
+    roles::Role,
     sync::{
-        Change, Patch, Row, Seq,
+        Change, Patch, Row, RowKey, Seq, Sight,
         client::{self, Greeting, Memory, Published, Pull, Replica as _, Step},
         frame::{FrameReader, MAGIC, check_magic},
-        intent::{NewSite, SitePatch, SiteUpdate},
+        intent::{BookmarkRemove, BookmarkSet, DevicePatch, DeviceUpdate, NewDevice, NewSite, SitePatch, SiteUpdate},
         wire::{Frame, HelloRequest, HelloResponse, PROTOCOL, PushRequest, PushResponse, SCHEMA},
     },
     time::Millis,
@@ -25,21 +26,29 @@ use serde_json::{Value, json};
 use turmoil::net::TcpStream;
 use uuid::Uuid;
 
-use crate::server::{PORT, Real};
+use crate::{LIMITED, server::{PORT, Real}};
 
 /// No clock is ahead or behind by more.
 const TEN_YEARS_MS: i64 = 10 * 365 * 24 * 3_600_000;
 /// A call that takes longer has failed.
 const PATIENCE: Duration = Duration::from_secs(90);
 
-/// What outlives a killed host, and what the invariants ask for.
-pub struct Tablet {
+/// Whose tablet it is.
+pub struct Who {
     pub name: &'static str,
     pub token: String,
+    pub person: PersonId,
+    /// What their tenant's devices are.
+    pub model: ModelId,
     /// In the name of everything that its tenant makes.
     pub canary: &'static str,
     /// What must never come here.
     pub foreign: &'static str,
+}
+
+/// What outlives a killed host, and what the invariants ask for.
+pub struct Tablet {
+    pub who: Who,
     pub store: Memory,
     pub rng: StdRng,
     /// How far its clock is ahead.
@@ -53,15 +62,42 @@ pub struct Tablet {
     pub highest: (u64, Seq),
     /// What happened, for two runs to be compared.
     pub trace: Vec<String>,
+    /// What they were allowed to see, one after the other; the last one counts.
+    pub sights: Vec<Sight>,
+    /// How each change stood when it was last here: what is done goes with its row when that goes out of sight.
+    pub fates: HashMap<IntentId, &'static str>,
     /// Until when it works; afterwards it only synchronizes.
     pub works_until: Duration,
 }
 
 impl Tablet {
-    pub fn new(name: &'static str, token: String, canary: &'static str, foreign: &'static str, store: Memory, seed: u64, works_until: Duration) -> Self {
+    pub fn new(who: Who, store: Memory, seed: u64, works_until: Duration) -> Self {
         let mut rng = StdRng::seed_from_u64(seed);
         let skew = rng.random_range(-TEN_YEARS_MS..TEN_YEARS_MS);
-        Self { name, token, canary, foreign, store, rng, skew, recorded: vec![], evidence: vec![], pushed: vec![], calls: vec![], highest: (0, Seq(0)), trace: vec![], works_until }
+        Self { who, store, rng, skew, recorded: vec![], evidence: vec![], pushed: vec![], calls: vec![], highest: (0, Seq(0)), trace: vec![], sights: vec![Sight::All], fates: HashMap::new(), works_until }
+    }
+
+    /// Changes that somebody has to look at, or had to.
+    pub fn refused(&self) -> usize {
+        self.fates.values().filter(|fate| **fate == "attention").count()
+    }
+
+    /// Whether they are an administrator all the time.
+    pub fn is_admin(&self) -> bool {
+        self.who.name != LIMITED
+    }
+
+    /// Takes down how everything stands.
+    fn look(&mut self) {
+        let fates: Vec<_> = self.store.entries().map(|entry| (entry.intent.id, entry.state.name())).collect();
+        self.fates.extend(fates);
+    }
+
+    /// 10 Revocation: nothing is here that `sight` does not cover.
+    fn check_sight(&self, sight: &Sight) {
+        for synced in self.store.rows() {
+            assert!(sight.covers(synced.row.home()), "10: {} still reads {:?}", self.who.name, synced.row);
+        }
     }
 
     fn id(&mut self) -> Uuid {
@@ -73,7 +109,7 @@ impl Tablet {
     }
 
     fn note(&mut self, what: impl std::fmt::Display) {
-        let line = format!("{:?} {}: {what}", turmoil::sim_elapsed().unwrap_or_default(), self.name);
+        let line = format!("{:?} {}: {what}", turmoil::sim_elapsed().unwrap_or_default(), self.who.name);
         self.trace.push(line);
     }
 
@@ -81,33 +117,66 @@ impl Tablet {
     fn attempt(&mut self) -> Attempt {
         let (Ok(meta), id, now) = (self.store.meta(), AttemptId(self.id()), self.now());
         Attempt {
-            id, device_id: None, serial: None, site_id: None, technician_id: meta.person, technician_name: self.name.into(), client_id: meta.client_id,
+            id, device_id: None, serial: None, site_id: None, technician_id: meta.person, technician_name: self.who.name.into(), client_id: meta.client_id,
             app_version: "0".into(), os: "simulated".into(), radio: "none".into(), protocol: None, security: None, firmware: None, identity_verified: false,
             rssi: None, mtu: None, steps: vec![], grant_id: None, receipt: None, epoch: None, network_name: None,
-            outcome: AttemptOutcome::Failed, cause: Some(format!("{} fell over", self.canary)), started_at: now, ended_at: now.plus(1),
+            outcome: AttemptOutcome::Failed, cause: Some(format!("{} fell over", self.who.canary)), started_at: now, ended_at: now.plus(1),
         }
     }
 
-    /// Makes a site, names one anew, or writes down what was done to a device.
+    /// Makes a site or a device, names or moves one, keeps one on the own list, or writes down what was done to one.
+    fn change(&mut self) -> Change {
+        let (mut sites, mut devices) = (vec![], vec![]);
+        for synced in self.store.rows() {
+            match &synced.row {
+                Row::Site(site) => sites.push(site.id),
+                Row::Device(device) => devices.push(device.id),
+                _ => {}
+            }
+        }
+        let name = format!("{} {}", self.who.canary, self.rng.random_range(0..1_000_000));
+        let site = (!sites.is_empty()).then(|| sites[self.rng.random_range(0..sites.len())]);
+        let device = (!devices.is_empty()).then(|| devices[self.rng.random_range(0..devices.len())]);
+        let person_id = self.who.person;
+        match (self.rng.random_range(0..10), site, device) {
+            (0..2, ..) => {
+                let attempt = self.attempt();
+                self.evidence.push(attempt.clone());
+                Change::AttemptRecord(Box::new(attempt))
+            }
+            (2..4, Some(id), _) => Change::SiteUpdate(SiteUpdate { id, patch: SitePatch { name: Patch::Set(name), ..SitePatch::default() } }),
+            (4, _, Some(id)) => Change::DeviceUpdate(DeviceUpdate { id, patch: DevicePatch { name: Patch::Set(name), ..DevicePatch::default() } }),
+            (5, Some(site), Some(id)) => Change::DeviceUpdate(DeviceUpdate { id, patch: DevicePatch { site_id: Patch::Set(site), ..DevicePatch::default() } }),
+            (6, _, Some(device_id)) => Change::BookmarkSet(BookmarkSet { person_id, device_id, note: Patch::Keep }),
+            (7, _, Some(device_id)) => Change::BookmarkRemove(BookmarkRemove { person_id, device_id }),
+            (8, Some(site), _) if self.store.row(self.who.model.into()).is_ok_and(|row| row.is_some()) => {
+                let serial = format!("SIM-{}", self.id().simple());
+                Change::DeviceCreate(NewDevice { serial, name, model_id: self.who.model, site_id: Some(site), note: None })
+            }
+            _ => Change::SiteCreate(NewSite { id: SiteId(self.id()), name, address: None, time_zone: "UTC".into(), note: None }),
+        }
+    }
+
     fn work(&mut self) {
-        let sites: Vec<SiteId> = self.store.rows().filter_map(|synced| if let Row::Site(site) = &synced.row { Some(site.id) } else { None }).collect();
-        let name = format!("{} {}", self.canary, self.rng.random_range(0..1_000_000));
-        let change = if self.rng.random_bool(0.2) {
-            let attempt = self.attempt();
-            self.evidence.push(attempt.clone());
-            Change::AttemptRecord(Box::new(attempt))
-        } else if sites.is_empty() || self.rng.random_bool(0.4) {
-            Change::SiteCreate(NewSite { id: SiteId(self.id()), name, address: None, time_zone: "UTC".into(), note: None })
-        } else {
-            let id = sites[self.rng.random_range(0..sites.len())];
-            Change::SiteUpdate(SiteUpdate { id, patch: SitePatch { name: Patch::Set(name), ..SitePatch::default() } })
-        };
-        let (id, now) = (IntentId(self.id()), self.now());
+        let change = self.change();
+        let (id, now, key) = (IntentId(self.id()), self.now(), change.target(self.tenant()));
         let Ok(recorded) = client::record(&mut self.store, id, now, change);
-        let recorded = recorded.expect("an admin may");
-        assert_eq!(self.store.row(recorded.row.as_ref().expect("a row").row.key()), Ok(recorded.row), "8: what was saved is shown");
+        let recorded = match recorded {
+            Ok(recorded) => recorded,
+            Err(refusal) => {
+                assert!(!self.is_admin(), "an admin may: {refusal:?}");
+                self.evidence.retain(|attempt| RowKey::from(attempt.id) != key);
+                return self.note(format_args!("may not: {:?}", refusal.code));
+            }
+        };
+        assert_eq!(self.store.row(key), Ok(recorded.row), "8: what was saved is shown");
         self.recorded.push(id);
         self.note(format_args!("recorded {id}"));
+    }
+
+    fn tenant(&self) -> TenantId {
+        let Ok(meta) = self.store.meta();
+        meta.tenant
     }
 
     fn rename(&mut self, why: Greeting) {
@@ -118,7 +187,7 @@ impl Tablet {
 
     fn check_cursor(&mut self) {
         let Ok(meta) = self.store.meta();
-        assert!(meta.epoch != self.highest.0 || meta.cursor >= self.highest.1, "7: the cursor of {} fell to {:?}", self.name, meta.cursor);
+        assert!(meta.epoch != self.highest.0 || meta.cursor >= self.highest.1, "7: the cursor of {} fell to {:?}", self.who.name, meta.cursor);
         self.highest = (meta.epoch, meta.cursor);
     }
 }
@@ -160,6 +229,7 @@ async fn round(tablet: &Shared) -> Result<(), Failure> {
         match fetch::<PushResponse>(tablet, "/v1/sync/push", json!(push)).await {
             Ok(answer) => {
                 let Ok(taken) = client::take_receipts(&mut tablet.borrow_mut().store, &answer);
+                tablet.borrow_mut().look();
                 tablet.borrow_mut().note(format_args!("{taken:?}"));
             }
             Err(Failure::Refused(409)) => tablet.borrow_mut().rename(Greeting::Forked),
@@ -176,18 +246,21 @@ async fn round(tablet: &Shared) -> Result<(), Failure> {
 }
 
 async fn greet(tablet: &Shared) -> Result<(), Failure> {
-    let (hello, asked_at) = {
+    let (hello, asked_at, before) = {
         let tablet = tablet.borrow();
         let Ok(meta) = tablet.store.meta();
-        (HelloRequest { protocol: PROTOCOL, schema: SCHEMA, client_id: meta.client_id, app_version: "0.1.0".into(), now: tablet.now(), device_key: None }, meta.cursor)
+        (HelloRequest { protocol: PROTOCOL, schema: SCHEMA, client_id: meta.client_id, app_version: "0.1.0".into(), now: tablet.now(), device_key: None }, meta.cursor, tablet.sights.len() - 1)
     };
     let answer: HelloResponse = fetch(tablet, "/v1/sync/hello", json!(hello)).await?;
     let mut tablet = tablet.borrow_mut();
+    assert!(tablet.sights[before..].contains(&answer.sight), "9: {} is told of {:?}", tablet.who.name, answer.sight);
+    tablet.look();
     let Ok(greeting) = client::greet(&mut tablet.store, &answer, asked_at);
     let Ok(meta) = tablet.store.meta();
     if meta.exceeds(&answer.sight) {
         let Ok(()) = client::narrow(&mut tablet.store, &answer.sight);
     }
+    tablet.check_sight(&answer.sight);
     if greeting != Greeting::Known {
         tablet.rename(greeting);
     }
@@ -197,12 +270,19 @@ async fn greet(tablet: &Shared) -> Result<(), Failure> {
 /// One pull; `false` when it has to be done again.
 async fn pull(tablet: &Shared) -> Result<bool, Failure> {
     let Ok(mut pull) = Pull::begin(&tablet.borrow().store);
+    let before = tablet.borrow().sights.len() - 1;
     let (status, bytes, is_whole) = call(tablet, "/v1/sync/pull", json!(pull.request())).await?;
     if status != 200 {
         return Err(Failure::Refused(status));
     }
     let mut tablet = tablet.borrow_mut();
-    for frame in frames(&bytes, tablet.foreign) {
+    for frame in frames(&bytes, tablet.who.foreign) {
+        if let Frame::Rows(rows) = &frame {
+            for synced in rows {
+                let may_be_seen = tablet.sights[before..].iter().any(|sight| sight.covers(synced.row.home()));
+                assert!(may_be_seen && is_own(&synced.row, tablet.who.person), "9: {} was sent {:?}", tablet.who.name, synced.row);
+            }
+        }
         match pull.take(frame).expect("the frames make sense") {
             Step::More => {}
             Step::Stage => {
@@ -216,10 +296,14 @@ async fn pull(tablet: &Shared) -> Result<bool, Failure> {
             }
             Step::Publish(checkpoint) => {
                 let now = tablet.now();
+                tablet.look();
                 let Ok(published) = client::publish(&mut tablet.store, pull, &checkpoint, now);
                 assert!(!matches!(published, Published::Mismatch { .. }), "1: {published:?}");
                 tablet.note(format_args!("{published:?}"));
                 tablet.check_cursor();
+                tablet.look();
+                let Ok(meta) = tablet.store.meta();
+                tablet.check_sight(&meta.sight);
                 return Ok(matches!(published, Published::Now { .. }));
             }
         }
@@ -249,7 +333,7 @@ pub fn frames(bytes: &[u8], foreign: &str) -> Vec<Frame> {
 
 async fn fetch<T: serde::de::DeserializeOwned>(tablet: &Shared, path: &str, body: Value) -> Result<T, Failure> {
     let (status, bytes, is_whole) = call(tablet, path, body).await?;
-    assert!(!String::from_utf8_lossy(&bytes).contains(tablet.borrow().foreign), "9: something of another tenant came");
+    assert!(!String::from_utf8_lossy(&bytes).contains(tablet.borrow().who.foreign), "9: something of another tenant came");
     match status {
         200 if is_whole => Ok(serde_json::from_slice(&bytes).expect("an answer")),
         200 => Err(Failure::Network),
@@ -260,7 +344,7 @@ async fn fetch<T: serde::de::DeserializeOwned>(tablet: &Shared, path: &str, body
 /// Status, what came of the body, and whether that is all of it.
 async fn call(tablet: &Shared, path: &str, body: Value) -> Result<(u16, Vec<u8>, bool), Failure> {
     tablet.borrow_mut().calls.push(turmoil::sim_elapsed().unwrap_or_default());
-    let token = tablet.borrow().token.clone();
+    let token = tablet.borrow().who.token.clone();
     let request = Request::post(path).header("host", "server").header("authorization", format!("Bearer {token}")).header("content-type", "application/json");
     let request = request.body(Full::new(Bytes::from(body.to_string()))).expect("a request");
     let deadline = tokio::time::Instant::now() + PATIENCE;
@@ -282,8 +366,13 @@ async fn call(tablet: &Shared, path: &str, body: Value) -> Result<(u16, Vec<u8>,
     }
 }
 
+/// Nobody else's own list comes here.
+fn is_own(row: &Row, person: PersonId) -> bool {
+    !matches!(row, Row::Bookmark(bookmark) if bookmark.person_id != person)
+}
+
 /// A replica that holds nothing.
-pub fn empty(rng: &mut StdRng, tenant: TenantId, person: omniot_shared::ids::PersonId) -> Memory {
+pub fn empty(rng: &mut StdRng, tenant: TenantId, person: PersonId, role: Role) -> Memory {
     let client = ClientId(uuid::Builder::from_random_bytes(rng.random()).into_uuid());
-    Memory::new(client::Meta::new(client, tenant, person, omniot_shared::roles::Role::Admin))
+    Memory::new(client::Meta::new(client, tenant, person, role))
 }
