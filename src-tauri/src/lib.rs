@@ -137,6 +137,9 @@ impl App {
         commissioning.start().await;
         commissioning.watch_visits();
         let operator = Operator::new(accounts.vault(), &config.version);
+        if accounts.is_locked_as_a_whole() {
+            operator.lock();
+        }
         let door = Door { accounts, commissioning, operator, version: config.version, default_server: config.default_server, exports: config.exports };
         Ok(Self { inner: Arc::new(Inner { door, events, lock: Mutex::new(Some(lock)) }) })
     }

@@ -398,8 +398,16 @@ test('two organizations stand side by side, and leaving one keeps the other', as
   await expect(page.getByRole('link', { name: 'Northlift Elevators' }).last()).toBeVisible();
   expect(await page.evaluate(() => Object.keys(localStorage).filter((key) => key.startsWith('omniot.commission.'))), 'where the one before worked is forgotten').toEqual([]);
   await page.goto('/accounts');
+  await expect(page.getByRole('button', { name: 'Sign out of Verdant Cold Chain' }), 'it is somebody else\'s').toHaveCount(0);
+  await page.getByRole('button', { name: 'Switch to Verdant Cold Chain' }).click();
+  await page.getByRole('dialog').getByLabel('Password', { exact: true }).fill(person('technician', 'verdant').password);
+  await page.getByRole('dialog').getByRole('button', { name: 'Open' }).click();
+  await expect(page.getByRole('link', { name: 'Verdant Cold Chain' }).last()).toBeVisible();
+  await page.goto('/accounts');
   await page.getByRole('button', { name: 'Sign out of Verdant Cold Chain' }).click();
   await accessible(page);
   await page.getByRole('dialog').getByRole('button', { name: 'Sign out' }).click();
-  await expect(accounts).toHaveCount(1);
+  // Who signs out leaves the device to nobody.
+  await expect(page.getByRole('heading', { name: 'Who is working?' })).toBeVisible();
+  await expect(page.getByRole('main').getByRole('listitem')).toHaveCount(1);
 });

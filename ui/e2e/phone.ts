@@ -177,7 +177,8 @@ export class Phone {
   /** `kill -9`. */
   async kill(): Promise<void> {
     const core = this.core;
-    const gone = new Promise((resolve) => core?.once('exit', resolve));
+    // With all that it had said: a late answer would be taken for one of the next core's.
+    const gone = new Promise((resolve) => core?.once('close', resolve));
     core?.kill('SIGKILL');
     await gone;
     for (const answer of this.waiting.splice(0)) answer({ status: 503, body: { error: { code: 'offline', detail: 'the app was killed' } } });

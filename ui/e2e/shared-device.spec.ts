@@ -52,6 +52,18 @@ test('a device is locked and opened by its other person, without a network', asy
   await expect(page.getByRole('table', { name: 'Devices' }).or(page.getByRole('list', { name: 'Devices' })).first()).toBeVisible();
 });
 
+test('what is typed is saved or left before a device is locked', async () => {
+  const { page } = phone;
+  await page.goto(new URL('/devices/new', page.url()).href);
+  await page.getByLabel('Name').fill('Half a name');
+  await page.getByRole('button', { name: /^You:/ }).click();
+  await page.getByRole('menuitem', { name: 'Lock' }).click();
+  await expect(page.getByRole('dialog')).toContainText('Something that you typed is not saved.');
+  await page.getByRole('dialog').getByRole('button', { name: /Close|OK|Cancel/ }).first().click();
+  await expect(page.getByLabel('Name')).toHaveValue('Half a name');
+  await page.getByLabel('Name').fill('');
+});
+
 test('after a restart nobody is in, and the way to sign in as somebody else leads back', async () => {
   const { page } = phone;
   await phone.kill();
@@ -60,7 +72,8 @@ test('after a restart nobody is in, and the way to sign in as somebody else lead
   await expect(page.getByRole('heading', { name: 'Who is working?' })).toBeVisible();
   await page.getByRole('link', { name: 'Sign in as somebody else' }).click();
   await expect(page.getByRole('heading', { name: 'Sign in' })).toBeVisible();
-  await page.goBack();
+  await page.getByRole('link', { name: 'Back to your accounts' }).click();
+  await expect(page.getByRole('heading', { name: 'Who is working?' })).toBeVisible();
   await put(page, { width: 360, height: 740, scheme: 'dark' });
   await accessible(page);
   await page.screenshot({ path: '../tests/output/browser/locked-dark.png' });
@@ -93,6 +106,7 @@ test('a device that nobody touches is locked, but not under what somebody types'
 
 test('a device that did not reach the server for too long says so, and opens with the next contact', async () => {
   const { page } = phone;
+  await page.goto(new URL('/devices', page.url()).href);
   await open(page, 'technician');
   await expect(page.getByRole('heading', { level: 1, name: 'Devices' })).toBeVisible();
   // That the core shows nothing then is tested there; no clock is set for a browser.

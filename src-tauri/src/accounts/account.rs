@@ -119,7 +119,7 @@ impl Account {
         let token = token.filter(|_| !has_ended);
         let signed_in = token.is_some();
         let state = state_at_start(has_ended, signed_in);
-        let clock_skew_ms = replica.synced_at.map(|_| replica.skew_ms);
+        let clock_skew_ms = contact.map(|_| replica.skew_ms);
         let status = Status { state, synced_at: replica.synced_at, clock_skew_ms, error: None, hold: None, progress: None, rows: None };
         let server = token.map_or_else(|| server.clone(), |token| server.signed_in(token));
         Ok(Self {
@@ -167,12 +167,8 @@ impl Account {
     }
 
     /// When the server was last heard.
-    pub(super) fn last_contact(&self) -> Option<Contact> {
-        *self.contact.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    pub(super) fn note_contact(&self, contact: Contact) {
-        *self.contact.lock().unwrap_or_else(PoisonError::into_inner) = Some(contact);
+    pub(super) fn contact(&self) -> MutexGuard<'_, Option<Contact>> {
+        self.contact.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Who it is, as last heard.

@@ -29,22 +29,21 @@ pub struct Lease {
 }
 
 impl Account {
-    /// How the lease stands now. The clock that nobody sets counts; after a restart of the machine there is only the other
-    /// one, so that one that jumped ahead ends a lease too early, and one that was set back too late.
+    /// How the lease stands now. The clock that nobody sets counts, where there is one that goes on from then; otherwise there is
+    /// only the other one, so that one that jumped ahead ends a lease too early, and one that was set back too late.
     #[must_use]
     pub fn lease(&self) -> Lease {
         let days = self.me().tenant.offline_days;
         let length = i64::from(days).saturating_mul(DAY_MS);
-        let Some(contact) = self.last_contact() else { return Lease { days, heard_at: None, until: None, is_over: false } };
+        let Some(contact) = *self.contact() else { return Lease { days, heard_at: None, until: None, is_over: false } };
         let silent = silence(contact, self.server_now(), self.clock.steady());
         Lease { days, heard_at: Some(contact.at), until: Some(contact.at.plus(length)), is_over: silent > length }
     }
 
-    /// The server was heard: the lease begins anew.
-    #[must_use]
-    pub fn heard(&self, at: Millis) -> Contact {
+    /// The server was heard, whose clock showed `at`: the lease begins anew.
+    pub fn note_contact(&self, at: Millis) -> Contact {
         let contact = Contact { at, steady: self.clock.steady() };
-        self.note_contact(contact);
+        *self.contact() = Some(contact);
         contact
     }
 }

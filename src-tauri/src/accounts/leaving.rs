@@ -29,10 +29,13 @@ impl Accounts {
     ///
     /// # Errors
     /// `changes_pending` (409) when something has not reached the server and `discard` is not wished; `account_locked` (403)
-    /// when it is, and the account is somebody else's.
+    /// when it is somebody else's, who is still a member.
     /// Then, and when it cannot be removed, the account goes on as before.
     pub async fn sign_out(self: &Arc<Self>, id: &str, discard: bool) -> Result<Reply, Reply> {
         let _moving = self.moving.lock().await;
+        if self.card(id).is_some_and(|card| self.is_locked(&card)) && !self.find(id).is_some_and(|account| account.has_ended()) {
+            return Err(Reply::error(403, "account_locked", "only the person of an account signs out of it"));
+        }
         let Some(account) = self.find(id) else { return self.sign_out_unopened(id, discard).await };
         let left = self.leave(&account, discard).await;
         if left.is_err() {
@@ -53,9 +56,6 @@ impl Accounts {
         });
         closed.await.map_err(|error| error.reply())?;
         let waiting = self.unsent(account).await.map_err(|error| error.reply())?;
-        if waiting > 0 && discard && self.is_locked_by_id(account.id()) {
-            return Err(locked());
-        }
         if waiting > 0 && !discard {
             return Err(pending(&format!("{waiting} entries are only here: changes and files that have not reached the server, labels of a visit that wait; wait until nothing is left, or discard them")));
         }
@@ -68,9 +68,6 @@ impl Accounts {
         let card = self.unopened_card(id).ok_or_else(Reply::not_found)?;
         if !discard {
             return Err(pending("this account cannot be opened, so nobody can say whether everything reached the server"));
-        }
-        if self.is_locked(&card) {
-            return Err(locked());
         }
         let way = Server::at(&card.server, &self.around.version).ok().zip(self.vault.get(card.id.as_str())).map(|(server, token)| server.signed_in(token));
         self.forget(&card.id).map_err(|error| StoreError::from(error).reply())?;
@@ -125,10 +122,6 @@ async fn farewell(way: &Server, id: &AccountId) {
     if !matches!(tokio::time::timeout(FAREWELL, goodbye).await, Ok(Ok(_))) {
         tracing::info!(account = id.as_str(), "the server was not told of the sign-out; the session ends by itself");
     }
-}
-
-fn locked() -> Reply {
-    Reply::error(403, "account_locked", "there is work in this account that only its person can discard")
 }
 
 fn pending(detail: &str) -> Reply {

@@ -95,8 +95,8 @@ impl Tries {
 }
 
 impl Registry {
-    /// Where several people use the app, nobody's account is open until its password is typed. One whose password is not
-    /// known here stays open: its person could not get in again without a network.
+    /// Where several people use the app, nobody's account is open until its password is typed. An active one whose password is
+    /// not known here stays open: its person could not get in again without a network.
     pub(super) fn lock_at_start(&mut self, vault: &Vault) {
         let Some(active) = self.active_card() else { return };
         let is_shared = self.accounts.iter().any(|card| !card.is_same_person(active));
@@ -108,6 +108,12 @@ impl Registry {
 }
 
 impl Accounts {
+    /// Whether there are accounts, and it takes a password to work in any of them.
+    pub fn is_locked_as_a_whole(&self) -> bool {
+        let registry = self.registry();
+        registry.active_card().is_none() && !registry.accounts.is_empty()
+    }
+
     /// Whether it takes a password to work in that account.
     pub(super) fn is_locked(&self, card: &Card) -> bool {
         self.registry().active_card().is_none_or(|active| !active.is_same_person(card))

@@ -174,16 +174,18 @@ impl Accounts {
             let Some(Opening { password }) = opening else {
                 return Err(Reply::error(403, "account_locked", "this account opens with its password"));
             };
-            let _one = self.tries.one.lock().await;
-            match self.try_password(&card.id, &password).await? {
-                Verdict::Right => {}
-                verdict => return self.open_by_server(&card, password, &verdict).await,
+            let verdict = {
+                let _one = self.tries.one.lock().await;
+                self.try_password(&card.id, &password).await?
+            };
+            if !matches!(verdict, Verdict::Right) {
+                return self.open_by_server(&card, password, &verdict).await;
             }
         }
         if self.unopened_card(id).is_some() {
             self.try_unopened().await;
         }
-        self.registry().change(|registry| registry.active = Some(card.id.clone())).map_err(|error| StoreError::from(error).reply())?;
+        self.registry().activate(Some(card.id.clone()));
         self.around.events.tell(Event::Accounts);
         let Some(account) = self.find(id) else { return Ok(Reply::ok(self.unopened_item(&card))) };
         account.wake.notify_one();
@@ -199,7 +201,7 @@ impl Accounts {
         if active.is_some_and(|active| !self.knows_password(&active)) {
             return Err(sign_in_once());
         }
-        self.registry().change(|registry| registry.active = None).map_err(|error| StoreError::from(error).reply())?;
+        self.registry().activate(None);
         self.around.events.tell(Event::Accounts);
         Ok(Reply::done())
     }

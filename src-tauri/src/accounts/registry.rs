@@ -153,6 +153,15 @@ impl Registry {
         Ok(())
     }
 
+    /// Another account is the active one, or none is. A disk that takes nothing keeps nobody out, nor in: then it is so until
+    /// the next start.
+    pub fn activate(&mut self, id: Option<AccountId>) {
+        if let Err(error) = self.change(|registry| registry.active.clone_from(&id)) {
+            tracing::warn!(%error, "which account is used is not written down");
+            self.active = id;
+        }
+    }
+
     /// Adds an account, or renews what is known of it, and makes it the active one.
     pub fn put(&mut self, card: Card) {
         self.active = Some(card.id.clone());

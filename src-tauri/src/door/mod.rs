@@ -161,16 +161,18 @@ impl Door {
         origin.ok_or_else(|| Reply::invalid("invalid_field", "server", "say which server, with ?server="))
     }
 
-    /// Once the lease is over nothing of the account is shown or changed: who it is and how synchronization stands is said, and
-    /// everything that leads to the server is open. A device under way is finished.
+    /// Once the lease is over nothing of the tenant is shown or changed. Who it is and how synchronization stands is said,
+    /// everything that leads to the server is open, and so is room for it; what a technician notes of an attempt is kept, and a
+    /// device under way is finished.
     fn within_lease(&self, method: &str, path: &Path) -> Result<(), Reply> {
         let is_open = match (method, path.parts().as_slice()) {
-            (_, ["app", "host" | "accounts", ..] | ["app", "sync"] | ["app", "sync", "now"] | ["v1", "operator", ..]) | ("GET", ["v1", "me"]) => true,
+            (_, ["app", "host" | "accounts", ..] | ["app", "sync"] | ["app", "sync", "now" | "storage", ..] | ["app", "attempts", ..] | ["v1", "operator", ..]) | ("GET", ["v1", "me"]) => true,
             (_, ["v1", ..]) => proxy::is_public(method, path.bare()),
             _ => false,
         };
-        let over = || self.accounts.active().filter(|account| account.lease().is_over && !self.commissioning.is_busy(account.id().as_str()));
-        if !is_open && over().is_some() {
+        let is_of_a_device = matches!(path.parts().as_slice(), ["app", "commissions" | "radio" | "labels" | "visit", ..]);
+        let is_shut = |account: &Account| account.lease().is_over && !(is_of_a_device && self.commissioning.is_busy(account.id().as_str()));
+        if !is_open && self.accounts.active().is_some_and(|account| is_shut(&account)) {
             return Err(Reply::error(403, "lease_over", "the server was not reached for as long as the organization allows"));
         }
         Ok(())

@@ -100,6 +100,15 @@ impl Operator {
         Ok(Reply::done())
     }
 
+    /// Forgets the session where an app is locked: whoever comes next is not the operator.
+    pub fn lock(&self) {
+        let way = self.way().clone();
+        if let Some(Err(error)) = way.map(|way| self.forget(&way)) {
+            tracing::warn!(body = %error.body, "the operator's session is still in the vault");
+            *self.way() = None;
+        }
+    }
+
     fn keep(&self, server: &Server, token: Zeroizing<String>) -> Result<(), Reply> {
         let kept = Kept { server: server.origin().clone(), token: token.to_string() };
         let text = Zeroizing::new(serde_json::to_string(&kept).map_err(|error| StoreError::from(error).reply())?);

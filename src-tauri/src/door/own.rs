@@ -95,6 +95,7 @@ pub async fn answer(door: &Door, method: &str, path: &Path, given: Option<&Value
         ("POST", ["app", "accounts", "lock"]) => {
             no_commission(door)?;
             let reply = door.accounts.lock()?;
+            door.operator.lock();
             door.commissioning.account_changed().await;
             Ok(reply)
         }
@@ -112,7 +113,7 @@ pub async fn answer(door: &Door, method: &str, path: &Path, given: Option<&Value
             let wanted: WishForm = body(given)?;
             let wished = wishes::wish(&account, |wishes| wanted.over(wishes)).await;
             wished.map_err(|error| error.reply())?;
-            status(&account).await
+            status(door, &account).await
         }
         ("GET", ["app", "sync", "storage"]) => {
             let room = on_worker(&door.account()?.store, Store::room).await.map_err(|error| error.reply())?;
@@ -227,7 +228,7 @@ async fn sync_status(door: &Door) -> Result<Reply, Reply> {
             "storage_bytes": 0,
             "error": error,
         }))),
-        None => status(&*door.account()?).await,
+        None => status(door, &*door.account()?).await,
     }
 }
 
@@ -318,10 +319,13 @@ async fn free_up(account: &Account) -> Result<Reply, Reply> {
     Ok(Reply::ok(json!({"freed": freed})))
 }
 
-async fn status(account: &Account) -> Result<Reply, Reply> {
+async fn status(door: &Door, account: &Account) -> Result<Reply, Reply> {
     let waiting = sync::waiting(account).await.map_err(|error| error.reply())?;
     let status = account.status.now();
     let (bytes_in, bytes_out) = account.way().traffic().total();
+    let mut lease = json!(account.lease());
+    // A device under way is finished, whatever the lease.
+    lease["is_finishing"] = door.commissioning.is_busy(account.id().as_str()).into();
     let (wishes, metered) = (account.wishes.now(), wishes::is_metered(account).await);
     let expected = status.rows.map(|rows| json!({"rows": rows, "bytes": rows * BYTES_A_ROW}));
     Ok(Reply::ok(json!({
@@ -343,7 +347,7 @@ async fn status(account: &Account) -> Result<Reply, Reply> {
         "bytes_out": bytes_out,
         "sites": waiting.sites,
         "storage_bytes": account.store.bytes(),
-        "lease": account.lease(),
+        "lease": lease,
         "error": status.error,
     })))
 }

@@ -13,7 +13,7 @@ use super::{StoreError, meta};
 /// Under this name stands what it said last.
 const SERVER_TIME: &str = "server_time";
 /// And under this one, when that was by the clock of this machine that nobody sets.
-const HEARD_AT: &str = "heard_at";
+const HEARD_STEADY: &str = "heard_steady";
 
 /// When the server was last heard.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,7 +30,7 @@ pub struct Contact {
 /// [`StoreError`].
 pub fn heard(db: &Connection, contact: Contact) -> Result<(), StoreError> {
     meta::set(db, SERVER_TIME, &contact.at)?;
-    meta::set(db, HEARD_AT, &contact.steady)
+    meta::set(db, HEARD_STEADY, &contact.steady)
 }
 
 /// When it was last heard; `None` before the first time.
@@ -39,7 +39,7 @@ pub fn heard(db: &Connection, contact: Contact) -> Result<(), StoreError> {
 /// [`StoreError`].
 pub fn last_contact(db: &Connection) -> Result<Option<Contact>, StoreError> {
     let Some(at) = meta::get(db, SERVER_TIME)? else { return Ok(None) };
-    Ok(Some(Contact { at, steady: meta::get(db, HEARD_AT)?.flatten() }))
+    Ok(Some(Contact { at, steady: meta::get(db, HEARD_STEADY)?.flatten() }))
 }
 
 /// The last that was heard; the beginning of time where nothing was.

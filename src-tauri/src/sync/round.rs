@@ -85,6 +85,7 @@ pub async fn hello(account: &Account, server: &Server) -> Result<Met, Failure> {
     };
     let asked_at = cursor(account).await?;
     let answer: HelloResponse = server.fetch(Method::POST, "/v1/sync/hello", Some(&value(&hello)?)).await?;
+    let contact = account.note_contact(answer.server_time);
     account.status.change(|status| {
         status.clock_skew_ms = Some(answer.skew_ms);
         status.rows = answer.rows;
@@ -94,7 +95,6 @@ pub async fn hello(account: &Account, server: &Server) -> Result<Met, Failure> {
     if let Some(key) = answer.escrow_key {
         on(account, move |store| store.note(|db| farewell::heard(db, &proof, key))).await?;
     }
-    let contact = account.heard(answer.server_time);
     let (aside, greeting) = on(account, move |store| {
         store.note(|db| {
             clock::heard(db, contact)?;

@@ -1,13 +1,13 @@
 import type { QueryClient } from '@tanstack/svelte-query';
 import { goto } from '$app/navigation';
-import { settledAll } from '$features/checklist/work.svelte';
 import { forget } from '$features/identity/session';
 import { Problem } from '$lib/api';
+import { settleUnsaved } from '$lib/parts/unsaved';
 import { lockAccounts } from './accounts';
 
-/** Locks the app, or throws: what is noted and cannot be saved would go with its page. */
+/** Locks the app, or throws: what is typed and cannot be saved would go with its page. */
 export async function lock(queries: QueryClient): Promise<void> {
-  if (!(await settledAll())) throw new Problem('work_unsaved', 0, '');
+  if (!(await settleUnsaved())) throw new Problem('work_unsaved', 0, '');
   await lockAccounts();
   forget(queries);
   await goto('/sign-in', { replaceState: true });

@@ -38,7 +38,7 @@ export interface Sync {
   /** Whether photos wait for a network that is not metered. */
   photos_wifi?: boolean;
   /** For how long what is here may be read without a contact; times by the server's clock. */
-  lease?: { days: number; heard_at: number | null; until: number | null; is_over: boolean };
+  lease?: { days: number; heard_at: number | null; until: number | null; is_over: boolean; is_finishing: boolean };
   /** What the system says of the network; null where it says nothing. */
   metered?: boolean | null;
 }
