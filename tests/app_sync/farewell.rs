@@ -41,7 +41,7 @@ async fn removed_while_away(world: &World, data: &Path, origin: &str, cut: impl 
     // A visit keeps the network of the site, and labels.
     succeeded(person.ask("POST", "/app/visit", json!({"site_id": site})).await);
     succeeded(person.ask("PUT", "/app/visit/network", json!({"ssid": "Field", "passphrase": "of the organization", "keep": true})).await);
-    assert_eq!(secrets(data).len(), 2, "the token, and what is kept of the visit");
+    assert_eq!(secrets(data).len(), 3, "the token, what opens the account here, and what is kept of the visit");
     cut();
     person.offline().await;
     succeeded(person.ask("PATCH", &format!("/v1/sites/{site}"), json!({"address": format!("{CANARY} street 1")})).await);
