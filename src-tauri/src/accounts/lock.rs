@@ -1,8 +1,7 @@
 //! The lock between the people of one app: who holds the tablet opens no account of somebody else.
 //!
 //! A password that the server took is kept as a hash (argon2id), so that it opens its account where there is no network.
-//! One account is open at a time, the active one; the others of the same person (their address at that server) are open
-//! with it. Where an app is used by several, everything is locked when it starts. Locked accounts go on synchronizing.
+//! One person's accounts are open at a time: the active one, and the others of its address at that server. Where an app is used by several, everything is locked when it starts. Locked accounts go on synchronizing.
 //! Deliberately not here: what keeps the files from somebody who takes them out of the machine (docs/ARCHITECTURE.md).
 
 use std::{

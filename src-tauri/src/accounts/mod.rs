@@ -197,7 +197,7 @@ impl Accounts {
     /// # Errors
     /// `sign_in_once` when no password would open the active one without a network.
     pub fn lock(&self) -> Result<Reply, Reply> {
-        let active = self.registry().active.clone();
+        let active = self.registry().active_card().map(|card| card.id.clone());
         if active.is_some_and(|active| !self.knows_password(&active)) {
             return Err(sign_in_once());
         }

@@ -260,3 +260,16 @@ async fn the_server_s_row_is_shown_without_one_s_own_pending_edits() {
     let only_here = ask(&app, "GET", "/v1/sites?q=Only", Value::Null).await.body["items"][0]["id"].as_str().unwrap().parse::<SiteId>().unwrap();
     assert_eq!(account.store.read(|db| replica::server_row(db, only_here.into())).unwrap(), None);
 }
+
+#[test]
+fn a_disk_that_takes_nothing_keeps_nobody_out_and_nobody_in() {
+    let data = tempfile::tempdir().unwrap();
+    let ids = folder_of(data.path(), 2);
+    let mut registry = Registry::read(data.path().join("accounts.json")).unwrap();
+    fs::remove_dir_all(data.path()).unwrap();
+    assert!(registry.change(|_| ()).is_err(), "nothing can be written");
+    for active in [None, Some(ids[0].clone())] {
+        registry.activate(active.clone());
+        assert_eq!(registry.active, active);
+    }
+}

@@ -1,4 +1,4 @@
-import { createQuery } from '@tanstack/svelte-query';
+import { createQuery, type QueryClient } from '@tanstack/svelte-query';
 import { door } from '$lib/api';
 import { host } from '$lib/host';
 
@@ -103,6 +103,18 @@ export function syncNow(): Promise<unknown> {
 
 /** What comparing everything here with the server's came to. */
 export type Verified = { result: 'same'; rows: number } | { result: 'different' | 'other_version' };
+
+/** Synchronizes now and reads how it stands then; what went wrong, or null. */
+export async function syncAndLook(queries: QueryClient): Promise<unknown> {
+  try {
+    await syncNow();
+    return null;
+  } catch (thrown) {
+    return thrown;
+  } finally {
+    await queries.invalidateQueries({ queryKey: SYNC });
+  }
+}
 
 /** Compares everything that is here with what the server holds. */
 export function verify(): Promise<Verified> {
