@@ -10,6 +10,7 @@ mod invariants;
 mod office;
 mod server;
 mod tablet;
+mod versions;
 mod weather;
 
 use std::{
@@ -24,10 +25,11 @@ use std::{
 
 use omniot_backend::testing::postgres_url;
 use omniot_shared::roles::Role;
-use rand::{SeedableRng as _, rngs::StdRng};
+use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
 
 use server::{Engine, Real};
 use tablet::Tablet;
+use versions::Version;
 
 /// The first run of an ordinary test.
 const SEED: u64 = 1;
@@ -40,14 +42,12 @@ const TICK: Duration = Duration::from_secs(2);
 /// A message takes up to so long.
 const LATENCY: Duration = Duration::from_secs(4);
 
-/// Who takes part: a name, a tenant, what its tenant's rows say, and what those of the other say.
-const CAST: [(&str, usize, &str, &str); 5] = [
-    ("ada", 0, "canary-acme", "canary-beta"),
-    ("ben", 0, "canary-acme", "canary-beta"),
-    ("cleo", 0, "canary-acme", "canary-beta"),
-    (LIMITED, 0, "canary-acme", "canary-beta"),
-    ("zoe", 1, "canary-beta", "canary-acme"),
-];
+/// Who takes part: a tablet, its tenant, and which of its people has it.
+const CAST: [(&str, usize, usize); 6] = [("ada", 0, 0), (OLD, 0, 0), ("ben", 0, 1), ("cleo", 0, 2), (LIMITED, 0, 3), ("zoe", 1, 0)];
+/// What each tenant's rows say.
+const CANARIES: [&str; 2] = ["canary-acme", "canary-beta"];
+/// The tablet with an app of before.
+const OLD: &str = "ada-old";
 /// Who works here and there, as this and that; the others are administrators.
 const LIMITED: &str = "dan";
 
@@ -62,17 +62,18 @@ fn play(engine: Engine, seed: u64) -> Run {
     let tenants = [real.tenant("acme", vec![Role::Admin, Role::Admin, Role::Admin, Role::Operator]), real.tenant("beta", vec![Role::Admin])];
     let models = [real.model(&tenants[0].1[0], "canary-acme model"), real.model(&tenants[1].1[0], "canary-beta model")];
     let mut rng = StdRng::seed_from_u64(seed);
-    let mut next = [0, 0];
+    let app = (if rng.random() { Version::BEFORE_SITES } else { Version::BEFORE_LISTS }, updated(&mut rng));
+    let server = (Version::BEFORE_LISTS, updated(&mut rng));
     let tablets: Vec<Rc<RefCell<Tablet>>> = CAST
-        .iter()
+        .into_iter()
         .zip(1_u64..)
-        .map(|((name, tenant, canary, foreign), n)| {
-            let (of, people) = &tenants[*tenant];
-            let person = &people[next[*tenant]];
-            next[*tenant] += 1;
-            let role = if *name == LIMITED { Role::Operator } else { Role::Admin };
+        .map(|((name, tenant, person), n)| {
+            let (of, people) = &tenants[tenant];
+            let person = &people[person];
+            let role = if name == LIMITED { Role::Operator } else { Role::Admin };
             let store = tablet::empty(&mut rng, of.id, person.id, role);
-            let who = tablet::Who { name, token: person.token.clone(), person: person.id, model: models[*tenant], canary, foreign };
+            let app = if name == OLD { app.clone() } else { (Version::TODAY, Duration::ZERO) };
+            let who = tablet::Who { name, token: person.token.clone(), person: person.id, model: models[tenant], canary: CANARIES[tenant], foreign: CANARIES[1 - tenant], app };
             Rc::new(RefCell::new(Tablet::new(who, store, seed.wrapping_mul(31).wrapping_add(n), WORK)))
         })
         .collect();
@@ -90,12 +91,13 @@ fn play(engine: Engine, seed: u64) -> Run {
         let tablet = tablet.clone();
         sim.host(name, move || tablet::live(tablet.clone()));
     }
-    let names: Vec<&str> = CAST.iter().map(|(name, ..)| *name).collect();
+    let names = CAST.map(|(name, ..)| name);
     let mut weather = weather::forecast(&mut rng, &names, WORK).into_iter().peekable();
     let limited = tablets.iter().find(|tablet| tablet.borrow().who.name == LIMITED).expect("they are in the cast");
     let mut diary = office::diary(&mut rng, WORK).into_iter().peekable();
     let (mut acts, mut decisions) = (0, 0);
     while sim.elapsed() < WORK + CALM {
+        real.is_of(if sim.elapsed() < server.1 { &server.0 } else { &Version::TODAY });
         while let Some((_, act)) = weather.next_if(|(at, _)| *at <= sim.elapsed()) {
             act.happens(&mut sim);
             acts += 1;
@@ -112,6 +114,15 @@ fn play(engine: Engine, seed: u64) -> Run {
     let cut = count(|tablet| tablet.trace.iter().filter(|line| line.contains("Network")).count());
     let summary = format!("{} changes, {} calls, {cut} rounds broken off, {acts} changes of the weather, {decisions} decisions about {LIMITED} ({} changes of theirs refused)", count(|tablet| tablet.recorded.len()), count(|tablet| tablet.calls.len()), limited.borrow().refused());
     Run { trace, summary }
+}
+
+/// Until when something is of before: not at all, for a part of the days, or to the end.
+fn updated(rng: &mut StdRng) -> Duration {
+    match rng.random_range(0..4) {
+        0 => Duration::ZERO,
+        1 => WORK + CALM + CALM,
+        _ => WORK.mul_f64(rng.random()),
+    }
 }
 
 /// Past the capture of test output: how much was played is to be seen when it passes, too.

@@ -4,7 +4,7 @@
 //! runtime of its own, and the simulation stands still until it has answered: each request is carried out in no
 //! simulated time, one after the other, whichever order the real threads run in. What takes time is the network.
 
-use std::{io, sync::{Arc, mpsc}, thread, time::Duration};
+use std::{io, sync::{Arc, Mutex, mpsc}, thread, time::Duration};
 
 use axum::{Router, body::{Body, Bytes}, extract::{Request, State}, response::Response};
 use futures::stream;
@@ -13,6 +13,8 @@ use omniot_backend::{http::Chance, testing::{Actor, App, START, Tenant}};
 use omniot_shared::{ids::ModelId, roles::Role, time::Millis};
 use serde_json::json;
 use turmoil::net::{TcpListener, TcpStream};
+
+use crate::versions::Version;
 
 /// On which port it listens.
 pub const PORT: u16 = 80;
@@ -27,6 +29,7 @@ type Job = Box<dyn FnOnce(&tokio::runtime::Runtime, &App) + Send>;
 #[derive(Clone)]
 pub struct Real {
     jobs: mpsc::Sender<Job>,
+    version: Arc<Mutex<Version>>,
 }
 
 /// Which store.
@@ -56,7 +59,12 @@ impl Real {
             // The store's connections end in their runtime.
             runtime.block_on(async move { drop(app) });
         });
-        Self { jobs }
+        Self { jobs, version: Arc::new(Mutex::new(Version::TODAY)) }
+    }
+
+    /// From now on, the server is of that version.
+    pub fn is_of(&self, version: &Version) {
+        self.version.lock().expect("nobody panicked").clone_from(version);
     }
 
     /// Does something in that thread, and stands still meanwhile.
@@ -140,7 +148,14 @@ impl axum::serve::Listener for Listener {
 async fn pass_on(State(real): State<Arc<Real>>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
     let Ok(body) = body.collect().await else { return Response::default() };
-    let (parts, answer) = real.answer(Request::from_parts(parts, body.to_bytes()), turmoil::sim_elapsed().unwrap_or_default());
+    let (version, path) = (real.version.lock().expect("nobody panicked").clone(), parts.uri.path().to_owned());
+    let asked = serde_json::from_slice(&body.to_bytes()).expect("JSON");
+    let asked = Bytes::from(version.understands(&path, asked).to_string());
+    let (parts, answer) = real.answer(Request::from_parts(parts, asked), turmoil::sim_elapsed().unwrap_or_default());
+    let answer = match serde_json::from_slice(&answer) {
+        Ok(said) if parts.status.is_success() => Bytes::from(version.says(&path, "response", said).to_string()),
+        _ => answer,
+    };
     let pieces: Vec<Bytes> = answer.chunks(PIECE).map(|piece| answer.slice_ref(piece)).collect();
     let slowly = stream::unfold(pieces.into_iter(), |mut pieces| async {
         let piece = pieces.next()?;

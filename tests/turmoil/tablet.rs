@@ -3,7 +3,7 @@
 //! The driver here is as simple as the contract of `omniot_shared::sync::client` allows: a round is a greeting,
 //! pushes, a pull; whatever fails ends it. What the host holds in memory goes when it is killed, its store does not.
 
-use std::{cell::RefCell, collections::HashMap, rc::Rc, time::Duration};
+use std::{cell::RefCell, collections::{HashMap, HashSet}, rc::Rc, time::Duration};
 
 use axum::{body::Bytes, http::Request};
 use http_body_util::{BodyExt as _, Full};
@@ -14,7 +14,7 @@ use omniot_shared::{
     roles::Role,
     sync::{
         Change, Patch, Row, RowKey, Seq, Sight,
-        client::{self, Greeting, Memory, Published, Pull, Replica as _, Step},
+        client::{self, Greeting, Memory, Published, Pull, Replica as _, State, Step},
         frame::{FrameReader, MAGIC, check_magic},
         intent::{BookmarkRemove, BookmarkSet, DevicePatch, DeviceUpdate, NewDevice, NewSite, SitePatch, SiteUpdate},
         wire::{Frame, HelloRequest, HelloResponse, PROTOCOL, PushRequest, PushResponse, SCHEMA},
@@ -26,7 +26,7 @@ use serde_json::{Value, json};
 use turmoil::net::TcpStream;
 use uuid::Uuid;
 
-use crate::{LIMITED, server::{PORT, Real}};
+use crate::{LIMITED, server::{PORT, Real}, versions::Version};
 
 /// No clock is ahead or behind by more.
 const TEN_YEARS_MS: i64 = 10 * 365 * 24 * 3_600_000;
@@ -44,6 +44,8 @@ pub struct Who {
     pub canary: &'static str,
     /// What must never come here.
     pub foreign: &'static str,
+    /// Of which version their app is, and until when: from then on it is of today.
+    pub app: (Version, Duration),
 }
 
 /// What outlives a killed host, and what the invariants ask for.
@@ -66,6 +68,12 @@ pub struct Tablet {
     pub sights: Vec<Sight>,
     /// How each change stood when it was last here: what is done goes with its row when that goes out of sight.
     pub fates: HashMap<IntentId, &'static str>,
+    /// Which schema the server had when it was last there: another one may take what was put off.
+    pub met: Option<u32>,
+    /// Whether its app is, or was, of before something that is synchronized.
+    pub passed_over: bool,
+    /// What the server put off.
+    pub put_off: HashSet<IntentId>,
     /// Until when it works; afterwards it only synchronizes.
     pub works_until: Duration,
 }
@@ -74,12 +82,19 @@ impl Tablet {
     pub fn new(who: Who, store: Memory, seed: u64, works_until: Duration) -> Self {
         let mut rng = StdRng::seed_from_u64(seed);
         let skew = rng.random_range(-TEN_YEARS_MS..TEN_YEARS_MS);
-        Self { who, store, rng, skew, recorded: vec![], evidence: vec![], pushed: vec![], calls: vec![], highest: (0, Seq(0)), trace: vec![], sights: vec![Sight::All], fates: HashMap::new(), works_until }
+        let passed_over = who.app.0 != Version::TODAY;
+        Self { who, store, rng, skew, passed_over, recorded: vec![], evidence: vec![], pushed: vec![], calls: vec![], highest: (0, Seq(0)), trace: vec![], sights: vec![Sight::All], fates: HashMap::new(), met: None, put_off: HashSet::new(), works_until }
     }
 
     /// Changes that somebody has to look at, or had to.
     pub fn refused(&self) -> usize {
         self.fates.values().filter(|fate| **fate == "attention").count()
+    }
+
+    /// Of which version the app is at that time.
+    pub fn version(&self, elapsed: Duration) -> Version {
+        let (old, until) = &self.who.app;
+        if elapsed < *until { old.clone() } else { Version::TODAY }
     }
 
     /// Whether they are an administrator all the time.
@@ -89,6 +104,7 @@ impl Tablet {
 
     /// Takes down how everything stands.
     fn look(&mut self) {
+        self.put_off.extend(self.store.entries().filter(|entry| matches!(entry.state, State::Deferred(_))).map(|entry| entry.intent.id));
         let fates: Vec<_> = self.store.entries().map(|entry| (entry.intent.id, entry.state.name())).collect();
         self.fates.extend(fates);
     }
@@ -124,8 +140,19 @@ impl Tablet {
         }
     }
 
-    /// Makes a site or a device, names or moves one, keeps one on the own list, or writes down what was done to one.
+    /// Something that its version can write down.
     fn change(&mut self) -> Change {
+        let version = self.version(turmoil::sim_elapsed().unwrap_or_default());
+        loop {
+            let change = self.any_change();
+            if version.knows(&change) {
+                return change;
+            }
+        }
+    }
+
+    /// Makes a site or a device, names or moves one, keeps one on the own list, or writes down what was done to one.
+    fn any_change(&mut self) -> Change {
         let (mut sites, mut devices) = (vec![], vec![]);
         for synced in self.store.rows() {
             match &synced.row {
@@ -256,6 +283,10 @@ async fn greet(tablet: &Shared) -> Result<(), Failure> {
     assert!(tablet.sights[before..].contains(&answer.sight), "9: {} is told of {:?}", tablet.who.name, answer.sight);
     tablet.look();
     let Ok(greeting) = client::greet(&mut tablet.store, &answer, asked_at);
+    if tablet.met.replace(answer.schema) != Some(answer.schema) {
+        let Ok(again) = client::requeue_deferred(&mut tablet.store);
+        tablet.note(format_args!("the server is of schema {}, {again} go again", answer.schema));
+    }
     let Ok(meta) = tablet.store.meta();
     if meta.exceeds(&answer.sight) {
         let Ok(()) = client::narrow(&mut tablet.store, &answer.sight);
@@ -271,6 +302,7 @@ async fn greet(tablet: &Shared) -> Result<(), Failure> {
 async fn pull(tablet: &Shared) -> Result<bool, Failure> {
     let Ok(mut pull) = Pull::begin(&tablet.borrow().store);
     let before = tablet.borrow().sights.len() - 1;
+    let version = tablet.borrow().version(turmoil::sim_elapsed().unwrap_or_default());
     let (status, bytes, is_whole) = call(tablet, "/v1/sync/pull", json!(pull.request())).await?;
     if status != 200 {
         return Err(Failure::Refused(status));
@@ -298,8 +330,13 @@ async fn pull(tablet: &Shared) -> Result<bool, Failure> {
                 let now = tablet.now();
                 tablet.look();
                 let Ok(published) = client::publish(&mut tablet.store, pull, &checkpoint, now);
-                assert!(!matches!(published, Published::Mismatch { .. }), "1: {published:?}");
                 tablet.note(format_args!("{published:?}"));
+                if matches!(published, Published::Mismatch { .. }) {
+                    // What an app of before lists passed over is found once it is updated.
+                    assert!(version == Version::TODAY && std::mem::take(&mut tablet.passed_over), "1: {published:?}");
+                    tablet.highest.1 = Seq(0);
+                    return Ok(false);
+                }
                 tablet.check_cursor();
                 tablet.look();
                 let Ok(meta) = tablet.store.meta();
@@ -334,8 +371,12 @@ pub fn frames(bytes: &[u8], foreign: &str) -> Vec<Frame> {
 async fn fetch<T: serde::de::DeserializeOwned>(tablet: &Shared, path: &str, body: Value) -> Result<T, Failure> {
     let (status, bytes, is_whole) = call(tablet, path, body).await?;
     assert!(!String::from_utf8_lossy(&bytes).contains(tablet.borrow().who.foreign), "9: something of another tenant came");
+    let version = tablet.borrow().version(turmoil::sim_elapsed().unwrap_or_default());
     match status {
-        200 if is_whole => Ok(serde_json::from_slice(&bytes).expect("an answer")),
+        200 if is_whole => {
+            let answer = version.says(path, "response", serde_json::from_slice(&bytes).expect("JSON"));
+            Ok(serde_json::from_value(answer).expect("an answer"))
+        }
         200 => Err(Failure::Network),
         status => Err(Failure::Refused(status)),
     }
@@ -343,7 +384,9 @@ async fn fetch<T: serde::de::DeserializeOwned>(tablet: &Shared, path: &str, body
 
 /// Status, what came of the body, and whether that is all of it.
 async fn call(tablet: &Shared, path: &str, body: Value) -> Result<(u16, Vec<u8>, bool), Failure> {
-    tablet.borrow_mut().calls.push(turmoil::sim_elapsed().unwrap_or_default());
+    let now = turmoil::sim_elapsed().unwrap_or_default();
+    tablet.borrow_mut().calls.push(now);
+    let body = tablet.borrow().version(now).says(path, "request", body);
     let token = tablet.borrow().who.token.clone();
     let request = Request::post(path).header("host", "server").header("authorization", format!("Bearer {token}")).header("content-type", "application/json");
     let request = request.body(Full::new(Bytes::from(body.to_string()))).expect("a request");

@@ -7,13 +7,14 @@ use std::{collections::BTreeSet, fs, path::PathBuf};
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
+use utoipa::PartialSchema;
 use uuid::Uuid;
 
 use super::{
     Change, Patch, Row, Sight, SyncedRow, Table,
     client::{self, Memory, Meta, Replica as _},
     frame::FrameReader,
-    intent::{SitePatch, SiteUpdate},
+    intent::{Intent, SitePatch, SiteUpdate},
     receipt::{Code, Outcome},
     upcast,
     wire::{Frame, HelloRequest, HelloResponse, Poke, PullRequest, PushRequest, PushResponse, SCHEMA, VerifyRequest, VerifyResponse},
@@ -25,7 +26,7 @@ use crate::{
 };
 
 /// Every shape that was shipped.
-const SHIPPED: [&str; 3] = ["schema-1-before-sites", "schema-1", "schema-2"];
+const SHIPPED: [&str; 4] = ["schema-1-before-sites", "schema-1", "schema-2", "schema-2-with-keys"];
 /// That of this version.
 const TODAY: &str = SHIPPED[SHIPPED.len() - 1];
 
@@ -137,6 +138,25 @@ fn the_fixtures_of_today_leave_no_kind_out() {
     let tables: BTreeSet<Table> = frames(TODAY).into_iter().filter_map(|frame| if let Frame::Rows(rows) = frame { Some(rows) } else { None })
         .flatten().map(|synced| synced.row.key().table).collect();
     assert_eq!(tables, Table::ALL.into_iter().collect());
+}
+
+#[test]
+fn the_fixtures_of_today_leave_no_field_out() {
+    fn says_all<T: PartialSchema>(said: &Value, of: &str) {
+        let schema = serde_json::to_value(T::schema()).unwrap();
+        let fields = |value: &Value| value.as_object().unwrap().keys().cloned().collect::<BTreeSet<_>>();
+        assert_eq!(fields(said), fields(&schema["properties"]), "{of}");
+    }
+    let push = fixture(TODAY, "push_request");
+    says_all::<HelloRequest>(&fixture(TODAY, "hello_request"), "hello_request");
+    says_all::<HelloResponse>(&fixture(TODAY, "hello_response"), "hello_response");
+    says_all::<PushRequest>(&push, "push_request");
+    says_all::<PushResponse>(&fixture(TODAY, "push_response"), "push_response");
+    says_all::<PullRequest>(&fixture(TODAY, "pull_request"), "pull_request");
+    says_all::<VerifyRequest>(&fixture(TODAY, "verify_request"), "verify_request");
+    says_all::<VerifyResponse>(&fixture(TODAY, "verify_response"), "verify_response");
+    says_all::<Poke>(&fixture(TODAY, "poke"), "poke");
+    says_all::<Intent>(&push["intents"][1], "an intent that says all that one can");
 }
 
 #[test]

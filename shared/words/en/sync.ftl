@@ -62,12 +62,19 @@ sync-grants = Devices you can claim offline
 sync-traffic = Traffic
 sync-bytes = { $received } received, { $sent } sent
 sync-holds = What is kept here
-sync-holds-all = The whole organization
-sync-holds-sites = { $count ->
-    [0] What belongs to no site
-    [one] One site, and what belongs to none
-   *[other] { $count } sites, and what belongs to none
+sync-holds-everywhere = All sites
+sync-holds-all = { $count ->
+    [0] All sites: there are none yet
+    [one] All sites: there is one
+   *[other] All { $count } sites
 }
+sync-holds-sites = { $count ->
+    [0] No site
+    [one] One site
+   *[other] { $count } sites
+}
+sync-holds-shared = Your organization's shared data: models, the checklist, and what belongs to no site
+sync-holds-own = Your own list
 sync-storage = Room taken on this machine
 sync-now = Sync now
 sync-needs-sign-in-text = Your session has ended. You can go on working here; sign in again to send your changes.
