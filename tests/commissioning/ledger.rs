@@ -65,6 +65,7 @@ pub struct Books {
     /// What the server refused, of which device, that showed which grant.
     pub refused: Vec<(String, GrantId, String)>,
     pub online: bool,
+    pub lease_over: bool,
     pub full_disk: bool,
     /// What is kept of visits is elsewhere, and can fail alone.
     pub full_vault: bool,
@@ -233,6 +234,10 @@ impl Desk for Ledger {
 
     async fn refusal_of(&self, serial: &str, grant: GrantId) -> Option<String> {
         self.books().refused.iter().find(|(of, by, _)| of == &normal_serial(serial) && *by == grant).map(|(.., code)| code.clone())
+    }
+
+    fn is_lease_over(&self) -> bool {
+        self.books().lease_over
     }
 
     async fn is_online(&self) -> bool {

@@ -33,6 +33,62 @@ async function lock(page: Page): Promise<void> {
   await expect(page.getByRole('heading', { name: 'Who is working?' })).toBeVisible();
 }
 
+/** Opens the first account, the technician's, with the keyboard alone, and types as soon as its dialog is there. */
+async function openByKeyboard(page: Page): Promise<void> {
+  await page.keyboard.press('Tab');
+  await expect(page.getByRole('button', { name: person('technician').email })).toBeFocused();
+  await page.keyboard.press('Enter');
+  await expect(page.getByRole('dialog').getByLabel('Password', { exact: true })).toBeFocused();
+  await page.keyboard.type(person('technician').password);
+  await page.keyboard.press('Enter');
+}
+
+test('a device is a shared one as soon as a second person has signed in, and is opened with the keyboard alone', async () => {
+  const { page } = phone;
+  await page.clock.runFor('16:00');
+  await expect(page.getByRole('heading', { name: 'Who is working?' })).toBeVisible();
+  await openByKeyboard(page);
+  await expect(page.getByRole('heading', { level: 1, name: 'Devices' })).toBeVisible();
+});
+
+test('whoever opens a device again is where they were, and nobody else', async () => {
+  const { page } = phone;
+  const asTechnician = '/sites?q=North+tower';
+  await page.goto(new URL(asTechnician, page.url()).href);
+  await expect(page.getByRole('heading', { level: 1, name: 'Sites' })).toBeVisible();
+  await lock(page);
+  await expect(page, 'no address of before').toHaveURL(/\/sign-in$/);
+  expect(await page.evaluate(() => JSON.stringify([localStorage, sessionStorage])), 'nor is it kept anywhere').not.toContain('/sites');
+  await open(page, 'technician');
+  await expect(page.getByRole('heading', { level: 1, name: 'Sites' })).toBeVisible();
+  expect(new URL(page.url()).pathname + new URL(page.url()).search).toBe(asTechnician);
+
+  // Nobody touched it for a while: the same.
+  await page.clock.runFor('16:00');
+  await expect(page.getByRole('heading', { name: 'Who is working?' })).toBeVisible();
+  await openByKeyboard(page);
+  await expect(page.getByRole('heading', { level: 1, name: 'Sites' })).toBeVisible();
+
+  // A page before sign-in is nobody's.
+  await page.goto(new URL(`/sign-in?add=1&email=${encodeURIComponent(person('operator').email)}`, page.url()).href);
+  await expect(page.getByRole('heading', { name: 'Sign in' })).toBeVisible();
+  await page.clock.runFor('16:00');
+  await expect(page.getByRole('heading', { name: 'Who is working?' })).toBeVisible();
+  await openByKeyboard(page);
+  await expect(page).toHaveURL(/\/devices$/);
+
+  await page.goto(new URL(asTechnician, page.url()).href);
+  await expect(page.getByRole('heading', { level: 1, name: 'Sites' })).toBeVisible();
+  await lock(page);
+  await open(page, 'operator');
+  await expect(page.getByRole('heading', { level: 1, name: 'Devices' }), 'a colleague begins with their own').toBeVisible();
+  await expect(page).toHaveURL(/\/devices$/);
+  await lock(page);
+  await open(page, 'technician');
+  await expect(page, 'and what was before that is forgotten').toHaveURL(/\/devices$/);
+  await expect(page.getByRole('heading', { level: 1, name: 'Devices' })).toBeVisible();
+});
+
 test('a device is locked and opened by its other person, without a network', async () => {
   const { page } = phone;
   phone.way.cut();

@@ -118,9 +118,18 @@ test('a device that waits for somebody is said while labels are scanned, and lea
   await expect(page.getByTestId('ended'), 'this page has heard of it, too').toBeVisible();
 });
 
-test('the visit ends after a question', async () => {
+test('the visit ends after a question, and leaves nothing of a device that was done in that moment', async () => {
   const { page } = phone;
+  // What the page has heard last: the device is at work. In truth it is done.
+  let ended = false;
+  phone.twist = ({ body }, method, path) => {
+    if (method === 'DELETE' && path === '/app/visit') ended = true;
+    if (method === 'GET' && path === '/app/commissions/current' && !ended) Object.assign(body as object, { state: 'running', step: 'join' });
+  };
+  await expect(page.getByTestId('commission')).toHaveAttribute('data-state', 'running');
   await page.getByRole('button', { name: 'End visit' }).click();
   await page.getByRole('dialog').getByRole('button', { name: 'End visit' }).click();
   await expect(page.getByRole('link', { name: 'Many devices in a row' })).toBeVisible({ timeout: 20_000 });
+  await expect(page.getByTestId('commission')).toHaveCount(0);
+  phone.twist = undefined;
 });

@@ -189,3 +189,43 @@ test('data is compared with the server, and what is unsent is saved into a file'
   await expect(page.getByText(/Saved: one change, 2 files/)).toContainText('omniot-northlift-1.zip');
   await accessible(page);
 });
+
+test('what is typed stays where the disk is full, and can be saved once there is room', async () => {
+  const { page } = phone;
+  await page.goto('/devices?q=OM-N0009');
+  await page.locator('a[data-row]').first().click();
+  await page.getByRole('button', { name: 'Edit' }).click();
+  const dialog = page.getByRole('dialog');
+  await dialog.getByLabel('Note').fill('Behind the lift.');
+  canned[`PATCH /v1/devices/${new URL(page.url()).pathname.split('/').at(-1)}`] = refused(507, 'disk_full');
+  await dialog.getByRole('button', { name: 'Save' }).click();
+  await expect(dialog.getByRole('alert')).toHaveText('The storage of this machine is full. Nothing was saved: free some space, then do it again before you leave.');
+  await expect(dialog.getByLabel('Note')).toHaveValue('Behind the lift.');
+  expect(await faults(page)).toEqual([]);
+  canned = {};
+  await dialog.getByRole('button', { name: 'Save' }).click();
+  await expect(dialog).toHaveCount(0);
+  await expect(page.getByText('Behind the lift.').first()).toBeVisible();
+});
+
+test('a window that nobody sees asks for nothing, and catches up as soon as it is looked at', async () => {
+  const { page } = phone;
+  await page.clock.install();
+  await page.goto('/attention');
+  await phone.synced();
+  const see = (state: 'visible' | 'hidden') =>
+    page.evaluate((now) => {
+      Object.defineProperty(document, 'visibilityState', { value: now, configurable: true });
+      Object.defineProperty(document, 'hidden', { value: now === 'hidden', configurable: true });
+      document.dispatchEvent(new Event('visibilitychange', { bubbles: true }));
+    }, state);
+  asked.length = 0;
+  await page.clock.runFor('01:00');
+  await expect.poll(() => asked, 'while it is looked at it does').toContain('GET /app/sync');
+  await see('hidden');
+  asked.length = 0;
+  await page.clock.runFor('10:00');
+  expect(asked).toEqual([]);
+  await see('visible');
+  await expect.poll(() => asked).toContain('GET /app/sync');
+});

@@ -20,6 +20,12 @@ pub enum Bug {
     ReplayRunsAgain,
     /// 4: a push is carried out in the order of the clients' clocks.
     OrderedByClock,
+    /// 5: a refused intent leaves its number free, and the next one looks like a gap.
+    RefusedKeepsNumber,
+    /// 1: sequences are taken from the server's clock, so that two changes of one moment have the same.
+    SequenceFromClock,
+    /// 2: what is recorded over rows of a lost past counts as written with the present ones in sight.
+    LostPastIsSeen,
     /// 5: a refused intent stops all that come after it.
     RefusedStopsAll,
     /// 6: the cursor is committed before the rows it stands for.

@@ -210,6 +210,10 @@ impl Desk for Account {
         (refused.grant_id == grant && refused.code != KEY_FORGOTTEN).then_some(refused.code)
     }
 
+    fn is_lease_over(&self) -> bool {
+        self.lease().is_over
+    }
+
     async fn is_online(&self) -> bool {
         // Nothing is fetched while synchronization is held: what the server knows is not heard here.
         let status = self.status.now();

@@ -89,7 +89,7 @@ impl Accounts {
         }
         self.open_accounts().remove(id);
         self.unopened().remove(id);
-        let removed = self.forget_secrets(id).and(std::fs::remove_dir_all(self.folder.join(id.as_str())));
+        let removed = self.forget_secrets(id).and(remove_all(&self.folder.join(id.as_str())));
         if let Err(error) = removed {
             tracing::warn!(account = id.as_str(), %error, "something of a signed-out account is left until the next start");
         }
@@ -116,8 +116,28 @@ impl Accounts {
     }
 }
 
+/// Removes a signed-out account's folder, its mark last: what is left of it is still told by that.
+fn remove_all(folder: &Path) -> io::Result<()> {
+    for entry in std::fs::read_dir(folder)? {
+        let entry = entry?;
+        if entry.file_name() == LEFT {
+            continue;
+        }
+        if entry.file_type()?.is_dir() { std::fs::remove_dir_all(entry.path()) } else { std::fs::remove_file(entry.path()) }?;
+    }
+    std::fs::remove_dir_all(folder)
+}
+
+/// Removes what is left of an account whose person signed out, and nothing where nobody did.
+///
+/// # Errors
+/// What the operating system says: something is left.
+pub(super) fn remove_remainder(folder: &Path) -> io::Result<()> {
+    if folder.join(LEFT).exists() { remove_all(folder) } else { Ok(()) }
+}
+
 /// Ends the session on the server, if it can be told now.
-async fn farewell(way: &Server, id: &AccountId) {
+pub(super) async fn farewell(way: &Server, id: &AccountId) {
     let goodbye = way.call(Method::DELETE, "/v1/sessions/current", None);
     if !matches!(tokio::time::timeout(FAREWELL, goodbye).await, Ok(Ok(_))) {
         tracing::info!(account = id.as_str(), "the server was not told of the sign-out; the session ends by itself");
@@ -164,7 +184,7 @@ pub(super) fn sweep(folder: &Path, registry: &Registry, vault: &Vault) {
                 tracing::warn!(folder = %entry.path().display(), "no account is here for this folder, and it holds what no server has; it stays");
                 continue;
             }
-            let removed = std::fs::remove_dir_all(entry.path());
+            let removed = remove_all(&entry.path());
             tracing::info!(folder = %entry.path().display(), ?removed, "what was left of a signed-out account is removed");
         }
     }

@@ -56,6 +56,17 @@ pub(super) struct Tries {
     pub(super) one: tokio::sync::Mutex<()>,
 }
 
+/// Who works in an app.
+#[derive(Debug)]
+pub enum Works {
+    /// It has no account yet.
+    Nobody,
+    /// Nobody has opened one.
+    Locked,
+    /// The person of this one.
+    Person(Box<Card>),
+}
+
 /// What a password turned out to be.
 pub(super) enum Verdict {
     Right,
@@ -111,6 +122,21 @@ impl Accounts {
     pub fn is_locked_as_a_whole(&self) -> bool {
         let registry = self.registry();
         registry.active_card().is_none() && !registry.accounts.is_empty()
+    }
+
+    /// Who works here, for [`Accounts::is_still`].
+    pub fn who_works(&self) -> Works {
+        let registry = self.registry();
+        registry.active_card().cloned().map_or(if registry.accounts.is_empty() { Works::Nobody } else { Works::Locked }, |card| Works::Person(Box::new(card)))
+    }
+
+    /// Whether that is who works here still. Before the first account there was nobody else.
+    pub fn is_still(&self, before: &Works) -> bool {
+        match before {
+            Works::Nobody => true,
+            Works::Locked => self.is_locked_as_a_whole(),
+            Works::Person(card) => self.registry().active_card().is_some_and(|now| now.is_same_person(card)),
+        }
     }
 
     /// Whether it takes a password to work in that account.

@@ -143,9 +143,11 @@ impl Accounts {
     /// `POST /app/accounts`: signs in, makes the account (or finds the one that this person has here) and
     /// makes it the active one.
     ///
+    /// `may_open` says whether that account may become the active one.
+    ///
     /// # Errors
-    /// The server's refusal as it came, `offline`, or why the account cannot be kept.
-    pub async fn sign_in(self: &Arc<Self>, form: SignIn) -> Result<Reply, Reply> {
+    /// The server's refusal as it came, `offline`, why it may not, or why the account cannot be kept.
+    pub async fn sign_in(self: &Arc<Self>, form: SignIn, may_open: impl Fn(&AccountId) -> Result<(), Reply>) -> Result<Reply, Reply> {
         let origin = Origin::read(&form.server).map_err(|error| Reply::invalid("invalid_field", "server", &error.to_string()))?;
         let server = Server::at(&origin, &self.around.version).map_err(|trouble| trouble.reply())?;
         let label = format!("app on {}", std::env::consts::OS);
@@ -157,8 +159,14 @@ impl Accounts {
         let session: Session = serde_json::from_value(answer.body)
             .map_err(|error| Reply::error(502, "unexpected_answer", &format!("the server's answer to the sign-in cannot be read: {error}")))?;
         let _moving = self.moving.lock().await;
+        let id = AccountId::of(&origin, session.me.tenant.id, session.me.person.id);
+        if let Err(refusal) = may_open(&id) {
+            leaving::farewell(&server.signed_in(session.token), &id).await;
+            return Err(refusal);
+        }
+        // First: whatever dies in between, no account is open that nothing locks.
+        self.remember(&id, &form.password).await;
         let account = self.keep(&origin, session).await.map_err(|error| error.reply())?;
-        self.remember(account.id(), &form.password).await;
         self.around.events.tell(Event::Accounts);
         Ok(Reply::created(self.item(&account).await))
     }
@@ -178,8 +186,15 @@ impl Accounts {
                 let _one = self.tries.one.lock().await;
                 self.try_password(&card.id, &password).await?
             };
-            if !matches!(verdict, Verdict::Right) {
-                return self.open_by_server(&card, password, &verdict).await;
+            // A session that ended may mean another password: the server is asked first where it can be.
+            let has_session = self.find(id).is_some_and(|account| account.server().is_ok());
+            if !matches!(verdict, Verdict::Right) || !has_session {
+                match self.open_by_server(&card, password, &verdict).await {
+                    Err(refusal) if matches!(verdict, Verdict::Right) && refusal.code() != Some("wrong_password") => {
+                        tracing::info!(account = id, code = refusal.code(), "the server does not say whether the password is still the same");
+                    }
+                    answer => return answer,
+                }
             }
         }
         if self.unopened_card(id).is_some() {
@@ -209,7 +224,7 @@ impl Accounts {
     /// The password may have been changed elsewhere; then it is a sign-in.
     async fn open_by_server(self: &Arc<Self>, card: &Card, password: Zeroizing<String>, verdict: &Verdict) -> Result<Reply, Reply> {
         let form = SignIn { server: card.server.as_str().to_owned(), tenant: card.me.tenant.name.clone(), email: card.me.person.email.clone(), password };
-        self.sign_in(form).await.map_err(|refusal| match (refusal.code(), verdict) {
+        self.sign_in(form, |_| Ok(())).await.map_err(|refusal| match (refusal.code(), verdict) {
             (Some("wrong_credentials"), _) | (Some("offline"), Verdict::Wrong) => Reply::error(403, "wrong_password", "this is not the password of this account"),
             (Some("offline"), _) => sign_in_once(),
             _ => refusal,
@@ -244,6 +259,10 @@ impl Accounts {
         let id = AccountId::of(origin, session.me.tenant.id, session.me.person.id);
         let card = Card { id: id.clone(), server: origin.clone(), me: session.me, added_at: self.around.clock.now() };
         let known = self.open_accounts().get(&id).cloned();
+        if self.card(id.as_str()).is_none() {
+            // What its person gave up when they signed out does not come back with them.
+            leaving::remove_remainder(&self.folder.join(id.as_str()))?;
+        }
         self.vault.put(id.as_str(), &session.token)?;
         self.registry().change(|registry| registry.put(card.clone()))?;
         match known {
@@ -275,9 +294,12 @@ impl Accounts {
     async fn opened(&self, card: &Card, token: Option<Zeroizing<String>>) -> Result<Arc<Account>, StoreError> {
         let server = Server::at(&card.server, &self.around.version).map_err(|trouble| io::Error::other(trouble.to_string()))?;
         let (folder, card, around) = (self.folder.join(card.id.as_str()), card.clone(), self.around.clone());
-        // Should something of an earlier sign-out be left there, it is nobody's remainder any more.
-        let _ = std::fs::remove_file(folder.join(leaving::LEFT));
-        let opened = tokio::task::spawn_blocking(move || Account::open(&folder, &card, server, token, &around)).await;
+        let opened = tokio::task::spawn_blocking(move || {
+            // Should something of an earlier sign-out be left there, it is nobody's remainder any more.
+            let _ = std::fs::remove_file(folder.join(leaving::LEFT));
+            Account::open(&folder, &card, server, token, &around)
+        })
+        .await;
         Ok(Arc::new(opened.map_err(|_| StoreError::Closing)??))
     }
 

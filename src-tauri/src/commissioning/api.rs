@@ -149,6 +149,7 @@ pub(super) fn not_begun(why: NotBegun) -> Reply {
         NotBegun::Busy => Reply::error(409, "state_conflict", "another device is being commissioned; finish or cancel it first"),
         NotBegun::NoDevice => Reply::invalid("invalid_field", "address", "this names no device: choose it from the list, or scan its label"),
         NotBegun::NoSite => Reply::invalid("invalid_field", "site_id", "there is no such site here"),
+        NotBegun::LeaseOver => Reply::error(403, "lease_over", "the server was not reached for as long as the organization allows; nothing new begins"),
         NotBegun::Desk(DeskError::NoAccount) => Reply::error(401, "not_signed_in", "sign in first"),
         NotBegun::Desk(error) => Reply::error(500, "internal", &error.to_string()),
     }

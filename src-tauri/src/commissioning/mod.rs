@@ -139,6 +139,9 @@ pub enum NotBegun {
     /// The site is not in the store.
     #[error("there is no such site")]
     NoSite,
+    /// The server was not heard for so long that nothing new begins.
+    #[error("the server was not reached for as long as the organization allows")]
+    LeaseOver,
     /// As the desk says.
     #[error(transparent)]
     Desk(#[from] DeskError),
@@ -214,6 +217,9 @@ impl Commissioning {
             return Err(NotBegun::NoDevice);
         }
         let desk = self.desks.active().await?;
+        if desk.is_lease_over() {
+            return Err(NotBegun::LeaseOver);
+        }
         if !desk.has_site(order.site).await? {
             return Err(NotBegun::NoSite);
         }
@@ -228,6 +234,12 @@ impl Commissioning {
         let claimed = before.into_iter().find(|attempt| attempt.receipt.is_some()).filter(|attempt| is_half_done(attempt, &draft)).map(Box::new);
         let target = Target { address: order.address, label, code, floor, earlier, claimed };
         Ok(self.set_to_work(desk, draft, target, order.pop))
+    }
+
+    /// Does something while no commission begins.
+    pub async fn beginning_none<T>(&self, act: impl Future<Output = T>) -> T {
+        let _one = self.beginning.lock().await;
+        act.await
     }
 
     async fn draft(&self, desk: &dyn Desk, site: SiteId) -> Result<Draft, DeskError> {

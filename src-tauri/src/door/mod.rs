@@ -166,11 +166,11 @@ impl Door {
     /// device under way is finished.
     fn within_lease(&self, method: &str, path: &Path) -> Result<(), Reply> {
         let is_open = match (method, path.parts().as_slice()) {
-            (_, ["app", "host" | "accounts", ..] | ["app", "sync"] | ["app", "sync", "now" | "storage", ..] | ["app", "attempts", ..] | ["v1", "operator", ..]) | ("GET", ["v1", "me"]) => true,
+            (_, ["app", "host" | "accounts", ..] | ["app", "sync"] | ["app", "sync", "now" | "storage", ..] | ["app", "attempts", _, "checks" | "photos", ..] | ["v1", "operator", ..]) | ("GET", ["v1", "me"]) => true,
             (_, ["v1", ..]) => proxy::is_public(method, path.bare()),
             _ => false,
         };
-        let is_of_a_device = matches!(path.parts().as_slice(), ["app", "commissions" | "radio" | "labels" | "visit", ..]);
+        let is_of_a_device = matches!((method, path.parts().as_slice()), (_, ["app", "commissions", _, ..] | ["app", "radio" | "labels", ..]) | ("GET", ["app", "visit", ..]));
         let is_shut = |account: &Account| account.lease().is_over && !(is_of_a_device && self.commissioning.is_busy(account.id().as_str()));
         if !is_open && self.accounts.active().is_some_and(|account| is_shut(&account)) {
             return Err(Reply::error(403, "lease_over", "the server was not reached for as long as the organization allows"));

@@ -14,7 +14,7 @@ use super::{
     writes::refused,
 };
 use crate::{
-    accounts::Account,
+    accounts::{Account, AccountId},
     events::Event,
     files,
     store::{self, Store, on_worker, releases},
@@ -77,34 +77,39 @@ pub async fn answer(door: &Door, method: &str, path: &Path, given: Option<&Value
         ("GET", ["app", "host"]) => Ok(host(door).await),
         ("GET", ["app", "accounts"]) => Ok(door.accounts.list().await),
         ("POST", ["app", "accounts"]) => {
-            // Signing in again as who it is stays possible; anybody else would hide the commission.
-            if door.accounts.active().is_some_and(|account| account.server().is_ok()) {
-                no_commission(door)?;
-            }
-            let reply = door.accounts.sign_in(body(given)?).await?;
-            door.commissioning.account_changed().await;
-            Ok(reply)
+            let form = body(given)?;
+            moving(door, async {
+                // Signing in again as who it is stays possible; anybody else would hide the commission.
+                if door.accounts.active().is_some_and(|account| account.server().is_ok()) {
+                    no_commission(door, None)?;
+                }
+                door.accounts.sign_in(form, |id| no_commission(door, Some(id))).await
+            })
+            .await
         }
         ("POST", ["app", "accounts", id, "activate"]) => {
-            no_commission(door)?;
             let opening = given.map(|given| body(Some(given))).transpose()?;
-            let reply = door.accounts.activate(id, opening).await?;
-            door.commissioning.account_changed().await;
-            Ok(reply)
+            moving(door, async {
+                no_commission(door, None)?;
+                door.accounts.activate(id, opening).await
+            })
+            .await
         }
         ("POST", ["app", "accounts", "lock"]) => {
-            no_commission(door)?;
-            let reply = door.accounts.lock()?;
-            door.operator.lock();
-            door.commissioning.account_changed().await;
-            Ok(reply)
+            moving(door, async {
+                no_commission(door, None)?;
+                door.operator.lock();
+                door.accounts.lock()
+            })
+            .await
         }
         ("DELETE", ["app", "accounts", id]) => {
-            no_commission(door)?;
             let discard = path.query().text("discard").as_deref() == Some("true");
-            let reply = door.accounts.sign_out(id, discard).await?;
-            door.commissioning.account_changed().await;
-            Ok(reply)
+            moving(door, async {
+                no_commission(door, None)?;
+                door.accounts.sign_out(id, discard).await
+            })
+            .await
         }
         ("POST", ["app", "releases"]) => take_release(&*door.account()?, body(given)?).await,
         ("GET", ["app", "sync"]) => sync_status(door).await,
@@ -188,8 +193,22 @@ async fn take_release(account: &Account, form: ReleaseForm) -> Result<Reply, Rep
 }
 
 /// A commission ends in the account in which it began, in sight of its technician.
-fn no_commission(door: &Door) -> Result<(), Reply> {
-    if door.accounts.all().iter().any(|account| door.commissioning.is_busy(account.id().as_str())) {
+/// Somebody else may work here after `act`: no device begins meanwhile, and whoever comes is not the operator who was there.
+async fn moving(door: &Door, act: impl Future<Output = Result<Reply, Reply>>) -> Result<Reply, Reply> {
+    let before = door.accounts.who_works();
+    let reply = door.commissioning.beginning_none(act).await;
+    if !door.accounts.is_still(&before) {
+        door.operator.lock();
+    }
+    let reply = reply?;
+    door.commissioning.account_changed().await;
+    Ok(reply)
+}
+
+/// # Errors
+/// 409 while a device is commissioned in any account but that one.
+fn no_commission(door: &Door, but: Option<&AccountId>) -> Result<(), Reply> {
+    if door.accounts.all().iter().any(|account| Some(account.id()) != but && door.commissioning.is_busy(account.id().as_str())) {
         return Err(Reply::error(409, "commission_running", "a device is being commissioned; finish or cancel it first"));
     }
     Ok(())

@@ -112,6 +112,9 @@ pub struct Meta {
     /// The epoch of the last `hello`.
     #[serde(default)]
     pub greeted: u64,
+    /// While rows of a life that was lost are still shown: so far everything stands that was seen of them.
+    #[serde(default)]
+    pub kept: Option<Seq>,
     /// The last checkpoint's sequence.
     pub cursor: Seq,
     /// Over the server rows of that checkpoint, one's own aside.
@@ -147,6 +150,7 @@ impl Meta {
             epoch: 0,
             life: 0,
             greeted: 0,
+            kept: None,
             cursor: Seq(0),
             checksum: Checksum::default(),
             own: Checksum::default(),

@@ -64,8 +64,12 @@ pub fn greet<R: Replica>(replica: &mut R, hello: &HelloResponse, asked_at: Seq) 
 }
 
 /// Sequences after `last` belong to a past that the server lost, and others will give them again:
-/// what was seen then was seen no later than `last`, or their edits would be taken for known ones.
+/// what was seen then was seen no later than `last`, or their edits would be taken for known ones. So is what is recorded
+/// while rows of then are shown.
 fn forget_the_lost_past<R: Replica>(replica: &mut R, last: Seq) -> Result<(), R::Error> {
+    let mut meta = replica.meta()?;
+    meta.kept = Some(meta.kept.map_or(last, |before| before.min(last)));
+    replica.save_meta(&meta)?;
     let mut entries = replica.acknowledged()?;
     entries.extend(replica.outbox()?);
     entries.extend(replica.attention()?);

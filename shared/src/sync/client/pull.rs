@@ -317,6 +317,7 @@ pub fn publish<R: Replica>(replica: &mut R, pull: Pull, checkpoint: &Checkpoint,
     replica.forget_done_before(today.plus(-KEEP_ACKNOWLEDGED_MS))?;
     meta.epoch = begin.epoch;
     meta.life = begin.epoch;
+    meta.kept = None;
     meta.cursor = checkpoint.seq;
     meta.checksum = ours;
     meta.own = own;

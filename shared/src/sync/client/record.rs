@@ -48,12 +48,16 @@ pub fn record<R: Replica>(replica: &mut R, id: IntentId, now: impl Into<Moment>,
 }
 
 /// What the author has seen of the target, `None` when the change makes it; and of the words there, where that is less:
-/// what an own edit hides as long as it waits is not seen before it is settled.
+/// what an own edit hides as long as it waits is not seen before it is settled. Of a past that the server lost, what stands still.
 fn seen<R: Replica>(replica: &R, meta: &Meta, change: &Change, target: RowKey) -> Result<(Option<Seq>, Option<Seq>), R::Error> {
     if change.creates() {
         return Ok((None, None));
     }
     let shown = replica.seq_of(target)?.unwrap_or_default();
+    let kept = meta.kept;
+    #[cfg(test)]
+    let kept = kept.filter(|_| !is(Bug::LostPastIsSeen));
+    let shown = kept.map_or(shown, |kept| shown.min(kept));
     #[cfg(test)]
     if is(Bug::HiddenCountsAsSeen) {
         return Ok((Some(shown), None));

@@ -1,6 +1,7 @@
 //! What two people wrote without knowing of each other, side by side: nobody's words go without a word.
 //!
-//! A note is a list of lines. Both have theirs in the row afterwards, each line once; those of the newer edit come first.
+//! A note is a list of lines. Both have theirs in the row afterwards, those of the newer edit first. How both begin is said
+//! once, and so is what one says in the same words as the other; a line that is said among others stays among them.
 //! To clear a note takes away what its author had seen of it, and no more.
 
 use crate::sync::{
@@ -31,10 +32,16 @@ pub(super) fn join(change: &mut Change, row: Option<&Row>, is_newer: bool) -> bo
     is_more
 }
 
-/// The lines of `first`, and those of `second` that are not among them.
+/// All of `first`, and what `second` goes on with after what both begin with, unless `first` says just that as well.
 fn joined(first: &str, second: &str) -> String {
-    let more = second.lines().filter(|line| !line.trim().is_empty() && first.lines().all(|other| other.trim() != line.trim()));
-    [first.trim_end()].into_iter().chain(more.map(str::trim_end)).collect::<Vec<_>>().join("\n")
+    let lines = |text: &'_ str| -> Vec<String> { text.lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned).collect() };
+    let (mine, theirs) = (lines(first), lines(second));
+    let same = mine.iter().zip(&theirs).take_while(|(mine, theirs)| mine == theirs).count();
+    let more = theirs.get(same..).unwrap_or_default();
+    if more.is_empty() || mine.windows(more.len()).any(|said| said == more) {
+        return first.trim_end().to_owned();
+    }
+    format!("{}\n{}", first.trim_end(), more.join("\n"))
 }
 
 fn said(change: &Change) -> &str {
@@ -105,6 +112,7 @@ mod tests {
         assert_eq!(both("Fence is open", "Key at the porter", 101), text("Key at the porter\nFence is open"));
         assert_eq!(both("Fence is open", "Key at the porter", 99), text("Fence is open\nKey at the porter"));
         assert_eq!(both("Ring twice\nDog", "Ring twice\nCode 4711", 101), text("Ring twice\nCode 4711\nDog"), "what both say is said once");
+        assert_eq!(both("Gate A\nclosed", "Gate B\nclosed", 101), text("Gate B\nclosed\nGate A\nclosed"), "which of the two is closed is still to be read");
         assert_eq!(both("Ring twice\nDog", " Dog ", 99), text("Ring twice\nDog"), "what is there already adds nothing");
     }
 

@@ -65,6 +65,8 @@ pub struct Server {
     pub history: BTreeMap<Seq, BTreeMap<RowKey, SyncedRow>>,
     /// Words that went with an intent.
     pub words_gone: Vec<(IntentId, String)>,
+    /// Lines of notes that somebody online replaced.
+    pub replaced: Vec<String>,
     /// The kinds of change that this version does not know yet.
     pub unknown: Option<&'static str>,
     /// First pulls of some time ago, for the next ones who see the same.
@@ -93,6 +95,7 @@ impl Server {
             people: HashMap::new(),
             history: BTreeMap::from([(Seq(0), BTreeMap::new())]),
             words_gone: vec![],
+            replaced: vec![],
             unknown: None,
             kept: BTreeMap::new(),
         }
@@ -193,7 +196,10 @@ impl Server {
         let actor = Actor { tenant: self.tenant, who: Who::System, now: self.now };
         let edit = Edit { base: None, words: None, at: self.now, by: None };
         if let Ok(changes) = crate::sync::apply(change, &actor, &self.row_set()) {
+            let target = change.target(self.tenant);
+            let before = words(self.rows.get(&target));
             self.write(changes, &edit, false);
+            self.replaced.extend(before.difference(&words(self.rows.get(&target))).cloned());
         }
     }
 
@@ -210,7 +216,7 @@ impl Server {
 
     fn write(&mut self, changes: Vec<RowChange>, edit: &Edit, is_joined: bool) {
         for change in changes {
-            self.seq = Seq(self.seq.0 + 1);
+            self.seq = if seeded::is(Bug::SequenceFromClock) { self.seq.max(Seq(self.now.0)) } else { Seq(self.seq.0 + 1) };
             let key = change.key();
             let old = self.rows.remove(&key);
             match change {
@@ -255,7 +261,9 @@ impl Server {
             if seeded::is(Bug::RefusedStopsAll) && receipt.outcome.refusal().is_some() {
                 break;
             }
-            self.last_n.insert(push.client_id, intent.n);
+            if !(seeded::is(Bug::RefusedKeepsNumber) && receipt.outcome.refusal().is_some()) {
+                self.last_n.insert(push.client_id, intent.n);
+            }
             if let Some(overwritten) = self.put_off.remove(&intent.id) {
                 self.receipts.remove(&overwritten);
             }
@@ -370,7 +378,6 @@ impl Server {
     }
 }
 
-/// Whether a row at that home may go to that reader: what is somebody's own goes to them only.
 /// The lines of a row's note.
 pub fn words(row: Option<&SyncedRow>) -> BTreeSet<String> {
     let note = row.and_then(|synced| match &synced.row {
@@ -382,6 +389,7 @@ pub fn words(row: Option<&SyncedRow>) -> BTreeSet<String> {
     note.unwrap_or_default().lines().map(|line| line.trim().to_owned()).collect()
 }
 
+/// Whether a row at that home may go to that reader: what is somebody's own goes to them only.
 fn is_for(home: Scope, reader: Option<PersonId>) -> bool {
     match home {
         Scope::Person(owner) => reader == Some(owner) || reader.is_some() && seeded::is(Bug::OwnIsShown),

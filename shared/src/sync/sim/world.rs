@@ -58,6 +58,9 @@ pub enum Event {
     Notes { once: u8, twice: u8, site: u8, is_pulled: bool },
     /// One tablet notes something at a site, which the server puts off, and once more, which waits.
     PutOff { tablet: u8, site: u8 },
+    /// What was noted at a site since the last copy of the store is lost, with a tablet having seen it; others note something
+    /// there in the new life, and so does that tablet, which has been greeted and has not pulled.
+    LostPast { tablet: u8, site: u8 },
     Erase(u8),
     /// Who is a technician now, and who an admin.
     ChangeRole { tablet: u8, demoted: bool },
@@ -111,6 +114,7 @@ pub fn event() -> impl Strategy<Value = Event> {
         16 => (tablet.clone(), edit()).prop_map(|(tablet, edit)| Event::Edit { tablet, edit }),
         2 => (tablet.clone(), tablet.clone(), any::<u8>(), any::<bool>()).prop_map(|(once, twice, site, is_pulled)| Event::Notes { once, twice, site, is_pulled }),
         1 => (tablet.clone(), any::<u8>()).prop_map(|(tablet, site)| Event::PutOff { tablet, site }),
+        1 => (tablet.clone(), any::<u8>()).prop_map(|(tablet, site)| Event::LostPast { tablet, site }),
         5 => edit().prop_map(Event::Staff),
         2 => (0u8..4, any::<u8>()).prop_map(|(serial, site)| Event::Staff(Edit::CreateDevice { serial, site })),
         3 => (0u8..4, any::<u8>()).prop_map(|(serial, site)| Event::Staff(Edit::ChangeDevice { serial, site })),
@@ -321,6 +325,18 @@ impl World {
                 self.at_once(|world| world.send_push(world.tablet(tablet)));
                 self.server.unknown = unknown;
                 self.edit(tablet, &Edit::NoteSite(site));
+            }
+            Event::LostPast { tablet, site } => {
+                let note = Edit::NoteSite(site);
+                self.step(Event::Backup);
+                self.step(Event::Staff(note.clone()));
+                self.at_once(|world| world.send_pull(world.tablet(tablet)));
+                super::invariants::hold(self);
+                self.step(Event::PutBack);
+                self.at_once(|world| world.send_hello(world.tablet(tablet)));
+                self.step(Event::Staff(note.clone()));
+                self.edit(tablet, &note);
+                self.at_once(|world| world.send_push(world.tablet(tablet)));
             }
             Event::Staff(edit) => {
                 let change = self.change(&edit, None);

@@ -157,6 +157,9 @@ pub trait Desk: Send + Sync {
     /// Whether the server is in reach now, as far as synchronization knows.
     async fn is_online(&self) -> bool;
 
+    /// Whether the server was not heard for so long that nothing new begins.
+    fn is_lease_over(&self) -> bool;
+
     /// Stores the state of a commission durably, over the one stored before.
     async fn save_commission(&self, state: &Unfinished) -> Result<(), DeskError>;
 

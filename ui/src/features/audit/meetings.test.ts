@@ -23,7 +23,7 @@ it('says how wrong a clock was and when a change was really made', () => {
   expect(plain(changeLines({ fields: ['name'], made_at: at, clock_skew_ms: -3_600_000 }))).toEqual([
     'Changed: Name',
     expect.stringMatching(/^Made .*2026.*, and sent later\.$/),
-    'The clock it was made by was 60 min behind; the time is corrected.'
+    'The clock it was made by was 1 hr behind; the time is corrected.'
   ]);
   expect(plain(changeLines({ fields: ['name'], time_is_rough: true }))).toEqual(['Changed: Name', 'Its time is only roughly known: the clock was set in between.']);
 });

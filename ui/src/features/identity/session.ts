@@ -1,4 +1,6 @@
-import { createQuery, type QueryClient } from '@tanstack/svelte-query';
+import { createQuery, hashKey, type QueryClient } from '@tanstack/svelte-query';
+import { ACCOUNTS } from '$features/accounts/accounts';
+import { forgetLeft } from '$features/accounts/left';
 import { forgetWork } from '$features/checklist/work.svelte';
 import { forgetChoices } from '$features/commissioning/api';
 import { answer, api, type Me } from '$lib/api';
@@ -24,7 +26,11 @@ export function may(me: Me | undefined, permission: string): boolean {
 export function forget(queries: QueryClient): void {
   forgetChoices();
   forgetWork();
-  queries.clear();
+  forgetLeft();
+  // Whoever listens to a query that is removed hears nothing any more, and what locks the device listens as long as the app runs.
+  queries.removeQueries({ predicate: ({ queryHash }) => queryHash !== hashKey(ACCOUNTS) });
+  queries.getMutationCache().clear();
+  void queries.resetQueries({ queryKey: ACCOUNTS, exact: true });
 }
 
 /** Reads everything again as somebody else: the pages that are open too. */

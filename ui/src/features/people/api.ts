@@ -1,4 +1,4 @@
-import { answer, api, filled, type Invitation, type Page, type Person, type PersonSites, type RoleName, type RoleRow, type Session, type Site } from '$lib/api';
+import { answer, api, filled, type Invitation, type Page, type Person, type PersonSites, type RoleName, type RoleRow, type Session } from '$lib/api';
 
 export { PEOPLE } from './names';
 export const INVITATIONS = ['invitations'] as const;
@@ -31,23 +31,6 @@ export function getPersonSites(id: string): Promise<PersonSites> {
 
 export function setPersonSites(id: string, places: PersonSites): Promise<unknown> {
   return answer(api().PUT('/v1/people/{id}/sites', { params: { path: { id } }, body: places }));
-}
-
-/** Every site of the tenant, page by page. */
-export function allSites(): Promise<Site[]> {
-  return everyPage((cursor) => answer<Page<Site>>(api().GET('/v1/sites', { params: { query: filled({ limit: 200, cursor }) } })));
-}
-
-/** All that a list has, one page after the other. */
-export async function everyPage<T>(load: (cursor?: string) => Promise<Page<T>>): Promise<T[]> {
-  const all: T[] = [];
-  let cursor: string | undefined;
-  do {
-    const page = await load(cursor);
-    all.push(...page.items);
-    cursor = page.next ?? undefined;
-  } while (cursor);
-  return all;
 }
 
 export function listInvitations(cursor?: string): Promise<Page<Invitation>> {

@@ -1,5 +1,5 @@
 import { answer, api, filled, type Page, type SiteGroup, type SiteGroupItem } from '$lib/api';
-import { everyPage } from './api';
+import { everyPage } from '$lib/api/lists.svelte';
 
 export const SITE_GROUPS = ['site-groups'] as const;
 

@@ -34,6 +34,18 @@ export function distinct<T extends Identified>(pages: Page<T>[]): T[] {
   return [...rows.values()];
 }
 
+/** All that a list has, one page after the other. */
+export async function everyPage<T>(load: LoadPage<T>): Promise<T[]> {
+  const all: T[] = [];
+  let cursor: string | undefined;
+  do {
+    const page = await load(cursor);
+    all.push(...page.items);
+    cursor = page.next ?? undefined;
+  } while (cursor);
+  return all;
+}
+
 const EVERY_MS = 30_000;
 
 /** A keyset list that keeps itself fresh while it is looked at. `key` is what the list depends on. */

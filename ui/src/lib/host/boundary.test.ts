@@ -40,7 +40,7 @@ it('lets parts know no feature, and features no route', () => {
 
 /** What a feature lets other features use of it; everything else of it is its own. */
 const DOORS: Record<string, string[]> = {
-  accounts: ['accounts', 'lock'],
+  accounts: ['accounts', 'left', 'lock'],
   audit: ['ChangeLine.svelte', 'History.svelte'],
   checklist: ['Checks.svelte', 'checks', 'RecordedChecks.svelte', 'words', 'work.svelte'],
   commissioning: ['api', 'AttemptRecord.svelte', 'attempts', 'causes'],

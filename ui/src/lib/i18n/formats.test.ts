@@ -30,6 +30,8 @@ describe('moments and amounts', () => {
     expect(duration(840, 'en')).toBe('840 ms');
     expect(duration(3_240, 'en')).toBe('3.2 sec');
     expect(duration(120_000, 'en')).toBe('2 min');
+    expect(duration(10_800_000, 'en'), 'a clock that is hours off').toBe('3 hr');
+    expect(duration(345_600_000, 'en')).toBe('4 days');
     expect([830, 1_240, 3_400_000].map((count) => bytes(count, 'en'))).toEqual(['830 byte', '1.2 kB', '3.4 MB']);
     expect(number(18_231.5, 'en')).toBe('18,231.5');
   });

@@ -63,13 +63,15 @@ export function dayClock(at: number, now: number, locale: string): string {
   return new Intl.DateTimeFormat(locale, { ...(near ? { weekday: 'short' } : { day: 'numeric', month: 'short' }), hour: '2-digit', minute: '2-digit' }).format(at);
 }
 
-/** A duration, short: `840 ms`, `3.2 s`, `2 min`. */
+/** A duration, short: `840 ms`, `3.2 sec`, `2 min`, `3 hr`, `4 days`. */
 export function duration(ms: number, locale: string): string {
   const unit = (value: number, name: string, digits: number) =>
     new Intl.NumberFormat(locale, { style: 'unit', unit: name, unitDisplay: 'short', maximumFractionDigits: digits }).format(value);
   if (ms < 1_000) return unit(ms, 'millisecond', 0);
   if (ms < 60_000) return unit(ms / 1_000, 'second', 1);
-  return unit(ms / 60_000, 'minute', 1);
+  if (ms < 3_600_000) return unit(ms / 60_000, 'minute', 1);
+  if (ms < 172_800_000) return unit(ms / 3_600_000, 'hour', 1);
+  return unit(ms / 86_400_000, 'day', 1);
 }
 
 /** A share of a whole: `94%`. */
