@@ -125,6 +125,11 @@ async fn the_password_of_today_opens_an_account_of_a_shared_tablet(world: World)
     // Changed elsewhere: the server knows.
     let elsewhere = tenant.operator().await;
     elsewhere.post("/v1/me/password", json!({"current": first, "new": "another harbour crane"})).await.succeeded();
+    eventually("the app knows that the session ended", || async {
+        person.items("/app/accounts").await.iter().any(|account| account["id"] == operator.as_str() && account["state"] == "needs_sign_in").then_some(())
+    })
+    .await;
+    assert_eq!(said(&opens(&person, &operator, &first).await), (403, Some("wrong_password")), "what was changed because somebody knew it opens nothing");
     succeeded(opens(&person, &operator, "another harbour crane").await);
     assert_eq!(person.synced().await["state"], "synced", "it is a sign-in, too");
     succeeded(opens(&person, &technician, NEW_PASSWORD).await);
@@ -195,7 +200,61 @@ async fn a_session_that_ended_reads_and_writes_within_the_lease_and_after_it_sig
     assert_eq!(person.items("/v1/sites?q=Without").await.len(), 1);
 }
 
+async fn whoever_comes_next_is_not_the_operator_who_was_there(world: World) {
+    let tenant = world.tenant("northlift");
+    let person = Person::signed_in(&folder(&world, "app"), &world.network.origin(), tenant, "operator").await;
+    let (operator, technician) = two_people(&person, tenant).await;
+    let console = &world.signins().operator;
+    let signs_in = async || {
+        succeeded(person.ask("POST", "/v1/operator/sessions", json!({"email": console.email, "password": console.password})).await);
+        person.get("/v1/operator/me").await;
+    };
+    let is_gone = async |how: &str| assert_eq!(said(&person.ask("GET", "/v1/operator/me", Value::Null).await), (401, Some("not_signed_in")), "{how}");
+    signs_in().await;
+    succeeded(opens(&person, &technician, "").await);
+    person.get("/v1/operator/me").await;
+    succeeded(opens(&person, &operator, &tenant.signin("operator").password).await);
+    is_gone("another account is opened").await;
+    signs_in().await;
+    person.sign_in(tenant, "technician").await;
+    is_gone("somebody else signs in").await;
+    signs_in().await;
+    succeeded(person.ask("POST", "/app/accounts/lock", Value::Null).await);
+    is_gone("the app is locked").await;
+    succeeded(opens(&person, &technician, &tenant.signin("technician").password).await);
+    signs_in().await;
+    succeeded(person.ask("DELETE", &format!("/app/accounts/{technician}"), Value::Null).await);
+    is_gone("they sign out").await;
+}
+
+async fn what_was_given_up_at_a_sign_out_does_not_come_back_with_its_person(world: World) {
+    let tenant = world.tenant("northlift");
+    let data = folder(&world, "app");
+    let person = Person::signed_in(&data, &world.network.origin(), tenant, "operator").await;
+    let id = person.items("/app/accounts").await.first().map(id_of).expect("an account");
+    world.network.cut();
+    person.offline().await;
+    succeeded(person.ask("POST", "/v1/sites", json!({"name": "Given up", "time_zone": "UTC"})).await);
+    let (folder, kept) = (data.join("accounts").join(&id), data.join("kept"));
+    std::fs::create_dir(&kept).unwrap();
+    for name in ["replica.db", "replica.db-wal"] {
+        let _ = std::fs::copy(folder.join(name), kept.join(name));
+    }
+    succeeded(person.ask("DELETE", &format!("/app/accounts/{id}?discard=true"), Value::Null).await);
+    assert!(!folder.exists());
+    // As where the system removes no file that is open: the folder stays, with the mark of the sign-out.
+    std::fs::rename(&kept, &folder).unwrap();
+    std::fs::write(folder.join("left"), []).unwrap();
+    world.network.restore();
+    person.sign_in(tenant, "operator").await;
+    assert_eq!(person.synced().await["pending"], 0);
+    assert!(person.items("/v1/sites?q=Given").await.is_empty());
+    assert!(tenant.viewer().await.all("/v1/sites?q=Given").await.is_empty(), "it was sent");
+}
+
 on_both_engines!(
+    whoever_comes_next_is_not_the_operator_who_was_there,
+    what_was_given_up_at_a_sign_out_does_not_come_back_with_its_person,
     another_person_on_a_shared_tablet_sees_and_sends_nothing_of_it,
     a_shared_tablet_is_locked_when_it_starts_and_when_somebody_locks_it,
     wrong_passwords_on_a_shared_tablet_make_one_wait_also_after_a_restart,

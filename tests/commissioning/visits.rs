@@ -75,6 +75,23 @@ async fn one_after_the_other_without_a_hand() {
 }
 
 #[tokio::test]
+async fn once_the_lease_is_over_the_device_under_way_is_finished_and_no_other_begins() {
+    let bench = visited().await;
+    network(&bench, PASSPHRASE, false).await;
+    next(&bench).await;
+    until(&bench, |visit| visit["counts"]["running"] == 1).await;
+    bench.ledger.books().lease_over = true;
+    let end = until(&bench, |visit| visit["counts"]["done"] == 1 && visit["counts"]["running"] == 0).await;
+    assert_eq!(counts(&end), (1, 0, 2), "{end}");
+    let refused = bench.ask("POST", "/app/visit/next", Value::Null).await;
+    assert_eq!((refused.status, refused.code()), (403, Some("lease_over")));
+    assert_eq!(counts(&visit(&bench).await), (1, 0, 2), "the others wait");
+    bench.ledger.books().lease_over = false;
+    next(&bench).await;
+    until(&bench, |visit| counts(visit) == (3, 0, 0)).await;
+}
+
+#[tokio::test]
 async fn a_device_that_fails_waits_behind_the_others_and_keeps_its_cause() {
     let bench = visited().await;
     network(&bench, PASSPHRASE, false).await;

@@ -11,6 +11,7 @@ mod checklist;
 mod checks;
 mod fifty;
 mod handover;
+mod lock;
 mod out_of_order;
 mod secrets;
 mod spine;

@@ -320,6 +320,41 @@ async fn what_somebody_did_before_they_were_demoted_is_accepted_with_the_right_o
 }
 
 #[tokio::test]
+async fn an_accepted_note_stands_beside_what_was_written_since() {
+    for app in App::both().await {
+        let tenant = app.tenant("acme").await;
+        let admin = tenant.person(Role::Admin).await;
+        let olaf = Tablet::of(&tenant, Role::Operator).await;
+        let mut sites = vec![];
+        for name in ["Depot", "Dock"] {
+            let made = admin.post("/v1/sites", json!({"name": name, "time_zone": "UTC", "note": "Ring twice"})).await.expect(201);
+            sites.push(serde_json::from_value::<SiteId>(made["id"].clone()).expect("an id"));
+        }
+        let noted = |site: SiteId, note: &str| Change::SiteUpdate(SiteUpdate { id: site, patch: SitePatch { note: Patch::Set(note.into()), name: Patch::Set("Olaf's".into()), ..SitePatch::default() } });
+        let sealed = vec![olaf.new_sealed(&noted(sites[0], "Ring twice\nKey at the porter")), olaf.new_sealed(&noted(sites[1], "Key at the porter"))];
+        remove(&admin, olaf.actor.id).await;
+        olaf.hand_over(sealed).await;
+        let shown = listed(&admin).await;
+        // Somebody writes there while the administrator looks at it.
+        let long = "y".repeat(1_995);
+        for (site, note) in [(sites[0], "Ring twice\nMind the dog"), (sites[1], long.as_str())] {
+            admin.patch(&format!("/v1/sites/{site}"), json!({"note": note})).await.expect(200);
+        }
+        app.pass(1_000);
+        let mut refusals = vec![];
+        for item in &shown {
+            refusals.push(accept(&admin, item).await["refusal"]["code"].clone());
+        }
+        refusals.sort_by_key(Value::is_null);
+        assert_eq!(refusals, [json!("state_conflict"), Value::Null], "{}", app.engine);
+        let site = async |n: usize| admin.get(&format!("/v1/sites/{}", sites[n])).await.expect(200);
+        let both = site(0).await;
+        assert_eq!((&both["name"], &both["note"]), (&json!("Olaf's"), &json!("Ring twice\nKey at the porter\nMind the dog")), "{}", app.engine);
+        assert_eq!((&site(1).await["name"], &site(1).await["note"]), (&json!("Dock"), &json!(long)), "nothing of it happened");
+    }
+}
+
+#[tokio::test]
 async fn the_note_of_a_device_that_two_have_made_joins_the_one_that_stands() {
     for app in App::both().await {
         let tenant = app.tenant("acme").await;

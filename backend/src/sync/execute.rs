@@ -127,7 +127,7 @@ async fn carry_out(scope: &mut Scope, actor: &Actor<'_>, author: &Author, reques
 pub async fn execute_late(scope: &mut Scope, actor: &Actor<'_>, author: &Author, decided_at: Millis, request_id: Option<&str>, change: Change) -> Result<(), ExecuteError> {
     let actor = Actor { tenant: scope.tenant(), ..*actor };
     let mut batch = Batch::open(scope, [&change]).await?;
-    let edit = Edit { base: Some(Seq(i64::MAX)), words: Some(Seq(0)), at: decided_at, by: None };
+    let edit = Edit { base: None, words: Some(Seq(0)), at: decided_at, by: None };
     let decision = decide(change.clone(), &edit, &actor, batch.rows(), &batch.stamps(&change));
     if let Some(refusal) = decision.outcome.refusal() {
         return Err(refusal.clone().into());

@@ -381,12 +381,14 @@ async fn raw(tablet: &Tablet, body: Vec<u8>, headers: &[(&str, &str)]) -> Reply 
 
 #[tokio::test]
 async fn a_compressed_push_is_refused_before_it_is_unpacked() {
-    let app = App::sqlite().await;
-    let a = Tablet::of(&app.tenant("acme").await, Role::Admin).await;
-    let bomb = zstd::encode_all(&vec![b' '; 50_000_000][..], 1).expect("zstd");
-    assert!(bomb.len() < 10_000, "fifty megabytes in {} bytes", bomb.len());
-    for encoding in ["zstd", "gzip", "br", "deflate"] {
-        assert_eq!(raw(&a, bomb.clone(), &[("content-encoding", encoding)]).await.refusal(), (415, "unsupported_media_type".into()));
+    use std::io::Read as _;
+    let bomb = zstd::encode_all(std::io::repeat(b' ').take(1 << 30), 1).expect("zstd");
+    assert!(bomb.len() < 200_000, "a gigabyte in {} bytes", bomb.len());
+    for app in App::both().await {
+        let a = Tablet::of(&app.tenant("acme").await, Role::Admin).await;
+        for encoding in ["zstd", "gzip", "br", "deflate"] {
+            assert_eq!(raw(&a, bomb.clone(), &[("content-encoding", encoding)]).await.refusal(), (415, "unsupported_media_type".into()), "on {}", app.engine);
+        }
     }
 }
 

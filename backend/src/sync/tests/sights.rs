@@ -7,7 +7,9 @@ use omniot_shared::{
     entities::{Attempt, AttemptOutcome, Device, Security},
     ids::{AttemptId, DeviceId, ModelId, PersonId},
     sync::{
-        Code,
+        Code, Seq,
+        rows::Scope as SyncScope,
+        wire::Cursor,
         intent::{DevicePatch, DeviceUpdate, NewDevice, NewModel},
     },
 };
@@ -162,6 +164,29 @@ async fn a_right_that_comes_brings_everything_and_one_that_goes_takes_it() {
         place.show(Some(&[])).await;
         place.tess_pulls().await;
         assert_eq!(place.tess_serials(), serials(["N-1"]), "what is common stays");
+    }
+}
+
+#[tokio::test]
+async fn whatever_a_limited_person_says_they_hold_they_are_sent_what_they_may_see() {
+    for app in App::both().await {
+        let mut place = Place::of(&app).await;
+        place.tess_pulls().await;
+        let foreign = Tablet::of(&app.tenant("globex").await, Role::Owner).await.new_site("elsewhere");
+        let Meta { client_id, cursor, epoch, .. } = place.tess.meta();
+        let (east, west) = (place.east, place.west);
+        for sight in [Sight::All, Sight::Sites([west].into()), Sight::Sites([east, west].into()), Sight::Sites([foreign].into()), Sight::Sites(BTreeSet::new())] {
+            for seq in [Seq(i64::MIN), Seq(-1), Seq(0), Seq(1), cursor, Seq(cursor.0 + 1), Seq(i64::MAX)] {
+                let request = PullRequest { epoch, cursors: vec![Cursor { scope: SyncScope::Tenant, seq }], scopes: sight.clone(), ..from_nothing(client_id) };
+                let reply = place.tess.actor.post("/v1/sync/pull", json!(request)).await;
+                let came = frames(&reply.bytes);
+                assert!(reply.status == 200 && !format!("{came:?}").contains(CANARY), "{} {sight:?} {seq:?}: {came:?}", app.engine);
+                let verify = json!({"schema": SCHEMA, "epoch": epoch, "seq": seq, "scopes": sight});
+                let answer = place.tess.actor.post("/v1/sync/verify", verify).await.expect(200);
+                assert_eq!(answer["whole"], Value::Null, "{} {sight:?} {seq:?}: a sum of what they do not hold", app.engine);
+            }
+        }
+        assert!(matches!(place.tess.pull().await, Published::Now { changes: 0, .. }), "the replica goes on as it was");
     }
 }
 

@@ -6,7 +6,14 @@
 
 mod requests;
 
-use std::{cell::RefCell, collections::BTreeMap};
+use std::{
+    cell::RefCell,
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
 
 use omniot_shared::{entities::Security, ids::ModelId, sync::intent::NewModel};
 use proptest::{
@@ -16,7 +23,7 @@ use proptest::{
 use serde_json::Value;
 
 use super::*;
-use crate::testing::twists::{self, ByteTwist, Node, Twist};
+use crate::{http::BODY_BYTES, testing::twists::{self, ByteTwist, Node, Twist}};
 use requests::{Endpoint, Envelope, Make};
 
 /// The codes of docs/API.md that an answer to these endpoints may carry.
@@ -27,6 +34,8 @@ const CODES: [&str; 11] = ["app_too_old", "other_epoch", "malformed_json", "bad_
 struct Case {
     endpoint: Endpoint,
     makes: Vec<Make>,
+    /// Somebody asks who works at one site only.
+    limited: bool,
     /// The push begins with numbers that other intents have.
     replays: bool,
     twists: Vec<Twist>,
@@ -38,9 +47,12 @@ fn case() -> impl Strategy<Value = Case> {
     let endpoint = prop_oneof![1 => Just(Endpoint::Hello), 2 => Just(Endpoint::Pull), 7 => Just(Endpoint::Push)];
     let bytes = prop_oneof![4 => Just(vec![]), 1 => prop::collection::vec(twists::byte_twist(), 1..4)];
     let makes = prop::collection::vec(requests::make(), 1..7);
-    (endpoint, makes, prop::bool::weighted(0.2), prop::collection::vec(twists::twist(), 0..4), bytes, requests::envelope())
-        .prop_map(|(endpoint, makes, replays, twists, bytes, envelope)| Case { endpoint, makes, replays, twists, bytes, envelope })
+    (endpoint, makes, any::<bool>(), prop::bool::weighted(0.2), prop::collection::vec(twists::twist(), 0..4), bytes, requests::envelope())
+        .prop_map(|(endpoint, makes, limited, replays, twists, bytes, envelope)| Case { endpoint, makes, limited, replays, twists, bytes, envelope })
 }
+
+/// What only those are sent who see every site.
+const HIDDEN: &str = "canary-of-the-west";
 
 /// Two tenants: one is attacked, the other must not notice.
 struct Scene {
@@ -48,6 +60,8 @@ struct Scene {
     mine: Tenant,
     theirs: Tenant,
     admin: Actor,
+    /// Works at the site of the cast, and not where [`HIDDEN`] is.
+    limited: Actor,
     cast: requests::Cast,
     /// What the other tenant holds.
     canary: Tablet,
@@ -63,29 +77,37 @@ impl Scene {
         canary.sync().await;
         let mut colleague = Tablet::of(&mine, Role::Admin).await;
         let site = colleague.new_site("Depot");
+        let hidden_site = colleague.new_site(HIDDEN);
         let model: ModelId = app.state.new_id();
         colleague.record(Change::ModelCreate(NewModel { id: model, name: "Meter".into(), sku: "M-1".into(), min_security: Security::Sec1 }));
         let foreign_intent = colleague.next_push().expect("two intents").intents[0].id;
         colleague.sync().await;
         let admin = mine.person(Role::Admin).await;
-        let cast = requests::Cast { person: admin.id, tenant: mine.id, site, model, foreign_site, foreign_client: colleague.meta().client_id, foreign_intent };
-        Self { app: app.clone(), mine, theirs, admin, cast, canary, answers: RefCell::default() }
+        let limited = mine.person(Role::Operator).await;
+        admin.put(&format!("/v1/people/{}/sites", limited.id), json!({"sites": [site]})).await.expect(200);
+        let cast = requests::Cast { person: admin.id, tenant: mine.id, site, hidden_site, model, foreign_site, foreign_client: colleague.meta().client_id, foreign_intent };
+        Self { app: app.clone(), mine, theirs, admin, limited, cast, canary, answers: RefCell::default() }
     }
 
     /// Sends the twisted request; then its client goes on as if nothing had been.
     async fn play(&self, case: &Case) -> Result<(), TestCaseError> {
         let client: ClientId = self.app.state.new_id();
-        self.pushes_well(client, 0).await?;
-        self.pushes_well(client, 1).await?;
+        let caller = if case.limited { &self.limited } else { &self.admin };
+        self.pushes_well(caller, client, 0).await?;
+        self.pushes_well(caller, client, 1).await?;
         let before = db_footprint(&self.theirs).await;
         let body = self.body(case, client);
         let shown = String::from_utf8_lossy(&body[..body.len().min(4_000)]).into_owned();
-        let reply = self.app.send(case.envelope.request(case.endpoint, &self.admin.token, body)).await;
+        let reply = self.app.send(case.envelope.request(case.endpoint, &caller.token, body)).await;
         let said = check_answer(case.endpoint, &reply).map_err(|why| TestCaseError::fail(format!("{why}\nafter {shown}")))?;
         *self.answers.borrow_mut().entry(format!("{:?} {} {}", case.endpoint, reply.status, reply.refusal().1)).or_default() += 1;
         prop_assert_eq!(db_footprint(&self.theirs).await, before, "another tenant was touched by {}", shown);
-        let last_n = self.greets(client).await?;
-        self.pushes_well(client, last_n).await?;
+        if case.limited {
+            let is_told = said.contains(HIDDEN) || case.endpoint == Endpoint::Pull && reply.status == 200 && format!("{:?}", frames(&reply.bytes)).contains(HIDDEN);
+            prop_assert!(!is_told, "what is out of sight was sent after {}", shown);
+        }
+        let last_n = self.greets(caller, client).await?;
+        self.pushes_well(caller, client, last_n).await?;
         let numbers = db_numbers(&self.mine, client).await;
         // The receipt of what was put off twice in one push stands under one of its numbers.
         let may_miss = said.contains(r#""later""#);
@@ -108,17 +130,17 @@ impl Scene {
         body
     }
 
-    async fn greets(&self, client: ClientId) -> Result<u64, TestCaseError> {
+    async fn greets(&self, caller: &Actor, client: ClientId) -> Result<u64, TestCaseError> {
         let hello = json!({"protocol": 1, "schema": SCHEMA, "client_id": client, "app_version": "0.1.0", "now": self.app.state.now()});
-        let reply = self.admin.post("/v1/sync/hello", hello).await;
+        let reply = caller.post("/v1/sync/hello", hello).await;
         prop_assert_eq!(reply.status, 200);
         Ok(reply.json()["last_n"].as_u64().unwrap_or_default())
     }
 
     /// A right push of one intent after `last_n` is carried out.
-    async fn pushes_well(&self, client: ClientId, last_n: u64) -> Result<(), TestCaseError> {
+    async fn pushes_well(&self, caller: &Actor, client: ClientId, last_n: u64) -> Result<(), TestCaseError> {
         let one = intent(&self.app, client, last_n + 1, rename(self.cast.site, &format!("Depot {last_n}")));
-        let reply = self.admin.post("/v1/sync/push", json!(push_of(&self.app, client, vec![one]))).await;
+        let reply = caller.post("/v1/sync/push", json!(push_of(&self.app, client, vec![one]))).await;
         prop_assert_eq!(reply.status, 200, "{}", String::from_utf8_lossy(&reply.bytes));
         let answer = reply.json();
         prop_assert_eq!(&answer["last_n"], &json!(last_n + 1));
@@ -186,9 +208,15 @@ fn whatever_is_sent_is_answered_by_a_code_and_its_client_can_go_on() {
 #[test]
 fn what_is_announced_or_nested_beyond_measure_is_refused_unread() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-    runtime.block_on(async {
-        let scene = Scene::of(&App::sqlite().await).await;
-        let client: ClientId = scene.app.state.new_id();
+    for app in runtime.block_on(App::both()) {
+        runtime.block_on(refuses_unread(&app));
+    }
+}
+
+async fn refuses_unread(app: &App) {
+    let scene = Scene::of(app).await;
+    let client: ClientId = scene.app.state.new_id();
+    {
         let (million, deep) = (format!("[{}]", vec!["{}"; 1_000_000].join(",")), "[".repeat(200_000));
         let push = |intents: &str| format!(r#"{{"schema":1,"client_id":"{client}","now":1,"intents":{intents}}}"#);
         let plain = |length| Envelope { length, ..Envelope::plain() };
@@ -202,10 +230,29 @@ fn what_is_announced_or_nested_beyond_measure_is_refused_unread() {
             (Endpoint::Push, Envelope { encoding: Some("zstd"), ..plain(None) }, " ".repeat(100_000_000), (415, "unsupported_media_type")),
         ] {
             let reply = scene.app.send(envelope.request(endpoint, &scene.admin.token, body.into_bytes())).await;
-            assert_eq!(reply.refusal(), (refusal.0, refusal.1.to_owned()), "{endpoint:?} {envelope:?}");
+            assert_eq!(reply.refusal(), (refusal.0, refusal.1.to_owned()), "{endpoint:?} {envelope:?} on {}", app.engine);
         }
-    });
+    }
+    // A body without an end is not waited for, nor kept.
+    for path in ["/v1/sync/hello", "/v1/sync/pull", "/v1/sync/push"] {
+        let read = Arc::new(AtomicUsize::new(0));
+        let endless = futures::stream::repeat_with({
+            let read = read.clone();
+            move || {
+                read.fetch_add(PIECE.len(), Ordering::Relaxed);
+                Ok::<_, std::io::Error>(axum::body::Bytes::from_static(PIECE))
+            }
+        });
+        let request = axum::http::Request::post(path).header("authorization", format!("Bearer {}", scene.admin.token)).header("content-type", "application/json");
+        let reply = app.send(request.body(axum::body::Body::from_stream(endless)).expect("a request")).await;
+        let read = read.load(Ordering::Relaxed);
+        assert_eq!(reply.refusal(), (413, "too_large".to_owned()), "{path} on {}", app.engine);
+        assert!(read <= BODY_BYTES + 2 * PIECE.len(), "{path} on {}: {read} bytes were read", app.engine);
+    }
 }
+
+/// A piece of a body that has no end.
+const PIECE: &[u8] = &[b' '; 16 * 1024];
 
 #[test]
 fn requests_are_right_before_they_are_twisted() {

@@ -38,6 +38,8 @@ pub struct Cast {
     pub person: PersonId,
     pub tenant: TenantId,
     pub site: SiteId,
+    /// Of the same tenant, out of the limited caller's sight.
+    pub hidden_site: SiteId,
     pub model: ModelId,
     pub foreign_site: SiteId,
     pub foreign_client: ClientId,
@@ -47,7 +49,7 @@ pub struct Cast {
 impl Cast {
     /// Ids that are somebody else's, as JSON.
     pub fn foreign_words(&self) -> Vec<String> {
-        vec![json!(self.foreign_site).to_string(), json!(self.foreign_client).to_string(), json!(self.foreign_intent).to_string(), json!(self.tenant).to_string()]
+        vec![json!(self.foreign_site).to_string(), json!(self.hidden_site).to_string(), json!("all").to_string(), json!(self.foreign_client).to_string(), json!(self.foreign_intent).to_string(), json!(self.tenant).to_string()]
     }
 
     /// A right request; a push has an intent for each of `makes`, numbered from `first`.
@@ -55,7 +57,7 @@ impl Cast {
         let now = app.state.now();
         match endpoint {
             Endpoint::Hello => json!({"protocol": 1, "schema": SCHEMA, "client_id": client, "app_version": "0.1.0", "now": now}),
-            Endpoint::Pull => json!({"schema": SCHEMA, "client_id": client, "epoch": 1, "cursors": [{"scope": "tenant", "seq": 2}]}),
+            Endpoint::Pull => json!({"schema": SCHEMA, "client_id": client, "epoch": 1, "cursors": [{"scope": "tenant", "seq": 2}], "scopes": ["common", {"site": self.site}]}),
             Endpoint::Push => {
                 let intents: Vec<Value> = makes.iter().zip(first..).map(|(make, n)| self.intent(app, client, n, *make)).collect();
                 json!({"schema": SCHEMA, "client_id": client, "now": now, "intents": intents})
