@@ -26,6 +26,28 @@ async fn a_session_that_ends_keeps_the_outbox_until_the_person_signs_in_again(wo
     let _ = owner.get(&format!("/v1/sites/{}", made["id"].as_str().unwrap())).await.succeeded();
 }
 
+async fn what_came_while_somebody_typed_is_not_overwritten_unseen(world: World) {
+    let tenant = world.tenant("northlift");
+    let person = Person::signed_in(&folder(&world, "app"), &world.network.origin(), tenant, "operator").await;
+    let colleague = tenant.operator().await;
+    for list in ["/v1/sites", "/v1/devices"] {
+        let row = person.items(list).await[0].clone();
+        let path = format!("{list}/{}", row["id"].as_str().unwrap());
+        colleague.patch(&path, json!({"note": "theirs"})).await.succeeded();
+        eventually("it is here", || async { (person.get(&path).await["note"] == "theirs").then_some(()) }).await;
+        let saved = person.ask("PATCH", &path, json!({"note": "mine", "was": {"note": row["note"]}})).await;
+        assert_eq!((saved.status, saved.code()), (409, Some("stale")), "{list}: {}", saved.body);
+        assert_eq!((&person.get("/app/sync").await["pending"], &person.get(&path).await["note"]), (&json!(0), &json!("theirs")), "{list}");
+        succeeded(person.ask("PATCH", &path, json!({"note": "mine", "was": {"note": "theirs"}})).await);
+        eventually("it is on the server", || async { (colleague.get(&path).await.succeeded()["note"] == "mine").then_some(()) }).await;
+    }
+    let device = person.items("/v1/devices").await[0]["id"].as_str().unwrap().to_owned();
+    let list = format!("/v1/devices/{device}/bookmark");
+    succeeded(person.ask("PUT", &list, json!({"note": "on the tablet", "was": {"note": null}})).await);
+    let again = person.ask("PUT", &list, json!({"note": "in another window", "was": {"note": null}})).await;
+    assert_eq!((again.status, again.code()), (409, Some("stale")));
+}
+
 async fn a_refused_change_waits_for_a_person_with_both_versions(world: World) {
     let tenant = world.tenant("northlift");
     let person = Person::signed_in(&folder(&world, "app"), &world.network.origin(), tenant, "technician").await;
@@ -241,6 +263,7 @@ async fn local_answers_have_the_server_s_shapes(world: World) {
 }
 
 on_both_engines!(
+    what_came_while_somebody_typed_is_not_overwritten_unseen,
     a_suspended_tenant_s_work_waits_and_arrives_once_it_is_resumed,
     a_session_that_ends_keeps_the_outbox_until_the_person_signs_in_again,
     a_refused_change_waits_for_a_person_with_both_versions,

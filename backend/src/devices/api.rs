@@ -6,7 +6,7 @@ use omniot_shared::{
     ids::{DeviceId, ModelId, SiteId},
     roles::need,
     sync::{
-        Change, RowKey,
+        Change, RowKey, Was,
         intent::{DevicePatch, DeviceRetire, DeviceUpdate, NewDevice},
     },
     time::Millis,
@@ -22,7 +22,7 @@ use crate::{
         releases::{ReleaseStanding, parting},
     },
     db::DbError,
-    http::{ApiError, Caller, Created, Cursor, Json, Limit, Needs, Page, Path, Query},
+    http::{ApiError, Caller, Created, Cursor, Edit, Json, Limit, Needs, Page, Path, Query},
     sync::{self, ExecuteError},
 };
 
@@ -171,12 +171,12 @@ pub async fn list_devices(mut caller: Caller<need::DeviceRead>, Query(list): Que
 #[utoipa::path(post, path = "/v1/devices", operation_id = "create_device", tag = "devices", request_body = NewDevice,
     responses((status = 201, body = NamedDevice), (status = 409, body = crate::http::ErrorBody), (status = 422, body = crate::http::ErrorBody)))]
 pub async fn create_device(caller: Caller<need::DeviceWrite>, Json(body): Json<NewDevice>) -> Result<Created<NamedDevice>, DeviceError> {
-    execute(caller, Change::DeviceCreate(body)).await.map(Created)
+    execute(caller, Change::DeviceCreate(body), &Was::default()).await.map(Created)
 }
 
 /// Carries out a change and gives the device as it is then.
-async fn execute<N: Needs>(mut caller: Caller<N>, change: Change) -> Result<NamedDevice, DeviceError> {
-    let RowKey { id, .. } = sync::execute(&mut caller, change).await?.row.key();
+async fn execute<N: Needs>(mut caller: Caller<N>, change: Change, was: &Was) -> Result<NamedDevice, DeviceError> {
+    let RowKey { id, .. } = sync::execute_over(&mut caller, change, was).await?.row.key();
     shown(caller, DeviceId(id)).await
 }
 
@@ -207,10 +207,10 @@ pub async fn get_device(mut caller: Caller<need::DeviceRead>, Path(id): Path<Dev
 }
 
 /// Edit a device
-#[utoipa::path(patch, path = "/v1/devices/{id}", operation_id = "update_device", tag = "devices", params(("id" = DeviceId, Path)), request_body = DevicePatch,
+#[utoipa::path(patch, path = "/v1/devices/{id}", operation_id = "update_device", tag = "devices", params(("id" = DeviceId, Path)), request_body = Edit<DevicePatch>,
     responses((status = 200, body = NamedDevice), (status = 404, body = crate::http::ErrorBody), (status = 409, body = crate::http::ErrorBody), (status = 422, body = crate::http::ErrorBody)))]
-pub async fn update_device(caller: Caller<need::DeviceWrite>, Path(id): Path<DeviceId>, Json(patch): Json<DevicePatch>) -> Result<Json<NamedDevice>, DeviceError> {
-    execute(caller, Change::DeviceUpdate(DeviceUpdate { id, patch })).await.map(Json)
+pub async fn update_device(caller: Caller<need::DeviceWrite>, Path(id): Path<DeviceId>, Edit { patch, was }: Edit<DevicePatch>) -> Result<Json<NamedDevice>, DeviceError> {
+    execute(caller, Change::DeviceUpdate(DeviceUpdate { id, patch }), &was).await.map(Json)
 }
 
 /// Why a device goes out of service.
@@ -225,5 +225,5 @@ pub struct Retirement {
 #[utoipa::path(post, path = "/v1/devices/{id}/retire", operation_id = "retire_device", tag = "devices", params(("id" = DeviceId, Path)), request_body = Retirement,
     responses((status = 200, body = NamedDevice), (status = 404, body = crate::http::ErrorBody), (status = 409, body = crate::http::ErrorBody)))]
 pub async fn retire_device(caller: Caller<need::DeviceRetire>, Path(id): Path<DeviceId>, Json(body): Json<Retirement>) -> Result<Json<NamedDevice>, DeviceError> {
-    execute(caller, Change::DeviceRetire(DeviceRetire { id, reason: body.reason })).await.map(Json)
+    execute(caller, Change::DeviceRetire(DeviceRetire { id, reason: body.reason }), &Was::default()).await.map(Json)
 }

@@ -10,16 +10,16 @@ use omniot_shared::{
         intent::{BookmarkRemove, BookmarkSet},
     },
 };
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::api::{DeviceError, NamedDevice, seen, shown};
 use crate::{
-    http::{Caller, ErrorBody, Json, NoContent, Path},
+    http::{Caller, Edit, ErrorBody, Json, NoContent, Path},
     sync,
 };
 
 /// What to note on one's own list.
-#[derive(Debug, Deserialize, utoipa::ToSchema)]
+#[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct BookmarkForm {
     /// At most 2,000 characters; left out, what is noted there stays.
@@ -31,12 +31,12 @@ pub struct BookmarkForm {
 /// Put a device on your own list
 ///
 /// Nobody else sees that, nor what you note there. Twice is fine.
-#[utoipa::path(put, path = "/v1/devices/{id}/bookmark", operation_id = "set_bookmark", tag = "devices", params(("id" = DeviceId, Path)), request_body = BookmarkForm,
-    responses((status = 200, body = NamedDevice), (status = 404, body = ErrorBody), (status = 422, body = ErrorBody)))]
-pub async fn set_bookmark(mut caller: Caller<need::DeviceRead>, Path(id): Path<DeviceId>, Json(form): Json<BookmarkForm>) -> Result<Json<NamedDevice>, DeviceError> {
+#[utoipa::path(put, path = "/v1/devices/{id}/bookmark", operation_id = "set_bookmark", tag = "devices", params(("id" = DeviceId, Path)), request_body = Edit<BookmarkForm>,
+    responses((status = 200, body = NamedDevice), (status = 404, body = ErrorBody), (status = 409, body = ErrorBody), (status = 422, body = ErrorBody)))]
+pub async fn set_bookmark(mut caller: Caller<need::DeviceRead>, Path(id): Path<DeviceId>, Edit { patch, was }: Edit<BookmarkForm>) -> Result<Json<NamedDevice>, DeviceError> {
     seen(&mut caller, id).await?;
-    let set = BookmarkSet { person_id: caller.person().id, device_id: id, note: form.note };
-    sync::execute(&mut caller, Change::BookmarkSet(set)).await?;
+    let set = BookmarkSet { person_id: caller.person().id, device_id: id, note: patch.note };
+    sync::execute_over(&mut caller, Change::BookmarkSet(set), &was).await?;
     shown(caller, id).await.map(Json)
 }
 

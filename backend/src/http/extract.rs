@@ -6,6 +6,7 @@ use axum::{
     http::{HeaderMap, StatusCode, header::CONTENT_TYPE, request::Parts},
     response::{IntoResponse, Response},
 };
+use omniot_shared::sync::Was;
 use serde::{Deserialize, Deserializer, Serialize, de::DeserializeOwned};
 
 use super::ApiError;
@@ -34,6 +35,28 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
 fn is_json(headers: &HeaderMap) -> bool {
     let essence = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).and_then(|text| text.split(';').next());
     essence.is_some_and(|essence| essence.trim().eq_ignore_ascii_case("application/json"))
+}
+
+/// The body of an edit: what to change, and what its author was shown of that when they began.
+#[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
+pub struct Edit<T> {
+    /// What to change.
+    #[serde(flatten)]
+    pub patch: T,
+    /// As it was shown; an edit of what somebody else changed since is refused (`stale`).
+    #[serde(default)]
+    pub was: Was,
+}
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Edit<T> {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
+        let Json(mut edit): Json<serde_json::Value> = Json::from_request(request, state).await?;
+        let was = Was::take(&mut edit).map_err(|error| ApiError::invalid_field("was", error.to_string()))?;
+        let patch = serde_json::to_vec(&edit).map_err(|_| malformed())?;
+        Ok(Self { patch: parse(&patch)?, was })
+    }
 }
 
 /// Reads JSON as the extractor does, for bodies that come another way.

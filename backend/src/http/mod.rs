@@ -43,7 +43,7 @@ mod tests;
 
 pub use caller::{APP_SESSION_MS, Caller, Leaving, Needs, Person, Reader, SESSION_COOKIE, Session, SignedIn, WEB_SESSION_MS};
 pub use error::{ApiError, ErrorBody, ErrorFact};
-pub use extract::{Created, Json, NoContent, Path, Query, parse, three_state, two_state};
+pub use extract::{Created, Edit, Json, NoContent, Path, Query, parse, three_state, two_state};
 pub use layers::{BODY_BYTES, ClientAddress, RequestId, panicked, surround};
 pub use operator::{OPERATOR_COOKIE, OPERATOR_SESSION_MS, OperatorCaller};
 pub use page::{Cursor, Limit, Page};

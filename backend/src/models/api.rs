@@ -18,7 +18,7 @@ use super::store;
 use crate::{
     audit::{self, past::ListPast},
     db::DbError,
-    http::{ApiError, AppState, Caller, Created, Cursor, Json, Limit, Page, Path, Query},
+    http::{ApiError, AppState, Caller, Created, Cursor, Edit, Json, Limit, Page, Path, Query},
     sync::{self, ExecuteError, Executed},
 };
 
@@ -131,10 +131,10 @@ pub async fn list_model_changes(mut caller: Caller<need::ModelRead>, Path(id): P
 }
 
 /// Edit a device model
-#[utoipa::path(patch, path = "/v1/models/{id}", operation_id = "update_model", tag = "models", params(("id" = ModelId, Path)), request_body = ModelPatch,
-    responses((status = 200, body = DeviceModel), (status = 404, body = crate::http::ErrorBody), (status = 422, body = crate::http::ErrorBody)))]
-pub async fn update_model(mut caller: Caller<need::ModelWrite>, Path(id): Path<ModelId>, Json(patch): Json<ModelPatch>) -> Result<Json<DeviceModel>, ModelError> {
-    let done = sync::execute(&mut caller, Change::ModelUpdate(ModelUpdate { id, patch })).await?;
+#[utoipa::path(patch, path = "/v1/models/{id}", operation_id = "update_model", tag = "models", params(("id" = ModelId, Path)), request_body = Edit<ModelPatch>,
+    responses((status = 200, body = DeviceModel), (status = 404, body = crate::http::ErrorBody), (status = 409, body = crate::http::ErrorBody), (status = 422, body = crate::http::ErrorBody)))]
+pub async fn update_model(mut caller: Caller<need::ModelWrite>, Path(id): Path<ModelId>, Edit { patch, was }: Edit<ModelPatch>) -> Result<Json<DeviceModel>, ModelError> {
+    let done = sync::execute_over(&mut caller, Change::ModelUpdate(ModelUpdate { id, patch }), &was).await?;
     caller.commit().await?;
     model(done).map(Json)
 }

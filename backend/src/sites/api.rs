@@ -18,7 +18,7 @@ use super::store;
 use crate::{
     audit::{self, past::ListPast},
     db::DbError,
-    http::{ApiError, AppState, Caller, Created, Cursor, Json, Limit, Page, Path, Query},
+    http::{ApiError, AppState, Caller, Created, Cursor, Edit, Json, Limit, Page, Path, Query},
     sync::{self, ExecuteError, Executed},
 };
 
@@ -129,10 +129,10 @@ pub async fn list_site_changes(mut caller: Caller<need::SiteRead>, Path(id): Pat
 }
 
 /// Edit a site
-#[utoipa::path(patch, path = "/v1/sites/{id}", operation_id = "update_site", tag = "sites", params(("id" = SiteId, Path)), request_body = SitePatch,
-    responses((status = 200, body = Site), (status = 404, body = crate::http::ErrorBody), (status = 422, body = crate::http::ErrorBody)))]
-pub async fn update_site(mut caller: Caller<need::SiteWrite>, Path(id): Path<SiteId>, Json(patch): Json<SitePatch>) -> Result<Json<Site>, SiteError> {
-    let done = sync::execute(&mut caller, Change::SiteUpdate(SiteUpdate { id, patch })).await?;
+#[utoipa::path(patch, path = "/v1/sites/{id}", operation_id = "update_site", tag = "sites", params(("id" = SiteId, Path)), request_body = Edit<SitePatch>,
+    responses((status = 200, body = Site), (status = 404, body = crate::http::ErrorBody), (status = 409, body = crate::http::ErrorBody), (status = 422, body = crate::http::ErrorBody)))]
+pub async fn update_site(mut caller: Caller<need::SiteWrite>, Path(id): Path<SiteId>, Edit { patch, was }: Edit<SitePatch>) -> Result<Json<Site>, SiteError> {
+    let done = sync::execute_over(&mut caller, Change::SiteUpdate(SiteUpdate { id, patch }), &was).await?;
     caller.commit().await?;
     site(done).map(Json)
 }

@@ -14,6 +14,28 @@ fn named(name: &str) -> Value {
 }
 
 #[tokio::test]
+async fn an_edit_of_what_somebody_changed_meanwhile_is_stale() {
+    for app in App::both().await {
+        let acme = app.tenant("acme").await;
+        let operator = acme.person(Role::Operator).await;
+        let made = operator.post("/v1/sites", named("Depot")).await.expect(201);
+        let path = format!("/v1/sites/{}", made["id"].as_str().expect("an id"));
+        operator.patch(&path, json!({"note": "theirs"})).await.expect(200);
+        let seen_before = json!({"note": "mine", "was": {"note": null}});
+        assert_eq!(operator.patch(&path, seen_before.clone()).await.refusal(), (409, "stale".into()), "{}", app.engine);
+        operator.patch(&path, json!({"note": "theirs", "was": {"note": null}})).await.expect(200);
+        operator.patch(&path, json!({"name": "Dock", "was": {"name": "Depot"}})).await.expect(200);
+        let now = operator.get(&path).await.expect(200);
+        assert_eq!((&now["name"], &now["note"]), (&json!("Dock"), &json!("theirs")), "what nobody else changed goes through");
+        operator.patch(&path, json!({"note": "mine", "was": {"note": "theirs"}})).await.expect(200);
+        for (body, field) in [(json!({"note": "x", "was": {"note": 7}}), "was"), (json!({"note": "x", "was": "y"}), "was"), (json!({"colour": "red", "was": {}}), "colour")] {
+            let reply = operator.patch(&path, body).await;
+            assert_eq!((reply.status, &reply.json()["error"]["field"]), (422, &json!(field)), "{}", app.engine);
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_site_is_created_shown_edited_and_written_down() {
     for app in App::both().await {
         let acme = app.tenant("acme").await;

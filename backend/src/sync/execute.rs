@@ -4,7 +4,7 @@
 
 use omniot_shared::{
     sync::{
-        Actor, Change, Code, Outcome, Refusal, Row, Rows as _, Seq, Who, apply,
+        Actor, Change, Code, Outcome, Refusal, Row, Rows as _, Seq, Was, Who, apply,
         policy::{self, Edit},
         server::{Decision, decide},
     },
@@ -71,7 +71,15 @@ fn refused(refusal: Refusal) -> ApiError {
 /// # Errors
 /// [`ExecuteError::Refused`] leaves the transaction as it was.
 pub async fn execute<N: Needs>(caller: &mut Caller<N>, change: Change) -> Result<Executed, ExecuteError> {
-    let (seq, row, changed) = carry_out_for(caller, change).await?;
+    execute_over(caller, change, &Was::default()).await
+}
+
+/// The same, where the row still stands as its editor was shown it.
+///
+/// # Errors
+/// [`ExecuteError::Refused`] leaves the transaction as it was; `stale` where it does not.
+pub async fn execute_over<N: Needs>(caller: &mut Caller<N>, change: Change, was: &Was) -> Result<Executed, ExecuteError> {
+    let (seq, row, changed) = carry_out_for(caller, change, was).await?;
     Ok(Executed { seq, row: row.ok_or_else(gone)?, changed })
 }
 
@@ -80,7 +88,7 @@ pub async fn execute<N: Needs>(caller: &mut Caller<N>, change: Change) -> Result
 /// # Errors
 /// [`ExecuteError::Refused`] leaves the transaction as it was.
 pub async fn remove<N: Needs>(caller: &mut Caller<N>, change: Change) -> Result<(), ExecuteError> {
-    carry_out_for(caller, change).await.map(drop)
+    carry_out_for(caller, change, &Was::default()).await.map(drop)
 }
 
 /// Executes `change` on behalf of `actor`: device authentication, seeding, jobs. `author` is who
@@ -89,7 +97,7 @@ pub async fn remove<N: Needs>(caller: &mut Caller<N>, change: Change) -> Result<
 /// # Errors
 /// [`ExecuteError::Refused`] leaves the transaction as it was.
 pub async fn execute_as(scope: &mut Scope, actor: &Actor<'_>, author: &Author, request_id: Option<&str>, change: Change) -> Result<Executed, ExecuteError> {
-    let (seq, row, changed) = carry_out(scope, actor, author, request_id, change).await?;
+    let (seq, row, changed) = carry_out(scope, actor, author, request_id, change, &Was::default()).await?;
     Ok(Executed { seq, row: row.ok_or_else(gone)?, changed })
 }
 
@@ -97,21 +105,25 @@ fn gone() -> Refusal {
     Refusal::new(Code::RowDeleted, "the row is no more")
 }
 
-async fn carry_out_for<N: Needs>(caller: &mut Caller<N>, change: Change) -> Result<(Seq, Option<Row>, bool), ExecuteError> {
+async fn carry_out_for<N: Needs>(caller: &mut Caller<N>, change: Change, was: &Was) -> Result<(Seq, Option<Row>, bool), ExecuteError> {
     let person = caller.person().clone();
     let actor = Actor { tenant: caller.tenant(), who: Who::Person { id: person.id, role: person.role, sight: &person.sight }, now: caller.now() };
     let author = Author::person(person.id, &person.name);
     let request_id = caller.request_id().clone();
-    carry_out(caller.scope(), &actor, &author, Some(request_id.as_str()), change).await
+    carry_out(caller.scope(), &actor, &author, Some(request_id.as_str()), change, was).await
 }
 
 /// The tenant's sequence, the row that the change is about as it is now, and whether anything changed.
-async fn carry_out(scope: &mut Scope, actor: &Actor<'_>, author: &Author, request_id: Option<&str>, change: Change) -> Result<(Seq, Option<Row>, bool), ExecuteError> {
+async fn carry_out(scope: &mut Scope, actor: &Actor<'_>, author: &Author, request_id: Option<&str>, change: Change, was: &Was) -> Result<(Seq, Option<Row>, bool), ExecuteError> {
     // The tenant is the scope's, whatever an actor was made with.
     let actor = Actor { tenant: scope.tenant(), ..*actor };
     let mut batch = Batch::open(scope, [&change]).await?;
     let changes = apply(&change, &actor, batch.rows())?;
     let changed = !changes.is_empty();
+    // What stands already as it is wanted is no question.
+    if changed {
+        was.still(batch.rows().row(change.target(actor.tenant)))?;
+    }
     let edit = Edit { base: None, words: None, at: actor.now, by: None };
     batch.take_in(&change, Decision::accept(changes), &edit, &Circumstances::default());
     let row = batch.rows().row(change.target(actor.tenant)).cloned();

@@ -26,7 +26,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::http::AppState;
 
-pub use execute::{Executed, ExecuteError, execute, execute_as, execute_late, remove};
+pub use execute::{Executed, ExecuteError, execute, execute_as, execute_late, execute_over, remove};
 pub(crate) use fault::is_the_intents as is_the_changes;
 pub use restore::restored;
 pub use segment::Segments;

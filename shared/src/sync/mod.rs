@@ -28,6 +28,7 @@ mod sim;
 pub mod upcast;
 #[cfg(test)]
 mod versions;
+pub mod was;
 pub mod wire;
 
 pub use checksum::Checksum;
@@ -37,3 +38,4 @@ pub use receipt::{Code, Outcome, Receipt, Refusal};
 pub use rows::{Row, RowKey, RowSet, Rows, Seq, SyncedRow, Table};
 pub use rules::{Actor, RowChange, Who, apply};
 pub use sight::Sight;
+pub use was::Was;

@@ -11,6 +11,7 @@ account-active = In use
 account-locked = Locked
 account-lock = Lock
 account-lock-failed = Locking did not work
+account-locking = Nobody was here for a while: locking…
 account-open = Open
 account-open-title = Open the account of { $name }?
 account-open-text = Type the password for { $tenant }. This device knows it, so that it works without a network, too.

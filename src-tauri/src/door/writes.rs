@@ -8,11 +8,11 @@ use omniot_shared::{
     entities::Security,
     ids::{DeviceId, ModelId, SiteId},
     sync::{
-        Change, Code, Patch, Refusal,
+        Change, Code, Patch, Refusal, Was,
         intent::{BookmarkRemove, BookmarkSet, DevicePatch, DeviceRetire, DeviceUpdate, ModelPatch, ModelUpdate, NewDevice, NewModel, NewSite, SitePatch, SiteUpdate},
     },
 };
-use serde::Deserialize;
+use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::Value;
 
 use super::{Reply, path::body as read, reads::{item, shown}};
@@ -78,30 +78,33 @@ pub async fn create_device(account: &Account, body: Option<&Value>) -> Result<Re
 
 /// `PATCH /v1/sites/{id}`.
 pub async fn update_site(account: &Account, id: SiteId, body: Option<&Value>) -> Result<Reply, Reply> {
-    record(account, Change::SiteUpdate(SiteUpdate { id, patch: read::<SitePatch>(body)? })).await
+    let (patch, was) = edit::<SitePatch>(body)?;
+    record(account, Change::SiteUpdate(SiteUpdate { id, patch }), was).await
 }
 
 /// `PATCH /v1/models/{id}`.
 pub async fn update_model(account: &Account, id: ModelId, body: Option<&Value>) -> Result<Reply, Reply> {
-    record(account, Change::ModelUpdate(ModelUpdate { id, patch: read::<ModelPatch>(body)? })).await
+    let (patch, was) = edit::<ModelPatch>(body)?;
+    record(account, Change::ModelUpdate(ModelUpdate { id, patch }), was).await
 }
 
 /// `PATCH /v1/devices/{id}`.
 pub async fn update_device(account: &Account, id: DeviceId, body: Option<&Value>) -> Result<Reply, Reply> {
-    record(account, Change::DeviceUpdate(DeviceUpdate { id, patch: read::<DevicePatch>(body)? })).await
+    let (patch, was) = edit::<DevicePatch>(body)?;
+    record(account, Change::DeviceUpdate(DeviceUpdate { id, patch }), was).await
 }
 
 /// `POST /v1/devices/{id}/retire`.
 pub async fn retire_device(account: &Account, id: DeviceId, body: Option<&Value>) -> Result<Reply, Reply> {
     let RetireForm { reason } = body.map_or_else(|| Ok(RetireForm::default()), |body| read(Some(body)))?;
-    record(account, Change::DeviceRetire(DeviceRetire { id, reason })).await
+    record(account, Change::DeviceRetire(DeviceRetire { id, reason }), Was::default()).await
 }
 
 /// `PUT /v1/devices/{id}/bookmark`.
 pub async fn set_bookmark(account: &Account, id: DeviceId, body: Option<&Value>) -> Result<Reply, Reply> {
-    let BookmarkForm { note } = body.map_or_else(|| Ok(BookmarkForm::default()), |body| read(Some(body)))?;
+    let (BookmarkForm { note }, was) = body.map_or_else(|| Ok(Default::default()), |body| edit(Some(body)))?;
     item(account, id).await?;
-    record(account, Change::BookmarkSet(BookmarkSet { person_id: account.me().person.id, device_id: id, note })).await
+    record(account, Change::BookmarkSet(BookmarkSet { person_id: account.me().person.id, device_id: id, note }), was).await
 }
 
 /// `DELETE /v1/devices/{id}/bookmark`.
@@ -115,11 +118,18 @@ pub async fn remove_bookmark(account: &Account, id: DeviceId) -> Result<Reply, R
 }
 
 async fn created(account: &Account, change: Change) -> Result<Reply, Reply> {
-    record(account, change).await.map(|reply| Reply { status: 201, ..reply })
+    record(account, change, Was::default()).await.map(|reply| Reply { status: 201, ..reply })
 }
 
-async fn record(account: &Account, change: Change) -> Result<Reply, Reply> {
-    match sync::record(account, change).await.map_err(|error| error.reply())? {
+/// What to change, and what its author was shown of that.
+fn edit<T: DeserializeOwned>(body: Option<&Value>) -> Result<(T, Was), Reply> {
+    let mut body = body.cloned();
+    let was = body.as_mut().map(Was::take).transpose().map_err(|error| Reply::invalid("invalid_field", "was", &error.to_string()))?;
+    Ok((read(body.as_ref())?, was.unwrap_or_default()))
+}
+
+async fn record(account: &Account, change: Change, was: Was) -> Result<Reply, Reply> {
+    match sync::record_over(account, change, was).await.map_err(|error| error.reply())? {
         Ok(Some(row)) => shown(account, &row).await,
         Ok(None) => Err(Reply::not_found()),
         Err(refusal) => Err(refused(&refusal)),

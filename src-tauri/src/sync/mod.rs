@@ -7,7 +7,7 @@
 use omniot_shared::{
     ids::IntentId,
     sync::{
-        Change, Refusal, Row, Sight,
+        Change, Refusal, Row, Sight, Was,
         client::{self, Replica as _},
     },
 };
@@ -138,8 +138,23 @@ pub async fn waiting(account: &Account) -> Result<Waiting, StoreError> {
 /// # Errors
 /// [`StoreError`]: nothing was recorded.
 pub async fn record(account: &Account, change: Change) -> Result<Result<Option<Row>, Refusal>, StoreError> {
-    let recorded = record_all(account, vec![change], |_| Ok(())).await?;
+    record_over(account, change, Was::default()).await
+}
+
+/// The same, where the row is here still as its editor was shown it: a pull may bring more while they type.
+///
+/// # Errors
+/// [`StoreError`]: nothing was recorded.
+pub async fn record_over(account: &Account, change: Change, was: Was) -> Result<Result<Option<Row>, Refusal>, StoreError> {
+    let recorded = record_where(account, vec![change], move |db, change| Ok(was.still(shown(db, change)?.as_ref())?), |_| Ok(())).await?;
     Ok(recorded.map(|mut rows| rows.pop().flatten()))
+}
+
+/// The row that a change is about, as it is shown.
+fn shown(db: &Transaction<'_>, change: &Change) -> Result<Option<Row>, StoreError> {
+    let replica = Open(db);
+    let tenant = replica.meta()?.tenant;
+    Ok(replica.row(change.target(tenant))?.map(|synced| synced.row))
 }
 
 /// Records several changes and something more in one transaction: all of it or nothing.
@@ -151,12 +166,22 @@ pub async fn record_all(
     changes: Vec<Change>,
     more: impl Fn(&Transaction<'_>) -> Result<(), StoreError> + Send + 'static,
 ) -> Result<Result<Vec<Option<Row>>, Refusal>, StoreError> {
+    record_where(account, changes, |_, _| Ok(()), more).await
+}
+
+async fn record_where(
+    account: &Account,
+    changes: Vec<Change>,
+    may: impl Fn(&Transaction<'_>, &Change) -> Result<(), StoreError> + Send + 'static,
+    more: impl Fn(&Transaction<'_>) -> Result<(), StoreError> + Send + 'static,
+) -> Result<Result<Vec<Option<Row>>, Refusal>, StoreError> {
     let now = account.clock.moment();
     let named: Vec<(IntentId, Change)> = changes.into_iter().map(|change| (IntentId(chance::fresh_uuid(now.at)), change)).collect();
     let recorded = on_worker(&account.store, move |store| {
         let recorded = store.edit(|db| {
             let mut rows = Vec::new();
             for (id, change) in &named {
+                may(db, change)?;
                 match client::record(&mut Open(db), *id, now, change.clone())? {
                     Ok(recorded) => rows.push(recorded.row.map(|synced| synced.row)),
                     Err(refusal) => return Err(StoreError::Refused(refusal)),

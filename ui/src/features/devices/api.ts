@@ -1,4 +1,4 @@
-import { answer, api, type Change, type Device, type DeviceDetail, type DevicePatch, type DeviceRelease, type DeviceState, door, filled, type NewDevice, type Page, type ReceivedRelease, type RefusedContact, type WaitingDevice, type WaitsFor } from '$lib/api';
+import { answer, api, type AsShown, type Change, type Device, type DeviceDetail, type DevicePatch, type DeviceRelease, type DeviceState, door, filled, type NewDevice, type Page, type ReceivedRelease, type RefusedContact, type WaitingDevice, type WaitsFor } from '$lib/api';
 import { host } from '$lib/host';
 
 export { filled } from '$lib/api';
@@ -46,7 +46,7 @@ export function createDevice(body: NewDevice): Promise<Device> {
 }
 
 /** Changes what the patch names; `null` clears a value. */
-export function updateDevice(id: string, body: DevicePatch): Promise<Device> {
+export function updateDevice(id: string, body: AsShown<DevicePatch>): Promise<Device> {
   return answer<Device>(api().PATCH('/v1/devices/{id}', { params: { path: { id } }, body }));
 }
 
@@ -56,8 +56,8 @@ export function retireDevice(id: string, reason: string): Promise<Device> {
 }
 
 /** Puts a device on one's own list; without a note, what is noted there stays. */
-export function setBookmark(id: string, note?: string | null): Promise<Device> {
-  return answer<Device>(api().PUT('/v1/devices/{id}/bookmark', { params: { path: { id } }, body: note === undefined ? {} : { note } }));
+export function setBookmark(id: string, body: AsShown<{ note?: string | null }> = {}): Promise<Device> {
+  return answer<Device>(api().PUT('/v1/devices/{id}/bookmark', { params: { path: { id } }, body }));
 }
 
 /** Takes a device off one's own list. */

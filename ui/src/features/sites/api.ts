@@ -1,4 +1,4 @@
-import { answer, api, type Change, filled, type NewSite, type Page, type Site } from '$lib/api';
+import { answer, api, type AsShown, type Change, filled, type NewSite, type Page, type Site } from '$lib/api';
 
 export { SITES } from './names';
 
@@ -14,7 +14,7 @@ export function createSite(body: NewSite): Promise<Site> {
   return answer<Site>(api().POST('/v1/sites', { body }));
 }
 
-export function updateSite(id: string, body: Partial<NewSite>): Promise<Site> {
+export function updateSite(id: string, body: AsShown<Partial<NewSite>>): Promise<Site> {
   return answer<Site>(api().PATCH('/v1/sites/{id}', { params: { path: { id } }, body }));
 }
 

@@ -2094,6 +2094,51 @@ export interface components {
             /** @description What. */
             patch: components["schemas"]["DevicePatch"];
         };
+        /** @description The body of an edit: what to change, and what its author was shown of that when they began. */
+        Edit_BookmarkForm: {
+            /** @description At most 2,000 characters; left out, what is noted there stays. */
+            note?: string | null;
+        } & {
+            /** @description As it was shown; an edit of what somebody else changed since is refused (`stale`). */
+            was?: components["schemas"]["FieldsAsShown"];
+        };
+        /** @description The body of an edit: what to change, and what its author was shown of that when they began. */
+        Edit_DevicePatch: {
+            model_id?: components["schemas"]["ModelId"] | null;
+            /** @description 1–120 characters; cannot be cleared. */
+            name?: string | null;
+            /** @description At most 2,000 characters. */
+            note?: string | null;
+            site_id?: components["schemas"]["SiteId"] | null;
+        } & {
+            /** @description As it was shown; an edit of what somebody else changed since is refused (`stale`). */
+            was?: components["schemas"]["FieldsAsShown"];
+        };
+        /** @description The body of an edit: what to change, and what its author was shown of that when they began. */
+        Edit_ModelPatch: {
+            min_security?: components["schemas"]["Security"] | null;
+            /** @description 1–120 characters. */
+            name?: string | null;
+            /** @description 1–60 characters. */
+            sku?: string | null;
+        } & {
+            /** @description As it was shown; an edit of what somebody else changed since is refused (`stale`). */
+            was?: components["schemas"]["FieldsAsShown"];
+        };
+        /** @description The body of an edit: what to change, and what its author was shown of that when they began. */
+        Edit_SitePatch: {
+            /** @description At most 400 characters. */
+            address?: string | null;
+            /** @description 1–120 characters; cannot be cleared. */
+            name?: string | null;
+            /** @description At most 2,000 characters. */
+            note?: string | null;
+            /** @description IANA name; cannot be cleared. */
+            time_zone?: string | null;
+        } & {
+            /** @description As it was shown; an edit of what somebody else changed since is refused (`stale`). */
+            was?: components["schemas"]["FieldsAsShown"];
+        };
         /** @description The beginning of a life of the server. */
         EpochBegan: {
             /**
@@ -2205,6 +2250,10 @@ export interface components {
              *     that are with their attempts, or wait for them.
              */
             taken: components["schemas"]["IntentId"][];
+        };
+        /** @description The fields that an edit changes, as its author was shown them: `{"note": "Ring twice", "was": {"note": null}}`. */
+        FieldsAsShown: {
+            [key: string]: string | null;
         };
         /**
          * @description What found a replica to be different.
@@ -4942,7 +4991,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["DevicePatch"];
+                "application/json": components["schemas"]["Edit_DevicePatch"];
             };
         };
         responses: {
@@ -5079,7 +5128,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["BookmarkForm"];
+                "application/json": components["schemas"]["Edit_BookmarkForm"];
             };
         };
         responses: {
@@ -5110,6 +5159,14 @@ export interface operations {
                 };
             };
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -6594,7 +6651,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["ModelPatch"];
+                "application/json": components["schemas"]["Edit_ModelPatch"];
             };
         };
         responses: {
@@ -6625,6 +6682,14 @@ export interface operations {
                 };
             };
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -8435,7 +8500,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["SitePatch"];
+                "application/json": components["schemas"]["Edit_SitePatch"];
             };
         };
         responses: {
@@ -8466,6 +8531,14 @@ export interface operations {
                 };
             };
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };

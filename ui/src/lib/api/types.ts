@@ -9,6 +9,9 @@ export interface Page<T> {
   next?: string | null;
 }
 
+/** An edit, with its fields as its author was shown them: refused (`stale`) where they stand otherwise by now. */
+export type AsShown<T> = T & { was?: { [field in keyof T]?: string | null } };
+
 export type RoleName = Schemas['Role'];
 export type Security = Schemas['Security'];
 export type DeviceState = Schemas['DeviceState'];

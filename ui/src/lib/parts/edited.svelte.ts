@@ -1,22 +1,32 @@
 /**
  * A row while somebody edits it: what they were shown when the form opened, whatever it becomes beneath them.
  *
- * Only what they changed is sent, so that what somebody else changed meanwhile stays. What both changed is said before
- * it is overwritten.
+ * Only what they changed is sent, so that what somebody else changed meanwhile stays, and with it as what it was shown.
+ * What both changed is said before it is overwritten.
  */
+
+import { Problem } from '$lib/api';
 
 type Value = string | null | undefined;
 
 /** The row, which may leave out what is empty. */
 type Row<F extends string> = Partial<Record<F, Value>>;
 
+type Fields<F extends string> = Partial<Record<F, string | null>>;
+
+/** What is to be sent; `was`: as it was shown. */
+export type Patch<F extends string> = Fields<F> & { was: Fields<F> };
+
 const same = (a: Value, b: Value) => (a ?? '') === (b ?? '');
 
 export interface Edited<F extends string> {
   /** Begins with the row as it stands. */
   begin(row: Row<F>): void;
-  /** Which of the given values are to be sent; `null` where somebody else changed one of them, once. */
-  patch(given: Record<F, string | null>, now: Row<F>): Partial<Record<F, string | null>> | null;
+  /**
+   * Sends what was changed, if anything. `false`: nothing was saved, since somebody else changed one of these fields, and
+   * that is said now; they may save once more. `refresh` has the row read again that `now` gives.
+   */
+  save(given: Record<F, string | null>, now: () => Row<F>, send: (patch: Patch<F>) => Promise<void>, refresh: () => Promise<void>): Promise<boolean>;
   /** What somebody else made of the fields that were changed here too. */
   readonly met: { field: F; value: Value }[];
 }
@@ -24,6 +34,18 @@ export interface Edited<F extends string> {
 export function createEdited<F extends string>(): Edited<F> {
   let shown: Row<F> = {};
   let met = $state.raw<{ field: F; value: Value }[]>([]);
+
+  /** The fields to send; `null` where somebody else changed one of them, once. */
+  function changed(given: Record<F, string | null>, now: Row<F>): F[] | null {
+    const fields = (Object.keys(given) as F[]).filter((field) => !same(given[field], shown[field]));
+    met = fields.filter((field) => !same(now[field], shown[field]) && !same(now[field], given[field])).map((field) => ({ field, value: now[field] }));
+    // Whoever has read it may say so once more.
+    for (const { field, value } of met) shown[field] = value;
+    return met.length > 0 ? null : fields;
+  }
+
+  const pick = (fields: F[], of: Row<F>) => Object.fromEntries(fields.map((field) => [field, of[field] ?? null])) as Fields<F>;
+
   return {
     get met() {
       return met;
@@ -32,13 +54,20 @@ export function createEdited<F extends string>(): Edited<F> {
       shown = { ...row };
       met = [];
     },
-    patch(given, now) {
-      const fields = (Object.keys(given) as F[]).filter((field) => !same(given[field], shown[field]));
-      met = fields.filter((field) => !same(now[field], shown[field]) && !same(now[field], given[field])).map((field) => ({ field, value: now[field] }));
-      // Whoever has read it may say so once more.
-      for (const { field, value } of met) shown[field] = value;
-      if (met.length > 0) return null;
-      return Object.fromEntries(fields.map((field) => [field, given[field]])) as Partial<Record<F, string | null>>;
+    async save(given, now, send, refresh) {
+      const fields = changed(given, now());
+      if (!fields) return false;
+      if (fields.length === 0) return true;
+      try {
+        await send({ ...pick(fields, given), was: pick(fields, shown) } as Patch<F>);
+        return true;
+      } catch (problem) {
+        if (!(problem instanceof Problem && problem.code === 'stale')) throw problem;
+        // It changed in this moment, or is not here yet.
+        await refresh();
+        if (changed(given, now()) !== null) throw problem;
+        return false;
+      }
     }
   };
 }
