@@ -172,7 +172,10 @@ async fn the_note_of_a_device_that_two_people_made_is_kept(world: World) {
     person.until("it needs attention", |sync| sync["attention"] == 1 && sync["state"] == "synced").await;
     let item = person.items("/app/sync/attention").await[0].clone();
     assert_eq!((&item["kind"], &item["code"], &item["mine"]), (&json!("device.update"), &json!("overtaken"), &json!({"note": "Behind the boiler"})));
-    assert_eq!(person.ask("POST", &format!("/app/sync/attention/{}/retry", item["intent_id"].as_str().unwrap()), Value::Null).await.status, 204);
+    let retry = format!("/app/sync/attention/{}/retry", item["intent_id"].as_str().unwrap());
+    let blind = person.ask("POST", &retry, json!({"was": {"note": "what stood there an hour ago"}})).await;
+    assert_eq!((blind.status, blind.code()), (409, Some("stale")), "nobody overwrites what the page did not show them");
+    assert_eq!(person.ask("POST", &retry, json!({"was": {"note": item["theirs"]["note"]}})).await.status, 204);
     let path = format!("/v1/devices/{}", made["id"].as_str().unwrap());
     eventually("it stands", || async { (staff.get(&path).await.succeeded()["note"] == "Behind the boiler").then_some(()) }).await;
 }

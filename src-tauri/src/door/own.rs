@@ -4,7 +4,7 @@
 
 use std::{path::Path as Folder, sync::Arc};
 
-use omniot_shared::{claim::Letter, ids::{AttemptId, IntentId}};
+use omniot_shared::{claim::Letter, ids::{AttemptId, IntentId}, sync::Was};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
@@ -62,10 +62,14 @@ struct ReleaseForm {
 }
 
 /// Body of a retry: what a person corrected.
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RetryForm {
+    #[serde(default)]
     values: Option<Map<String, Value>>,
+    /// What stands there, as they were shown it.
+    #[serde(default)]
+    was: Was,
 }
 
 /// Answers a path under `/app`.
@@ -153,8 +157,8 @@ pub async fn answer(door: &Door, method: &str, path: &Path, given: Option<&Value
         }
         ("POST", ["app", "sync", "attention", id, "retry"]) => {
             let account = door.account()?;
-            let values = given.map(|_| body::<RetryForm>(given)).transpose()?.and_then(|form| form.values);
-            by_id(id, async |id| match sync::retry(&account, id, values.clone()).await.map_err(|error| error.reply())? {
+            let RetryForm { values, was } = given.map(|_| body::<RetryForm>(given)).transpose()?.unwrap_or_default();
+            by_id(id, async |id| match sync::retry(&account, id, values.clone(), was.clone()).await.map_err(|error| error.reply())? {
                 Some(Ok(())) => Ok(Reply::done()),
                 Some(Err(refusal)) => Err(refused(&refusal)),
                 None => Err(Reply::not_found()),

@@ -231,13 +231,20 @@ pub async fn hold(
 ///
 /// # Errors
 /// [`StoreError`]: nothing happened.
-pub async fn retry(account: &Account, refused: IntentId, values: Option<Map<String, Value>>) -> Result<Option<Result<(), Refusal>>, StoreError> {
+pub async fn retry(account: &Account, refused: IntentId, values: Option<Map<String, Value>>, was: Was) -> Result<Option<Result<(), Refusal>>, StoreError> {
     let now = account.clock.moment();
     let new = IntentId(chance::fresh_uuid(now.at));
     let tried = on_worker(&account.store, move |store| {
         store.edit(|db| {
             let mut replica = Open(db);
-            let change = match (replica.entry(refused)?, &values) {
+            let entry = replica.entry(refused)?;
+            if let Some(entry) = &entry {
+                let theirs = replica::server_row(db, entry.intent.change.target(replica.meta()?.tenant))?;
+                if let Err(refusal) = was.still(theirs.as_ref().map(|synced| &synced.row)) {
+                    return Ok(Some(Err(refusal)));
+                }
+            }
+            let change = match (entry, &values) {
                 (Some(entry), Some(values)) => match attention::corrected(&entry.intent.change, values) {
                     Ok(change) => Some(change),
                     Err(refusal) => return Ok(Some(Err(refusal))),

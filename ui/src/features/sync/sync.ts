@@ -134,9 +134,15 @@ export function exportUnsent(): Promise<Saved> {
   return door('POST', '/app/sync/export');
 }
 
-/** Sends a refused change again, made of what stands now; with corrected values where some are given. */
-export function retryIntent(id: string, values?: Record<string, unknown>): Promise<unknown> {
-  return door('POST', `/app/sync/attention/${encodeURIComponent(id)}/retry`, values && { values });
+/** The fields of a change, as its author is shown what others made of them. */
+export function asShown({ mine, theirs }: Pick<Attention, 'mine' | 'theirs'>): Record<string, string | null> {
+  const texts = Object.keys(mine ?? {}).map((field) => [field, theirs?.[field] ?? null] as const);
+  return Object.fromEntries(texts.filter((entry): entry is [string, string | null] => entry[1] === null || typeof entry[1] === 'string'));
+}
+
+/** Sends a refused change again, made of what stands now, if that is what they were shown; with corrected values where some are given. */
+export function retryIntent(item: Attention, values?: Record<string, unknown>): Promise<unknown> {
+  return door('POST', `/app/sync/attention/${encodeURIComponent(item.intent_id)}/retry`, { values, was: item.theirs ? asShown(item) : {} });
 }
 
 /** Writes one change that needs attention, with its files, into an archive. */
