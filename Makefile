@@ -39,10 +39,10 @@ SEED ?= 1
 sim:
 	@OMNIOT_SIM_SCHEDULES=$(N) OMNIOT_SIM_SEED=$(SEED) cargo test --release -p omniot-shared --lib as_many_schedules_pass
 
-# The real server and client core in simulated days, each seed one run to the last message: make turmoil N=50 SEED=1
+# The real server and client core in simulated days, each seed one run to the last message: make turmoil N=50 SEED=1 ENGINE=sqlite
 turmoil: N = 5
 turmoil:
-	@OMNIOT_TURMOIL_SEED=$(SEED) OMNIOT_TURMOIL_RUNS=$(N) scripts/postgres cargo test -p omniot-tests --test turmoil the_invariants_hold
+	@OMNIOT_TURMOIL_SEED=$(SEED) OMNIOT_TURMOIL_RUNS=$(N) OMNIOT_TURMOIL_ENGINE=$(ENGINE) scripts/postgres cargo test -p omniot-tests --test turmoil the_invariants_hold
 
 # Real servers and apps that are killed, behind a network that lies: make chaos N=50 SEED=1 ENGINE=sqlite
 ENGINE ?=

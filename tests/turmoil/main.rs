@@ -46,6 +46,8 @@ const LATENCY: Duration = Duration::from_secs(4);
 const CAST: [(&str, usize, usize); 6] = [("ada", 0, 0), (OLD, 0, 0), ("ben", 0, 1), ("cleo", 0, 2), (LIMITED, 0, 3), ("zoe", 1, 0)];
 /// What each tenant's rows say.
 const CANARIES: [&str; 2] = ["canary-acme", "canary-beta"];
+/// Whose way to the server is always well.
+const HEALTHY: &str = "ben";
 /// The tablet with an app of before.
 const OLD: &str = "ada-old";
 /// Who works here and there, as this and that; the others are administrators.
@@ -89,10 +91,11 @@ fn play(engine: Engine, seed: u64) -> Run {
     for tablet in &tablets {
         let name = tablet.borrow().who.name;
         let tablet = tablet.clone();
-        sim.host(name, move || tablet::live(tablet.clone()));
+        let real = real.clone();
+        sim.host(name, move || tablet::live(tablet.clone(), real.clone()));
     }
-    let names = CAST.map(|(name, ..)| name);
-    let mut weather = weather::forecast(&mut rng, &names, WORK).into_iter().peekable();
+    let exposed: Vec<&str> = CAST.iter().map(|(name, ..)| *name).filter(|name| *name != HEALTHY).collect();
+    let mut weather = weather::forecast(&mut rng, &exposed, WORK).into_iter().peekable();
     let limited = tablets.iter().find(|tablet| tablet.borrow().who.name == LIMITED).expect("they are in the cast");
     let mut diary = office::diary(&mut rng, WORK).into_iter().peekable();
     let (mut acts, mut decisions) = (0, 0);
@@ -130,19 +133,24 @@ fn say(line: &str) {
     std::io::stderr().write_all(format!("{line}\n").as_bytes()).expect("standard error can be written");
 }
 
-/// A number from the environment: `make turmoil N=50 SEED=3`.
+/// What `make turmoil N=50 SEED=3` asks for, or nothing.
 #[allow(clippy::disallowed_methods, reason = "how much to play is the caller's wish, not a rule's input")]
-fn asked(name: &str, otherwise: u64) -> u64 {
-    std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(otherwise)
+fn asked<T: std::str::FromStr>(name: &str) -> Option<T> {
+    std::env::var(name).ok().and_then(|text| text.parse().ok())
 }
 
 fn runs(name: &str, engine: &Engine) {
-    let (first, count) = (asked("OMNIOT_TURMOIL_SEED", SEED), asked("OMNIOT_TURMOIL_RUNS", 1));
-    for seed in first..first + count {
+    if asked("OMNIOT_TURMOIL_ENGINE").is_some_and(|only: String| !only.is_empty() && only != name) {
+        return;
+    }
+    let count = asked("OMNIOT_TURMOIL_RUNS").unwrap_or(1);
+    // One that was played before, and one that nobody has seen.
+    let seeds = asked("OMNIOT_TURMOIL_SEED").map_or_else(|| vec![SEED, rand::random_range(1_000..1_000_000_000)], |first| (first..first + count).collect());
+    for seed in seeds {
         match catch_unwind(AssertUnwindSafe(|| play(engine.clone(), seed))) {
             Ok(run) => say(&format!("turmoil on {name}, seed {seed}: {}; trace {:016x}", run.summary, run.trace)),
             Err(failure) => {
-                say(&format!("turmoil on {name}: seed {seed} breaks an invariant, again with `make turmoil SEED={seed}`"));
+                say(&format!("turmoil on {name}: seed {seed} breaks an invariant, again with `make turmoil SEED={seed} N=1 ENGINE={name}`"));
                 resume_unwind(failure);
             }
         }

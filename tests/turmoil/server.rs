@@ -4,17 +4,25 @@
 //! runtime of its own, and the simulation stands still until it has answered: each request is carried out in no
 //! simulated time, one after the other, whichever order the real threads run in. What takes time is the network.
 
-use std::{io, sync::{Arc, Mutex, mpsc}, thread, time::Duration};
+use std::{collections::HashMap, io, sync::{Arc, Mutex, mpsc}, thread, time::Duration};
 
 use axum::{Router, body::{Body, Bytes}, extract::{Request, State}, response::Response};
 use futures::stream;
 use http_body_util::BodyExt as _;
 use omniot_backend::{http::Chance, testing::{Actor, App, START, Tenant}};
-use omniot_shared::{ids::ModelId, roles::Role, time::Millis};
+use omniot_shared::{
+    ids::{ClientId, ModelId},
+    roles::Role,
+    sync::{
+        Seq, Sight, SyncedRow,
+        wire::{Frame, PullRequest, SCHEMA},
+    },
+    time::Millis,
+};
 use serde_json::json;
 use turmoil::net::{TcpListener, TcpStream};
 
-use crate::versions::Version;
+use crate::{tablet::frames, versions::Version};
 
 /// On which port it listens.
 pub const PORT: u16 = 80;
@@ -30,6 +38,8 @@ type Job = Box<dyn FnOnce(&tokio::runtime::Runtime, &App) + Send>;
 pub struct Real {
     jobs: mpsc::Sender<Job>,
     version: Arc<Mutex<Version>>,
+    /// What somebody who pulled would have got from nothing in that moment, by their token and the server's sequence.
+    moments: Arc<Mutex<HashMap<(String, Seq), Vec<SyncedRow>>>>,
 }
 
 /// Which store.
@@ -59,12 +69,47 @@ impl Real {
             // The store's connections end in their runtime.
             runtime.block_on(async move { drop(app) });
         });
-        Self { jobs, version: Arc::new(Mutex::new(Version::TODAY)) }
+        Self { jobs, version: Arc::new(Mutex::new(Version::TODAY)), moments: Arc::default() }
     }
 
     /// From now on, the server is of that version.
     pub fn is_of(&self, version: &Version) {
         self.version.lock().expect("nobody panicked").clone_from(version);
+    }
+
+    /// Of which version it is.
+    pub fn version(&self) -> Version {
+        self.version.lock().expect("nobody panicked").clone()
+    }
+
+    /// What the server's rows were for whoever has that token, at a sequence at which they pulled.
+    pub fn moment(&self, token: &str, seq: Seq) -> Option<Vec<SyncedRow>> {
+        self.moments.lock().expect("nobody panicked").get(&(token.to_owned(), seq)).cloned()
+    }
+
+    /// The server's rows as the one with that token sees them now, and its sequence.
+    pub fn seen(&self, token: &str, client: ClientId, version: &Version, elapsed: Duration) -> (Seq, Vec<SyncedRow>) {
+        let pull = PullRequest { schema: SCHEMA, client_id: client, epoch: 0, cursors: vec![], scopes: Sight::All, accepts: vec![] };
+        let body = version.says("/v1/sync/pull", "request", json!(pull));
+        let (status, bytes) = self.ask(token, "/v1/sync/pull", &body, elapsed);
+        assert_eq!(status, 200);
+        let (mut rows, mut seq) = (vec![], Seq(0));
+        for frame in frames(&bytes) {
+            match frame {
+                Frame::Rows(more) => rows.extend(more),
+                Frame::Checkpoint(checkpoint) => seq = checkpoint.seq,
+                _ => {}
+            }
+        }
+        rows.sort_by_key(|synced: &SyncedRow| synced.row.key());
+        (seq, rows)
+    }
+
+    /// One request without the network.
+    pub fn ask(&self, token: &str, path: &str, body: &serde_json::Value, elapsed: Duration) -> (u16, Bytes) {
+        let request = Request::post(path).header("authorization", format!("Bearer {token}")).header("content-type", "application/json");
+        let (parts, bytes) = self.answer(request.body(Bytes::from(body.to_string())).expect("a request"), elapsed);
+        (parts.status.as_u16(), bytes)
     }
 
     /// Does something in that thread, and stands still meanwhile.
@@ -148,10 +193,18 @@ impl axum::serve::Listener for Listener {
 async fn pass_on(State(real): State<Arc<Real>>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
     let Ok(body) = body.collect().await else { return Response::default() };
-    let (version, path) = (real.version.lock().expect("nobody panicked").clone(), parts.uri.path().to_owned());
-    let asked = serde_json::from_slice(&body.to_bytes()).expect("JSON");
-    let asked = Bytes::from(version.understands(&path, asked).to_string());
-    let (parts, answer) = real.answer(Request::from_parts(parts, asked), turmoil::sim_elapsed().unwrap_or_default());
+    let elapsed = turmoil::sim_elapsed().unwrap_or_default();
+    let token = parts.headers.get("authorization").and_then(|value| value.to_str().ok()).and_then(|value| value.strip_prefix("Bearer ")).unwrap_or_default().to_owned();
+    let (version, path) = (real.version(), parts.uri.path().to_owned());
+    let asked = version.understands(&path, serde_json::from_slice(&body.to_bytes()).expect("JSON"));
+    let (parts, answer) = real.answer(Request::from_parts(parts, Bytes::from(asked.to_string())), elapsed);
+    if parts.status.is_success() && path == "/v1/sync/pull" {
+        // Nothing else happens before this is answered.
+        let client = serde_json::from_value(asked["client_id"].clone()).expect("a client");
+        let version = if asked["schema"] == json!(SCHEMA) { Version::TODAY } else { Version::BEFORE_LISTS };
+        let (seq, rows) = real.seen(&token, client, &version, elapsed);
+        real.moments.lock().expect("nobody panicked").insert((token, seq), rows);
+    }
     let answer = match serde_json::from_slice(&answer) {
         Ok(said) if parts.status.is_success() => Bytes::from(version.says(&path, "response", said).to_string()),
         _ => answer,

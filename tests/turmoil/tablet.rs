@@ -3,7 +3,7 @@
 //! The driver here is as simple as the contract of `omniot_shared::sync::client` allows: a round is a greeting,
 //! pushes, a pull; whatever fails ends it. What the host holds in memory goes when it is killed, its store does not.
 
-use std::{cell::RefCell, collections::{HashMap, HashSet}, rc::Rc, time::Duration};
+use std::{cell::RefCell, collections::{BTreeMap, HashMap, HashSet}, rc::Rc, sync::Arc, time::Duration};
 
 use axum::{body::Bytes, http::Request};
 use http_body_util::{BodyExt as _, Full};
@@ -13,7 +13,7 @@ use omniot_shared::{
     ids::{AttemptId, ClientId, IntentId, ModelId, PersonId, SiteId, TenantId},
     roles::Role,
     sync::{
-        Change, Patch, Row, RowKey, Seq, Sight,
+        Change, Patch, Row, RowChange, RowKey, RowSet, Seq, Sight, SyncedRow,
         client::{self, Greeting, Memory, Published, Pull, Replica as _, State, Step},
         frame::{FrameReader, MAGIC, check_magic},
         intent::{BookmarkRemove, BookmarkSet, DevicePatch, DeviceUpdate, NewDevice, NewSite, SitePatch, SiteUpdate},
@@ -55,7 +55,9 @@ pub struct Tablet {
     pub rng: StdRng,
     /// How far its clock is ahead.
     pub skew: i64,
-    pub recorded: Vec<IntentId>,
+    pub recorded: Vec<(IntentId, Duration)>,
+    /// When each was first seen to be settled.
+    pub settled: HashMap<IntentId, Duration>,
     /// What it did to devices.
     pub evidence: Vec<Attempt>,
     pub pushed: Vec<PushRequest>,
@@ -83,7 +85,7 @@ impl Tablet {
         let mut rng = StdRng::seed_from_u64(seed);
         let skew = rng.random_range(-TEN_YEARS_MS..TEN_YEARS_MS);
         let passed_over = who.app.0 != Version::TODAY;
-        Self { who, store, rng, skew, passed_over, recorded: vec![], evidence: vec![], pushed: vec![], calls: vec![], highest: (0, Seq(0)), trace: vec![], sights: vec![Sight::All], fates: HashMap::new(), met: None, put_off: HashSet::new(), works_until }
+        Self { who, store, rng, skew, passed_over, recorded: vec![], settled: HashMap::new(), evidence: vec![], pushed: vec![], calls: vec![], highest: (0, Seq(0)), trace: vec![], sights: vec![Sight::All], fates: HashMap::new(), met: None, put_off: HashSet::new(), works_until }
     }
 
     /// Changes that somebody has to look at, or had to.
@@ -105,6 +107,14 @@ impl Tablet {
     /// Takes down how everything stands.
     fn look(&mut self) {
         self.put_off.extend(self.store.entries().filter(|entry| matches!(entry.state, State::Deferred(_))).map(|entry| entry.intent.id));
+        for entry in self.store.entries() {
+            let fate = self.fates.get(&entry.intent.id);
+            assert!(!entry.state.is_pending() || !matches!(fate, Some(&"accepted" | &"done" | &"attention")), "7: {} was {fate:?} and is pending again", entry.intent.id);
+        }
+        let now = turmoil::sim_elapsed().unwrap_or_default();
+        for entry in self.store.entries().filter(|entry| !entry.state.is_pending()) {
+            self.settled.entry(entry.intent.id).or_insert(now);
+        }
         let fates: Vec<_> = self.store.entries().map(|entry| (entry.intent.id, entry.state.name())).collect();
         self.fates.extend(fates);
     }
@@ -114,6 +124,50 @@ impl Tablet {
         for synced in self.store.rows() {
             assert!(sight.covers(synced.row.home()), "10: {} still reads {:?}", self.who.name, synced.row);
         }
+    }
+
+    /// Beneath what waits: the rows of the last checkpoint.
+    pub fn beneath(&self) -> BTreeMap<RowKey, SyncedRow> {
+        let mut rows: BTreeMap<RowKey, SyncedRow> = self.store.rows().map(|synced| (synced.row.key(), synced.clone())).collect();
+        let Ok(preimages) = self.store.preimages();
+        for (key, before) in preimages {
+            match before {
+                Some(row) => rows.insert(key, row),
+                None => rows.remove(&key),
+            };
+        }
+        rows
+    }
+
+    /// 6 Atomic view: what lies beneath the changes that wait was on the server in one moment, that of the cursor.
+    fn check_view(&self, real: &Real) {
+        let Ok(meta) = self.store.meta();
+        let then = real.moment(&self.who.token, meta.cursor).expect("somebody pulled then");
+        let beneath: Vec<SyncedRow> = self.beneath().into_values().collect();
+        assert_eq!(beneath, then, "6: {} shows no moment of the server at {:?}", self.who.name, meta.cursor);
+    }
+
+    /// 8 Read your writes: on top of that stands everything that waits, or was taken and has not come back yet.
+    fn check_own_writes(&self) {
+        let Ok(meta) = self.store.meta();
+        let mut expected: RowSet = self.beneath().into_iter().map(|(key, synced)| (key, synced.row)).collect();
+        for entry in self.store.entries() {
+            let is_mine_still = match &entry.state {
+                State::Waiting | State::Deferred(_) => true,
+                State::Accepted(receipt) | State::Done { receipt: Some(receipt), .. } => receipt.seq > meta.cursor,
+                State::Attention(_) | State::Done { receipt: None, .. } => false,
+            };
+            if is_mine_still {
+                for change in omniot_shared::sync::apply(&entry.intent.change, &meta.actor(entry.intent.at), &expected).unwrap_or_default() {
+                    match change {
+                        RowChange::Put(row) => drop(expected.insert(row.key(), row)),
+                        RowChange::Remove(key) => drop(expected.remove(&key)),
+                    }
+                }
+            }
+        }
+        let shown: RowSet = self.store.rows().map(|synced| (synced.row.key(), synced.row.clone())).collect();
+        assert_eq!(shown, expected, "8: {} does not show its own writes", self.who.name);
     }
 
     fn id(&mut self) -> Uuid {
@@ -197,7 +251,8 @@ impl Tablet {
             }
         };
         assert_eq!(self.store.row(key), Ok(recorded.row), "8: what was saved is shown");
-        self.recorded.push(id);
+        self.recorded.push((id, turmoil::sim_elapsed().unwrap_or_default()));
+        self.check_own_writes();
         self.note(format_args!("recorded {id}"));
     }
 
@@ -222,7 +277,7 @@ impl Tablet {
 type Shared = Rc<RefCell<Tablet>>;
 
 /// What runs on the tablet's host, until the host is killed.
-pub async fn live(tablet: Shared) -> turmoil::Result {
+pub async fn live(tablet: Shared, real: Arc<Real>) -> turmoil::Result {
     loop {
         let pause = tablet.borrow_mut().rng.random_range(5 * 60..3 * 3_600);
         tokio::time::sleep(Duration::from_secs(pause)).await;
@@ -230,7 +285,7 @@ pub async fn live(tablet: Shared) -> turmoil::Result {
             let edits = tablet.borrow_mut().rng.random_range(0..4);
             (0..edits).for_each(|_| tablet.borrow_mut().work());
         }
-        let ended = round(&tablet).await;
+        let ended = round(&tablet, &real).await;
         tablet.borrow_mut().note(format_args!("round: {ended:?}"));
     }
 }
@@ -242,7 +297,7 @@ enum Failure {
     Refused(u16),
 }
 
-async fn round(tablet: &Shared) -> Result<(), Failure> {
+async fn round(tablet: &Shared, real: &Real) -> Result<(), Failure> {
     greet(tablet).await?;
     loop {
         let push = {
@@ -265,7 +320,7 @@ async fn round(tablet: &Shared) -> Result<(), Failure> {
     }
     // Once more when it is narrowed or overtaken.
     for _ in 0..2 {
-        if pull(tablet).await? {
+        if pull(tablet, real).await? {
             break;
         }
     }
@@ -299,7 +354,7 @@ async fn greet(tablet: &Shared) -> Result<(), Failure> {
 }
 
 /// One pull; `false` when it has to be done again.
-async fn pull(tablet: &Shared) -> Result<bool, Failure> {
+async fn pull(tablet: &Shared, real: &Real) -> Result<bool, Failure> {
     let Ok(mut pull) = Pull::begin(&tablet.borrow().store);
     let before = tablet.borrow().sights.len() - 1;
     let version = tablet.borrow().version(turmoil::sim_elapsed().unwrap_or_default());
@@ -308,7 +363,8 @@ async fn pull(tablet: &Shared) -> Result<bool, Failure> {
         return Err(Failure::Refused(status));
     }
     let mut tablet = tablet.borrow_mut();
-    for frame in frames(&bytes, tablet.who.foreign) {
+    for frame in frames(&bytes) {
+        assert!(!format!("{frame:?}").contains(tablet.who.foreign), "9: something of another tenant came to {}", tablet.who.name);
         if let Frame::Rows(rows) = &frame {
             for synced in rows {
                 let may_be_seen = tablet.sights[before..].iter().any(|sight| sight.covers(synced.row.home()));
@@ -330,6 +386,10 @@ async fn pull(tablet: &Shared) -> Result<bool, Failure> {
                 let now = tablet.now();
                 tablet.look();
                 let Ok(published) = client::publish(&mut tablet.store, pull, &checkpoint, now);
+                if matches!(published, Published::Now { .. }) {
+                    tablet.check_view(real);
+                    tablet.check_own_writes();
+                }
                 tablet.note(format_args!("{published:?}"));
                 if matches!(published, Published::Mismatch { .. }) {
                     // What an app of before lists passed over is found once it is updated.
@@ -352,7 +412,7 @@ async fn pull(tablet: &Shared) -> Result<bool, Failure> {
 }
 
 /// The frames of an answer, as far as it came.
-pub fn frames(bytes: &[u8], foreign: &str) -> Vec<Frame> {
+pub fn frames(bytes: &[u8]) -> Vec<Frame> {
     check_magic(bytes).expect("it is ours");
     let mut plain = Vec::new();
     if let Some(packed) = bytes.get(MAGIC.len()..) {
@@ -362,7 +422,6 @@ pub fn frames(bytes: &[u8], foreign: &str) -> Vec<Frame> {
             plain.extend_from_slice(&buffer[..count]);
         }
     }
-    assert!(!String::from_utf8_lossy(&plain).contains(foreign), "9: something of another tenant came");
     let mut reader = FrameReader::default();
     reader.push(&plain);
     std::iter::from_fn(|| reader.next_frame().expect("frames")).collect()
