@@ -43,6 +43,26 @@ async fn an_edit_ends_a_pause_unless_the_server_asked_for_it() {
     assert!(waited(&mut driver, Pause { most: hour, least }).await >= least);
 }
 
+#[tokio::test]
+async fn after_an_outage_a_hundred_apps_come_back_one_by_one_and_have_asked_little_meanwhile() {
+    const OUTAGE: Duration = Duration::from_secs(600);
+    let mut back = std::collections::BTreeMap::<u64, u32>::new();
+    let folder = tempfile::tempdir().unwrap();
+    let mut driver = driver(folder.path());
+    for _ in 0..100 {
+        driver.tries = 0;
+        let (mut at, mut tries) = (Duration::ZERO, 0);
+        while at < OUTAGE {
+            at += driver.pause(&Trouble::Offline(Unreachable::NoConnection).into()).most;
+            tries += 1;
+        }
+        assert!((10..=26).contains(&tries), "{tries} tries in ten minutes");
+        *back.entry((at - OUTAGE).as_secs()).or_default() += 1;
+    }
+    assert!(back.keys().all(|second| *second < 60), "nobody waits for longer than a minute: {back:?}");
+    assert!(back.values().all(|apps| *apps <= 15), "they come in the same second: {back:?}");
+}
+
 /// A server that lets the head of each answer out, if that, and then nothing; how often it was asked.
 async fn behind_a_proxy_that_keeps_bodies_back(head: &'static str) -> (String, Arc<AtomicU32>) {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
