@@ -106,7 +106,7 @@ impl Batch {
 
     /// Takes in what becomes of `change`, and gives the receipt's word. One that was overtaken in full changes nothing and
     /// is told of.
-    pub fn take_in(&mut self, change: &Change, decision: Decision, edit: &Edit, told: &Circumstances) -> Outcome {
+    pub fn take_in(&mut self, change: &Change, decision: Decision, edit: &Edit<'_>, told: &Circumstances) -> Outcome {
         let target = change.target(self.tenant);
         let Decision { changes, outcome, is_joined } = decision;
         if let Some(row) = self.rows.row(target).filter(|_| changes.is_empty() && !told.lost.is_empty()) {

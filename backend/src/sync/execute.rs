@@ -124,7 +124,7 @@ async fn carry_out(scope: &mut Scope, actor: &Actor<'_>, author: &Author, reques
     if changed {
         was.still(batch.rows().row(change.target(actor.tenant)))?;
     }
-    let edit = Edit { base: None, words: None, at: actor.now, by: None };
+    let edit = Edit { base: None, words: None, at: actor.now, by: None, read: None };
     batch.take_in(&change, Decision::accept(changes), &edit, &Circumstances::default());
     let row = batch.rows().row(change.target(actor.tenant)).cloned();
     let seq = batch.write(scope, author, actor.now, request_id).await?;
@@ -139,7 +139,7 @@ async fn carry_out(scope: &mut Scope, actor: &Actor<'_>, author: &Author, reques
 pub async fn execute_late(scope: &mut Scope, actor: &Actor<'_>, author: &Author, decided_at: Millis, request_id: Option<&str>, change: Change) -> Result<(), ExecuteError> {
     let actor = Actor { tenant: scope.tenant(), ..*actor };
     let mut batch = Batch::open(scope, [&change]).await?;
-    let edit = Edit { base: None, words: Some(Seq(0)), at: decided_at, by: None };
+    let edit = Edit { base: None, words: Some(Seq(0)), at: decided_at, by: None, read: None };
     let decision = decide(change.clone(), &edit, &actor, batch.rows(), &batch.stamps(&change));
     if let Some(refusal) = decision.outcome.refusal() {
         return Err(refusal.clone().into());
@@ -150,7 +150,7 @@ pub async fn execute_late(scope: &mut Scope, actor: &Actor<'_>, author: &Author,
     };
     // Words that stand nowhere else join those that stand there.
     if let Some(words) = policy::words_lost(&change, &lost, actor.tenant) {
-        let unseen = Edit { base: Some(Seq(0)), words: None, at: actor.now, by: None };
+        let unseen = Edit { base: Some(Seq(0)), words: None, at: actor.now, by: None, read: None };
         let decision = decide(words.clone(), &unseen, &actor, batch.rows(), &batch.stamps(&words));
         if decision.outcome != Outcome::Applied {
             return Err(Refusal::new(Code::StateConflict, "what was written does not fit beside what stands there").into());

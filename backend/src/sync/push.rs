@@ -64,6 +64,8 @@ struct Raw {
     #[serde(default)]
     words: Option<Seq>,
     #[serde(default)]
+    read: Option<String>,
+    #[serde(default)]
     depends_on: Vec<IntentId>,
     change: Box<RawValue>,
 }
@@ -351,7 +353,7 @@ fn decide_one(caller: &Caller<need::Sync>, body: &Body, former: &[ClientId], raw
     let at = made_at(caller, body, raw);
     let actor = Actor { tenant: caller.tenant(), who: Who::Person { id: person.id, role: person.role, sight: &person.sight }, now: at };
     // A client always says what it had seen; one that does not had seen nothing.
-    let edit = Edit { base: Some(raw.base.unwrap_or_default()), words: raw.words, at, by: Some(body.client_id) };
+    let edit = Edit { base: Some(raw.base.unwrap_or_default()), words: raw.words, at, by: Some(body.client_id), read: raw.read.as_deref() };
     let stamps = as_own(batch.stamps(&change), change.target(caller.tenant()).table, former, body.client_id);
     let decision = decide(change.clone(), &edit, &actor, batch.rows(), &stamps);
     let found = Found { row: batch.rows().row(change.target(caller.tenant())), stamps: &stamps };
@@ -360,7 +362,7 @@ fn decide_one(caller: &Caller<need::Sync>, body: &Body, former: &[ClientId], raw
 }
 
 /// What the log tells of an intent: what was lost to whom and why, and what was won.
-fn told(change: &Change, found: &Found<'_>, edit: &Edit, outcome: &Outcome, plain: Circumstances) -> Circumstances {
+fn told(change: &Change, found: &Found<'_>, edit: &Edit<'_>, outcome: &Outcome, plain: Circumstances) -> Circumstances {
     let lost = match outcome {
         Outcome::Merged { lost } | Outcome::Superseded { lost } => lost.clone(),
         _ => vec![],

@@ -38,6 +38,9 @@ pub struct Intent {
     /// newer words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub words: Option<Seq>,
+    /// What its author read where they wrote words: what became of it can be told from what they put in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub read: Option<String>,
     /// Intents of this client that must have succeeded before (they made rows this one uses).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub depends_on: Vec<IntentId>,

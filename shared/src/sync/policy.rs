@@ -81,6 +81,12 @@ pub fn hides_words(change: &Change) -> bool {
     change.creates() || patched(change).is_some_and(|(table, fields)| fields.into_iter().any(|field| is_written(table, field)))
 }
 
+/// The words that people wrote in a row; `None` where there is no row.
+#[must_use]
+pub fn words_in(row: Option<&Row>) -> Option<String> {
+    row.map(|row| words::standing(Some(row)).to_owned())
+}
+
 /// The words that an accepted change `lost`, as a change that says nothing else; `None` where it lost none.
 #[must_use]
 pub fn words_lost(change: &Change, lost: &[String], tenant: TenantId) -> Option<Change> {
@@ -130,7 +136,7 @@ pub struct Found<'a> {
 
 /// An edit on its way into a row.
 #[derive(Debug, Clone, Copy)]
-pub struct Edit {
+pub struct Edit<'a> {
     /// What its author had seen of the row; `None` = the present row (an online edit).
     pub base: Option<Seq>,
     /// The same for words, where that is less.
@@ -139,6 +145,8 @@ pub struct Edit {
     pub at: Millis,
     /// The replica it comes from.
     pub by: Option<ClientId>,
+    /// What its author read where they wrote words; `None` where they do not say.
+    pub read: Option<&'a str>,
 }
 
 /// What is left of a change.
@@ -152,14 +160,14 @@ pub struct Merged {
 
 /// Takes out of `change` the fields that lose against what happened since the author looked, and names them; what
 /// stands beside other words is joined with them. A change that is no patch loses nothing here.
-pub fn merge(change: &mut Change, found: &Found<'_>, edit: &Edit) -> Merged {
+pub fn merge(change: &mut Change, found: &Found<'_>, edit: &Edit<'_>) -> Merged {
     let mut merged = Merged::default();
     for meeting in meetings(change, found, edit) {
         if !meeting.won {
             forget(change, &meeting.field);
             merged.lost.push(meeting.field);
         } else if meeting.why == Why::Both {
-            merged.is_joined |= words::join(change, found.row, edit.at > meeting.other_at.unwrap_or_default());
+            merged.is_joined |= words::join(change, found.row, edit.read, edit.at > meeting.other_at.unwrap_or_default());
         }
     }
     merged
@@ -196,12 +204,12 @@ pub enum Why {
 
 /// Where the fields of `change` meet other edits in front of what it finds; ask before [`merge`] takes any out.
 #[must_use]
-pub fn meetings(change: &Change, found: &Found<'_>, edit: &Edit) -> Vec<Meeting> {
+pub fn meetings(change: &Change, found: &Found<'_>, edit: &Edit<'_>) -> Vec<Meeting> {
     let (table, fields) = patched(change).unwrap_or((Table::Site, vec![]));
     fields.into_iter().filter_map(|field| meet(change, table, field, found, edit)).collect()
 }
 
-fn meet(change: &Change, table: Table, field: &str, found: &Found<'_>, edit: &Edit) -> Option<Meeting> {
+fn meet(change: &Change, table: Table, field: &str, found: &Found<'_>, edit: &Edit<'_>) -> Option<Meeting> {
     let changed = found.stamps.get(field);
     let stamp = changed.or_else(|| found.stamps.get(MADE))?;
     let base = edit.words.filter(|_| is_written(table, field)).or(edit.base)?;
@@ -215,7 +223,7 @@ fn meet(change: &Change, table: Table, field: &str, found: &Found<'_>, edit: &Ed
     match policy(table, field) {
         // Equal times: the one that is there stays, on every replay alike.
         Some(Policy::Lww) => met(edit.at > stamp.at, Why::Newer),
-        Some(Policy::Words) if words::can_join(change, found.row) => met(true, Why::Both),
+        Some(Policy::Words) if words::can_join(change, found.row, edit.read) => met(true, Why::Both),
         _ => met(false, Why::Stands),
     }
 }
@@ -223,7 +231,7 @@ fn meet(change: &Change, table: Table, field: &str, found: &Found<'_>, edit: &Ed
 /// The stamps after `old` became `new` by `edit` at `seq`; `is_joined`: its author's words stand beside those of others
 /// ([`Merged`]). A row that several people may make has stamps of its making; others begin without.
 #[must_use]
-pub fn stamped(mut stamps: Stamps, old: Option<&Row>, new: &Row, edit: &Edit, is_joined: bool, seq: Seq) -> Stamps {
+pub fn stamped(mut stamps: Stamps, old: Option<&Row>, new: &Row, edit: &Edit<'_>, is_joined: bool, seq: Seq) -> Stamps {
     let stamp = Stamp { seq, at: edit.at, by: edit.by };
     match (old, new) {
         (Some(old), new) => stamps.extend(changed(old, new).into_iter().map(|field| {
@@ -459,7 +467,7 @@ mod tests {
         let stamps = Stamps::from([("name".to_owned(), theirs), ("note".to_owned(), theirs)]);
         let stands = Row::from(Site { note: Some("Dog in the yard".into()), ..site("a") });
         let mut change = rename();
-        let merged = merge(&mut change, &Found { row: Some(&stands), stamps: &stamps }, &Edit { base: Some(Seq(6)), words: Some(Seq(4)), at: Millis(99), by: MINE });
+        let merged = merge(&mut change, &Found { row: Some(&stands), stamps: &stamps }, &Edit { base: Some(Seq(6)), words: Some(Seq(4)), at: Millis(99), by: MINE, read: None });
         assert_eq!(merged, Merged { lost: vec![], is_joined: true });
         let Change::SiteUpdate(update) = change else { unreachable!() };
         assert_eq!((update.patch.name.value().unwrap().as_str(), update.patch.note.value().unwrap().as_str()), ("mine", "Dog in the yard\nn"));
@@ -479,15 +487,15 @@ mod tests {
     #[test]
     fn causality_comes_before_the_clock() {
         let stamp = Stamp { seq: Seq(5), at: Millis(999), by: OTHER };
-        assert_eq!(lost(stamp, Edit { base: Some(Seq(5)), words: None, at: Millis(0), by: MINE }), [""; 0], "I had seen it: my wrong clock does not matter");
-        assert_eq!(lost(Stamp { by: MINE, ..stamp }, Edit { base: Some(Seq(2)), words: None, at: Millis(0), by: MINE }), [""; 0], "it was my own earlier edit");
-        assert_eq!(lost(stamp, Edit { base: None, words: None, at: Millis(0), by: None }), [""; 0], "an online edit sees the present row");
+        assert_eq!(lost(stamp, Edit { base: Some(Seq(5)), words: None, at: Millis(0), by: MINE, read: None }), [""; 0], "I had seen it: my wrong clock does not matter");
+        assert_eq!(lost(Stamp { by: MINE, ..stamp }, Edit { base: Some(Seq(2)), words: None, at: Millis(0), by: MINE, read: None }), [""; 0], "it was my own earlier edit");
+        assert_eq!(lost(stamp, Edit { base: None, words: None, at: Millis(0), by: None, read: None }), [""; 0], "an online edit sees the present row");
     }
 
     #[test]
     fn of_two_concurrent_edits_the_later_stands_and_only_in_the_contested_field() {
         let stamp = Stamp { seq: Seq(5), at: Millis(100), by: OTHER };
-        let mine = |at| Edit { base: Some(Seq(2)), words: None, at: Millis(at), by: MINE };
+        let mine = |at| Edit { base: Some(Seq(2)), words: None, at: Millis(at), by: MINE, read: None };
         assert_eq!(lost(stamp, mine(99)), ["name"]);
         assert_eq!(lost(stamp, mine(100)), ["name"], "a tie goes to what stands, on every replay");
         assert_eq!(lost(stamp, mine(101)), [""; 0]);
@@ -497,7 +505,7 @@ mod tests {
     fn a_concurrent_assignment_stays_as_the_server_has_it_however_late_the_other() {
         let mut change = Change::DeviceUpdate(DeviceUpdate { id: DeviceId(Uuid::nil()), patch: DevicePatch { site_id: Patch::Clear, ..DevicePatch::default() } });
         let stamps = Stamps::from([("site_id".to_owned(), Stamp { seq: Seq(5), at: Millis(0), by: OTHER })]);
-        assert_eq!(merge(&mut change, &Found { row: None, stamps: &stamps }, &Edit { base: Some(Seq(1)), words: None, at: Millis(9_999), by: MINE }).lost, ["site_id"]);
+        assert_eq!(merge(&mut change, &Found { row: None, stamps: &stamps }, &Edit { base: Some(Seq(1)), words: None, at: Millis(9_999), by: MINE, read: None }).lost, ["site_id"]);
     }
 
     #[test]
@@ -507,7 +515,7 @@ mod tests {
             met.into_iter().map(|met| (met.field, met.won, met.why)).collect::<Vec<_>>()
         };
         let theirs = Stamp { seq: Seq(5), at: Millis(100), by: OTHER };
-        let mine = |base, at| Edit { base: Some(Seq(base)), words: None, at: Millis(at), by: MINE };
+        let mine = |base, at| Edit { base: Some(Seq(base)), words: None, at: Millis(at), by: MINE, read: None };
         let name = || "name".to_owned();
         assert_eq!(told(theirs, mine(2, 101)), [(name(), true, Why::Newer)]);
         assert_eq!(told(theirs, mine(2, 99)), [(name(), false, Why::Newer)]);
@@ -523,7 +531,7 @@ mod tests {
 
     #[test]
     fn only_changed_fields_are_stamped() {
-        let edit = Edit { base: None, words: None, at: Millis(7), by: MINE };
+        let edit = Edit { base: None, words: None, at: Millis(7), by: MINE, read: None };
         let stamps = stamped(Stamps::new(), Some(&site("a").into()), &site("b").into(), &edit, false, Seq(3));
         assert_eq!(stamps, Stamps::from([("name".to_owned(), Stamp { seq: Seq(3), at: Millis(7), by: MINE })]));
         assert_eq!(stamped(stamps, None, &site("c").into(), &edit, false, Seq(4)), Stamps::new(), "a new row starts without stamps");
@@ -532,28 +540,28 @@ mod tests {
     #[test]
     fn words_of_several_people_are_nobodys_own() {
         let noted = |text: &str| Row::from(Site { note: Some(text.into()), ..site("a") });
-        let edit = Edit { base: Some(Seq(2)), words: None, at: Millis(7), by: MINE };
+        let edit = Edit { base: Some(Seq(2)), words: None, at: Millis(7), by: MINE, read: None };
         let stamps = |is_joined| stamped(Stamps::new(), Some(&noted("Dog in the yard")), &Row::from(Site { name: "b".into(), note: Some("Dog in the yard\nKey inside".into()), ..site("a") }), &edit, is_joined, Seq(6));
         assert_eq!((stamps(true)["note"].by, stamps(true)["name"].by, stamps(false)["note"].by), (None, MINE, MINE));
         // The second edit of somebody who still has not seen the dog.
         let again = |note: Patch<String>| {
             let mut change = Change::SiteUpdate(SiteUpdate { id: SiteId(Uuid::nil()), patch: SitePatch { note, ..SitePatch::default() } });
-            let merged = merge(&mut change, &Found { row: Some(&noted("Dog in the yard\nKey inside")), stamps: &stamps(true) }, &Edit { at: Millis(9), ..edit });
+            let merged = merge(&mut change, &Found { row: Some(&noted("Dog in the yard\nKey inside")), stamps: &stamps(true) }, &Edit { at: Millis(9), read: Some("Key inside"), ..edit });
             let Change::SiteUpdate(update) = change else { unreachable!() };
             (merged.lost, update.patch.note.value().cloned())
         };
-        assert_eq!(again(Patch::Set("Key inside\nCode 4711".into())), (vec![], Some("Key inside\nCode 4711\nDog in the yard".into())));
+        assert_eq!(again(Patch::Set("Key inside\nCode 4711".into())), (vec![], Some("Dog in the yard\nKey inside\nCode 4711".into())));
         assert_eq!(again(Patch::Clear), (vec!["note".into()], None), "nobody clears what they have not seen");
     }
 
     #[test]
     fn who_has_not_seen_a_device_that_somebody_made_meets_the_making_of_it() {
         let [_, _, device, ..] = one_of_each();
-        let stamps = stamped(Stamps::new(), None, &device, &Edit { base: None, words: None, at: Millis(100), by: OTHER }, false, Seq(5));
+        let stamps = stamped(Stamps::new(), None, &device, &Edit { base: None, words: None, at: Millis(100), by: OTHER, read: None }, false, Seq(5));
         let change = |base, at, by| {
             let patch = DevicePatch { name: Patch::Set("mine".into()), site_id: Patch::Clear, ..DevicePatch::default() };
             let change = &mut Change::DeviceUpdate(DeviceUpdate { id: DeviceId(Uuid::nil()), patch });
-            merge(change, &Found { row: Some(&device), stamps: &stamps }, &Edit { base: Some(Seq(base)), words: None, at: Millis(at), by }).lost
+            merge(change, &Found { row: Some(&device), stamps: &stamps }, &Edit { base: Some(Seq(base)), words: None, at: Millis(at), by, read: None }).lost
         };
         assert_eq!(change(0, 99, MINE), ["name", "site_id"], "it is older, and where a device stands is assigned");
         assert_eq!(change(0, 101, MINE), ["site_id"], "the newer name stands");

@@ -25,7 +25,7 @@ use crate::{
 /// Whatever the store says; roll back.
 pub fn hold<R: Replica>(replica: &mut R, id: IntentId, now: impl Into<Moment>, change: Change, refusal: Refusal) -> Result<(), R::Error> {
     let (mut meta, now) = (replica.meta()?, now.into());
-    let mut intent = Intent { client_id: meta.client_id, n: 0, id, at: now.at, at_is_rough: false, base: None, words: None, depends_on: vec![], change };
+    let mut intent = Intent { client_id: meta.client_id, n: 0, id, at: now.at, at_is_rough: false, base: None, words: None, read: None, depends_on: vec![], change };
     let (mut state, mut reading) = (State::Waiting, Some(Reading::taken(now, &meta)));
     if matches!(refusal.code, Code::NotAllowed | Code::NoLongerPermitted) {
         intent.n = meta.next_n;
@@ -61,7 +61,7 @@ pub(super) fn keep_words<R: Replica>(replica: &mut R, entry: &Entry, receipt: &R
         return Ok(false);
     }
     let lost = lost.iter().filter(|field| policy::is_written(change.target(meta.tenant).table, field)).cloned().collect();
-    let intent = Intent { n: 0, id, base: None, words: None, depends_on: vec![], change, ..entry.intent.clone() };
+    let intent = Intent { n: 0, id, base: None, words: None, read: None, depends_on: vec![], change, ..entry.intent.clone() };
     let receipt = Receipt { n: 0, intent_id: id, seq: receipt.seq, outcome: Outcome::Superseded { lost } };
     replica.save_entry(&Entry { order: meta.next_order, intent, state: State::Attention(receipt), reading: None })?;
     meta.next_order += 1;

@@ -357,7 +357,7 @@ mod tests {
         let client = ClientId(id(1));
         let mut replica = Memory::new(Meta { epoch: 1, cursor: Seq(50), ..Meta::new(client, TenantId(id(2)), PersonId(id(3)), Role::Admin) });
         let change = Change::SiteUpdate(SiteUpdate { id: SiteId(id(4)), patch: SitePatch::default() });
-        let intent = Intent { client_id: client, n: 1, id: IntentId(id(5)), at: Millis(0), at_is_rough: false, base: Some(Seq(40)), words: None, depends_on: vec![], change };
+        let intent = Intent { client_id: client, n: 1, id: IntentId(id(5)), at: Millis(0), at_is_rough: false, base: Some(Seq(40)), words: None, read: None, depends_on: vec![], change };
         replica.save_entry(&Entry { order: 1, intent, state: State::Waiting, reading: None }).unwrap();
         let greeting = greet(&mut replica, hello, Seq(50)).unwrap();
         (greeting, replica.outbox().unwrap()[0].intent.base)

@@ -35,7 +35,9 @@ pub fn record<R: Replica>(replica: &mut R, id: IntentId, now: impl Into<Moment>,
     let now = now.into();
     let target = change.target(meta.tenant);
     let ((base, words), depends_on) = (seen(replica, &meta, &change, target)?, depends_on(replica, &meta, &change)?);
-    let intent = Intent { client_id: meta.client_id, n: meta.next_n, id, at: now.at, at_is_rough: false, base, words, depends_on, change };
+    let writes = policy::hides_words(&change) && !change.creates();
+    let read = if writes { policy::words_in(replica.row(target)?.as_ref().map(|synced| &synced.row)) } else { None };
+    let intent = Intent { client_id: meta.client_id, n: meta.next_n, id, at: now.at, at_is_rough: false, base, words, read, depends_on, change };
     if let Err(refusal) = rebase::show(replica, &meta, &intent)? {
         return Ok(Err(refusal));
     }

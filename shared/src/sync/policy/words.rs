@@ -1,8 +1,10 @@
 //! What two people wrote without knowing of each other, side by side: nobody's words go without a word.
 //!
-//! A note is a list of lines. Both have theirs in the row afterwards, those of the newer edit first. How both begin is said
-//! once, and so is what one says in the same words as the other; a line that is said among others stays among them.
+//! A note is a list of lines. What either of the two put in is in the row afterwards, that of the newer edit first, and what
+//! either took out of what both had read is not. Where nobody says what was read, that is how both begin.
 //! To clear a note takes away what its author had seen of it, and no more.
+
+use similar::{Algorithm, DiffTag, capture_diff_slices};
 
 use crate::sync::{
     intent::Change,
@@ -12,36 +14,67 @@ use crate::sync::{
 };
 
 /// Whether what `change` says and what the row says can both stand.
-pub(super) fn can_join(change: &Change, row: Option<&Row>) -> bool {
+pub(super) fn can_join(change: &Change, row: Option<&Row>, read: Option<&str>) -> bool {
     let (mine, theirs) = (said(change), standing(row));
     // Whoever had not seen what is there takes nothing away from it; where nothing is there anything may stand.
-    theirs.is_empty() || !mine.is_empty() && text::block("note", Some(&joined(mine, theirs)), text::NOTE).is_ok()
+    theirs.is_empty() || !mine.is_empty() && text::block("note", Some(&joined(mine, theirs, read)), text::NOTE).is_ok()
 }
 
 /// Makes `change` say what the row says as well; whether it says more than its author wrote then.
-pub(super) fn join(change: &mut Change, row: Option<&Row>, is_newer: bool) -> bool {
+pub(super) fn join(change: &mut Change, row: Option<&Row>, read: Option<&str>, is_newer: bool) -> bool {
     let (mine, theirs) = (said(change), standing(row));
     if theirs.is_empty() {
         return false;
     }
-    let both = if is_newer { joined(mine, theirs) } else { joined(theirs, mine) };
+    let both = if is_newer { joined(mine, theirs, read) } else { joined(theirs, mine, read) };
     let is_more = both != mine;
     if let Some(note) = note(change) {
-        *note = Patch::Set(both);
+        *note = if both.is_empty() { Patch::Clear } else { Patch::Set(both) };
     }
     is_more
 }
 
-/// All of `first`, and what `second` goes on with after what both begin with, unless `first` says just that as well.
-fn joined(first: &str, second: &str) -> String {
-    let lines = |text: &'_ str| -> Vec<String> { text.lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned).collect() };
-    let (mine, theirs) = (lines(first), lines(second));
-    let same = mine.iter().zip(&theirs).take_while(|(mine, theirs)| mine == theirs).count();
-    let more = theirs.get(same..).unwrap_or_default();
-    if more.is_empty() || mine.windows(more.len()).any(|said| said == more) {
-        return first.trim_end().to_owned();
+/// What became of lines: which of them stay, and what stands before each, and after the last.
+struct Fate<'a> {
+    stays: Vec<bool>,
+    before: Vec<Vec<&'a str>>,
+}
+
+impl<'a> Fate<'a> {
+    fn of(read: &[&'a str], now: &[&'a str]) -> Self {
+        let (mut stays, mut before) = (vec![false; read.len()], vec![vec![]; read.len() + 1]);
+        for op in capture_diff_slices(Algorithm::Myers, read, now) {
+            if op.tag() == DiffTag::Equal {
+                stays.iter_mut().take(op.old_range().end).skip(op.old_range().start).for_each(|stays| *stays = true);
+            } else if let Some(at) = before.get_mut(op.old_range().start) {
+                at.extend(now.get(op.new_range()).unwrap_or_default());
+            }
+        }
+        Self { stays, before }
     }
-    format!("{}\n{}", first.trim_end(), more.join("\n"))
+}
+
+/// What became of what was read by the hands of two.
+fn joined(first: &str, second: &str, read: Option<&str>) -> String {
+    let (first, second) = (lines(first), lines(second));
+    let begin = first.iter().zip(&second).take_while(|(first, second)| first == second).count();
+    // Nobody read more than a note can hold.
+    let read = read.filter(|read| read.len() <= 4 * text::NOTE).map_or_else(|| first.iter().take(begin).copied().collect(), lines);
+    let (mine, theirs) = (Fate::of(&read, &first), Fate::of(&read, &second));
+    let mut both: Vec<&str> = vec![];
+    for (at, (put, put_too)) in mine.before.iter().zip(&theirs.before).enumerate() {
+        both.extend(put);
+        if !put.windows(put_too.len().max(1)).any(|said| said == put_too) {
+            both.extend(put_too);
+        }
+        let stays = |fate: &Fate<'_>| fate.stays.get(at).is_some_and(|stays| *stays);
+        both.extend(read.get(at).filter(|_| stays(&mine) && stays(&theirs)));
+    }
+    both.join("\n").trim().to_owned()
+}
+
+fn lines(text: &str) -> Vec<&str> {
+    text.lines().map(str::trim_end).collect()
 }
 
 fn said(change: &Change) -> &str {
@@ -63,7 +96,7 @@ const fn note(change: &mut Change) -> Option<&mut Patch<String>> {
     }
 }
 
-fn standing(row: Option<&Row>) -> &str {
+pub(super) fn standing(row: Option<&Row>) -> &str {
     match row {
         Some(Row::Site(site)) => site.note.as_deref().unwrap_or_default(),
         Some(Row::Device(device)) => device.note.as_deref().unwrap_or_default(),
@@ -92,10 +125,22 @@ mod tests {
         let site = Site { id: SiteId(Uuid::nil()), name: "s".into(), address: None, time_zone: "UTC".into(), note: theirs.map(str::to_owned), created_at: Millis(0) };
         let stamps = Stamps::from([("note".to_owned(), Stamp { seq: Seq(5), at: Millis(100), by: Some(ClientId(Uuid::from_u128(8))) })]);
         let mut change = Change::SiteUpdate(SiteUpdate { id: site.id, patch: SitePatch { note: mine, ..SitePatch::default() } });
-        let edit = Edit { base: Some(Seq(2)), words: None, at: Millis(at), by: Some(ClientId(Uuid::from_u128(9))) };
+        let edit = Edit { base: Some(Seq(2)), words: None, at: Millis(at), by: Some(ClientId(Uuid::from_u128(9))), read: None };
         let merged = merge(&mut change, &Found { row: Some(&site.into()), stamps: &stamps }, &edit);
         let Change::SiteUpdate(update) = change else { unreachable!() };
         (merged, update.patch.note)
+    }
+
+    #[test]
+    fn what_either_put_in_is_there_and_what_either_took_out_of_what_both_had_read_is_not() {
+        let both = |read, first, second| joined(first, second, Some(read));
+        assert_eq!(both("Code 1234\nRing", "Code 9999\nRing", "Code 1234\nRing\nDog"), "Code 9999\nRing\nDog", "the dead code does not come back");
+        assert_eq!(both("a\nb\nc\nd", "a1\nb\nc\nd", "a\nb\nc\nd\ne"), "a1\nb\nc\nd\ne", "each where they wrote it");
+        assert_eq!(both("Gate: open", "Gate: closed", "Gate: locked"), "Gate: closed\nGate: locked", "of one line they made two");
+        assert_eq!(both("a\nb", "b", "a"), "", "between them they took out all");
+        assert_eq!(both("", "a", "b"), "a\nb");
+        assert_eq!(both("a", "a\nb", "a\nb"), "a\nb", "what both put in stands once");
+        assert_eq!(both("a\n\nb", "a\n\nb\n\nc", "z\n\nb"), "z\n\nb\n\nc", "paragraphs stay");
     }
 
     fn text(text: &str) -> Patch<String> {
@@ -133,7 +178,7 @@ mod tests {
         }
         let person_id = PersonId(Uuid::nil());
         let mut removal = Change::BookmarkRemove(BookmarkRemove { person_id, device_id: DeviceId(Uuid::nil()) });
-        assert!(!can_join(&removal, Some(&crate::entities::Bookmark { id: crate::ids::BookmarkId(Uuid::nil()), person_id, device_id: DeviceId(Uuid::nil()), note: Some("Dog".into()), created_at: Millis(0) }.into())));
-        join(&mut removal, None, true);
+        assert!(!can_join(&removal, Some(&crate::entities::Bookmark { id: crate::ids::BookmarkId(Uuid::nil()), person_id, device_id: DeviceId(Uuid::nil()), note: Some("Dog".into()), created_at: Millis(0) }.into()), None));
+        join(&mut removal, None, None, true);
     }
 }

@@ -194,7 +194,7 @@ impl Server {
     /// A change by somebody who is online.
     pub fn edit(&mut self, change: &Change) {
         let actor = Actor { tenant: self.tenant, who: Who::System, now: self.now };
-        let edit = Edit { base: None, words: None, at: self.now, by: None };
+        let edit = Edit { base: None, words: None, at: self.now, by: None, read: None };
         if let Ok(changes) = crate::sync::apply(change, &actor, &self.row_set()) {
             let target = change.target(self.tenant);
             let before = words(self.rows.get(&target));
@@ -204,7 +204,7 @@ impl Server {
     }
 
     pub fn erase(&mut self, key: RowKey) {
-        let edit = Edit { base: None, words: None, at: self.now, by: None };
+        let edit = Edit { base: None, words: None, at: self.now, by: None, read: None };
         if self.rows.contains_key(&key) {
             self.write(vec![RowChange::Remove(key)], &edit, false);
         }
@@ -214,7 +214,7 @@ impl Server {
         self.rows.iter().map(|(key, synced)| (*key, synced.row.clone())).collect()
     }
 
-    fn write(&mut self, changes: Vec<RowChange>, edit: &Edit, is_joined: bool) {
+    fn write(&mut self, changes: Vec<RowChange>, edit: &Edit<'_>, is_joined: bool) {
         for change in changes {
             self.seq = if seeded::is(Bug::SequenceFromClock) { self.seq.max(Seq(self.now.0)) } else { Seq(self.seq.0 + 1) };
             let key = change.key();
@@ -299,7 +299,7 @@ impl Server {
         };
         let sight = self.sight_of(push.client_id);
         let actor = Actor { tenant: self.tenant, who: Who::Person { id: person, role, sight: &sight }, now: at };
-        let edit = Edit { base: Some(intent.base.unwrap_or_default()), words: intent.words, at, by: Some(push.client_id) };
+        let edit = Edit { base: Some(intent.base.unwrap_or_default()), words: intent.words, at, by: Some(push.client_id), read: intent.read.as_deref() };
         let stamps = self.stamps.get(&intent.change.target(self.tenant)).cloned().unwrap_or_default();
         let stamps = as_own(stamps, intent.change.target(self.tenant).table, &push.former, push.client_id);
         let decision = decide(intent.change.clone(), &edit, &actor, &self.row_set(), &stamps);
