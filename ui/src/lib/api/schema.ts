@@ -2475,6 +2475,8 @@ export interface components {
              * @description Its number there: 1, 2, 3, … without gaps. With `client_id` the idempotency key.
              */
             n: number;
+            /** @description What its author read where they wrote words: what became of it can be told from what they put in. */
+            read?: string | null;
             words?: components["schemas"]["Seq"] | null;
         };
         /**
