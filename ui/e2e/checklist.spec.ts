@@ -1,6 +1,6 @@
 import { type Browser, expect, type Locator, type Page, test } from '@playwright/test';
-import { fresh, signIn, somebody } from './actors';
-import { faultsIn, LOOKS, put } from './looks';
+import { fresh, person, signIn, somebody } from './actors';
+import { faults, faultsIn, LOOKS, put } from './looks';
 import { label, Phone, toDevices } from './phone';
 
 test.describe.configure({ mode: 'serial' });
@@ -259,6 +259,59 @@ test('a photo is made small and upright, and is said to be saved only when it is
   await expect(page.getByRole('dialog')).toBeVisible();
   await lookAt(page, 'photo-open');
   await page.keyboard.press('Escape');
+});
+
+test('nobody signs in beside a photo that is not saved without being asked, and whoever signs in again keeps it', async () => {
+  const { page } = phone;
+  const { body } = (await phone.request('GET', '/app/accounts', null)) as { body: { items: { id: string }[] } };
+  const [core, asked] = [phone.request.bind(phone), [] as string[]];
+  let id = body.items[0]?.id;
+  phone.request = (method, path, body) => {
+    if (method === 'POST') asked.push(path);
+    if (method === 'POST' && path === '/app/accounts') return Promise.resolve({ status: 201, body: { id } });
+    if (method === 'POST' && path.endsWith('/photos')) return Promise.resolve({ status: 507, body: { error: { code: 'disk_full', detail: '' } } });
+    return core(method, path, body);
+  };
+  const question = page.getByRole('dialog', { name: 'Leave although something is not saved?' });
+  const signInAs = async (role: 'technician' | 'operator') => {
+    await page.getByRole('button', { name: /^You:/ }).click();
+    await page.getByRole('menuitem', { name: 'Accounts' }).click();
+    if (await question.isVisible()) await question.getByRole('button', { name: 'Leave' }).click();
+    await page.getByRole('link', { name: 'Add account' }).click();
+    await expect(page.getByLabel('Server')).toHaveValue(phone.way.origin);
+    await page.getByLabel('Organization').fill('northlift');
+    await page.getByLabel('E-mail').fill(person(role).email);
+    await page.getByLabel('Password', { exact: true }).fill(person(role).password);
+    await page.getByRole('button', { name: 'Sign in' }).click();
+  };
+  const loose = async () => {
+    await page.getByRole('link', { name: 'Commission' }).last().click();
+    await page.getByTestId('visit-under-way').getByRole('link').click();
+    await item('OM-N0003').getByRole('button', { name: /^Checks, note and photos of/ }).click();
+    return checks().locator('.loose').getByTestId('photo');
+  };
+  await addPhoto(checks().locator('.loose'), await photo(page, { seed: 9 }));
+  await expect(checks().locator('.loose').getByText('A photo is not saved yet.')).toBeVisible();
+  await page.getByRole('link', { name: 'Devices' }).last().click();
+  await question.getByRole('button', { name: 'Leave' }).click();
+
+  await signInAs('technician');
+  await expect(page.getByRole('heading', { level: 1, name: 'Devices' }), 'it is theirs').toBeVisible();
+  await expect((await loose()).last()).toHaveAttribute('data-state', 'failed');
+  await page.getByRole('link', { name: 'Devices' }).last().click();
+  await question.getByRole('button', { name: 'Leave' }).click();
+
+  asked.length = 0;
+  id = 'acc_other';
+  await signInAs('operator');
+  await expect(question).toContainText('With another account it is lost.');
+  expect(asked).not.toContain('/app/accounts');
+  expect(await faults(page)).toEqual([]);
+  await question.getByRole('button', { name: 'Sign in' }).click();
+  await expect(page.getByRole('heading', { level: 1, name: 'Devices' })).toBeVisible();
+  expect(asked.slice(asked.indexOf('/app/accounts')), 'nothing goes out in the name of another').toEqual(['/app/accounts']);
+  phone.request = core;
+  await expect(await loose()).toHaveCount(1);
 });
 
 test('a photo that was taken out can be brought back for a moment', async () => {

@@ -91,6 +91,8 @@ test('a device of another organization is refused, and the page says whose it is
 test('a claim code names no device: it is picked from the list, and the code proves that it is the one', async () => {
   const { page } = phone;
   await page.getByLabel('QR text or claim code').fill('no such code');
+  await page.getByRole('link', { name: 'Devices' }).last().click();
+  await page.getByRole('dialog', { name: 'Leave without saving?' }).getByRole('button', { name: 'Cancel' }).click();
   await page.getByLabel('QR text or claim code').press('Enter');
   await expect(page.getByLabel('QR text or claim code'), 'the field that is wrong').toBeFocused();
   await expect(page.getByRole('alert').filter({ hasText: 'no label of a device' })).toBeAttached();

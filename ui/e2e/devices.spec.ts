@@ -53,6 +53,9 @@ test('a planned device is added, edited and retired, and its changes tell the st
   const dialog = page.getByRole('dialog');
   await expect(dialog).toContainText('It leaves service for good');
   await dialog.getByLabel(/Reason/).fill('Replaced');
+  await page.goBack();
+  await page.getByRole('dialog', { name: 'Leave without saving?' }).getByRole('button', { name: 'Cancel' }).click();
+  await expect(dialog.getByLabel(/Reason/), 'a reason that is typed is not lost').toHaveValue('Replaced');
   await dialog.getByRole('button', { name: 'Retire' }).click();
   await expect(page.getByText('Retired', { exact: true })).toBeVisible();
   await expect(page.getByRole('button', { name: 'Edit' })).toHaveCount(0);

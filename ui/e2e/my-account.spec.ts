@@ -16,11 +16,15 @@ test('a person changes the own name, and sees it at once', async ({ page }) => {
   const name = page.getByLabel('Name', { exact: true });
   await expect(name).toHaveValue(who.name);
   await name.fill('Vera Neu');
+  await page.getByRole('link', { name: 'Sites' }).first().click();
+  await page.getByRole('dialog', { name: 'Leave without saving?' }).getByRole('button', { name: 'Cancel' }).click();
   await page.getByRole('button', { name: 'Save name' }).click();
   await expect(page.getByRole('button', { name: 'You: Vera Neu' })).toBeVisible();
   await name.fill(who.name);
   await page.getByRole('button', { name: 'Save name' }).click();
   await expect(page.getByRole('button', { name: `You: ${who.name}` })).toBeVisible();
+  await page.getByRole('link', { name: 'Sites' }).first().click();
+  await expect(page.getByRole('heading', { level: 1, name: 'Sites' }), 'what is saved is not asked about').toBeVisible();
 });
 
 test('a person changes the own password with the one of now, and is signed out everywhere else', async ({ page, browser }) => {

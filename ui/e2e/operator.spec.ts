@@ -7,6 +7,8 @@ test('a tenant is made from a template, and its owner is invited', async ({ page
   await page.getByRole('link', { name: 'New tenant' }).click();
   await page.getByLabel('Name', { exact: true }).fill(`Tenant ${short}`);
   await page.getByLabel('Short name').fill(short);
+  await page.getByRole('link', { name: 'Cancel' }).click();
+  await page.getByRole('dialog', { name: 'Leave without saving?' }).getByRole('button', { name: 'Cancel' }).click();
   await page.getByLabel('Template').selectOption({ index: 1 });
   await page.getByLabel("Owner's e-mail").fill(`owner@${short}.example`);
   await page.getByRole('button', { name: 'Create tenant' }).click();
@@ -25,6 +27,8 @@ test('a suspended tenant is refused at once, with its reason in words, and nobod
   await page.getByRole('link', { name: 'Verdant Cold Chain' }).click();
   await page.getByRole('button', { name: 'Suspend' }).click();
   await page.getByRole('dialog').getByLabel('Reason').fill('Invoice overdue');
+  await page.goBack();
+  await page.getByRole('dialog', { name: 'Leave without saving?' }).getByRole('button', { name: 'Cancel' }).click();
   await page.getByRole('dialog').getByRole('button', { name: 'Suspend' }).click();
   await expect(page.getByText('Suspended', { exact: true })).toBeVisible();
   await staff.reload();

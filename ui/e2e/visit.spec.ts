@@ -58,6 +58,8 @@ test('labels are scanned ahead, and the devices follow each other', async () => 
   await expect(field, 'what is refused can be mended').toHaveValue('no label');
   await page.keyboard.type('nor is this');
   await expect(field, 'and does not stand in the way of the next scan').toHaveValue('nor is this');
+  await page.getByRole('link', { name: 'Devices' }).last().click();
+  await page.getByRole('dialog', { name: 'Leave without saving?' }).getByRole('button', { name: 'Cancel' }).click();
   for (const serial of SERIALS) {
     await field.fill(label(serial));
     await field.press('Enter');

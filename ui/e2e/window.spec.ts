@@ -89,6 +89,20 @@ test('sign-in in the window', async () => {
   await expect(page.getByRole('heading', { level: 1, name: 'Accounts' })).toBeVisible();
 });
 
+test('what is typed into an invitation is not left without a question', async () => {
+  const { page } = phone;
+  canned['POST /v1/invitations/lookup'] = ok({ email: 'nele@northlift.example', role: 'viewer', expires_at: Date.now() + 86_400_000, tenant: { name: 'northlift', display_name: 'Northlift Elevators', brand: null } });
+  await page.goto('/invitation#token=omi_three');
+  await page.getByLabel('Your name').fill('Nele Neu');
+  await page.getByRole('link', { name: 'Back to your accounts' }).click();
+  const question = page.getByRole('dialog', { name: 'Leave without saving?' });
+  await question.getByRole('button', { name: 'Cancel' }).click();
+  await expect(page.getByLabel('Your name')).toHaveValue('Nele Neu');
+  await page.getByRole('link', { name: 'Back to your accounts' }).click();
+  await question.getByRole('button', { name: 'Leave' }).click();
+  await expect(page.getByRole('heading', { level: 1, name: 'Accounts' })).toBeVisible();
+});
+
 test('how fresh things are stands there in words, on a small phone too', async () => {
   const { page } = phone;
   canned['GET /app/sync'] = sync({ state: 'offline', pending: 2 });

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { dayStart } from './audit/api';
 import { detailLines } from './audit/words';
+import { workOf } from './commissioning/atWork';
 import { canChooseAnew, type Commission, isJoined, keptOut, stopKind } from './commissioning/door';
 import { arranged, matching, namesDevice, sorted } from './commissioning/nearby';
 import { ANOTHER, keyOf, passphraseFault, proposal } from './commissioning/networks';
@@ -73,6 +74,15 @@ describe('a commission', () => {
   it('needs nobody any more once it only waits to be seen', () => {
     expect(isJoined(at('cloud'))).toBe(true);
     expect(isJoined(at('join'))).toBe(false);
+  });
+
+  it('is at work while its device is, and a visit between two of them; nothing that waits for its technician is', () => {
+    const visit = (more: object) => ({ auto: true, going: true, counts: { waiting: 2, running: 0, done: 1, failed: 0 }, ...more });
+    expect(workOf(at('join'), null)).toBe('device');
+    expect([workOf(at('cloud'), null), workOf(null, null)], 'it only waits to be seen').toEqual([null, null]);
+    for (const over of [null, at('cloud'), at('cloud', { state: 'succeeded' }), at('join', { state: 'failed' })]) expect(workOf(over, visit({}))).toBe('between');
+    for (const state of ['needs_pop', 'needs_network', 'needs_confirm', 'needs_button'] as const) expect(workOf(at('join', { state }), visit({})), state).toBeNull();
+    for (const still of [{ auto: false }, { going: false }, { counts: { waiting: 0, running: 0, done: 3, failed: 0 } }]) expect(workOf(null, visit(still))).toBeNull();
   });
 });
 

@@ -1,4 +1,5 @@
 import { asProblem, type Problem } from '$lib/api';
+import { somebodyIsHere } from '$lib/parts/presence';
 import { type Camera, type Trouble, troubleOf, type View } from './camera';
 
 /** So often a picture is looked at. */
@@ -76,6 +77,7 @@ export function createScan(camera: Camera, take: (text: string) => Promise<'more
   }
 
   async function check(now: View, mine: number, text: string) {
+    somebodyIsHere();
     state = 'checking';
     hint = false;
     problem = null;

@@ -2,6 +2,7 @@ import encodeQR from 'qr';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { Problem } from '$lib/api';
 import { bundleOf } from '$lib/i18n/words';
+import { whenSomebodyIsHere } from '$lib/parts/presence';
 import { NoWayToCamera, openCamera, textIn, type Trouble, troubleOf, TROUBLES } from './camera';
 import { createScan } from './scan.svelte';
 
@@ -53,6 +54,25 @@ it('each error of a camera has its trouble, and each trouble its words and its w
   expect([troubleOf(new NoWayToCamera()), troubleOf('what?')]).toEqual(['missing', 'unknown']);
   const known = [...bundleOf('en')._messages.keys()];
   expect(TROUBLES.flatMap((one) => [`camera-${one}`, `camera-fix-${one}`]).filter((key) => !known.includes(key))).toEqual([]);
+});
+
+it('who reads labels is here, and a label that lies before the camera is nobody', async () => {
+  const eye = camera();
+  const here = vi.fn();
+  const unwatch = whenSomebodyIsHere(here);
+  const scan = createScan(eye.open, () => Promise.resolve('more'));
+  await scan.start();
+  eye.seen = 'one';
+  await later(60_000);
+  expect(here).toHaveBeenCalledTimes(1);
+  eye.seen = 'another one';
+  await later(1_000);
+  expect(here).toHaveBeenCalledTimes(2);
+  unwatch();
+  eye.seen = 'one';
+  await later(1_000);
+  expect(here).toHaveBeenCalledTimes(2);
+  scan.stop();
 });
 
 it('one label ends the scan and the camera', async () => {

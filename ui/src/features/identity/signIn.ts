@@ -9,14 +9,12 @@ export interface Credentials {
   password: string;
 }
 
-/** Signs in: a session for the browser, an account of its own in the app. */
-export async function signIn(given: Credentials): Promise<void> {
+/** Signs in: a session for the browser; an account of its own in the app, whose id is the answer. */
+export async function signIn(given: Credentials): Promise<string | null> {
   const { server, tenant, email, password } = given;
-  if (host().has('accounts')) {
-    await door('POST', '/app/accounts', { server, tenant, email, password });
-  } else {
-    await answer(api().POST('/v1/sessions', { body: { tenant, email, password, client: 'web' } }));
-  }
+  if (host().has('accounts')) return (await door<{ id: string }>('POST', '/app/accounts', { server, tenant, email, password })).id;
+  await answer(api().POST('/v1/sessions', { body: { tenant, email, password, client: 'web' } }));
+  return null;
 }
 
 /** What a server says of a tenant's short name: its card, that there is none, or nothing at all. */
@@ -33,9 +31,9 @@ export async function findTenant(name: string | null, server: string | null = nu
 }
 
 /** Signs in; where the organization does not exist, that is what is wrong, and no secret: anybody may ask for its card. */
-export async function signInKnowing(given: Credentials): Promise<void> {
+export async function signInKnowing(given: Credentials): Promise<string | null> {
   try {
-    await signIn(given);
+    return await signIn(given);
   } catch (thrown) {
     const problem = asProblem(thrown);
     const missing = problem.code === 'wrong_credentials' && (await findTenant(given.tenant, given.server || null)) === 'none';

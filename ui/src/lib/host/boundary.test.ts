@@ -43,7 +43,7 @@ const DOORS: Record<string, string[]> = {
   accounts: ['accounts', 'left', 'lock'],
   audit: ['ChangeLine.svelte', 'History.svelte'],
   checklist: ['Checks.svelte', 'checks', 'RecordedChecks.svelte', 'words', 'work.svelte'],
-  commissioning: ['api', 'AttemptRecord.svelte', 'attempts', 'causes'],
+  commissioning: ['api', 'AttemptRecord.svelte', 'attempts', 'atWork', 'causes'],
   console: [],
   devices: ['api', 'StateBadge.svelte', 'TakeOver.svelte'],
   identity: ['session', 'SessionLine.svelte', 'signIn', 'SignInFrame.svelte', 'signOut', 'whoami.svelte'],
