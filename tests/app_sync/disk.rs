@@ -60,26 +60,40 @@ async fn on_a_full_disk_the_app_opens_and_saves_what_a_person_does(world: World)
     person.offline().await;
     assert!(reserve(&data));
     let filler = disk.fill();
+    let full = |n: usize| json!({"name": format!("Full {n:03}"), "note": "x".repeat(1_900), "time_zone": "UTC"});
     for n in 0..20 {
-        succeeded(person.ask("POST", "/v1/sites", json!({"name": format!("Full {n}"), "note": "x".repeat(1_900), "time_zone": "UTC"})).await);
+        succeeded(person.ask("POST", "/v1/sites", full(n)).await);
     }
     assert!(!reserve(&data), "the reserved room was needed");
     let more = disk.fill();
-    let lost = person.ask("POST", "/v1/sites", json!({"name": "Too much", "note": "x".repeat(1_900), "time_zone": "UTC"})).await;
-    let saved = 20 + i64::from(lost.status == 201);
-    assert!(lost.status == 201 || lost.code() == Some("disk_full"), "{}", lost.body);
+    let mut saved = 20;
+    let refused = loop {
+        let reply = person.ask("POST", "/v1/sites", full(saved)).await;
+        if reply.status != 201 {
+            break reply;
+        }
+        saved += 1;
+        assert!(saved < 150, "a disk without room takes everything");
+    };
+    assert_eq!((refused.status, refused.code()), (507, Some("disk_full")), "{}", refused.body);
+    let here = async |person: &Person| person.items("/v1/sites?q=Full&limit=200").await.len();
+    assert_eq!((here(&person).await, &person.get("/app/sync").await["pending"]), (saved, &json!(saved)));
 
     let person = person.reopens().await;
     let accounts = person.items("/app/accounts").await;
     assert_eq!(accounts.len(), 1, "the app opens and the account is there");
+    assert_eq!((here(&person).await, &person.get("/app/sync").await["pending"]), (saved, &json!(saved)), "on a disk that is full still");
     fs::remove_file(&filler).expect("room is made");
     let _ = fs::remove_file(&more);
     world.network.restore();
     person.sync_now().await;
     let sync = person.synced().await;
     assert_eq!(sync["error"], Value::Null, "{sync}");
-    let there = tenant.viewer().await.get("/v1/sites?q=Full&limit=200").await.succeeded();
-    assert_eq!(there["items"].as_array().unwrap().len(), 20, "{saved} were saved");
+    let there = tenant.viewer().await.all("/v1/sites?q=Full").await;
+    let mut names: Vec<_> = there.iter().map(|site| site["name"].as_str().unwrap().to_owned()).collect();
+    names.sort();
+    assert_eq!(names, (0..saved).map(|n| format!("Full {n:03}")).collect::<Vec<_>>());
+    succeeded(person.ask("POST", "/v1/sites", full(saved)).await);
     person.until("the room is reserved again", |_| reserve(&data)).await;
     person.close().await;
 }

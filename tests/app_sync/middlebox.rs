@@ -1,6 +1,10 @@
 //! Something between the app and its server that misbehaves on purpose.
 
-use std::{net::SocketAddr, sync::{Arc, atomic::{AtomicUsize, Ordering}}};
+use std::{
+    net::SocketAddr,
+    sync::{Arc, Mutex, MutexGuard, atomic::{AtomicUsize, Ordering}},
+    time::Duration,
+};
 
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -29,6 +33,10 @@ pub enum Mood {
     HalvesFiles,
     /// Lets so many bytes of each piece of a segment through, then hangs up.
     CutsSegments(usize),
+    /// Lets so many bytes of a segment through, then hangs up, and carries no request for the rest before it is honest.
+    HoldsPieces(usize),
+    /// Lets rows through so many bytes a hundredth of a second.
+    Trickles(usize),
     /// Keeps answers that do not end: streams.
     HoldsStreams,
     /// A proxy that takes no body longer than so many bytes, and answers with a page of its own.
@@ -43,8 +51,21 @@ pub enum Mood {
 pub struct Middlebox {
     address: SocketAddr,
     mood: watch::Sender<Mood>,
-    pieces: Arc<AtomicUsize>,
+    heard: Arc<Heard>,
     relay: JoinHandle<()>,
+}
+
+/// What went by.
+#[derive(Default)]
+struct Heard {
+    pieces: Mutex<Vec<String>>,
+    rows: AtomicUsize,
+}
+
+impl Heard {
+    fn pieces(&self) -> MutexGuard<'_, Vec<String>> {
+        self.pieces.lock().expect("nobody panics with it")
+    }
 }
 
 const PAGE: &str = "HTTP/1.1 200 OK\r\ncontent-type: text/html\r\ncontent-length: 31\r\nconnection: close\r\n\r\n<html>Welcome, sign in!</html>\n";
@@ -55,14 +76,14 @@ impl Middlebox {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("a bound socket has an address");
         let (mood, moods) = watch::channel(Mood::Honest);
-        let pieces = Arc::new(AtomicUsize::new(0));
-        let counted = Arc::clone(&pieces);
+        let heard = Arc::new(Heard::default());
+        let hears = Arc::clone(&heard);
         let relay = tokio::spawn(async move {
             while let Ok((near, _)) = listener.accept().await {
-                tokio::spawn(carry(near, server, moods.clone(), Arc::clone(&counted)));
+                tokio::spawn(carry(near, server, moods.clone(), Arc::clone(&hears)));
             }
         });
-        Self { address, mood, pieces, relay }
+        Self { address, mood, heard, relay }
     }
 
     /// What the app takes for the server.
@@ -70,9 +91,14 @@ impl Middlebox {
         format!("http://{}", self.address)
     }
 
-    /// How often a piece of a segment was asked for that is not its first.
-    pub fn pieces(&self) -> usize {
-        self.pieces.load(Ordering::SeqCst)
+    /// The paths under which pieces of segments were asked for that are not the first.
+    pub fn pieces(&self) -> Vec<String> {
+        self.heard.pieces().clone()
+    }
+
+    /// How many bytes of pulls and segments went to the app.
+    pub fn fetched(&self) -> usize {
+        self.heard.rows.load(Ordering::SeqCst)
     }
 
     /// Another mood from now on; connections that are open break off.
@@ -100,7 +126,12 @@ fn announced(question: &[u8]) -> usize {
     length.unwrap_or(0)
 }
 
-async fn carry(mut near: TcpStream, server: SocketAddr, mut moods: watch::Receiver<Mood>, pieces: Arc<AtomicUsize>) {
+/// Whether the last request of a connection is for that.
+fn asks_for(asked: &str, what: &str) -> bool {
+    asked.rsplit("/v1/sync/").next().is_some_and(|last| last.starts_with(what) && !last.contains("/v1/"))
+}
+
+async fn carry(mut near: TcpStream, server: SocketAddr, mut moods: watch::Receiver<Mood>, heard: Arc<Heard>) {
     let mood = *moods.borrow_and_update();
     if mood == Mood::CaptivePortal {
         let _ = near.read(&mut [0; 16 * 1024]).await;
@@ -114,12 +145,17 @@ async fn carry(mut near: TcpStream, server: SocketAddr, mut moods: watch::Receiv
     let (mut from_app, mut to_app) = near.into_split();
     let (mut from_server, mut to_server) = far.into_split();
     let asked = Arc::new(tokio::sync::Mutex::new(Vec::new()));
+    let (mut later, holds) = (moods.clone(), matches!(mood, Mood::HoldsPieces(_)));
     let questions = async {
         let mut buffer = vec![0; 64 * 1024];
         while let Ok(read @ 1..) = from_app.read(&mut buffer).await {
             asked.lock().await.extend_from_slice(&buffer[..read]);
-            if String::from_utf8_lossy(&buffer[..read]).to_ascii_lowercase().contains("range: bytes=") {
-                pieces.fetch_add(1, Ordering::SeqCst);
+            let question = String::from_utf8_lossy(&buffer[..read]);
+            if question.to_ascii_lowercase().contains("range: bytes=") {
+                heard.pieces().extend(question.split(' ').nth(1).map(str::to_owned));
+                if holds {
+                    let _ = later.wait_for(|mood| *mood == Mood::Honest).await;
+                }
             }
             let halves = mood == Mood::HalvesFiles && String::from_utf8_lossy(&asked.lock().await).contains("PUT /v1/attempts/");
             if to_server.write_all(&buffer[..if halves { read / 2 } else { read }]).await.is_err() || halves {
@@ -133,6 +169,7 @@ async fn carry(mut near: TcpStream, server: SocketAddr, mut moods: watch::Receiv
             let asked = String::from_utf8_lossy(&asked.lock().await).into_owned();
             let room = match mood {
                 Mood::HoldsStreams if asked.contains("/v1/sync/stream") => std::future::pending().await,
+                Mood::HoldsPieces(room) if asks_for(&asked, "segment") && heard.pieces().is_empty() => room.saturating_sub(passed),
                 Mood::CutsSegments(room) if asked.contains("/v1/sync/segment") => room.saturating_sub(passed),
                 Mood::CutsPulls(room) if asked.contains("/v1/sync/pull") => room.saturating_sub(passed),
                 Mood::SwallowsFiles if asked.contains("PUT /v1/attempts/") => 0,
@@ -142,7 +179,18 @@ async fn carry(mut near: TcpStream, server: SocketAddr, mut moods: watch::Receiv
             if asked.contains("/v1/sync/pull") || asked.contains("/v1/sync/segment") {
                 passed += read;
             }
-            if to_app.write_all(&buffer[..read.min(room)]).await.is_err() || read > room {
+            let rows = asks_for(&asked, "pull") || asks_for(&asked, "segment");
+            let trickles = if let Mood::Trickles(bytes) = mood && rows { Some(bytes) } else { None };
+            for part in buffer[..read.min(room)].chunks(trickles.unwrap_or(read)) {
+                if to_app.write_all(part).await.is_err() {
+                    return;
+                }
+                heard.rows.fetch_add(if rows { part.len() } else { 0 }, Ordering::SeqCst);
+                if trickles.is_some() {
+                    tokio::time::sleep(Duration::from_millis(10)).await;
+                }
+            }
+            if read > room {
                 break;
             }
         }
@@ -150,7 +198,7 @@ async fn carry(mut near: TcpStream, server: SocketAddr, mut moods: watch::Receiv
     tokio::select! {
         () = questions => {}
         () = answers => {}
-        _ = moods.changed() => {}
+        _ = moods.changed(), if !holds => {}
     }
 }
 

@@ -1,9 +1,12 @@
 //! Networks that fail, lie or come and go.
 
-use std::time::{Duration, Instant};
+use std::{
+    ops::Range,
+    time::{Duration, Instant},
+};
 
 use omniot_shared::ids::ClientId;
-use omniot_tests::{on_both_engines, world::{Phone, World, eventually}};
+use omniot_tests::{on_both_engines, world::{Actor, Phone, World, eventually}};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -11,6 +14,7 @@ use crate::{
     checks::{interrupted_at, takes_this},
     middlebox::{Middlebox, Mood},
     person::{Person, WrongClock, folder, succeeded},
+    verifying::{told, verified},
 };
 
 async fn offline_work_survives_reopening_and_arrives_once(world: World) {
@@ -100,31 +104,63 @@ async fn a_pull_that_breaks_off_publishes_nothing_and_is_taken_up_again(world: W
     assert_eq!(person.items("/v1/sites?limit=200").await.len(), before + 60);
 }
 
-async fn a_segment_that_breaks_off_goes_on_where_it_did(world: World) {
-    let tenant = world.tenant("northlift");
-    let staff = tenant.operator().await;
+/// Three hundred devices of each push; of two thousand rows and more the server keeps a segment.
+pub async fn many_devices(staff: &Actor, numbers: Range<u64>) {
     let model = staff.get("/v1/models").await.succeeded()["items"][0]["id"].clone();
     let client = ClientId(Uuid::now_v7());
-    for first in (0..2_100).step_by(300) {
+    for first in numbers.clone().step_by(300) {
         let intents: Vec<Value> = (first..first + 300).map(|n| {
-            json!({"client_id": client, "n": n + 1, "id": format!("int_{}", Uuid::now_v7().simple()), "at": 0, "base": null, "change": {"kind": "device.create",
-                "body": {"serial": format!("SEG-{n:05}"), "name": format!("Sensor {n} {}", Uuid::now_v7()), "model_id": model, "site_id": null}}})
+            json!({"client_id": client, "n": n - numbers.start + 1, "id": format!("int_{}", Uuid::now_v7().simple()), "at": 0, "base": null, "change": {"kind": "device.create",
+                "body": {"serial": format!("SEG-{n:05}"), "name": format!("Sensor {n} {}", Uuid::now_v7()), "note": "a long one ".repeat(40), "model_id": model, "site_id": null}}})
         }).collect();
         let body = json!({"schema": 1, "client_id": client, "now": 0, "intents": intents});
         assert_eq!(staff.post("/v1/sync/push", body).await.succeeded()["receipts"].as_array().map(Vec::len), Some(300));
     }
+}
+
+async fn a_segment_that_breaks_off_goes_on_where_it_did(world: World) {
+    let tenant = world.tenant("northlift");
+    let staff = tenant.operator().await;
+    many_devices(&staff, 0..2_100).await;
     // The first one pulls row by row, and what went out is kept for the next.
     let first = Person::signed_in(&folder(&world, "first"), &world.network.origin(), tenant, "technician").await;
     let middlebox = Middlebox::before(world.server.address()).await;
     middlebox.becomes(Mood::CutsSegments(30_000));
     let second = Person::signed_in(&folder(&world, "second"), &middlebox.origin(), tenant, "technician").await;
-    assert!(middlebox.pieces() >= 1, "it came in pieces");
+    assert!(!middlebox.pieces().is_empty(), "it came in pieces");
     for path in ["/v1/devices?q=SEG-00000", "/v1/devices?q=SEG-02099"] {
         let items = second.items(path).await;
         assert_eq!((items.len(), &items), (1, &first.items(path).await));
     }
-    let whole = succeeded(second.ask("POST", "/app/sync/verify", Value::Null).await);
+    let whole = verified(&second).await;
     assert_eq!(whole["result"], "same", "{whole}");
+}
+
+async fn a_segment_that_breaks_off_and_is_replaced_meanwhile_is_gone_on_with_and_nothing_is_lost(world: World) {
+    let tenant = world.tenant("northlift");
+    let staff = tenant.operator().await;
+    many_devices(&staff, 0..2_100).await;
+    Person::signed_in(&folder(&world, "first"), &world.network.origin(), tenant, "technician").await.close().await;
+    let middlebox = Middlebox::before(world.server.address()).await;
+    middlebox.becomes(Mood::HoldsPieces(40_000));
+    let person = Person::with_app(&folder(&world, "app"), &middlebox.origin()).await;
+    person.sign_in(tenant, "technician").await;
+    let piece = eventually("the rest is asked for", || async { middlebox.pieces().first().cloned() }).await;
+    assert_eq!(person.items("/v1/devices").await, [Value::Null; 0], "a part of a segment is shown");
+    // More than a tenth of the rows: the next one who comes is recorded anew.
+    many_devices(&staff, 2_100..2_400).await;
+    Person::signed_in(&folder(&world, "next"), &world.network.origin(), tenant, "technician").await.close().await;
+    staff.get(&piece).await.refused(404, "not_found");
+
+    middlebox.becomes(Mood::Honest);
+    person.synced().await;
+    let whole = verified(&person).await;
+    assert_eq!(whole["result"], "same", "{whole}");
+    assert!(whole["rows"].as_u64() > Some(2_400), "{whole}");
+    assert!(told(tenant).await.is_empty(), "what came in two parts adds up at once");
+    for serial in ["SEG-00000", "SEG-02399"] {
+        assert_eq!(person.items(&format!("/v1/devices?q={serial}")).await.len(), 1, "{serial}");
+    }
 }
 
 async fn where_streams_do_not_get_through_pokes_are_asked_for(world: World) {
@@ -299,6 +335,7 @@ on_both_engines!(
     a_change_that_does_not_get_through_holds_up_no_photo,
     a_pull_that_breaks_off_publishes_nothing_and_is_taken_up_again,
     a_segment_that_breaks_off_goes_on_where_it_did,
+    a_segment_that_breaks_off_and_is_replaced_meanwhile_is_gone_on_with_and_nothing_is_lost,
     where_streams_do_not_get_through_pokes_are_asked_for,
     an_answer_that_is_lost_makes_nothing_twice,
     a_proxy_that_takes_small_requests_only_does_not_hold_the_outbox_up,

@@ -7,7 +7,11 @@ use omniot_tests::{on_both_engines, world::{World, eventually}};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::person::{Person, folder, succeeded};
+use crate::{
+    person::{Person, WrongClock, folder, succeeded},
+    storage::db_change,
+    verifying::{told, verified},
+};
 
 /// Stands in what only those see who work at the site that is taken away.
 const CANARY: &str = "canary-of-the-depot";
@@ -146,6 +150,67 @@ async fn a_site_that_leaves_a_group_leaves_the_files_of_those_who_work_there(wor
     assert!(!is_readable_in(&data, CANARY), "10: a row of a group that was deleted is readable in a file");
 }
 
+async fn who_comes_back_after_four_months_holds_what_stands_and_their_work_has_arrived(world: World) {
+    const FOUR_MONTHS_MS: i64 = 120 * 24 * 3_600_000;
+    let tenant = world.tenant("northlift");
+    let (admin, technician) = (tenant.admin().await, tenant.technician().await);
+    let model = admin.all("/v1/models").await[0]["id"].clone();
+    let site = async |name: &str| admin.post("/v1/sites", json!({"name": name, "time_zone": "UTC"})).await.succeeded()["id"].clone();
+    let (depot, yard) = (site("Depot").await, site("Yard").await);
+    let new = |serial: &str, note: &str| json!({"serial": serial, "name": serial, "model_id": model, "site_id": yard, "note": note});
+    let mut devices = Vec::new();
+    for (serial, note) in [("AWAY-LEAVES-1", CANARY), ("AWAY-LEAVES-2", CANARY), ("AWAY-STAYS", ""), ("AWAY-CHANGES", ""), ("AWAY-LISTED", "")] {
+        devices.push(format!("/v1/devices/{}", admin.post("/v1/devices", new(serial, note)).await.succeeded()["id"].as_str().unwrap()));
+    }
+    let [leaves, leaves_too, stays, changes, listed] = &devices[..] else { unreachable!() };
+    let me = technician.get("/v1/me").await.succeeded()["person"]["id"].as_str().unwrap().to_owned();
+    admin.send(Method::PUT, &format!("/v1/people/{me}/sites"), Some(json!({"sites": [yard]}))).await.succeeded();
+    let (data, origin) = (folder(&world, "app"), world.network.origin());
+    let person = Person::signed_in(&data, &origin, tenant, "technician").await;
+    succeeded(person.ask("PUT", &format!("{listed}/bookmark"), json!({})).await);
+    person.synced().await;
+    assert!(is_readable_in(&data, CANARY), "the test sees what it looks for");
+    world.network.cut();
+    person.offline().await;
+    succeeded(person.ask("PATCH", stays, json!({"name": "Named long ago"})).await);
+    succeeded(person.ask("PATCH", leaves, json!({"name": "Named out of sight"})).await);
+    succeeded(person.ask("POST", "/v1/devices", new("AWAY-MADE", "")).await);
+    person.close().await;
+
+    admin.patch(leaves, json!({"site_id": depot})).await.succeeded();
+    admin.patch(changes, json!({"note": "another one"})).await.succeeded();
+    technician.delete(&format!("{listed}/bookmark")).await.succeeded();
+    admin.post("/v1/devices", new("AWAY-CAME", "")).await.succeeded();
+    let departed = db_change(&world, &format!("update tombstone set at = at - {FOUR_MONTHS_MS}")).await;
+    assert_eq!(departed, 2);
+    admin.patch(leaves_too, json!({"site_id": depot})).await.succeeded();
+    assert_eq!(db_change(&world, "update tombstone set at = at").await, 1, "the old ones are forgotten");
+    admin.delete(&format!("/v1/people/{me}/sessions")).await.succeeded();
+
+    world.network.restore();
+    let person = Person::with_clock(&data, &origin, WrongClock(FOUR_MONTHS_MS)).await;
+    person.until("the app wants a sign-in", |sync| sync["state"] == "needs_sign_in").await;
+    let shown = person.ask("GET", "/v1/devices", Value::Null).await;
+    assert_eq!((shown.status, shown.code()), (403, Some("lease_over")));
+    person.sign_in(tenant, "technician").await;
+    let sync = person.synced().await;
+    assert_eq!((&sync["error"], &sync["sites"], &sync["attention"]), (&Value::Null, &json!(1), &json!(1)), "{sync}");
+    let item = person.items("/app/sync/attention").await[0].clone();
+    assert_eq!((&item["code"], &item["mine"]), (&json!("no_longer_permitted"), &json!({"name": "Named out of sight"})));
+    let technician = tenant.technician().await;
+    let shown = |devices: Vec<Value>| devices.into_iter().map(|device| (device["serial"].clone(), device["name"].clone(), device["note"].clone())).collect::<Vec<_>>();
+    let here = shown(person.items("/v1/devices?limit=200").await);
+    assert_eq!(here, shown(technician.all("/v1/devices").await));
+    assert_eq!(here.len(), 5, "stays, changes, listed, made and came: {here:?}");
+    assert_eq!(technician.get(stays).await.succeeded()["name"], "Named long ago");
+    assert!(person.items("/v1/devices?bookmarked=true").await.is_empty(), "what was taken off the list on another machine");
+    eventually("10: a row that has moved away is readable in no file", || async { (!is_readable_in(&data, CANARY)).then_some(()) }).await;
+    assert_eq!(verified(&person).await["result"], "same");
+    assert!(told(tenant).await.is_empty(), "everything came anew at once, and not because it did not add up");
+    person.close().await;
+}
+
+on_both_engines!(who_comes_back_after_four_months_holds_what_stands_and_their_work_has_arrived);
 on_both_engines!(a_site_that_leaves_a_group_leaves_the_files_of_those_who_work_there);
 on_both_engines!(what_a_person_may_not_see_any_more_leaves_the_file_and_unsent_work_does_not);
 on_both_engines!(devices_that_move_out_of_sight_leave_the_file);

@@ -8,7 +8,8 @@ use uuid::Uuid;
 
 use crate::{archive::Archive, person::{Person, WrongClock, folder, succeeded}};
 
-async fn verified(person: &Person) -> Value {
+/// "Verify my data", answered.
+pub async fn verified(person: &Person) -> Value {
     succeeded(person.ask("POST", "/app/sync/verify", Value::Null).await)
 }
 
@@ -82,7 +83,7 @@ async fn a_letter_that_changed_on_the_disk_is_found_within_a_week_although_nobod
 }
 
 /// What the server was told of replicas that were not as it is, newest first.
-async fn told(tenant: Tenant<'_>) -> Vec<Value> {
+pub async fn told(tenant: Tenant<'_>) -> Vec<Value> {
     let log = tenant.admin().await.all("/v1/audit?action=sync.mismatch").await;
     log.into_iter().map(|entry| entry["detail"].clone()).collect()
 }

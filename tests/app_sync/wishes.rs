@@ -6,7 +6,13 @@ use std::sync::{Arc, atomic::{AtomicBool, Ordering}};
 use omniot_tests::{on_both_engines, world::{World, eventually}};
 use serde_json::{Value, json};
 
-use crate::{archive::Archive, person::{Person, folder, succeeded}};
+use crate::{
+    archive::Archive,
+    middlebox::{Middlebox, Mood},
+    network::many_devices,
+    person::{Person, folder, succeeded},
+    verifying::verified,
+};
 
 async fn wish(person: &Person, wishes: Value) -> Value {
     succeeded(person.ask("PATCH", "/app/sync", wishes).await)
@@ -36,6 +42,50 @@ async fn a_pause_holds_what_comes_and_lets_out_what_goes_also_after_a_restart(wo
     assert_eq!(wish(&person, json!({"paused": false})).await["hold"], Value::Null);
     person.synced().await;
     assert!(names(&person, "sites").await.contains(&"Not yet".to_owned()));
+}
+
+/// How many rows of everything are here, of how many.
+fn progress(sync: &Value) -> (u64, u64) {
+    let of = |what: &str| sync["progress"][what].as_u64().unwrap_or_default();
+    (of("received"), of("of"))
+}
+
+async fn a_long_first_sync_that_is_paused_goes_on_where_it_stood_also_after_a_restart(world: World) {
+    let tenant = world.tenant("northlift");
+    let staff = tenant.operator().await;
+    many_devices(&staff, 0..2_100).await;
+    let middlebox = Middlebox::before(world.server.address()).await;
+    Person::signed_in(&folder(&world, "first"), &middlebox.origin(), tenant, "technician").await.close().await;
+    let whole = middlebox.fetched();
+    middlebox.becomes(Mood::Trickles(150));
+    let person = Person::with_app(&folder(&world, "app"), &middlebox.origin()).await;
+    person.sign_in(tenant, "operator").await;
+    let begun = person.until("rows come", |sync| progress(sync).0 > 0).await;
+    person.until("more rows come", |sync| progress(sync).0 > progress(&begun).0 && progress(sync).0 * 2 > progress(sync).1).await;
+    assert_eq!(wish(&person, json!({"paused": true})).await["hold"], "paused");
+    let (stood, of) = progress(&person.until("it says so", |sync| sync["state"] == "paused").await);
+    assert!(stood < of && of > 2_100, "in the middle of it: {stood} of {of}");
+
+    let person = person.reopens().await;
+    person.until("it is paused after a restart", |sync| sync["state"] == "paused").await;
+    let fetched = middlebox.fetched();
+    let _ = staff.post("/v1/sites", json!({"name": "Not yet", "time_zone": "UTC"})).await.succeeded();
+    succeeded(person.ask("POST", "/v1/sites", json!({"name": "Mine", "time_zone": "UTC"})).await);
+    person.until("what is done here is sent", |sync| sync["pending"] == 0).await;
+    assert_eq!(staff.all("/v1/sites?q=Mine").await.len(), 1);
+    assert_eq!((names(&person, "sites").await, names(&person, "devices").await), (vec!["Mine".to_owned()], vec![]), "a part is shown");
+    assert_eq!(middlebox.fetched(), fetched, "something is fetched all the same");
+
+    wish(&person, json!({"paused": false})).await;
+    let again = person.until("it goes on", |sync| progress(sync).0 > 0).await;
+    assert!(progress(&again).0 >= stood, "from where it stood, {stood}: {again}");
+    person.synced().await;
+    let verified = verified(&person).await;
+    assert_eq!(verified["result"], "same", "{verified}");
+    assert!(verified["rows"].as_u64() > Some(2_100), "{verified}");
+    assert!(names(&person, "sites").await.contains(&"Not yet".to_owned()));
+    let both = middlebox.fetched() - whole;
+    assert!(both * 4 < whole * 5, "{both} bytes came, and all there is are {whole}");
 }
 
 async fn much_is_not_fetched_over_a_metered_network_without_a_word_and_curves_are_not_by_themselves(world: World) {
@@ -124,6 +174,7 @@ async fn a_refused_change_is_corrected_and_sent_again_or_saved(world: World) {
 
 on_both_engines!(
     a_pause_holds_what_comes_and_lets_out_what_goes_also_after_a_restart,
+    a_long_first_sync_that_is_paused_goes_on_where_it_stood_also_after_a_restart,
     much_is_not_fetched_over_a_metered_network_without_a_word_and_curves_are_not_by_themselves,
     a_refused_change_is_corrected_and_sent_again_or_saved,
 );

@@ -154,7 +154,7 @@ async fn carry_out(caller: &mut Managing, item: &Item, change: Change) -> Result
     let scope = caller.scope();
     let actor = Actor { tenant: scope.tenant(), who, now: item.made_at };
     scope.part().await?;
-    match sync::execute_late(scope, &actor, &by, now, Some(request_id.as_str()), change).await {
+    match sync::execute_late(scope, &actor, &by, now, Some(request_id.as_str()), change, item.read.as_deref()).await {
         Ok(()) => scope.keep().await?,
         Err(ExecuteError::Refused(refusal)) => {
             scope.undo().await?;

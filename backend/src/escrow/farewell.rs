@@ -32,6 +32,8 @@ struct Boxed {
     schema: u32,
     id: IntentId,
     at: Millis,
+    #[serde(default)]
+    read: Option<String>,
     change: Box<RawValue>,
 }
 
@@ -125,7 +127,7 @@ pub async fn take(scope: &mut Scope, request: &FarewellRequest, proven: &Proven,
                 answer.taken.push(sealed.intent_id);
                 continue;
             }
-            changes.push(Kept { intent: boxed.id, made_at: corrected(boxed.at, skew, now), schema: boxed.schema, change: boxed.change.get().to_owned() });
+            changes.push(Kept { intent: boxed.id, made_at: corrected(boxed.at, skew, now), schema: boxed.schema, change: boxed.change.get().to_owned(), read: boxed.read });
         }
     }
     let author = Author { id: request.person_id, name: proven.name.clone(), role: proven.role, client: request.client_id };

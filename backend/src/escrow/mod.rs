@@ -76,6 +76,8 @@ pub struct Kept {
     pub schema: u32,
     /// As its author sent it.
     pub change: String,
+    /// What they had read where they wrote words, if they said so.
+    pub read: Option<String>,
 }
 
 /// Keeps changes of one author for the administrators, until there are `most` of them and as far as there is room; those that are kept now or were before.
@@ -90,7 +92,7 @@ pub async fn keep(scope: &mut Scope, author: &Author, why: Why, changes: &[Kept]
     let (mut count, mut bytes) = store::held(scope, author.id).await?;
     let mut kept = Vec::with_capacity(changes.len());
     for change in changes {
-        let size = i64::try_from(change.change.len()).unwrap_or(i64::MAX);
+        let size = i64::try_from(change.change.len() + change.read.as_ref().map_or(0, String::len)).unwrap_or(i64::MAX);
         let fits = count < most && bytes.saturating_add(size) <= MOST_BYTES;
         if fits && store::insert(scope, author, why, change, now).await? {
             (count, bytes) = (count + 1, bytes.saturating_add(size));

@@ -119,10 +119,10 @@ pub async fn member(scope: &mut Scope, person: PersonId) -> Result<Option<(Strin
 }
 
 const HELD: &str = "
-    select count(*), cast(coalesce(sum(length(change)), 0) as bigint) from escrow where tenant_id = $1 and person_id = $2";
+    select count(*), cast(coalesce(sum(length(change) + coalesce(length(read), 0)), 0) as bigint) from escrow where tenant_id = $1 and person_id = $2";
 const INSERT: &str = "
-    insert into escrow (tenant_id, intent_id, client_id, person_id, person_name, role, why, made_at, received_at, schema, change, attempt_id)
-    values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+    insert into escrow (tenant_id, intent_id, client_id, person_id, person_name, role, why, made_at, received_at, schema, change, attempt_id, read)
+    values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
     on conflict do nothing";
 const IS_THERE: &str = "select count(*) from escrow where tenant_id = $1 and person_id = $2 and intent_id = $3";
 const FORGET: &str = "delete from escrow where tenant_id = $1 and received_at < $2";
@@ -136,7 +136,7 @@ pub async fn held(scope: &mut Scope, person: PersonId) -> Result<(i64, i64), DbE
 pub async fn insert(scope: &mut Scope, author: &Author, why: Why, kept: &Kept, now: Millis) -> Result<bool, DbError> {
     let attempt = upcast::change(kept.schema, &kept.change).ok().as_ref().and_then(recorded);
     let query = scope.query(INSERT).bind(kept.intent).bind(author.client).bind(author.id).bind(&author.name).bind(author.role.name());
-    Ok(query.bind(why.name()).bind(kept.made_at).bind(now).bind(i64::from(kept.schema)).bind(&kept.change).bind(attempt).execute().await? > 0)
+    Ok(query.bind(why.name()).bind(kept.made_at).bind(now).bind(i64::from(kept.schema)).bind(&kept.change).bind(attempt).bind(kept.read.as_deref()).execute().await? > 0)
 }
 
 /// Whether that person's change is here.
@@ -175,6 +175,8 @@ pub struct Item {
     pub schema: u32,
     /// As its author sent it.
     pub change: String,
+    /// What they had read where they wrote words, if they said so.
+    pub read: Option<String>,
     /// `accepted`, `rejected`, or nothing yet.
     pub verdict: Option<String>,
 }
@@ -191,6 +193,7 @@ struct Row {
     received_at: i64,
     schema: i64,
     change: String,
+    read: Option<String>,
     verdict: Option<String>,
 }
 
@@ -205,16 +208,17 @@ impl Row {
             received_at: Millis(self.received_at),
             schema: u32::try_from(self.schema).map_err(|_| broken("a schema is out of range"))?,
             change: self.change,
+            read: self.read,
             verdict: self.verdict,
         })
     }
 }
 
 const FIND: &str = "
-    select intent_id, client_id, person_id, person_name, role, why, made_at, received_at, schema, change, verdict
+    select intent_id, client_id, person_id, person_name, role, why, made_at, received_at, schema, change, read, verdict
     from escrow where tenant_id = $1 and intent_id = $2";
 const LIST: &str = "
-    select intent_id, client_id, person_id, person_name, role, why, made_at, received_at, schema, change, verdict
+    select intent_id, client_id, person_id, person_name, role, why, made_at, received_at, schema, change, read, verdict
     from escrow where tenant_id = $1 and verdict is null and (received_at, intent_id) > ($2, $3)
     order by received_at, intent_id limit $4";
 const DECIDE: &str = "

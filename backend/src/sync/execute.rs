@@ -132,14 +132,14 @@ async fn carry_out(scope: &mut Scope, actor: &Actor<'_>, author: &Author, reques
 }
 
 /// Carries out a change that `actor` made earlier (`actor.now`), now that `author` decided so: over what stands,
-/// as an online edit, but for words: those stand beside what others wrote. Two who made the same device have made one.
+/// as an online edit, but for words: those stand beside what others wrote who `read` otherwise. Two who made the same device have made one.
 ///
 /// # Errors
 /// [`ExecuteError::Refused`] leaves the transaction as it was.
-pub async fn execute_late(scope: &mut Scope, actor: &Actor<'_>, author: &Author, decided_at: Millis, request_id: Option<&str>, change: Change) -> Result<(), ExecuteError> {
+pub async fn execute_late(scope: &mut Scope, actor: &Actor<'_>, author: &Author, decided_at: Millis, request_id: Option<&str>, change: Change, read: Option<&str>) -> Result<(), ExecuteError> {
     let actor = Actor { tenant: scope.tenant(), ..*actor };
     let mut batch = Batch::open(scope, [&change]).await?;
-    let edit = Edit { base: None, words: Some(Seq(0)), at: decided_at, by: None, read: None };
+    let edit = Edit { base: None, words: Some(Seq(0)), at: decided_at, by: None, read };
     let decision = decide(change.clone(), &edit, &actor, batch.rows(), &batch.stamps(&change));
     if let Some(refusal) = decision.outcome.refusal() {
         return Err(refusal.clone().into());
@@ -150,12 +150,14 @@ pub async fn execute_late(scope: &mut Scope, actor: &Actor<'_>, author: &Author,
     };
     // Words that stand nowhere else join those that stand there.
     if let Some(words) = policy::words_lost(&change, &lost, actor.tenant) {
-        let unseen = Edit { base: Some(Seq(0)), words: None, at: actor.now, by: None, read: None };
+        let unseen = Edit { base: Some(Seq(0)), words: None, at: actor.now, by: None, read };
         let decision = decide(words.clone(), &unseen, &actor, batch.rows(), &batch.stamps(&words));
         if decision.outcome != Outcome::Applied {
             return Err(Refusal::new(Code::StateConflict, "what was written does not fit beside what stands there").into());
         }
         batch.take_in(&words, decision, &unseen, &Circumstances::default());
+    } else if lost.iter().any(|field| policy::is_written(change.target(actor.tenant).table, field)) {
+        return Err(Refusal::new(Code::StateConflict, "other words stand there than were taken away").into());
     }
     batch.write(scope, author, decided_at, request_id).await?;
     Ok(())

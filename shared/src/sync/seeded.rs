@@ -70,6 +70,8 @@ pub enum Bug {
     JoinedIsOnes,
     /// 2: words that an own change hides count as seen.
     HiddenCountsAsSeen,
+    /// 2: an own edit that waits counts as read, and what the server never had as taken out by others.
+    OwnPendingIsRead,
     /// 2: what was put off replaces what its author did later.
     OlderOfOnesOwnWins,
     /// 15: the times of changes are taken as the tablet's clock showed them.

@@ -190,7 +190,7 @@ impl Accounts {
             let has_session = self.find(id).is_some_and(|account| account.server().is_ok());
             if !matches!(verdict, Verdict::Right) || !has_session {
                 match self.open_by_server(&card, password, &verdict).await {
-                    Err(refusal) if matches!(verdict, Verdict::Right) && refusal.code() != Some("wrong_password") => {
+                    Err(refusal) if matches!(verdict, Verdict::Right) && !matches!(refusal.code(), Some("wrong_password" | "throttled")) => {
                         tracing::info!(account = id, code = refusal.code(), "the server does not say whether the password is still the same");
                     }
                     answer => return answer,

@@ -320,7 +320,11 @@ async fn pull_once(account: &Account, server: &Server) -> Result<bool, Failure> 
             // Everything as of a little while ago; what is newer is for the next pull.
             let (pull, progress) = begin(account).await?;
             match Frames::open_segment(server, &segment).await {
-                Ok(frames) => receive(account, pull, progress, frames).await.map(|_| false),
+                Ok(frames) => match receive(account, pull, progress, frames).await {
+                    // It was replaced by another one meanwhile: what came of it is kept, and the next pull goes on from there.
+                    Err(Failure::Trouble(Trouble::Refused { status: 404, .. })) => Ok(false),
+                    received => received.map(|_| false),
+                },
                 // Another server behind the same address knows nothing of it.
                 Err(Trouble::Refused { status: 404, .. }) => {
                     let pull = pull.of_rows();

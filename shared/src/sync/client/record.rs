@@ -34,9 +34,7 @@ pub fn record<R: Replica>(replica: &mut R, id: IntentId, now: impl Into<Moment>,
     let mut meta = replica.meta()?;
     let now = now.into();
     let target = change.target(meta.tenant);
-    let ((base, words), depends_on) = (seen(replica, &meta, &change, target)?, depends_on(replica, &meta, &change)?);
-    let writes = policy::hides_words(&change) && !change.creates();
-    let read = if writes { policy::words_in(replica.row(target)?.as_ref().map(|synced| &synced.row)) } else { None };
+    let (Seen { base, words, read }, depends_on) = (seen(replica, &meta, &change, target)?, depends_on(replica, &meta, &change)?);
     let intent = Intent { client_id: meta.client_id, n: meta.next_n, id, at: now.at, at_is_rough: false, base, words, read, depends_on, change };
     if let Err(refusal) = rebase::show(replica, &meta, &intent)? {
         return Ok(Err(refusal));
@@ -51,26 +49,45 @@ pub fn record<R: Replica>(replica: &mut R, id: IntentId, now: impl Into<Moment>,
 
 /// What the author has seen of the target, `None` when the change makes it; and of the words there, where that is less:
 /// what an own edit hides as long as it waits is not seen before it is settled. Of a past that the server lost, what stands still.
-fn seen<R: Replica>(replica: &R, meta: &Meta, change: &Change, target: RowKey) -> Result<(Option<Seq>, Option<Seq>), R::Error> {
+fn seen<R: Replica>(replica: &R, meta: &Meta, change: &Change, target: RowKey) -> Result<Seen, R::Error> {
     if change.creates() {
-        return Ok((None, None));
+        return Ok(Seen::default());
     }
     let shown = replica.seq_of(target)?.unwrap_or_default();
+    // What the server lost nobody took out.
+    let is_lost = meta.kept.is_some_and(|kept| kept < shown);
+    let read = if !policy::hides_words(change) || is_lost { None } else { policy::words_in(replica.row(target)?.as_ref().map(|synced| &synced.row)) };
     let kept = meta.kept;
     #[cfg(test)]
     let kept = kept.filter(|_| !is(Bug::LostPastIsSeen));
     let shown = kept.map_or(shown, |kept| shown.min(kept));
     #[cfg(test)]
     if is(Bug::HiddenCountsAsSeen) {
-        return Ok((Some(shown), None));
+        return Ok(Seen { base: Some(shown), words: None, read });
     }
     if !policy::hides_words(change) || !replica.is_covered(target)? {
-        return Ok((Some(shown), None));
+        return Ok(Seen { base: Some(shown), words: None, read });
     }
     let hides = |change: &Change| change.target(meta.tenant) == target && policy::hides_words(change);
-    let hiding = replica.outbox()?.into_iter().map(|entry| entry.intent).filter(|intent| hides(&intent.change));
-    let words = hiding.map(|intent| intent.words.or(intent.base).unwrap_or_default()).min();
-    Ok((Some(shown), words.filter(|words| *words < shown)))
+    let hiding: Vec<Intent> = replica.outbox()?.into_iter().map(|entry| entry.intent).filter(|intent| hides(&intent.change)).collect();
+    let words = hiding.iter().map(|intent| intent.words.or(intent.base).unwrap_or_default()).min();
+    // What an own edit put in that waits was not read there: the server may not have it yet.
+    let first = hiding.first();
+    #[cfg(test)]
+    let first = first.filter(|_| !is(Bug::OwnPendingIsRead));
+    let read = first.map_or(read, |first| first.read.clone());
+    Ok(Seen { base: Some(shown), words: words.filter(|words| *words < shown), read })
+}
+
+/// What the author of a change had before them.
+#[derive(Default)]
+struct Seen {
+    /// Of the target.
+    base: Option<Seq>,
+    /// Of the words there, where that is less.
+    words: Option<Seq>,
+    /// Those words.
+    read: Option<String>,
 }
 
 /// The pending intents that made rows which this one uses.

@@ -17,7 +17,8 @@ use crate::sync::{
 pub(super) fn can_join(change: &Change, row: Option<&Row>, read: Option<&str>) -> bool {
     let (mine, theirs) = (said(change), standing(row));
     // Whoever had not seen what is there takes nothing away from it; where nothing is there anything may stand.
-    theirs.is_empty() || !mine.is_empty() && text::block("note", Some(&joined(mine, theirs, read)), text::NOTE).is_ok()
+    let is_read = read.is_some_and(|read| lines(read) == lines(theirs));
+    theirs.is_empty() || is_read || !mine.is_empty() && text::block("note", Some(&joined(mine, theirs, read)), text::NOTE).is_ok()
 }
 
 /// Makes `change` say what the row says as well; whether it says more than its author wrote then.
@@ -33,6 +34,9 @@ pub(super) fn join(change: &mut Change, row: Option<&Row>, read: Option<&str>, i
     }
     is_more
 }
+
+/// Notes of more lines are not looked at line by line: that costs their square.
+const MOST_LINES: usize = 200;
 
 /// What became of lines: which of them stay, and what stands before each, and after the last.
 struct Fate<'a> {
@@ -57,20 +61,34 @@ impl<'a> Fate<'a> {
 /// What became of what was read by the hands of two.
 fn joined(first: &str, second: &str, read: Option<&str>) -> String {
     let (first, second) = (lines(first), lines(second));
-    let begin = first.iter().zip(&second).take_while(|(first, second)| first == second).count();
-    // Nobody read more than a note can hold.
-    let read = read.filter(|read| read.len() <= 4 * text::NOTE).map_or_else(|| first.iter().take(begin).copied().collect(), lines);
+    let Some(read) = read.map(lines).filter(|read| [read, &first, &second].into_iter().all(|lines| lines.len() <= MOST_LINES)) else {
+        let begin = common(&first, &second);
+        return beside(&first, second.get(begin..).unwrap_or_default());
+    };
     let (mine, theirs) = (Fate::of(&read, &first), Fate::of(&read, &second));
     let mut both: Vec<&str> = vec![];
     for (at, (put, put_too)) in mine.before.iter().zip(&theirs.before).enumerate() {
+        let begin = common(put, put_too);
         both.extend(put);
-        if !put.windows(put_too.len().max(1)).any(|said| said == put_too) {
-            both.extend(put_too);
-        }
+        both.extend(rest_of(put, put_too.get(begin..).unwrap_or_default()));
         let stays = |fate: &Fate<'_>| fate.stays.get(at).is_some_and(|stays| *stays);
         both.extend(read.get(at).filter(|_| stays(&mine) && stays(&theirs)));
     }
     both.join("\n").trim().to_owned()
+}
+
+/// How many lines both begin with.
+fn common(first: &[&str], second: &[&str]) -> usize {
+    first.iter().zip(second).take_while(|(first, second)| first == second).count()
+}
+
+/// What `more` says that `said` does not say in the same words.
+fn rest_of<'a, 'b>(said: &[&str], more: &'b [&'a str]) -> &'b [&'a str] {
+    if said.windows(more.len().max(1)).any(|run| run == more) { &[] } else { more }
+}
+
+fn beside(first: &[&str], more: &[&str]) -> String {
+    first.iter().chain(rest_of(first, more)).copied().collect::<Vec<_>>().join("\n").trim().to_owned()
 }
 
 fn lines(text: &str) -> Vec<&str> {
@@ -140,6 +158,9 @@ mod tests {
         assert_eq!(both("a\nb", "b", "a"), "", "between them they took out all");
         assert_eq!(both("", "a", "b"), "a\nb");
         assert_eq!(both("a", "a\nb", "a\nb"), "a\nb", "what both put in stands once");
+        assert_eq!(both("A", "A\nB\nC", "A\nB\nX"), "A\nB\nC\nX", "an own edit of before, which they had and this author's app did not know to be there");
+        let long = "x\n".repeat(500);
+        assert_eq!(joined(&format!("{long}a"), &format!("{long}b"), Some(&long)).lines().count(), 502);
         assert_eq!(both("a\n\nb", "a\n\nb\n\nc", "z\n\nb"), "z\n\nb\n\nc", "paragraphs stay");
     }
 

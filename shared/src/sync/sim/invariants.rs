@@ -101,6 +101,7 @@ fn acknowledged_work_stands(world: &World) {
 /// After a backup was put back, words may stand again that were replaced, knowingly, in the life that was lost.
 fn words_go_only_where_they_were_read(world: &World) {
     let went_before: HashSet<&String> = world.past.values().flat_map(|server| server.words_gone.iter().map(|(_, line)| line).chain(&server.replaced)).collect();
+    assert_eq!(world.server.words_missing, [], "2: an accepted note is not whole");
     for (intent, line) in &world.server.words_gone {
         let is_known = world.read.get(intent).is_some_and(|read| read.contains(line));
         assert!(is_known || went_before.contains(line), "2: {line:.20} went with {intent}, whose author had never read it");

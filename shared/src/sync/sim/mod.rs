@@ -156,6 +156,7 @@ fn each_seeded_bug_is_caught() {
         Bug::LostWordsForgotten,
         Bug::JoinedIsOnes,
         Bug::HiddenCountsAsSeen,
+        Bug::OwnPendingIsRead,
         Bug::OlderOfOnesOwnWins,
     ] {
         let caught = schedules_until_caught(bug, 20_000, breaks);

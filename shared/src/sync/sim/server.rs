@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use super::world::said;
 use crate::{
     ids::{ClientId, IntentId, PersonId, TenantId},
     roles::Role,
@@ -65,6 +66,10 @@ pub struct Server {
     pub history: BTreeMap<Seq, BTreeMap<RowKey, SyncedRow>>,
     /// Words that went with an intent.
     pub words_gone: Vec<(IntentId, String)>,
+    /// Lines of notes that an intent put in, was accepted with, and that never stood here.
+    pub words_missing: Vec<(IntentId, String)>,
+    /// All lines of notes that ever stood here.
+    pub stood: BTreeSet<String>,
     /// Lines of notes that somebody online replaced.
     pub replaced: Vec<String>,
     /// The kinds of change that this version does not know yet.
@@ -96,6 +101,8 @@ impl Server {
             history: BTreeMap::from([(Seq(0), BTreeMap::new())]),
             words_gone: vec![],
             replaced: vec![],
+            words_missing: vec![],
+            stood: BTreeSet::new(),
             unknown: None,
             kept: BTreeMap::new(),
         }
@@ -227,7 +234,9 @@ impl Server {
                     }
                     let stamps = self.stamps.remove(&key).unwrap_or_default();
                     self.stamps.insert(key, stamped(stamps, old.as_ref().map(|old| &old.row), &row, edit, is_joined, self.seq));
-                    self.rows.insert(key, SyncedRow { seq: self.seq, row });
+                    let synced = SyncedRow { seq: self.seq, row };
+                    self.stood.extend(words(Some(&synced)));
+                    self.rows.insert(key, synced);
                 }
                 RowChange::Remove(key) => {
                     self.stamps.remove(&key);
@@ -306,8 +315,12 @@ impl Server {
         if !seeded::is(Bug::ReceiptWithoutEffect) {
             let target = intent.change.target(self.tenant);
             let before = words(self.rows.get(&target));
+            let is_taken = !decision.changes.is_empty() && decision.outcome == Outcome::Applied;
             self.write(decision.changes, &edit, decision.is_joined && !seeded::is(Bug::JoinedIsOnes));
             let after = words(self.rows.get(&target));
+            let said = said(&intent.change).unwrap_or_default();
+            let missing: Vec<_> = said.lines().filter(|line| is_taken && !self.stood.contains(*line)).map(|line| (intent.id, line.to_owned())).collect();
+            self.words_missing.extend(missing);
             self.words_gone.extend(before.difference(&after).map(|line| (intent.id, line.clone())));
         }
         receipt(self.seq, decision.outcome)

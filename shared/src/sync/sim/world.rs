@@ -186,7 +186,7 @@ struct Seen {
 }
 
 /// The words that a change says.
-fn said(change: &Change) -> Option<String> {
+pub fn said(change: &Change) -> Option<String> {
     match change {
         Change::SiteUpdate(update) => update.patch.note.value().cloned(),
         Change::BookmarkSet(set) => set.note.value().cloned(),
@@ -271,9 +271,13 @@ impl World {
             Edit::RenameSite(n) => Change::SiteUpdate(SiteUpdate { id: self.site(n), patch: SitePatch { name: Patch::Set(format!("name {label}")), ..SitePatch::default() } }),
             Edit::NoteSite(n) => {
                 // Two long ones do not fit into one.
-                let note = match label % 3 {
+                let site = RowKey::from(self.site(n));
+                let shown = author.and_then(|tablet| self.tablets[tablet].store.rows().find(|synced| synced.row.key() == site)).map(|synced| words(Some(synced)));
+                let note = match label % 5 {
                     0 => Patch::Clear,
                     1 => Patch::Set(format!("note {label}")),
+                    // Under what they read there.
+                    2 | 3 => Patch::Set(shown.unwrap_or_default().into_iter().filter(|line| line.len() < 100).chain([format!("note {label}")]).collect::<Vec<_>>().join("\n")),
                     _ => Patch::Set(format!("note {label} {}", "x".repeat(1_100))),
                 };
                 let name = if label.is_multiple_of(2) { Patch::Set(format!("name {label}")) } else { Patch::Keep };

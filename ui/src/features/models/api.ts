@@ -1,4 +1,4 @@
-import { answer, api, type Change, filled, type DeviceModel, type NewModel, type Page, type Security } from '$lib/api';
+import { answer, api, type AsShown, type Change, filled, type DeviceModel, type NewModel, type Page, type Security } from '$lib/api';
 
 export { MODELS } from './names';
 /** What a model may ask of the radio session, strongest first. */
@@ -12,7 +12,7 @@ export function createModel(body: NewModel): Promise<DeviceModel> {
   return answer<DeviceModel>(api().POST('/v1/models', { body }));
 }
 
-export function updateModel(id: string, body: Partial<NewModel>): Promise<DeviceModel> {
+export function updateModel(id: string, body: AsShown<Partial<NewModel>>): Promise<DeviceModel> {
   return answer<DeviceModel>(api().PATCH('/v1/models/{id}', { params: { path: { id } }, body }));
 }
 

@@ -37,8 +37,9 @@ export function createEdited<F extends string>(): Edited<F> {
 
   /** The fields to send; `null` where somebody else changed one of them, once. */
   function changed(given: Record<F, string | null>, now: Row<F>): F[] | null {
-    const fields = (Object.keys(given) as F[]).filter((field) => !same(given[field], shown[field]));
-    met = fields.filter((field) => !same(now[field], shown[field]) && !same(now[field], given[field])).map((field) => ({ field, value: now[field] }));
+    // What stands already as it is wanted needs nothing.
+    const fields = (Object.keys(given) as F[]).filter((field) => !same(given[field], shown[field]) && !same(given[field], now[field]));
+    met = fields.filter((field) => !same(now[field], shown[field])).map((field) => ({ field, value: now[field] }));
     // Whoever has read it may say so once more.
     for (const { field, value } of met) shown[field] = value;
     return met.length > 0 ? null : fields;
@@ -55,18 +56,18 @@ export function createEdited<F extends string>(): Edited<F> {
       met = [];
     },
     async save(given, now, send, refresh) {
-      const fields = changed(given, now());
-      if (!fields) return false;
-      if (fields.length === 0) return true;
-      try {
-        await send({ ...pick(fields, given), was: pick(fields, shown) } as Patch<F>);
-        return true;
-      } catch (problem) {
-        if (!(problem instanceof Problem && problem.code === 'stale')) throw problem;
-        // It changed in this moment, or is not here yet.
-        await refresh();
-        if (changed(given, now()) !== null) throw problem;
-        return false;
+      for (let tries = 1; ; tries += 1) {
+        const fields = changed(given, now());
+        if (!fields) return false;
+        if (fields.length === 0) return true;
+        try {
+          await send({ ...pick(fields, given), was: pick(fields, shown) } as Patch<F>);
+          return true;
+        } catch (problem) {
+          if (!(problem instanceof Problem && problem.code === 'stale') || tries > 1) throw problem;
+          // It changed in this moment, or is not here yet.
+          await refresh();
+        }
       }
     }
   };

@@ -48,8 +48,11 @@ test('what both changed is said once before it is overwritten', async () => {
 
 test('what both changed to the same is no question', async () => {
   const { sent, save } = edits(row);
-  expect(await save({ ...row, name: 'B' }, { ...row, name: 'B' })).toBe(true);
-  expect(sent).toEqual([{ name: 'B', was: { name: 'Lift' } }]);
+  expect(await save({ ...row, name: 'B', note: 'mine' }, { ...row, name: 'B' })).toBe(true);
+  expect(sent).toEqual([{ note: 'mine', was: { note: null } }]);
+  const late = edits(row, [new Problem('stale', 409, '')]);
+  expect(await late.save({ ...row, name: 'B', note: 'mine' }, row, { ...row, name: 'B' })).toBe(true);
+  expect(late.sent).toEqual(sent);
 });
 
 test('what changes in the moment it is saved is read again and said, and is no error', async () => {
@@ -64,7 +67,7 @@ test('what changes in the moment it is saved is read again and said, and is no e
 
 test('a refusal that nothing explains stays one', async () => {
   const stale = new Problem('stale', 409, '');
-  const { save } = edits(row, [stale, new Problem('disk_full', 507, '')]);
+  const { save } = edits(row, [stale, stale, new Problem('disk_full', 507, '')]);
   await expect(save({ ...row, name: 'B' }, row)).rejects.toBe(stale);
   await expect(save({ ...row, name: 'B' }, row)).rejects.toThrow('disk_full');
 });
