@@ -175,8 +175,19 @@ async fn the_note_of_a_device_that_two_people_made_is_kept(world: World) {
     let retry = format!("/app/sync/attention/{}/retry", item["intent_id"].as_str().unwrap());
     let blind = person.ask("POST", &retry, json!({"was": {"note": "what stood there an hour ago"}})).await;
     assert_eq!((blind.status, blind.code()), (409, Some("stale")), "nobody overwrites what the page did not show them");
-    assert_eq!(person.ask("POST", &retry, json!({"was": {"note": item["theirs"]["note"]}})).await.status, 204);
+    // What they wrote there since, and has not been sent, is shown beside it and goes only knowingly.
     let path = format!("/v1/devices/{}", made["id"].as_str().unwrap());
+    world.network.cut();
+    person.offline().await;
+    succeeded(person.ask("PATCH", &path, json!({"note": "Newer words"})).await);
+    let blind = person.ask("POST", &retry, json!({"was": {"note": item["theirs"]["note"]}})).await;
+    assert_eq!((blind.status, blind.code()), (409, Some("stale")));
+    let item = person.items("/app/sync/attention").await[0].clone();
+    assert_eq!((&item["theirs"]["note"], &person.get(&path).await["note"]), (&json!("Newer words"), &json!("Newer words")));
+    world.network.restore();
+    person.sync_now().await;
+    person.until("that is sent", |sync| sync["pending"] == 0 && sync["state"] == "synced").await;
+    assert_eq!(person.ask("POST", &retry, json!({"was": {"note": "Newer words"}})).await.status, 204);
     eventually("it stands", || async { (staff.get(&path).await.succeeded()["note"] == "Behind the boiler").then_some(()) }).await;
 }
 

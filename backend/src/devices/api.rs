@@ -206,10 +206,13 @@ pub async fn get_device(mut caller: Caller<need::DeviceRead>, Path(id): Path<Dev
     Ok(Json(DeviceDetail::new(device, presence, parting, refused)))
 }
 
+/// Of `DevicePatch`, with what its form showed.
+type DeviceEdit = Edit<DevicePatch>;
+
 /// Edit a device
-#[utoipa::path(patch, path = "/v1/devices/{id}", operation_id = "update_device", tag = "devices", params(("id" = DeviceId, Path)), request_body = Edit<DevicePatch>,
+#[utoipa::path(patch, path = "/v1/devices/{id}", operation_id = "update_device", tag = "devices", params(("id" = DeviceId, Path)), request_body = DeviceEdit,
     responses((status = 200, body = NamedDevice), (status = 404, body = crate::http::ErrorBody), (status = 409, body = crate::http::ErrorBody), (status = 422, body = crate::http::ErrorBody)))]
-pub async fn update_device(caller: Caller<need::DeviceWrite>, Path(id): Path<DeviceId>, Edit { patch, was }: Edit<DevicePatch>) -> Result<Json<NamedDevice>, DeviceError> {
+pub async fn update_device(caller: Caller<need::DeviceWrite>, Path(id): Path<DeviceId>, Edit { patch, was }: DeviceEdit) -> Result<Json<NamedDevice>, DeviceError> {
     execute(caller, Change::DeviceUpdate(DeviceUpdate { id, patch }), &was).await.map(Json)
 }
 

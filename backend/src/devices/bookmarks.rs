@@ -10,7 +10,7 @@ use omniot_shared::{
         intent::{BookmarkRemove, BookmarkSet},
     },
 };
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 use super::api::{DeviceError, NamedDevice, seen, shown};
 use crate::{
@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// What to note on one's own list.
-#[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
+#[derive(Debug, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct BookmarkForm {
     /// At most 2,000 characters; left out, what is noted there stays.
@@ -28,12 +28,15 @@ pub struct BookmarkForm {
     note: Patch<String>,
 }
 
+/// Of `BookmarkForm`, with what its form showed.
+type BookmarkEdit = Edit<BookmarkForm>;
+
 /// Put a device on your own list
 ///
 /// Nobody else sees that, nor what you note there. Twice is fine.
-#[utoipa::path(put, path = "/v1/devices/{id}/bookmark", operation_id = "set_bookmark", tag = "devices", params(("id" = DeviceId, Path)), request_body = Edit<BookmarkForm>,
+#[utoipa::path(put, path = "/v1/devices/{id}/bookmark", operation_id = "set_bookmark", tag = "devices", params(("id" = DeviceId, Path)), request_body = BookmarkEdit,
     responses((status = 200, body = NamedDevice), (status = 404, body = ErrorBody), (status = 409, body = ErrorBody), (status = 422, body = ErrorBody)))]
-pub async fn set_bookmark(mut caller: Caller<need::DeviceRead>, Path(id): Path<DeviceId>, Edit { patch, was }: Edit<BookmarkForm>) -> Result<Json<NamedDevice>, DeviceError> {
+pub async fn set_bookmark(mut caller: Caller<need::DeviceRead>, Path(id): Path<DeviceId>, Edit { patch, was }: BookmarkEdit) -> Result<Json<NamedDevice>, DeviceError> {
     seen(&mut caller, id).await?;
     let set = BookmarkSet { person_id: caller.person().id, device_id: id, note: patch.note };
     sync::execute_over(&mut caller, Change::BookmarkSet(set), &was).await?;

@@ -1,5 +1,7 @@
 //! Bodies, queries and path parts, refused in our envelope.
 
+use std::borrow::Cow;
+
 use axum::{
     body::Bytes,
     extract::{FromRequest, FromRequestParts, Request, rejection::PathRejection},
@@ -8,6 +10,10 @@ use axum::{
 };
 use omniot_shared::sync::Was;
 use serde::{Deserialize, Deserializer, Serialize, de::DeserializeOwned};
+use utoipa::{
+    PartialSchema, ToSchema,
+    openapi::{RefOr, Schema},
+};
 
 use super::ApiError;
 
@@ -38,14 +44,33 @@ fn is_json(headers: &HeaderMap) -> bool {
 }
 
 /// The body of an edit: what to change, and what its author was shown of that when they began.
-#[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
+#[derive(Debug, Clone)]
 pub struct Edit<T> {
     /// What to change.
-    #[serde(flatten)]
     pub patch: T,
     /// As it was shown; an edit of what somebody else changed since is refused (`stale`).
-    #[serde(default)]
     pub was: Was,
+}
+
+/// The fields of the patch and `was`, and no others.
+impl<T: ToSchema> PartialSchema for Edit<T> {
+    fn schema() -> RefOr<Schema> {
+        let mut schema = T::schema();
+        if let RefOr::T(Schema::Object(object)) = &mut schema {
+            object.properties.insert("was".to_owned(), Was::schema());
+        }
+        schema
+    }
+}
+
+impl<T: ToSchema> ToSchema for Edit<T> {
+    fn name() -> Cow<'static, str> {
+        format!("{}AsShown", T::name()).into()
+    }
+
+    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+        T::schemas(schemas);
+    }
 }
 
 impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Edit<T> {

@@ -130,10 +130,13 @@ pub async fn list_model_changes(mut caller: Caller<need::ModelRead>, Path(id): P
     Ok(audit::past::page(caller.scope(), id, list).await?)
 }
 
+/// Of `ModelPatch`, with what its form showed.
+type ModelEdit = Edit<ModelPatch>;
+
 /// Edit a device model
-#[utoipa::path(patch, path = "/v1/models/{id}", operation_id = "update_model", tag = "models", params(("id" = ModelId, Path)), request_body = Edit<ModelPatch>,
+#[utoipa::path(patch, path = "/v1/models/{id}", operation_id = "update_model", tag = "models", params(("id" = ModelId, Path)), request_body = ModelEdit,
     responses((status = 200, body = DeviceModel), (status = 404, body = crate::http::ErrorBody), (status = 409, body = crate::http::ErrorBody), (status = 422, body = crate::http::ErrorBody)))]
-pub async fn update_model(mut caller: Caller<need::ModelWrite>, Path(id): Path<ModelId>, Edit { patch, was }: Edit<ModelPatch>) -> Result<Json<DeviceModel>, ModelError> {
+pub async fn update_model(mut caller: Caller<need::ModelWrite>, Path(id): Path<ModelId>, Edit { patch, was }: ModelEdit) -> Result<Json<DeviceModel>, ModelError> {
     let done = sync::execute_over(&mut caller, Change::ModelUpdate(ModelUpdate { id, patch }), &was).await?;
     caller.commit().await?;
     model(done).map(Json)

@@ -128,10 +128,13 @@ pub async fn list_site_changes(mut caller: Caller<need::SiteRead>, Path(id): Pat
     Ok(audit::past::page(caller.scope(), id, list).await?)
 }
 
+/// Of `SitePatch`, with what its form showed.
+type SiteEdit = Edit<SitePatch>;
+
 /// Edit a site
-#[utoipa::path(patch, path = "/v1/sites/{id}", operation_id = "update_site", tag = "sites", params(("id" = SiteId, Path)), request_body = Edit<SitePatch>,
+#[utoipa::path(patch, path = "/v1/sites/{id}", operation_id = "update_site", tag = "sites", params(("id" = SiteId, Path)), request_body = SiteEdit,
     responses((status = 200, body = Site), (status = 404, body = crate::http::ErrorBody), (status = 409, body = crate::http::ErrorBody), (status = 422, body = crate::http::ErrorBody)))]
-pub async fn update_site(mut caller: Caller<need::SiteWrite>, Path(id): Path<SiteId>, Edit { patch, was }: Edit<SitePatch>) -> Result<Json<Site>, SiteError> {
+pub async fn update_site(mut caller: Caller<need::SiteWrite>, Path(id): Path<SiteId>, Edit { patch, was }: SiteEdit) -> Result<Json<Site>, SiteError> {
     let done = sync::execute_over(&mut caller, Change::SiteUpdate(SiteUpdate { id, patch }), &was).await?;
     caller.commit().await?;
     site(done).map(Json)

@@ -2,9 +2,8 @@ use std::{fs, io::Write, path::Path};
 
 use omniot_shared::{
     entities::{Attempt, AttemptOutcome},
-    ids::{AttemptId, ClientId, PersonId, SiteId, TenantId},
+    ids::{AttemptId, ClientId, PersonId, TenantId},
     roles::Role,
-    sync::{Row, Seq, SyncedRow},
     time::Millis,
 };
 use serde_json::{Value, json};
@@ -14,7 +13,7 @@ use super::{AccountId, Card, Me, Person, Registry, Tenant};
 use crate::{
     App, Config, Reply,
     commissioning::flow::desk::{Desk, Desks},
-    store::{Store, commissions, replica, rows},
+    store::{Store, commissions},
     transport::{Origin, Server},
     vault::Vault,
 };
@@ -241,24 +240,6 @@ async fn a_late_answer_to_an_older_session_signs_nobody_out() {
     assert!(account.server().is_ok(), "the new session holds");
     assert!(account.session_ended(&account.server().unwrap()));
     assert!(account.server().is_err());
-}
-
-#[tokio::test]
-async fn the_server_s_row_is_shown_without_one_s_own_pending_edits() {
-    let data = tempfile::tempdir().unwrap();
-    folder_of(data.path(), 1);
-    let app = App::open(Config::new(data.path())).await.unwrap();
-    let account = app.inner.door.account().unwrap();
-    let site = omniot_shared::entities::Site { id: SiteId(Uuid::from_u128(5)), name: "Theirs".into(), address: None, time_zone: "UTC".into(), note: None, created_at: Millis(1) };
-    let synced = SyncedRow { seq: Seq(3), row: Row::Site(site) };
-    account.store.apply(|db| rows::put(db, &synced)).unwrap();
-    let path = format!("/v1/sites/{}", SiteId(Uuid::from_u128(5)));
-    assert_eq!(ask(&app, "PATCH", &path, json!({"name": "Mine"})).await.body["name"], "Mine");
-    let key = synced.row.key();
-    assert_eq!(account.store.read(|db| replica::server_row(db, key)).unwrap(), Some(synced));
-    assert_eq!(saves(&app, "Only here").await.status, 201);
-    let only_here = ask(&app, "GET", "/v1/sites?q=Only", Value::Null).await.body["items"][0]["id"].as_str().unwrap().parse::<SiteId>().unwrap();
-    assert_eq!(account.store.read(|db| replica::server_row(db, only_here.into())).unwrap(), None);
 }
 
 #[test]

@@ -12,7 +12,7 @@ use omniot_shared::{
     },
     time::Millis,
 };
-use rusqlite::{Connection, OptionalExtension, Params, params};
+use rusqlite::{Connection, Params, params};
 use uuid::Uuid;
 
 use super::{StoreError, meta, rows, unreadable};
@@ -46,19 +46,6 @@ pub fn begin(db: &Connection, fresh: &Meta) -> Result<Meta, StoreError> {
     }
     meta::set(db, META, fresh)?;
     Ok(fresh.clone())
-}
-
-/// The server's row at `key`, without what pending intents make of it.
-///
-/// # Errors
-/// [`StoreError`].
-pub fn server_row(db: &Connection, key: RowKey) -> Result<Option<SyncedRow>, StoreError> {
-    let mut statement = db.prepare_cached("select whole from pre_image where entity = ?1 and id = ?2")?;
-    let under: Option<Option<String>> = statement.query_row(params![key.table.name(), key.id.as_bytes()], |row| row.get(0)).optional()?;
-    match under {
-        Some(whole) => Ok(whole.map(|whole| serde_json::from_str(&whole)).transpose()?),
-        None => rows::get(db, key),
-    }
 }
 
 /// The digest of the server's rows, as they are here, with everything they say.

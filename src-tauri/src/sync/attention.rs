@@ -17,7 +17,7 @@ use uuid::Uuid;
 use crate::{
     accounts::Account,
     events::Event,
-    store::{StoreError, attachments, checks::{self, Counts}, on_worker, replica::{self, Open}, unreadable::{self, Unreadable}},
+    store::{StoreError, attachments, checks::{self, Counts}, on_worker, replica::Open, unreadable::{self, Unreadable}},
 };
 
 /// the code of what a person wrote where somebody else's word stands.
@@ -83,8 +83,8 @@ pub(super) const fn last_word(state: &State) -> Option<&Receipt> {
 fn item(db: &Connection, entry: &Entry, tenant: TenantId) -> Result<Value, StoreError> {
     let change = serde_json::to_value(&entry.intent.change)?;
     let key = entry.intent.change.target(tenant);
-    // What stands at the server, not what another pending edit of this person makes of it.
-    let theirs = replica::server_row(db, key)?.map(|synced| serde_json::to_value(synced.row)).transpose()?;
+    // As it is shown: what else its author did there since would go with a retry, too.
+    let theirs = Open(db).row(key)?.map(|synced| serde_json::to_value(synced.row)).transpose()?;
     let theirs = theirs.and_then(|tagged| tagged.get(key.table.name()).cloned());
     let body = change.get("body");
     // A patch is what the person typed; around it stands only the id.

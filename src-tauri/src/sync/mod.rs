@@ -238,11 +238,10 @@ pub async fn retry(account: &Account, refused: IntentId, values: Option<Map<Stri
         store.edit(|db| {
             let mut replica = Open(db);
             let entry = replica.entry(refused)?;
-            if let Some(entry) = &entry {
-                let theirs = replica::server_row(db, entry.intent.change.target(replica.meta()?.tenant))?;
-                if let Err(refusal) = was.still(theirs.as_ref().map(|synced| &synced.row)) {
-                    return Ok(Some(Err(refusal)));
-                }
+            if let Some(entry) = &entry
+                && let Err(refusal) = was.still(shown(db, &entry.intent.change)?.as_ref())
+            {
+                return Ok(Some(Err(refusal)));
             }
             let change = match (entry, &values) {
                 (Some(entry), Some(values)) => match attention::corrected(&entry.intent.change, values) {

@@ -10,6 +10,11 @@ export function leaveFrom(account: string, path: string): void {
   left = { account, path };
 }
 
+/** Whether nobody else was in since that account's person left. */
+export function hasLeft(account: string): boolean {
+  return left?.account === account;
+}
+
 /** Where the account's person goes on: where they left, unless somebody else was in since. */
 export function wayBack(account: string): string {
   const path = left?.account === account ? left.path : '/devices';

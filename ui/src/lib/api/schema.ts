@@ -1620,9 +1620,13 @@ export interface components {
             person_id: components["schemas"]["PersonId"];
         };
         /** @description What to note on one's own list. */
-        BookmarkForm: {
+        BookmarkFormAsShown: {
             /** @description At most 2,000 characters; left out, what is noted there stays. */
             note?: string | null;
+            /** @description The fields that an edit changes, as its author was shown them: `{"note": "Ring twice", "was": {"note": null}}`. */
+            was?: {
+                [key: string]: string | null;
+            };
         };
         /**
          * @description A device on one person's list; see [`BookmarkId::of`].
@@ -2059,6 +2063,19 @@ export interface components {
             note?: string | null;
             site_id?: components["schemas"]["SiteId"] | null;
         };
+        /** @description The fields of a device that can be edited. Also the body of `PATCH /v1/devices/{id}`. */
+        DevicePatchAsShown: {
+            model_id?: components["schemas"]["ModelId"] | null;
+            /** @description 1–120 characters; cannot be cleared. */
+            name?: string | null;
+            /** @description At most 2,000 characters. */
+            note?: string | null;
+            site_id?: components["schemas"]["SiteId"] | null;
+            /** @description The fields that an edit changes, as its author was shown them: `{"note": "Ring twice", "was": {"note": null}}`. */
+            was?: {
+                [key: string]: string | null;
+            };
+        };
         /** @description A release to hand over. */
         DeviceRelease: components["schemas"]["ReleaseStanding"] & {
             /** @description `OMR1.…`: whoever holds it may claim the device. */
@@ -2093,51 +2110,6 @@ export interface components {
             id: components["schemas"]["DeviceId"];
             /** @description What. */
             patch: components["schemas"]["DevicePatch"];
-        };
-        /** @description The body of an edit: what to change, and what its author was shown of that when they began. */
-        Edit_BookmarkForm: {
-            /** @description At most 2,000 characters; left out, what is noted there stays. */
-            note?: string | null;
-        } & {
-            /** @description As it was shown; an edit of what somebody else changed since is refused (`stale`). */
-            was?: components["schemas"]["FieldsAsShown"];
-        };
-        /** @description The body of an edit: what to change, and what its author was shown of that when they began. */
-        Edit_DevicePatch: {
-            model_id?: components["schemas"]["ModelId"] | null;
-            /** @description 1–120 characters; cannot be cleared. */
-            name?: string | null;
-            /** @description At most 2,000 characters. */
-            note?: string | null;
-            site_id?: components["schemas"]["SiteId"] | null;
-        } & {
-            /** @description As it was shown; an edit of what somebody else changed since is refused (`stale`). */
-            was?: components["schemas"]["FieldsAsShown"];
-        };
-        /** @description The body of an edit: what to change, and what its author was shown of that when they began. */
-        Edit_ModelPatch: {
-            min_security?: components["schemas"]["Security"] | null;
-            /** @description 1–120 characters. */
-            name?: string | null;
-            /** @description 1–60 characters. */
-            sku?: string | null;
-        } & {
-            /** @description As it was shown; an edit of what somebody else changed since is refused (`stale`). */
-            was?: components["schemas"]["FieldsAsShown"];
-        };
-        /** @description The body of an edit: what to change, and what its author was shown of that when they began. */
-        Edit_SitePatch: {
-            /** @description At most 400 characters. */
-            address?: string | null;
-            /** @description 1–120 characters; cannot be cleared. */
-            name?: string | null;
-            /** @description At most 2,000 characters. */
-            note?: string | null;
-            /** @description IANA name; cannot be cleared. */
-            time_zone?: string | null;
-        } & {
-            /** @description As it was shown; an edit of what somebody else changed since is refused (`stale`). */
-            was?: components["schemas"]["FieldsAsShown"];
         };
         /** @description The beginning of a life of the server. */
         EpochBegan: {
@@ -2250,10 +2222,6 @@ export interface components {
              *     that are with their attempts, or wait for them.
              */
             taken: components["schemas"]["IntentId"][];
-        };
-        /** @description The fields that an edit changes, as its author was shown them: `{"note": "Ring twice", "was": {"note": null}}`. */
-        FieldsAsShown: {
-            [key: string]: string | null;
         };
         /**
          * @description What found a replica to be different.
@@ -2639,6 +2607,18 @@ export interface components {
             name?: string | null;
             /** @description 1–60 characters. */
             sku?: string | null;
+        };
+        /** @description The fields of a model that can be edited; none can be cleared. Also the body of `PATCH /v1/models/{id}`. */
+        ModelPatchAsShown: {
+            min_security?: components["schemas"]["Security"] | null;
+            /** @description 1–120 characters. */
+            name?: string | null;
+            /** @description 1–60 characters. */
+            sku?: string | null;
+            /** @description The fields that an edit changes, as its author was shown them: `{"note": "Ring twice", "was": {"note": null}}`. */
+            was?: {
+                [key: string]: string | null;
+            };
         };
         /** @description An edit of a kind of device. */
         ModelUpdate: {
@@ -3606,6 +3586,21 @@ export interface components {
             note?: string | null;
             /** @description IANA name; cannot be cleared. */
             time_zone?: string | null;
+        };
+        /** @description The fields of a site that can be edited. Also the body of `PATCH /v1/sites/{id}`. */
+        SitePatchAsShown: {
+            /** @description At most 400 characters. */
+            address?: string | null;
+            /** @description 1–120 characters; cannot be cleared. */
+            name?: string | null;
+            /** @description At most 2,000 characters. */
+            note?: string | null;
+            /** @description IANA name; cannot be cleared. */
+            time_zone?: string | null;
+            /** @description The fields that an edit changes, as its author was shown them: `{"note": "Ring twice", "was": {"note": null}}`. */
+            was?: {
+                [key: string]: string | null;
+            };
         };
         /** @description An edit of a site. */
         SiteUpdate: {
@@ -4993,7 +4988,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["Edit_DevicePatch"];
+                "application/json": components["schemas"]["DevicePatchAsShown"];
             };
         };
         responses: {
@@ -5130,7 +5125,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["Edit_BookmarkForm"];
+                "application/json": components["schemas"]["BookmarkFormAsShown"];
             };
         };
         responses: {
@@ -6653,7 +6648,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["Edit_ModelPatch"];
+                "application/json": components["schemas"]["ModelPatchAsShown"];
             };
         };
         responses: {
@@ -8502,7 +8497,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["Edit_SitePatch"];
+                "application/json": components["schemas"]["SitePatchAsShown"];
             };
         };
         responses: {
