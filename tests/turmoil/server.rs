@@ -33,13 +33,16 @@ const BETWEEN: Duration = Duration::from_millis(400);
 
 type Job = Box<dyn FnOnce(&tokio::runtime::Runtime, &App) + Send>;
 
+/// Rows by whoever pulled them, and when.
+type Moments = HashMap<(String, Seq), Vec<SyncedRow>>;
+
 /// The server's thread.
 #[derive(Clone)]
 pub struct Real {
     jobs: mpsc::Sender<Job>,
     version: Arc<Mutex<Version>>,
     /// What somebody who pulled would have got from nothing in that moment, by their token and the server's sequence.
-    moments: Arc<Mutex<HashMap<(String, Seq), Vec<SyncedRow>>>>,
+    moments: Arc<Mutex<Moments>>,
 }
 
 /// Which store.
