@@ -234,7 +234,7 @@ fn as_many_schedules_pass_as_were_asked_for() {
 }
 
 /// Schedules that found something once. What a seed stands for changes with the events that there are: then it is one more.
-const ONCE_BROKEN: [u32; 2] = [20_270_398, 31_000_349];
+const ONCE_BROKEN: [u32; 4] = [20_270_398, 31_000_349, 40_012_489, 40_050_418];
 
 #[test]
 fn schedules_that_broke_once_pass() {

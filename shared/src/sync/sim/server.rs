@@ -33,6 +33,8 @@ const LATELY: i64 = 4;
 /// Why a push as a whole is not taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NotTaken {
+    /// It was made in another life of the server: what its author has seen means nothing in this one.
+    OtherEpoch,
     Gap,
     Forked,
 }
@@ -250,6 +252,9 @@ impl Server {
 
     /// All of a push or nothing of it.
     pub fn push(&mut self, push: &PushRequest) -> Result<PushResponse, NotTaken> {
+        if push.epoch.is_some_and(|said| said != self.epoch) {
+            return Err(NotTaken::OtherEpoch);
+        }
         let mut intents: Vec<&Intent> = push.intents.iter().collect();
         if seeded::is(Bug::OrderedByClock) {
             intents.sort_by_key(|intent| intent.at);

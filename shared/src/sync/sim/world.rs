@@ -446,7 +446,7 @@ impl World {
         let person = self.tablets[tablet].person;
         let wrote = self.wrote.entry(person).or_default();
         self.read.insert(intent, known.union(wrote).cloned().collect());
-        wrote.extend(said(change));
+        wrote.extend(said(change).unwrap_or_default().lines().map(str::to_owned));
     }
 
     /// A site that nothing stands in is erased.
@@ -504,6 +504,7 @@ impl World {
             Message::Receipts(tablet, Ok(answer), _) => self.tablets[tablet].take_receipts(&answer),
             // The push was made for numbers that a fork has left behind, or that this server was put back before: the next greeting tells.
             Message::Receipts(_, Err(NotTaken::Gap), _) => {}
+            Message::Receipts(tablet, Err(NotTaken::OtherEpoch), _) => self.send_hello(tablet),
             Message::Receipts(tablet, Err(NotTaken::Forked), client) => {
                 if self.tablets[tablet].meta().client_id == client {
                     self.rename(tablet, Greeting::Forked);
