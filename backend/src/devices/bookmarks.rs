@@ -6,7 +6,7 @@ use omniot_shared::{
     ids::DeviceId,
     roles::need,
     sync::{
-        Change, Patch,
+        Change, Patch, Was,
         intent::{BookmarkRemove, BookmarkSet},
     },
 };
@@ -43,13 +43,25 @@ pub async fn set_bookmark(mut caller: Caller<need::DeviceRead>, Path(id): Path<D
     shown(caller, id).await.map(Json)
 }
 
+/// What to take a device off the list with.
+#[derive(Debug, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Removal {
+    /// The note as it was shown; what was noted otherwise since stays, and 409 says so.
+    #[serde(default)]
+    was: Was,
+}
+
 /// Take a device off your own list
-#[utoipa::path(delete, path = "/v1/devices/{id}/bookmark", operation_id = "remove_bookmark", tag = "devices", params(("id" = DeviceId, Path)),
-    responses((status = 204), (status = 404, body = ErrorBody)))]
-pub async fn remove_bookmark(mut caller: Caller<need::DeviceRead>, Path(id): Path<DeviceId>) -> Result<NoContent, DeviceError> {
+///
+/// What is noted there goes with it: say what that was.
+#[utoipa::path(delete, path = "/v1/devices/{id}/bookmark", operation_id = "remove_bookmark", tag = "devices", params(("id" = DeviceId, Path)), request_body = Removal,
+    responses((status = 204), (status = 404, body = ErrorBody), (status = 409, body = ErrorBody), (status = 422, body = ErrorBody)))]
+pub async fn remove_bookmark(mut caller: Caller<need::DeviceRead>, Path(id): Path<DeviceId>, removal: Option<Json<Removal>>) -> Result<NoContent, DeviceError> {
     seen(&mut caller, id).await?;
     let remove = BookmarkRemove { person_id: caller.person().id, device_id: id };
-    sync::remove(&mut caller, Change::BookmarkRemove(remove)).await?;
+    let was = removal.map(|Json(Removal { was })| was).unwrap_or_default();
+    sync::remove(&mut caller, Change::BookmarkRemove(remove), &was).await?;
     caller.commit().await.map_err(DeviceError::from)?;
     Ok(NoContent)
 }

@@ -34,6 +34,9 @@ struct Boxed {
     at: Millis,
     #[serde(default)]
     read: Option<String>,
+    /// In which the author had read that; who does not say, in this one.
+    #[serde(default)]
+    epoch: Option<u64>,
     change: Box<RawValue>,
 }
 
@@ -127,7 +130,9 @@ pub async fn take(scope: &mut Scope, request: &FarewellRequest, proven: &Proven,
                 answer.taken.push(sealed.intent_id);
                 continue;
             }
-            changes.push(Kept { intent: boxed.id, made_at: corrected(boxed.at, skew, now), schema: boxed.schema, change: boxed.change.get().to_owned(), read: boxed.read });
+            // What a server has lost since nobody took out.
+            let read = boxed.read.filter(|_| boxed.epoch.is_none_or(|epoch| epoch == proven.epoch));
+            changes.push(Kept { intent: boxed.id, made_at: corrected(boxed.at, skew, now), schema: boxed.schema, change: boxed.change.get().to_owned(), read });
         }
     }
     let author = Author { id: request.person_id, name: proven.name.clone(), role: proven.role, client: request.client_id };

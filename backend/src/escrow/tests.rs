@@ -45,7 +45,7 @@ impl Tablet {
     }
 
     fn sealed(&self, id: IntentId, at: Millis, change: &Change) -> Sealed {
-        let intent = Intent { client_id: self.client, n: 1, id, at, at_is_rough: false, base: None, words: None, read: None, depends_on: vec![], change: change.clone() };
+        let intent = Intent { client_id: self.client, n: 1, id, at, at_is_rough: false, base: None, words: None, read: None, past_lost: false, depends_on: vec![], change: change.clone() };
         self.sealed_text(id, &serde_json::to_vec(&intent).unwrap())
     }
 
@@ -236,7 +236,7 @@ async fn work_is_taken_for_thirty_days_and_remembered_for_ninety() {
         let (site, create) = new_site(&app, "Depot");
         // Pushed, and the answer was lost: what stands comes to nobody's table.
         let pushed: IntentId = app.state.new_id();
-        let intent = Intent { client_id: olaf.client, n: 1, id: pushed, at: app.state.now(), at_is_rough: false, base: None, words: None, read: None, depends_on: vec![], change: create.clone() };
+        let intent = Intent { client_id: olaf.client, n: 1, id: pushed, at: app.state.now(), at_is_rough: false, base: None, words: None, read: None, past_lost: false, depends_on: vec![], change: create.clone() };
         olaf.actor.post("/v1/sync/push", json!(PushRequest { schema: SCHEMA, client_id: olaf.client, now: app.state.now(), epoch: None, former: vec![], intents: vec![intent] })).await.expect(200);
         let (early, late) = (olaf.new_sealed(&rename(site, "In time")), olaf.new_sealed(&rename(site, "Too late")));
         remove(&admin, olaf.actor.id).await;
@@ -458,7 +458,7 @@ async fn what_was_changed_at_a_site_that_was_taken_away_can_still_be_accepted() 
         admin.put(&format!("/v1/people/{}/sites", olaf.actor.id), json!({"sites": []})).await;
         let olaf_now = tenant.session_of(&olaf.actor).await;
         let (first, second): (IntentId, IntentId) = (app.state.new_id(), app.state.new_id());
-        let intent = |n, id, name: &str, depends_on| Intent { client_id: olaf.client, n, id, at: app.state.now(), at_is_rough: false, base: None, words: None, read: None, depends_on, change: rename(site, name) };
+        let intent = |n, id, name: &str, depends_on| Intent { client_id: olaf.client, n, id, at: app.state.now(), at_is_rough: false, base: None, words: None, read: None, past_lost: false, depends_on, change: rename(site, name) };
         let push = PushRequest { schema: SCHEMA, client_id: olaf.client, now: app.state.now(), epoch: None, former: vec![], intents: vec![intent(1, first, "West 1", vec![]), intent(2, second, "West 2", vec![first])] };
         let answer = olaf_now.post("/v1/sync/push", json!(push)).await.expect(200);
         let outcomes: Vec<(&str, bool)> = answer["receipts"].as_array().unwrap().iter().map(|receipt| &receipt["outcome"]).map(|outcome| (outcome["code"].as_str().unwrap(), outcome["detail"].as_str().unwrap().contains("administrator"))).collect();

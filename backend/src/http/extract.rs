@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 
 use axum::{
-    body::Bytes,
-    extract::{FromRequest, FromRequestParts, Request, rejection::PathRejection},
+    body::{Bytes, HttpBody as _},
+    extract::{FromRequest, FromRequestParts, OptionalFromRequest, Request, rejection::PathRejection},
     http::{HeaderMap, StatusCode, header::CONTENT_TYPE, request::Parts},
     response::{IntoResponse, Response},
 };
@@ -35,6 +35,18 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
         let value = parse(&bytes)?;
         refuse_nul(&bytes)?;
         Ok(Self(value))
+    }
+}
+
+/// A body that may be left out.
+impl<T: DeserializeOwned, S: Send + Sync> OptionalFromRequest<S> for Json<T> {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, state: &S) -> Result<Option<Self>, ApiError> {
+        if request.body().is_end_stream() && !request.headers().contains_key(CONTENT_TYPE) {
+            return Ok(None);
+        }
+        <Self as FromRequest<S>>::from_request(request, state).await.map(Some)
     }
 }
 
@@ -77,7 +89,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Edit<T> {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
-        let Json(mut edit): Json<serde_json::Value> = Json::from_request(request, state).await?;
+        let Json(mut edit): Json<serde_json::Value> = <Json<_> as FromRequest<S>>::from_request(request, state).await?;
         let was = Was::take(&mut edit).map_err(|error| ApiError::invalid_field("was", error.to_string()))?;
         let patch = serde_json::to_vec(&edit).map_err(|_| malformed())?;
         Ok(Self { patch: parse(&patch)?, was })

@@ -86,9 +86,9 @@ pub async fn execute_over<N: Needs>(caller: &mut Caller<N>, change: Change, was:
 /// Executes a `change` that takes a row away, for the person who calls; one that is not there is fine.
 ///
 /// # Errors
-/// [`ExecuteError::Refused`] leaves the transaction as it was.
-pub async fn remove<N: Needs>(caller: &mut Caller<N>, change: Change) -> Result<(), ExecuteError> {
-    carry_out_for(caller, change, &Was::default()).await.map(drop)
+/// [`ExecuteError::Refused`] leaves the transaction as it was; `stale` where the row is another than they were shown.
+pub async fn remove<N: Needs>(caller: &mut Caller<N>, change: Change, was: &Was) -> Result<(), ExecuteError> {
+    carry_out_for(caller, change, was).await.map(drop)
 }
 
 /// Executes `change` on behalf of `actor`: device authentication, seeding, jobs. `author` is who
@@ -124,7 +124,7 @@ async fn carry_out(scope: &mut Scope, actor: &Actor<'_>, author: &Author, reques
     if changed {
         was.still(batch.rows().row(change.target(actor.tenant)))?;
     }
-    let edit = Edit { base: None, words: None, at: actor.now, by: None, read: None };
+    let edit = Edit { base: None, words: None, at: actor.now, by: None, read: None, past_lost: false };
     batch.take_in(&change, Decision::accept(changes), &edit, &Circumstances::default());
     let row = batch.rows().row(change.target(actor.tenant)).cloned();
     let seq = batch.write(scope, author, actor.now, request_id).await?;
@@ -139,7 +139,7 @@ async fn carry_out(scope: &mut Scope, actor: &Actor<'_>, author: &Author, reques
 pub async fn execute_late(scope: &mut Scope, actor: &Actor<'_>, author: &Author, decided_at: Millis, request_id: Option<&str>, change: Change, read: Option<&str>) -> Result<(), ExecuteError> {
     let actor = Actor { tenant: scope.tenant(), ..*actor };
     let mut batch = Batch::open(scope, [&change]).await?;
-    let edit = Edit { base: None, words: Some(Seq(0)), at: decided_at, by: None, read };
+    let edit = Edit { base: None, words: Some(Seq(0)), at: decided_at, by: None, read, past_lost: false };
     let decision = decide(change.clone(), &edit, &actor, batch.rows(), &batch.stamps(&change));
     if let Some(refusal) = decision.outcome.refusal() {
         return Err(refusal.clone().into());
@@ -150,7 +150,7 @@ pub async fn execute_late(scope: &mut Scope, actor: &Actor<'_>, author: &Author,
     };
     // Words that stand nowhere else join those that stand there.
     if let Some(words) = policy::words_lost(&change, &lost, actor.tenant) {
-        let unseen = Edit { base: Some(Seq(0)), words: None, at: actor.now, by: None, read };
+        let unseen = Edit { base: Some(Seq(0)), words: None, at: actor.now, by: None, read, past_lost: false };
         let decision = decide(words.clone(), &unseen, &actor, batch.rows(), &batch.stamps(&words));
         if decision.outcome != Outcome::Applied {
             return Err(Refusal::new(Code::StateConflict, "what was written does not fit beside what stands there").into());

@@ -66,6 +66,8 @@ struct Raw {
     #[serde(default)]
     read: Option<String>,
     #[serde(default)]
+    past_lost: bool,
+    #[serde(default)]
     depends_on: Vec<IntentId>,
     change: Box<RawValue>,
 }
@@ -353,7 +355,7 @@ fn decide_one(caller: &Caller<need::Sync>, body: &Body, former: &[ClientId], raw
     let at = made_at(caller, body, raw);
     let actor = Actor { tenant: caller.tenant(), who: Who::Person { id: person.id, role: person.role, sight: &person.sight }, now: at };
     // A client always says what it had seen; one that does not had seen nothing.
-    let edit = Edit { base: Some(raw.base.unwrap_or_default()), words: raw.words, at, by: Some(body.client_id), read: raw.read.as_deref() };
+    let edit = Edit { base: Some(raw.base.unwrap_or_default()), words: raw.words, at, by: Some(body.client_id), read: raw.read.as_deref(), past_lost: raw.past_lost };
     let stamps = as_own(batch.stamps(&change), change.target(caller.tenant()).table, former, body.client_id);
     let decision = decide(change.clone(), &edit, &actor, batch.rows(), &stamps);
     let found = Found { row: batch.rows().row(change.target(caller.tenant())), stamps: &stamps };

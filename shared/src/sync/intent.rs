@@ -41,6 +41,10 @@ pub struct Intent {
     /// What its author read where they wrote words: what became of it can be told from what they put in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub read: Option<String>,
+    /// Whether its author had seen more than `base` tells, which went with a life of the server: what others did since then
+    /// may be what they saw.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub past_lost: bool,
     /// Intents of this client that must have succeeded before (they made rows this one uses).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub depends_on: Vec<IntentId>,

@@ -147,6 +147,8 @@ pub struct Edit<'a> {
     pub by: Option<ClientId>,
     /// What its author read where they wrote words; `None` where they do not say.
     pub read: Option<&'a str>,
+    /// Whether its author had seen more, in a past that is lost.
+    pub past_lost: bool,
 }
 
 /// What is left of a change.
@@ -216,16 +218,28 @@ fn meet(change: &Change, table: Table, field: &str, found: &Found<'_>, edit: &Ed
     if edit.by.is_some() && stamp.by == edit.by {
         return None;
     }
+    if changed.is_none() && is_unsaid(found.row, field) {
+        return None;
+    }
     let met = |won, why| Some(Meeting { field: field.to_owned(), won, why, other_at: Some(stamp.at) });
-    if stamp.seq <= base {
+    // Sequences may say that it was seen; of words, what was read says it better.
+    let is_other = policy(table, field) == Some(Policy::Words) && words::is_other(found.row, edit.read);
+    if stamp.seq <= base && !is_other {
         return if changed.is_some() && edit.at <= stamp.at { met(true, Why::Seen) } else { None };
     }
     match policy(table, field) {
         // Equal times: the one that is there stays, on every replay alike.
         Some(Policy::Lww) => met(edit.at > stamp.at, Why::Newer),
+        // After a restore it must not count who comes first: its author may have seen what stands there again.
+        Some(Policy::Server) if edit.past_lost && table == Table::Device => met(edit.at > stamp.at, Why::Newer),
         Some(Policy::Words) if words::can_join(change, found.row, edit.read) => met(true, Why::Both),
         _ => met(false, Why::Stands),
     }
+}
+
+/// Whether nobody has said anything there since the row was made without it.
+const fn is_unsaid(row: Option<&Row>, field: &str) -> bool {
+    matches!((row, field.as_bytes()), (Some(Row::Device(Device { site_id: None, .. })), b"site_id") | (Some(Row::Device(Device { note: None, .. })), b"note"))
 }
 
 /// The stamps after `old` became `new` by `edit` at `seq`; `is_joined`: its author's words stand beside those of others
@@ -467,7 +481,7 @@ mod tests {
         let stamps = Stamps::from([("name".to_owned(), theirs), ("note".to_owned(), theirs)]);
         let stands = Row::from(Site { note: Some("Dog in the yard".into()), ..site("a") });
         let mut change = rename();
-        let merged = merge(&mut change, &Found { row: Some(&stands), stamps: &stamps }, &Edit { base: Some(Seq(6)), words: Some(Seq(4)), at: Millis(99), by: MINE, read: None });
+        let merged = merge(&mut change, &Found { row: Some(&stands), stamps: &stamps }, &Edit { base: Some(Seq(6)), words: Some(Seq(4)), at: Millis(99), by: MINE, read: None, past_lost: false });
         assert_eq!(merged, Merged { lost: vec![], is_joined: true });
         let Change::SiteUpdate(update) = change else { unreachable!() };
         assert_eq!((update.patch.name.value().unwrap().as_str(), update.patch.note.value().unwrap().as_str()), ("mine", "Dog in the yard\nn"));
@@ -487,15 +501,15 @@ mod tests {
     #[test]
     fn causality_comes_before_the_clock() {
         let stamp = Stamp { seq: Seq(5), at: Millis(999), by: OTHER };
-        assert_eq!(lost(stamp, Edit { base: Some(Seq(5)), words: None, at: Millis(0), by: MINE, read: None }), [""; 0], "I had seen it: my wrong clock does not matter");
-        assert_eq!(lost(Stamp { by: MINE, ..stamp }, Edit { base: Some(Seq(2)), words: None, at: Millis(0), by: MINE, read: None }), [""; 0], "it was my own earlier edit");
-        assert_eq!(lost(stamp, Edit { base: None, words: None, at: Millis(0), by: None, read: None }), [""; 0], "an online edit sees the present row");
+        assert_eq!(lost(stamp, Edit { base: Some(Seq(5)), words: None, at: Millis(0), by: MINE, read: None, past_lost: false }), [""; 0], "I had seen it: my wrong clock does not matter");
+        assert_eq!(lost(Stamp { by: MINE, ..stamp }, Edit { base: Some(Seq(2)), words: None, at: Millis(0), by: MINE, read: None, past_lost: false }), [""; 0], "it was my own earlier edit");
+        assert_eq!(lost(stamp, Edit { base: None, words: None, at: Millis(0), by: None, read: None, past_lost: false }), [""; 0], "an online edit sees the present row");
     }
 
     #[test]
     fn of_two_concurrent_edits_the_later_stands_and_only_in_the_contested_field() {
         let stamp = Stamp { seq: Seq(5), at: Millis(100), by: OTHER };
-        let mine = |at| Edit { base: Some(Seq(2)), words: None, at: Millis(at), by: MINE, read: None };
+        let mine = |at| Edit { base: Some(Seq(2)), words: None, at: Millis(at), by: MINE, read: None, past_lost: false };
         assert_eq!(lost(stamp, mine(99)), ["name"]);
         assert_eq!(lost(stamp, mine(100)), ["name"], "a tie goes to what stands, on every replay");
         assert_eq!(lost(stamp, mine(101)), [""; 0]);
@@ -505,7 +519,36 @@ mod tests {
     fn a_concurrent_assignment_stays_as_the_server_has_it_however_late_the_other() {
         let mut change = Change::DeviceUpdate(DeviceUpdate { id: DeviceId(Uuid::nil()), patch: DevicePatch { site_id: Patch::Clear, ..DevicePatch::default() } });
         let stamps = Stamps::from([("site_id".to_owned(), Stamp { seq: Seq(5), at: Millis(0), by: OTHER })]);
-        assert_eq!(merge(&mut change, &Found { row: None, stamps: &stamps }, &Edit { base: Some(Seq(1)), words: None, at: Millis(9_999), by: MINE, read: None }).lost, ["site_id"]);
+        assert_eq!(merge(&mut change, &Found { row: None, stamps: &stamps }, &Edit { base: Some(Seq(1)), words: None, at: Millis(9_999), by: MINE, read: None, past_lost: false }).lost, ["site_id"]);
+    }
+
+    #[test]
+    fn what_was_seen_in_a_past_that_is_lost_does_not_lose_to_who_came_back_first() {
+        let stamps = Stamps::from(["site_id", "min_security"].map(|field| (field.to_owned(), Stamp { seq: Seq(5), at: Millis(100), by: OTHER })));
+        let mine = |at, past_lost| Edit { base: Some(Seq(1)), words: None, at: Millis(at), by: MINE, read: None, past_lost };
+        let lost = |mut change, edit: &Edit<'_>| merge(&mut change, &Found { row: None, stamps: &stamps }, edit).lost;
+        let moved = || Change::DeviceUpdate(DeviceUpdate { id: DeviceId(Uuid::nil()), patch: DevicePatch { site_id: Patch::Clear, ..DevicePatch::default() } });
+        assert_eq!(lost(moved(), &mine(101, true)), [""; 0], "it may have been seen");
+        assert_eq!((lost(moved(), &mine(99, true)), lost(moved(), &mine(101, false))), (vec!["site_id".into()], vec!["site_id".into()]));
+        let weaker = Change::ModelUpdate(ModelUpdate { id: ModelId(Uuid::nil()), patch: ModelPatch { min_security: Patch::Set(Security::Sec1), ..ModelPatch::default() } });
+        assert_eq!(lost(weaker, &mine(101, true)), ["min_security"], "a weaker floor slips in never");
+    }
+
+    #[test]
+    fn of_words_what_was_read_counts_more_than_which_sequences_were_seen() {
+        let row = Row::from(Site { note: Some("Dog in the yard".into()), ..site("a") });
+        let stamps = Stamps::from([("note".to_owned(), Stamp { seq: Seq(5), at: Millis(100), by: OTHER })]);
+        let said = |read, mine: Patch<String>| {
+            let mut change = Change::SiteUpdate(SiteUpdate { id: SiteId(Uuid::nil()), patch: SitePatch { note: mine, ..SitePatch::default() } });
+            let merged = merge(&mut change, &Found { row: Some(&row), stamps: &stamps }, &Edit { base: Some(Seq(7)), words: None, at: Millis(101), by: MINE, read, past_lost: false });
+            let Change::SiteUpdate(update) = change else { unreachable!() };
+            (merged.lost.is_empty(), update.patch.note.value().cloned())
+        };
+        let key = || Patch::Set("Key inside".to_owned());
+        assert_eq!(said(Some("Dog in the yard"), key()), (true, Some("Key inside".into())), "it was read, and is replaced");
+        assert_eq!(said(Some("Ring twice"), key()), (true, Some("Key inside\nDog in the yard".into())), "its number had been another one's");
+        assert_eq!(said(Some("Ring twice"), Patch::Clear), (true, Some("Dog in the yard".into())));
+        assert_eq!(said(None, key()), (true, Some("Key inside".into())));
     }
 
     #[test]
@@ -515,7 +558,7 @@ mod tests {
             met.into_iter().map(|met| (met.field, met.won, met.why)).collect::<Vec<_>>()
         };
         let theirs = Stamp { seq: Seq(5), at: Millis(100), by: OTHER };
-        let mine = |base, at| Edit { base: Some(Seq(base)), words: None, at: Millis(at), by: MINE, read: None };
+        let mine = |base, at| Edit { base: Some(Seq(base)), words: None, at: Millis(at), by: MINE, read: None, past_lost: false };
         let name = || "name".to_owned();
         assert_eq!(told(theirs, mine(2, 101)), [(name(), true, Why::Newer)]);
         assert_eq!(told(theirs, mine(2, 99)), [(name(), false, Why::Newer)]);
@@ -531,7 +574,7 @@ mod tests {
 
     #[test]
     fn only_changed_fields_are_stamped() {
-        let edit = Edit { base: None, words: None, at: Millis(7), by: MINE, read: None };
+        let edit = Edit { base: None, words: None, at: Millis(7), by: MINE, read: None, past_lost: false };
         let stamps = stamped(Stamps::new(), Some(&site("a").into()), &site("b").into(), &edit, false, Seq(3));
         assert_eq!(stamps, Stamps::from([("name".to_owned(), Stamp { seq: Seq(3), at: Millis(7), by: MINE })]));
         assert_eq!(stamped(stamps, None, &site("c").into(), &edit, false, Seq(4)), Stamps::new(), "a new row starts without stamps");
@@ -540,7 +583,7 @@ mod tests {
     #[test]
     fn words_of_several_people_are_nobodys_own() {
         let noted = |text: &str| Row::from(Site { note: Some(text.into()), ..site("a") });
-        let edit = Edit { base: Some(Seq(2)), words: None, at: Millis(7), by: MINE, read: None };
+        let edit = Edit { base: Some(Seq(2)), words: None, at: Millis(7), by: MINE, read: None, past_lost: false };
         let stamps = |is_joined| stamped(Stamps::new(), Some(&noted("Dog in the yard")), &Row::from(Site { name: "b".into(), note: Some("Dog in the yard\nKey inside".into()), ..site("a") }), &edit, is_joined, Seq(6));
         assert_eq!((stamps(true)["note"].by, stamps(true)["name"].by, stamps(false)["note"].by), (None, MINE, MINE));
         // The second edit of somebody who still has not seen the dog.
@@ -551,20 +594,25 @@ mod tests {
             (merged.lost, update.patch.note.value().cloned())
         };
         assert_eq!(again(Patch::Set("Key inside\nCode 4711".into())), (vec![], Some("Dog in the yard\nKey inside\nCode 4711".into())));
-        assert_eq!(again(Patch::Clear), (vec!["note".into()], None), "nobody clears what they have not seen");
+        assert_eq!(again(Patch::Clear), (vec![], Some("Dog in the yard".into())), "nobody clears what they have not seen");
     }
 
     #[test]
     fn who_has_not_seen_a_device_that_somebody_made_meets_the_making_of_it() {
         let [_, _, device, ..] = one_of_each();
-        let stamps = stamped(Stamps::new(), None, &device, &Edit { base: None, words: None, at: Millis(100), by: OTHER, read: None }, false, Seq(5));
-        let change = |base, at, by| {
+        let Row::Device(device) = device else { unreachable!() };
+        let nowhere = Row::from(device.clone());
+        let device = Row::from(Device { site_id: Some(SiteId(Uuid::nil())), ..device });
+        let stamps = stamped(Stamps::new(), None, &device, &Edit { base: None, words: None, at: Millis(100), by: OTHER, read: None, past_lost: false }, false, Seq(5));
+        let change_of = |row, base, at, by| {
             let patch = DevicePatch { name: Patch::Set("mine".into()), site_id: Patch::Clear, ..DevicePatch::default() };
             let change = &mut Change::DeviceUpdate(DeviceUpdate { id: DeviceId(Uuid::nil()), patch });
-            merge(change, &Found { row: Some(&device), stamps: &stamps }, &Edit { base: Some(Seq(base)), words: None, at: Millis(at), by, read: None }).lost
+            merge(change, &Found { row: Some(row), stamps: &stamps }, &Edit { base: Some(Seq(base)), words: None, at: Millis(at), by, read: None, past_lost: false }).lost
         };
+        let change = |base, at, by| change_of(&device, base, at, by);
         assert_eq!(change(0, 99, MINE), ["name", "site_id"], "it is older, and where a device stands is assigned");
         assert_eq!(change(0, 101, MINE), ["site_id"], "the newer name stands");
+        assert_eq!(change_of(&nowhere, 0, 101, MINE), [""; 0], "but nobody has said where");
         assert_eq!((change(5, 99, MINE), change(0, 99, OTHER)), (vec![], vec![]), "who has seen it, or made it, meets nothing");
     }
 }

@@ -74,6 +74,10 @@ pub enum Bug {
     OwnPendingIsRead,
     /// 2: what was put off replaces what its author did later.
     OlderOfOnesOwnWins,
+    /// 2: what needs attention is taken for settled by a change of one's own that waits.
+    ShadowSettles,
+    /// 13: what was done at a site goes with it.
+    EvidenceGoesWithSite,
     /// 15: the times of changes are taken as the tablet's clock showed them.
     ClockBelieved,
 }

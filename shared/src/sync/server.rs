@@ -131,7 +131,8 @@ pub fn as_own(mut stamps: Stamps, table: Table, former: &[ClientId], client: Cli
 /// What its author had seen and is not there any more was deleted: they hear so, and not that it never was.
 fn gone_since(refusal: Refusal, edit: &Edit<'_>) -> Refusal {
     let is_the_target = refusal.code == Code::NotFound && refusal.field.as_deref() == Some("id");
-    let was_seen = edit.base.is_some_and(|base| base > Seq(0));
+    // Of a past that is lost it may come back with whoever made it.
+    let was_seen = !edit.past_lost && edit.base.is_some_and(|base| base > Seq(0));
     if is_the_target && was_seen { Refusal::new(Code::RowDeleted, "it was deleted meanwhile") } else { refusal }
 }
 
@@ -195,7 +196,7 @@ mod tests {
     fn rename(patch: SitePatch, theirs_at: i64) -> Decision {
         let rows = RowSet::from([(site().id.into(), Row::from(site()))]);
         let stamps = Stamps::from([("name".to_owned(), Stamp { seq: Seq(9), at: Millis(theirs_at), by: None })]);
-        let edit = Edit { base: Some(Seq(4)), words: None, at: Millis(50), by: Some(ClientId(Uuid::from_u128(5))), read: None };
+        let edit = Edit { base: Some(Seq(4)), words: None, at: Millis(50), by: Some(ClientId(Uuid::from_u128(5))), read: None, past_lost: false };
         decide(Change::SiteUpdate(SiteUpdate { id: site().id, patch }), &edit, &actor(), &rows, &stamps)
     }
 
@@ -210,7 +211,7 @@ mod tests {
         let decided = |stands: &Device, stamped: &[&str]| {
             let stamps = stamped.iter().map(|field| ((*field).to_owned(), Stamp { seq: Seq(9), at: Millis(40), by: None })).collect::<Stamps>();
             let rows = RowSet::from([(site().id.into(), Row::from(site())), (model.id.into(), model.clone().into()), (stands.id.into(), stands.clone().into())]);
-            decide(change.clone(), &Edit { base: None, words: None, at: Millis(50), by: None, read: None }, &actor(), &rows, &stamps)
+            decide(change.clone(), &Edit { base: None, words: None, at: Millis(50), by: None, read: None, past_lost: false }, &actor(), &rows, &stamps)
         };
         let said = Device { name: "Lift door 4".into(), site_id: Some(site().id), note: Some("key at the porter".into()), ..made.clone() };
         assert_eq!(decided(&made, &[""]), Decision::accept(vec![RowChange::Put(said.clone().into())]));
@@ -243,7 +244,7 @@ mod tests {
     fn what_was_seen_and_is_gone_was_deleted_and_what_was_never_seen_is_not_found() {
         let change = || Change::SiteUpdate(SiteUpdate { id: site().id, patch: SitePatch { name: Patch::Set("x".into()), ..SitePatch::default() } });
         let code = |base| {
-            let edit = Edit { base: Some(base), words: None, at: Millis(50), by: None, read: None };
+            let edit = Edit { base: Some(base), words: None, at: Millis(50), by: None, read: None, past_lost: false };
             decide(change(), &edit, &actor(), &RowSet::new(), &Stamps::new()).outcome.refusal().map(|refusal| refusal.code)
         };
         assert_eq!((code(Seq(4)), code(Seq(0))), (Some(Code::RowDeleted), Some(Code::NotFound)));

@@ -101,10 +101,18 @@ pub struct Began {
     pub seq: Seq,
 }
 
+/// The epoch of a server that no backup was put back for.
+const FIRST_LIFE: u64 = 1;
+
 impl HelloResponse {
     /// The last sequence that stood in `life` and stands now.
     #[must_use]
     pub fn kept_since(&self, life: u64) -> Seq {
+        // One that began beside this one, from a backup of another day.
+        let is_of_another_line = life > FIRST_LIFE && self.began.iter().all(|began| began.epoch != life);
+        if is_of_another_line && !self.began.is_empty() {
+            return Seq(0);
+        }
         let later = self.began.iter().filter(|began| began.epoch > life).map(|began| began.seq).min();
         // A server that does not know when it began keeps that, as long as nothing else raises it.
         self.seq.min(later.unwrap_or(self.min_retained_seq))

@@ -105,6 +105,16 @@ impl Accounts {
         self.vault.names().iter().filter(|name| account_of(name) == id.as_str()).try_for_each(|name| self.vault.remove(name))
     }
 
+    /// The same of an account whose person is no member any more, unless they signed in again meanwhile: then these are
+    /// of that session.
+    ///
+    /// # Errors
+    /// As above.
+    pub async fn forget_secrets_of_ended(&self, account: &Account) -> io::Result<()> {
+        let _moving = self.moving.lock().await;
+        if account.server().is_ok() { Ok(()) } else { self.forget_secrets(account.id()) }
+    }
+
     /// What would be lost with the account: changes, photos and checks that the server has not taken, sealed ones, begun
     /// commissions, and labels of a visit that wait.
     ///

@@ -130,10 +130,10 @@ impl Accounts {
         registry.active_card().cloned().map_or(if registry.accounts.is_empty() { Works::Nobody } else { Works::Locked }, |card| Works::Person(Box::new(card)))
     }
 
-    /// Whether that is who works here still. Before the first account there was nobody else.
+    /// Whether that is who works here still.
     pub fn is_still(&self, before: &Works) -> bool {
         match before {
-            Works::Nobody => true,
+            Works::Nobody => self.registry().accounts.is_empty(),
             Works::Locked => self.is_locked_as_a_whole(),
             Works::Person(card) => self.registry().active_card().is_some_and(|now| now.is_same_person(card)),
         }

@@ -21,7 +21,6 @@ use super::flow::{
 
 impl Commissioning {
     pub(super) async fn recover(&self, desk: &dyn Desk) {
-        let at_work = self.current().as_ref().map(|current| current.id);
         let unfinished = match desk.load_unfinished().await {
             Ok(unfinished) => unfinished,
             Err(error) => {
@@ -29,6 +28,8 @@ impl Commissioning {
                 return;
             }
         };
+        // Only now: whoever goes to work is current before anything of it is saved.
+        let at_work = self.current().as_ref().map(|current| current.id);
         for one in unfinished.into_iter().filter(|one| Some(one.id) != at_work && !self.means.late.has(one.id)) {
             if let Err(error) = self.close_unfinished(desk, &one).await {
                 tracing::error!(attempt.id = %one.id, %error, "an unfinished commission could not be recorded");

@@ -130,7 +130,7 @@ impl Door {
             ("PATCH", ["v1", "devices", id]) => by_id(id, async |id| writes::update_device(account, id, body).await).await,
             ("POST", ["v1", "devices", id, "retire"]) => by_id(id, async |id| writes::retire_device(account, id, body).await).await,
             ("PUT", ["v1", "devices", id, "bookmark"]) => by_id(id, async |id| writes::set_bookmark(account, id, body).await).await,
-            ("DELETE", ["v1", "devices", id, "bookmark"]) => by_id(id, async |id| writes::remove_bookmark(account, id).await).await,
+            ("DELETE", ["v1", "devices", id, "bookmark"]) => by_id(id, async |id| writes::remove_bookmark(account, id, body).await).await,
             _ => return None,
         })
     }
@@ -166,7 +166,7 @@ impl Door {
     /// device under way is finished.
     fn within_lease(&self, method: &str, path: &Path) -> Result<(), Reply> {
         let is_open = match (method, path.parts().as_slice()) {
-            (_, ["app", "host" | "accounts", ..] | ["app", "sync"] | ["app", "sync", "now" | "storage", ..] | ["app", "attempts", _, "checks" | "photos", ..] | ["v1", "operator", ..]) | ("GET", ["v1", "me"]) => true,
+            (_, ["app", "host" | "accounts", ..] | ["app", "sync"] | ["app", "sync", "now" | "wake" | "storage", ..] | ["app", "attempts", _, "checks" | "photos", ..] | ["v1", "operator", ..]) | ("GET", ["v1", "me"]) => true,
             (_, ["v1", ..]) => proxy::is_public(method, path.bare()),
             _ => false,
         };

@@ -140,6 +140,12 @@ pub async fn answer(door: &Door, method: &str, path: &Path, given: Option<&Value
             }
             sync_status(door).await
         }
+        ("POST", ["app", "sync", "wake"]) => {
+            if let Some(account) = door.accounts.active() {
+                account.wake.notify_one();
+            }
+            Ok(Reply::ok(Value::Null))
+        }
         ("POST", ["app", "sync", "verify"]) => verify(&*door.account()?).await,
         (_, ["app", "attempts", id, rest @ ..]) => {
             let account = door.account()?;

@@ -107,11 +107,20 @@ pub async fn set_bookmark(account: &Account, id: DeviceId, body: Option<&Value>)
     record(account, Change::BookmarkSet(BookmarkSet { person_id: account.me().person.id, device_id: id, note }), was).await
 }
 
+/// What is to be gone, as it was shown.
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Removal {
+    #[serde(default)]
+    was: Was,
+}
+
 /// `DELETE /v1/devices/{id}/bookmark`.
-pub async fn remove_bookmark(account: &Account, id: DeviceId) -> Result<Reply, Reply> {
+pub async fn remove_bookmark(account: &Account, id: DeviceId, body: Option<&Value>) -> Result<Reply, Reply> {
+    let Removal { was } = body.map_or_else(|| Ok(Removal::default()), |body| read(Some(body)))?;
     item(account, id).await?;
     let change = Change::BookmarkRemove(BookmarkRemove { person_id: account.me().person.id, device_id: id });
-    match sync::record(account, change).await.map_err(|error| error.reply())? {
+    match sync::record_over(account, change, was).await.map_err(|error| error.reply())? {
         Ok(_) => Ok(Reply::done()),
         Err(refusal) => Err(refused(&refusal)),
     }

@@ -154,6 +154,7 @@ pub enum Seals {
 #[derive(Serialize)]
 struct Boxed<'a> {
     schema: u32,
+    epoch: u64,
     #[serde(flatten)]
     intent: &'a Intent,
 }
@@ -190,8 +191,10 @@ pub fn begin(db: &Connection, epoch: Option<u64>, seals: Seals) -> Result<Option
         Ok::<_, StoreError>(())
     };
     // What is their own is no administrator's business.
-    for entry in all.filter(|entry| entry.intent.change.owner().is_none()) {
-        let plain = zeroize::Zeroizing::new(serde_json::to_vec(&Boxed { schema: SCHEMA, intent: &entry.intent })?);
+    for mut entry in all.filter(|entry| entry.intent.change.owner().is_none()) {
+        // What the server lost nobody took out.
+        entry.intent.read = entry.intent.read.filter(|_| !has_forgotten);
+        let plain = zeroize::Zeroizing::new(serde_json::to_vec(&Boxed { schema: SCHEMA, epoch: replica.lives_in(), intent: &entry.intent })?);
         keep(entry.intent.id, &plain, false)?;
     }
     if has_forgotten {

@@ -86,7 +86,7 @@ pub(super) async fn end(accounts: &Weak<Accounts>, account: &Account, epoch: Opt
 /// What lies outside the transaction. Done again at each start: the app may have died in between.
 async fn destroy(accounts: &Weak<Accounts>, account: &Account) -> Result<(), Failure> {
     if let Some(accounts) = accounts.upgrade()
-        && let Err(error) = accounts.forget_secrets(account.id())
+        && let Err(error) = accounts.forget_secrets_of_ended(account).await
     {
         tracing::warn!(%error, "a secret of an ended account is left until the next start");
     }

@@ -37,6 +37,8 @@ pub struct Stream {
     first: Option<Instant>,
     /// When the last came.
     heard: Instant,
+    /// When it was opened.
+    since: Instant,
 }
 
 /// Why no more pokes come.
@@ -55,15 +57,22 @@ impl Pokes {
     /// [`Trouble`]; too slow is also who keeps the head of the answer back.
     pub async fn open(server: &Server) -> Result<Self, Trouble> {
         let request = server.request(Method::GET, "/v1/sync/stream", None)?.header(header::ACCEPT, "text/event-stream");
-        let first = Instant::now() + FIRST;
+        let since = Instant::now();
+        let first = since + FIRST;
         let response = timeout_at(first, server.open(request, "text/event-stream")).await.map_err(|_| Trouble::Offline(Unreachable::Timeout))??;
-        Ok(Self::Stream(Stream { response, lines: Lines::default(), first: Some(first), heard: Instant::now() }))
+        Ok(Self::Stream(Stream { response, lines: Lines::default(), first: Some(first), heard: since, since }))
     }
 
     /// Whether they come without being asked for.
     #[must_use]
     pub const fn is_stream(&self) -> bool {
         matches!(self, Self::Stream(_))
+    }
+
+    /// Whether it is a stream that was opened a moment ago.
+    #[must_use]
+    pub fn is_fresh(&self) -> bool {
+        matches!(self, Self::Stream(stream) if stream.since.elapsed() < FIRST)
     }
 
     /// Asks for each poke above `after`.

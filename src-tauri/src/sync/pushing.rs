@@ -102,10 +102,8 @@ pub(super) async fn push(account: &Account, server: &Server, batch: &mut Batch) 
             take_receipts(account, answer).await
         }
         Err(Trouble::Refused { code, .. }) if code == "client_forked" => rename(account, Rename::Fork).await.map(|()| Pushed::More),
-        // The server has forgotten numbers it had given receipts for: everything it may have lost is sent again.
-        Err(Trouble::Refused { code, .. }) if code == "sequence_gap" => rename(account, Rename::Restore).await.map(|()| Pushed::More),
-        // Put back since the last greeting.
-        Err(Trouble::Refused { code, .. }) if code == "other_epoch" => hello(account, server).await.map(|_| Pushed::More),
+        // Put back since the last greeting, or numbers are forgotten that it had given receipts for: the greeting tells.
+        Err(Trouble::Refused { code, .. }) if matches!(code.as_str(), "sequence_gap" | "other_epoch") => hello(account, server).await.map(|_| Pushed::More),
         Err(Trouble::Refused { status: 413 | 422, detail, .. }) if sent == 1 => set_aside(account, &request, Refusal::new(Code::Malformed, detail)).await.map(|()| Pushed::More),
         Err(trouble @ Trouble::Refused { status: 400..500, .. }) if sent > 1 => {
             batch.halve(sent);

@@ -34,7 +34,7 @@ impl Tablet {
 
     async fn push(&self, change: Change) {
         let app = &self.tenant.app;
-        let intent = Intent { client_id: self.client, n: 1, id: app.state.new_id(), at: app.state.now(), at_is_rough: false, base: None, words: None, read: None, depends_on: vec![], change };
+        let intent = Intent { client_id: self.client, n: 1, id: app.state.new_id(), at: app.state.now(), at_is_rough: false, base: None, words: None, read: None, past_lost: false, depends_on: vec![], change };
         let request = json!({"schema": SCHEMA, "client_id": self.client, "now": app.state.now(), "intents": [intent]});
         let answer = self.actor.post("/v1/sync/push", request).await.expect(200);
         assert_eq!(answer["receipts"][0]["outcome"]["kind"], "applied", "{answer}");

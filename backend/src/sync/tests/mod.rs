@@ -154,7 +154,7 @@ fn rename(site: SiteId, name: &str) -> Change {
 
 /// An intent made by hand.
 fn intent(app: &App, client: ClientId, n: u64, change: Change) -> Intent {
-    Intent { client_id: client, n, id: app.state.new_id(), at: app.state.now(), at_is_rough: false, base: None, words: None, read: None, depends_on: vec![], change }
+    Intent { client_id: client, n, id: app.state.new_id(), at: app.state.now(), at_is_rough: false, base: None, words: None, read: None, past_lost: false, depends_on: vec![], change }
 }
 
 fn push_of(app: &App, client: ClientId, intents: Vec<Intent>) -> PushRequest {

@@ -175,7 +175,7 @@ async fn what_left_the_scope_is_gone_after_the_pull_and_never_comes_back() {
 async fn db_erase(scope: &mut crate::db::Scope, site: SiteId, app: &App) {
     let change = rename(site, "erased");
     let mut batch = super::super::batch::Batch::open(scope, [&change]).await.expect("it loads");
-    let edit = omniot_shared::sync::policy::Edit { base: None, words: None, at: app.state.now(), by: None, read: None };
+    let edit = omniot_shared::sync::policy::Edit { base: None, words: None, at: app.state.now(), by: None, read: None, past_lost: false };
     let removal = omniot_shared::sync::server::Decision::accept(vec![omniot_shared::sync::RowChange::Remove(site.into())]);
     batch.take_in(&change, removal, &edit, &Circumstances::default());
     batch.write(scope, &Author::system("test"), app.state.now(), None).await.expect("it is erased");

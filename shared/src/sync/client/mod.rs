@@ -163,7 +163,8 @@ impl Meta {
     }
 
     /// In which life of the server this replica stands; 0 = in none yet.
-    pub(crate) const fn lives_in(&self) -> u64 {
+    #[must_use]
+    pub const fn lives_in(&self) -> u64 {
         if self.life == 0 { self.epoch } else { self.life }
     }
 

@@ -54,7 +54,8 @@ pub fn greet<R: Replica>(replica: &mut R, hello: &HelloResponse, asked_at: Seq) 
     let unanswered = replica.waiting(1)?.first().map_or(meta.next_n, |entry| entry.intent.n);
     let has_forgotten = hello.last_n.saturating_add(1) < unanswered;
     Ok(if back_in_time || has_forgotten {
-        forget_the_lost_past(replica, if is_other_life { hello.kept_since(life) } else { hello.seq })?;
+        // Within one epoch nothing tells how far both pasts are the same.
+        forget_the_lost_past(replica, if is_other_life { hello.kept_since(life) } else { Seq(0) })?;
         Greeting::Restored
     } else if hello.last_n >= meta.next_n {
         Greeting::Forked
@@ -75,6 +76,7 @@ fn forget_the_lost_past<R: Replica>(replica: &mut R, last: Seq) -> Result<(), R:
     entries.extend(replica.attention()?);
     for mut entry in entries.into_iter().filter(|entry| entry.intent.base > Some(last)) {
         entry.intent.base = Some(last);
+        entry.intent.past_lost = true;
         // What the server lost nobody took out.
         entry.intent.read = None;
         entry.intent.words = entry.intent.words.map(|seen| seen.min(last));
@@ -359,7 +361,7 @@ mod tests {
         let client = ClientId(id(1));
         let mut replica = Memory::new(Meta { epoch: 1, cursor: Seq(50), ..Meta::new(client, TenantId(id(2)), PersonId(id(3)), Role::Admin) });
         let change = Change::SiteUpdate(SiteUpdate { id: SiteId(id(4)), patch: SitePatch::default() });
-        let intent = Intent { client_id: client, n: 1, id: IntentId(id(5)), at: Millis(0), at_is_rough: false, base: Some(Seq(40)), words: None, read: None, depends_on: vec![], change };
+        let intent = Intent { client_id: client, n: 1, id: IntentId(id(5)), at: Millis(0), at_is_rough: false, base: Some(Seq(40)), words: None, read: None, past_lost: false, depends_on: vec![], change };
         replica.save_entry(&Entry { order: 1, intent, state: State::Waiting, reading: None }).unwrap();
         let greeting = greet(&mut replica, hello, Seq(50)).unwrap();
         (greeting, replica.outbox().unwrap()[0].intent.base)
@@ -539,7 +541,10 @@ mod tests {
     #[test]
     fn what_was_seen_in_a_past_that_the_server_lost_counts_up_to_where_it_goes_on() {
         assert_eq!(base_after(&hello(1, 60, 0)), (Greeting::Known, Some(Seq(40))), "nothing was lost");
-        assert_eq!(base_after(&hello(1, 30, 0)), (Greeting::Restored, Some(Seq(30))), "31 to 40 will be somebody else's");
-        assert_eq!(base_after(&hello(2, 90, 30)), (Greeting::Restored, Some(Seq(30))), "they are already");
+        assert_eq!(base_after(&hello(1, 30, 0)), (Greeting::Restored, Some(Seq(0))), "nobody says how much of the 30 is somebody else's");
+        assert_eq!(base_after(&hello(2, 90, 30)), (Greeting::Restored, Some(Seq(30))), "31 to 40 are somebody else's");
+        // First the backup of one day was put back, and then that of another day, which knows nothing of that.
+        let of_another_day = |from| HelloResponse { began: vec![Began { epoch: 9, seq: Seq(60) }], ..hello(from, 90, 60) };
+        assert_eq!((of_another_day(9).kept_since(1), of_another_day(9).kept_since(5)), (Seq(60), Seq(0)));
     }
 }

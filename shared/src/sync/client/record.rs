@@ -34,8 +34,8 @@ pub fn record<R: Replica>(replica: &mut R, id: IntentId, now: impl Into<Moment>,
     let mut meta = replica.meta()?;
     let now = now.into();
     let target = change.target(meta.tenant);
-    let (Seen { base, words, read }, depends_on) = (seen(replica, &meta, &change, target)?, depends_on(replica, &meta, &change)?);
-    let intent = Intent { client_id: meta.client_id, n: meta.next_n, id, at: now.at, at_is_rough: false, base, words, read, depends_on, change };
+    let (Seen { base, words, read, past_lost }, depends_on) = (seen(replica, &meta, &change, target)?, depends_on(replica, &meta, &change)?);
+    let intent = Intent { client_id: meta.client_id, n: meta.next_n, id, at: now.at, at_is_rough: false, base, words, read, past_lost, depends_on, change };
     if let Err(refusal) = rebase::show(replica, &meta, &intent)? {
         return Ok(Err(refusal));
     }
@@ -55,18 +55,18 @@ fn seen<R: Replica>(replica: &R, meta: &Meta, change: &Change, target: RowKey) -
     }
     let shown = replica.seq_of(target)?.unwrap_or_default();
     // What the server lost nobody took out.
-    let is_lost = meta.kept.is_some_and(|kept| kept < shown);
-    let read = if !policy::hides_words(change) || is_lost { None } else { policy::words_in(replica.row(target)?.as_ref().map(|synced| &synced.row)) };
+    let past_lost = meta.kept.is_some_and(|kept| kept < shown);
+    let read = if !policy::hides_words(change) || past_lost { None } else { policy::words_in(replica.row(target)?.as_ref().map(|synced| &synced.row)) };
     let kept = meta.kept;
     #[cfg(test)]
     let kept = kept.filter(|_| !is(Bug::LostPastIsSeen));
     let shown = kept.map_or(shown, |kept| shown.min(kept));
     #[cfg(test)]
     if is(Bug::HiddenCountsAsSeen) {
-        return Ok(Seen { base: Some(shown), words: None, read });
+        return Ok(Seen { base: Some(shown), words: None, read, past_lost });
     }
     if !policy::hides_words(change) || !replica.is_covered(target)? {
-        return Ok(Seen { base: Some(shown), words: None, read });
+        return Ok(Seen { base: Some(shown), words: None, read, past_lost });
     }
     let hides = |change: &Change| change.target(meta.tenant) == target && policy::hides_words(change);
     let hiding: Vec<Intent> = replica.outbox()?.into_iter().map(|entry| entry.intent).filter(|intent| hides(&intent.change)).collect();
@@ -76,7 +76,7 @@ fn seen<R: Replica>(replica: &R, meta: &Meta, change: &Change, target: RowKey) -
     #[cfg(test)]
     let first = first.filter(|_| !is(Bug::OwnPendingIsRead));
     let read = first.map_or(read, |first| first.read.clone());
-    Ok(Seen { base: Some(shown), words: words.filter(|words| *words < shown), read })
+    Ok(Seen { base: Some(shown), words: words.filter(|words| *words < shown), read, past_lost })
 }
 
 /// What the author of a change had before them.
@@ -88,6 +88,8 @@ struct Seen {
     words: Option<Seq>,
     /// Those words.
     read: Option<String>,
+    /// Whether they saw more, in a past that is lost.
+    past_lost: bool,
 }
 
 /// The pending intents that made rows which this one uses.

@@ -16,9 +16,20 @@ use crate::sync::{
 /// Whether what `change` says and what the row says can both stand.
 pub(super) fn can_join(change: &Change, row: Option<&Row>, read: Option<&str>) -> bool {
     let (mine, theirs) = (said(change), standing(row));
-    // Whoever had not seen what is there takes nothing away from it; where nothing is there anything may stand.
-    let is_read = read.is_some_and(|read| lines(read) == lines(theirs));
-    theirs.is_empty() || is_read || !mine.is_empty() && text::block("note", Some(&joined(mine, theirs, read)), text::NOTE).is_ok()
+    if theirs.is_empty() || read.is_some_and(|read| lines(read) == lines(theirs)) {
+        return true;
+    }
+    // Whoever had not seen what is there takes nothing away from it: neither with the row, nor where they do not say what
+    // they had seen.
+    let takes_all = matches!(change, Change::BookmarkRemove(_)) || mine.is_empty() && read.is_none();
+    // Which of the two is newer, and stands first, counts for nothing here.
+    let fits = |first, second| text::block("note", Some(&joined(first, second, read)), text::NOTE).is_ok();
+    !takes_all && fits(mine, theirs) && fits(theirs, mine)
+}
+
+/// Whether the row says something else than what its author read.
+pub(super) fn is_other(row: Option<&Row>, read: Option<&str>) -> bool {
+    read.is_some_and(|read| lines(read) != lines(standing(row)))
 }
 
 /// Makes `change` say what the row says as well; whether it says more than its author wrote then.
@@ -143,7 +154,7 @@ mod tests {
         let site = Site { id: SiteId(Uuid::nil()), name: "s".into(), address: None, time_zone: "UTC".into(), note: theirs.map(str::to_owned), created_at: Millis(0) };
         let stamps = Stamps::from([("note".to_owned(), Stamp { seq: Seq(5), at: Millis(100), by: Some(ClientId(Uuid::from_u128(8))) })]);
         let mut change = Change::SiteUpdate(SiteUpdate { id: site.id, patch: SitePatch { note: mine, ..SitePatch::default() } });
-        let edit = Edit { base: Some(Seq(2)), words: None, at: Millis(at), by: Some(ClientId(Uuid::from_u128(9))), read: None };
+        let edit = Edit { base: Some(Seq(2)), words: None, at: Millis(at), by: Some(ClientId(Uuid::from_u128(9))), read: None, past_lost: false };
         let merged = merge(&mut change, &Found { row: Some(&site.into()), stamps: &stamps }, &edit);
         let Change::SiteUpdate(update) = change else { unreachable!() };
         (merged, update.patch.note)

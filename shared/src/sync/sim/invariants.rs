@@ -7,9 +7,10 @@ use crate::{
     ids::{ClientId, IntentId, PersonId},
     sync::{
         client::{self, Delta, Entry, Replica as _, State},
+        intent::Change,
         policy,
         receipt::{Outcome, Receipt},
-        rows::{RowKey, RowSet, Scope, Seq, SyncedRow},
+        rows::{Row, RowKey, RowSet, Scope, Seq, SyncedRow},
         rules::{self, RowChange},
     },
 };
@@ -24,6 +25,7 @@ pub fn hold(world: &World) {
         nothing_is_held_out_of_sight(world, tablet, n);
     }
     receipts_stand_for_effects(world);
+    evidence_stands(world);
     words_go_only_where_they_were_read(world);
     order_is_kept(world);
 }
@@ -121,6 +123,17 @@ fn receipts_stand_for_effects(world: &World) {
     }
 }
 
+/// 13 Evidence: the record of an attempt stands as it was recorded, whatever becomes of its device, its site or its author.
+fn evidence_stands(world: &World) {
+    for intent in world.pushed.iter().flat_map(|push| &push.intents) {
+        let Change::AttemptRecord(recorded) = &intent.change else { continue };
+        if world.server.finals.get(&intent.id).is_some_and(|receipt| receipt.outcome.is_accepted()) {
+            let stands = world.server.rows.get(&intent.change.target(world.server.tenant)).map(|synced| &synced.row);
+            assert_eq!(stands, Some(&Row::from(recorded.clone())), "13: the record {} is another one now, or gone", intent.id);
+        }
+    }
+}
+
 /// 3 Exactly once, second half: replaying every push there ever was leaves the server as it is.
 fn replays_change_nothing(world: &mut World) {
     for push in &world.pushed {
@@ -151,11 +164,13 @@ fn order_is_kept(world: &World) {
     }
 }
 
-/// 5 No wedge, first half: after a bounded number of tries every intent has its last word.
+/// 5 No wedge, first half, and 14 Progress: after a bounded number of rounds every intent has its last word, and every
+/// tablet stands where the server does.
 fn outboxes_are_drained(world: &World) {
     for (n, tablet) in world.tablets.iter().enumerate() {
         let stuck: Vec<_> = tablet.store.entries().filter(|entry| entry.state.is_pending()).map(|entry| (entry.intent.n, entry.state.name())).collect();
         assert!(stuck.is_empty(), "5: tablet {n} is stuck with {stuck:?}");
+        assert_eq!(world.cursor(n), world.server.seq, "14: tablet {n} has not got there");
     }
 }
 

@@ -203,7 +203,7 @@ impl Server {
     /// A change by somebody who is online.
     pub fn edit(&mut self, change: &Change) {
         let actor = Actor { tenant: self.tenant, who: Who::System, now: self.now };
-        let edit = Edit { base: None, words: None, at: self.now, by: None, read: None };
+        let edit = Edit { base: None, words: None, at: self.now, by: None, read: None, past_lost: false };
         if let Ok(changes) = crate::sync::apply(change, &actor, &self.row_set()) {
             let target = change.target(self.tenant);
             let before = words(self.rows.get(&target));
@@ -213,9 +213,14 @@ impl Server {
     }
 
     pub fn erase(&mut self, key: RowKey) {
-        let edit = Edit { base: None, words: None, at: self.now, by: None, read: None };
+        let edit = Edit { base: None, words: None, at: self.now, by: None, read: None, past_lost: false };
         if self.rows.contains_key(&key) {
             self.write(vec![RowChange::Remove(key)], &edit, false);
+        }
+        if seeded::is(Bug::EvidenceGoesWithSite) {
+            let is_of_it = |row: &Row| matches!(row, Row::Attempt(attempt) if attempt.site_id.is_some_and(|site| RowKey::from(site) == key));
+            let of_it = self.rows.iter().filter(|(_, synced)| is_of_it(&synced.row)).map(|(key, _)| RowChange::Remove(*key)).collect();
+            self.write(of_it, &edit, false);
         }
     }
 
@@ -313,7 +318,7 @@ impl Server {
         };
         let sight = self.sight_of(push.client_id);
         let actor = Actor { tenant: self.tenant, who: Who::Person { id: person, role, sight: &sight }, now: at };
-        let edit = Edit { base: Some(intent.base.unwrap_or_default()), words: intent.words, at, by: Some(push.client_id), read: intent.read.as_deref() };
+        let edit = Edit { base: Some(intent.base.unwrap_or_default()), words: intent.words, at, by: Some(push.client_id), read: intent.read.as_deref(), past_lost: intent.past_lost };
         let stamps = self.stamps.get(&intent.change.target(self.tenant)).cloned().unwrap_or_default();
         let stamps = as_own(stamps, intent.change.target(self.tenant).table, &push.former, push.client_id);
         let decision = decide(intent.change.clone(), &edit, &actor, &self.row_set(), &stamps);

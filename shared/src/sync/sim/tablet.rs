@@ -10,10 +10,11 @@ use crate::{
     sync::{
         client::{self, Delta, Entry, Greeting, Memory, Meta, Published, Pull, PullError, Replica, Step},
         intent::Change,
-        rows::{RowKey, Seq, SyncedRow},
+        rows::{RowKey, RowSet, Seq, SyncedRow},
+        rules,
         seeded,
         sight::Sight,
-        wire::{Frame, HelloResponse, PullRequest, PushRequest, PushResponse},
+        wire::{Checkpoint, Frame, HelloResponse, PullRequest, PushRequest, PushResponse},
     },
     time::{Millis, Moment, Steady},
 };
@@ -140,6 +141,10 @@ impl Tablet {
         self.transact(client::requeue_deferred);
     }
 
+    pub fn start_afresh(&mut self) {
+        self.transact(client::start_afresh);
+    }
+
     /// What somebody has to decide about next.
     pub fn next_attention(&self) -> Option<Change> {
         self.store.entries().find(|entry| entry.state.name() == "attention").map(|entry| entry.intent.change.clone())
@@ -170,7 +175,7 @@ impl Tablet {
 
     /// The answer to a pull, perhaps cut off. An answer nobody waits for is dropped.
     pub fn take_frames(&mut self, pull: u32, frames: Vec<Frame>, now: Millis) -> Result<(), PullError> {
-        let now = now.plus(self.skew);
+        let (at, now) = (now, now.plus(self.skew));
         let Some(mut pull) = self.pulls.remove(&pull) else { return Ok(()) };
         for frame in frames {
             match pull.take(frame)? {
@@ -180,7 +185,7 @@ impl Tablet {
                     Some(false) | None => return Ok(()),
                 },
                 Step::Publish(checkpoint) => {
-                    if let Some(Published::Mismatch { .. }) = self.noting_departed(|tablet| tablet.transact(|tx| client::publish(tx, pull, &checkpoint, now))) {
+                    if let Some(Published::Mismatch { .. }) = self.noting_settled(|tablet| tablet.transact(|tx| published(tx, pull, &checkpoint, now, at))) {
                         self.mismatches += 1;
                     }
                     return Ok(());
@@ -234,13 +239,27 @@ impl Tablet {
 
     /// What came with a poke.
     pub fn take_news(&mut self, frames: Vec<Frame>, now: Millis) {
-        let published = self.noting_departed(|tablet| tablet.transact(|tx| match Pull::of_poke(tx, frames)? {
-            Some((pull, checkpoint)) => client::publish(tx, pull, &checkpoint, now).map(Some),
+        let published = self.noting_settled(|tablet| tablet.transact(|tx| match Pull::of_poke(tx, frames)? {
+            Some((pull, checkpoint)) => published(tx, pull, &checkpoint, now, now).map(Some),
             None => Ok(None),
         }));
         if let Some(Some(Published::Mismatch { .. })) = published {
             self.mismatches += 1;
         }
+    }
+
+    /// 2 No lost intent: what needs nobody any more since it `does` that stands in the server's row.
+    fn noting_settled<T>(&mut self, does: impl FnOnce(&mut Self) -> T) -> T {
+        let before: HashSet<IntentId> = self.store.entries().filter(|entry| entry.state.name() == "attention").map(|entry| entry.intent.id).collect();
+        let done = self.noting_departed(does);
+        let (meta, rows) = (self.meta(), self.server_rows());
+        for entry in self.store.entries().filter(|entry| before.contains(&entry.intent.id) && matches!(entry.state, client::State::Done { receipt: None, .. })) {
+            let target = entry.intent.change.target(meta.tenant);
+            let there: RowSet = rows.get(&target).map(|synced| (target, synced.row.clone())).into_iter().collect();
+            let left = rules::apply(&entry.intent.change, &meta.actor(entry.intent.at), &there);
+            assert!(left.is_ok_and(|left| left.is_empty()), "2: {} needed somebody, and nobody decided", entry.intent.id);
+        }
+        done
     }
 
     pub fn crash(&mut self) {
@@ -317,4 +336,15 @@ impl Replica for Tx {
     fn stage(&mut self, deltas: &[Delta]) -> Result<(), Crash> { write!(self, self.inner.stage(deltas)) }
     fn staged(&self, skip: usize, limit: usize) -> Result<Vec<Delta>, Crash> { read!(self.inner.staged(skip, limit)) }
     fn clear_staged(&mut self) -> Result<(), Crash> { write!(self, self.inner.clear_staged()) }
+}
+
+/// What the app does with rows that came: they are shown, and what needed somebody may stand now. `at`: by the server's clock.
+fn published(tx: &mut Tx, pull: Pull, checkpoint: &Checkpoint, now: Millis, at: Millis) -> Result<Published, Crash> {
+    let published = client::publish(tx, pull, checkpoint, now)?;
+    if matches!(published, Published::Now { .. }) {
+        for entry in tx.attention()? {
+            client::settle_attention(tx, entry.intent.id, at)?;
+        }
+    }
+    Ok(published)
 }

@@ -40,6 +40,8 @@ pub enum Edit {
     CreateSite,
     RenameSite(u8),
     NoteSite(u8),
+    /// So much that two such do not fit into one.
+    NoteMuch(u8),
     CreateDevice { serial: u8, site: u8 },
     ChangeDevice { serial: u8, site: u8 },
     RetireDevice(u8),
@@ -61,6 +63,11 @@ pub enum Event {
     /// What was noted at a site since the last copy of the store is lost, with a tablet having seen it; others note something
     /// there in the new life, and so does that tablet, which has been greeted and has not pulled.
     LostPast { tablet: u8, site: u8 },
+    /// One tablet notes something at a site where somebody else has a moment before, and hears of what was before both after
+    /// it was answered.
+    Overtaken { tablet: u8, site: u8 },
+    /// Somebody keeps a list of their own, and their tablet fetches everything anew.
+    Anew { tablet: u8, serial: u8 },
     Erase(u8),
     /// Who is a technician now, and who an admin.
     ChangeRole { tablet: u8, demoted: bool },
@@ -99,6 +106,7 @@ fn edit() -> impl Strategy<Value = Edit> {
         3 => Just(Edit::CreateSite),
         4 => any::<u8>().prop_map(Edit::RenameSite),
         2 => any::<u8>().prop_map(Edit::NoteSite),
+        1 => any::<u8>().prop_map(Edit::NoteMuch),
         3 => (0u8..4, any::<u8>()).prop_map(|(serial, site)| Edit::CreateDevice { serial, site }),
         5 => (0u8..4, any::<u8>()).prop_map(|(serial, site)| Edit::ChangeDevice { serial, site }),
         1 => (0u8..4).prop_map(Edit::RetireDevice),
@@ -115,6 +123,8 @@ pub fn event() -> impl Strategy<Value = Event> {
         2 => (tablet.clone(), tablet.clone(), any::<u8>(), any::<bool>()).prop_map(|(once, twice, site, is_pulled)| Event::Notes { once, twice, site, is_pulled }),
         1 => (tablet.clone(), any::<u8>()).prop_map(|(tablet, site)| Event::PutOff { tablet, site }),
         1 => (tablet.clone(), any::<u8>()).prop_map(|(tablet, site)| Event::LostPast { tablet, site }),
+        1 => (tablet.clone(), any::<u8>()).prop_map(|(tablet, site)| Event::Overtaken { tablet, site }),
+        1 => (tablet.clone(), 0u8..4).prop_map(|(tablet, serial)| Event::Anew { tablet, serial }),
         5 => edit().prop_map(Event::Staff),
         2 => (0u8..4, any::<u8>()).prop_map(|(serial, site)| Event::Staff(Edit::CreateDevice { serial, site })),
         3 => (0u8..4, any::<u8>()).prop_map(|(serial, site)| Event::Staff(Edit::ChangeDevice { serial, site })),
@@ -269,16 +279,18 @@ impl World {
                 Change::SiteCreate(NewSite { id, name: format!("site {label}"), address: None, time_zone: "UTC".into(), note: None })
             }
             Edit::RenameSite(n) => Change::SiteUpdate(SiteUpdate { id: self.site(n), patch: SitePatch { name: Patch::Set(format!("name {label}")), ..SitePatch::default() } }),
+            Edit::NoteMuch(n) => {
+                let note = Patch::Set(format!("note {label} {}", "x".repeat(1_100)));
+                Change::SiteUpdate(SiteUpdate { id: self.site(n), patch: SitePatch { note, ..SitePatch::default() } })
+            }
             Edit::NoteSite(n) => {
-                // Two long ones do not fit into one.
                 let site = RowKey::from(self.site(n));
                 let shown = author.and_then(|tablet| self.tablets[tablet].store.rows().find(|synced| synced.row.key() == site)).map(|synced| words(Some(synced)));
-                let note = match label % 5 {
+                let note = match label % 4 {
                     0 => Patch::Clear,
                     1 => Patch::Set(format!("note {label}")),
                     // Under what they read there.
-                    2 | 3 => Patch::Set(shown.unwrap_or_default().into_iter().filter(|line| line.len() < 100).chain([format!("note {label}")]).collect::<Vec<_>>().join("\n")),
-                    _ => Patch::Set(format!("note {label} {}", "x".repeat(1_100))),
+                    _ => Patch::Set(shown.unwrap_or_default().into_iter().filter(|line| line.len() < 100).chain([format!("note {label}")]).collect::<Vec<_>>().join("\n")),
                 };
                 let name = if label.is_multiple_of(2) { Patch::Set(format!("name {label}")) } else { Patch::Keep };
                 Change::SiteUpdate(SiteUpdate { id: self.site(n), patch: SitePatch { name, note, ..SitePatch::default() } })
@@ -341,6 +353,24 @@ impl World {
                 self.step(Event::Staff(note.clone()));
                 self.edit(tablet, &note);
                 self.at_once(|world| world.send_push(world.tablet(tablet)));
+            }
+            Event::Anew { tablet, serial } => {
+                self.edit(tablet, &Edit::Bookmark { serial, noted: true });
+                self.at_once(|world| world.send_push(world.tablet(tablet)));
+                let tablet = self.tablet(tablet);
+                self.tablets[tablet].start_afresh();
+                self.at_once(|world| world.send_pull(tablet));
+            }
+            Event::Overtaken { tablet, site } => {
+                self.at_once(|world| world.send_pull(world.tablet(tablet)));
+                self.step(Event::Staff(Edit::RenameSite(site)));
+                self.step(Event::Poke { tablet, last: 1 });
+                self.step(Event::Staff(Edit::NoteMuch(site)));
+                self.edit(tablet, &Edit::NoteMuch(site));
+                self.at_once(|world| world.send_push(world.tablet(tablet)));
+                if let Some(news) = self.net.pop_if(|message| matches!(message, Message::News(..))) {
+                    self.at_once(|world| world.arrive(news));
+                }
             }
             Event::Staff(edit) => {
                 let change = self.change(&edit, None);

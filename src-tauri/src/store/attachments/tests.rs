@@ -32,7 +32,7 @@ fn store(seq: i64) -> (TempDir, Store, AttemptId) {
 fn record(store: &Store, n: u128, state: State) {
     let Row::Attempt(attempt) = attempt(n, 0).row else { unreachable!() };
     let id = IntentId(Uuid::from_u128(n));
-    let intent = Intent { client_id: ClientId(Uuid::nil()), n: 1, id, at: Millis(0), at_is_rough: false, base: None, words: None, read: None, depends_on: vec![], change: Change::AttemptRecord(attempt) };
+    let intent = Intent { client_id: ClientId(Uuid::nil()), n: 1, id, at: Millis(0), at_is_rough: false, base: None, words: None, read: None, past_lost: false, depends_on: vec![], change: Change::AttemptRecord(attempt) };
     store.edit(|db| Open(db).save_entry(&Entry { order: 1, intent: intent.clone(), state: state.clone(), reading: None })).unwrap();
 }
 

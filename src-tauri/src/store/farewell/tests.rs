@@ -73,7 +73,7 @@ fn what_a_server_that_was_put_back_forgot_is_sealed_and_what_is_ones_own_is_not(
             let mut open = Open(db);
             let meta = open.meta()?;
             open.save_meta(&Meta { epoch: 1, life: 1, ..meta })?;
-            let entry = |order: u64, n: u128, change, state| Entry { order, intent: Intent { client_id: id(1), n: order, id: id(n), at: Millis(1), at_is_rough: false, base: None, words: None, read: None, depends_on: vec![], change }, state, reading: None };
+            let entry = |order: u64, n: u128, change, state| Entry { order, intent: Intent { client_id: id(1), n: order, id: id(n), at: Millis(1), at_is_rough: false, base: None, words: None, read: None, past_lost: false, depends_on: vec![], change }, state, reading: None };
             let receipt = |n| Receipt { n: 1, intent_id: id(n), seq: Seq(1), outcome: Outcome::Applied };
             let site = |n| Change::SiteCreate(NewSite { id: id::<SiteId>(n), name: "Hall".into(), address: None, time_zone: "UTC".into(), note: None });
             open.save_entry(&entry(69, 7, site(10), State::Accepted(receipt(7))))?;

@@ -52,7 +52,7 @@ const TOLD_WITHIN: Duration = Duration::from_millis(400);
 
 /// Synchronizes until it is told to stop. Wakes up for [`Account::wake`] and [`Account::edited`].
 pub async fn run(accounts: Weak<Accounts>, account: Arc<Account>, stop: CancellationToken) {
-    let mut driver = Driver { accounts, account, pokes: None, mute_until: None, greeted: None, tries: 0, used: None, met: None, requeued: None, no_pull_until: None, pace: Pace::default(), leaving: None, sent: None, handed: None };
+    let mut driver = Driver { accounts, account, pokes: None, mute_until: None, short_lived: 0, greeted: None, tries: 0, used: None, met: None, requeued: None, no_pull_until: None, pace: Pace::default(), leaving: None, sent: None, handed: None };
     tokio::select! {
         () = stop.cancelled() => {}
         () = driver.drive() => {}
@@ -65,6 +65,8 @@ struct Driver {
     pokes: Option<Pokes>,
     /// Something on the way keeps the stream back; until then pokes are asked for, one at a time.
     mute_until: Option<Instant>,
+    /// How many streams in a row ended a moment after they had opened.
+    short_lived: u32,
     /// When server and client introduced themselves, since the last trouble.
     greeted: Option<Instant>,
     tries: u32,

@@ -1,6 +1,6 @@
 //! Facts about when an account synchronizes.
 
-use super::{*, waiting::{MUTE, QUIET}};
+use super::{*, waiting::{MUTE, QUIET, SHORT_LIVED}};
 use omniot_shared::{
     entities::{Device, DeviceState},
     ids::{DeviceId, ModelId},
@@ -19,7 +19,7 @@ fn driver(folder: &std::path::Path) -> Driver {
 }
 
 fn driver_to(folder: &std::path::Path, server: &str) -> Driver {
-    Driver { accounts: Weak::new(), account: account(folder, server), pokes: None, mute_until: None, greeted: None, tries: 0, used: None, met: None, requeued: None, no_pull_until: None, pace: Pace::default(), leaving: None, sent: None, handed: None }
+    Driver { accounts: Weak::new(), account: account(folder, server), pokes: None, mute_until: None, short_lived: 0, greeted: None, tries: 0, used: None, met: None, requeued: None, no_pull_until: None, pace: Pace::default(), leaving: None, sent: None, handed: None }
 }
 
 async fn waited(driver: &mut Driver, pause: Pause) -> Duration {
@@ -97,6 +97,46 @@ async fn a_stream_that_says_nothing_counts_as_none_and_rounds_go_on() {
     tokio::time::advance(MUTE).await;
     driver.listen().await.unwrap();
     assert_eq!(asked.load(Ordering::SeqCst), 3, "but now and then");
+}
+
+#[tokio::test(start_paused = true)]
+async fn streams_that_end_as_soon_as_they_open_are_opened_ever_less_often_and_then_not_for_long() {
+    let folder = tempfile::tempdir().unwrap();
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let origin = format!("http://{}", listener.local_addr().unwrap());
+    let (opened, asked) = (Arc::new(AtomicU32::new(0)), Arc::new(AtomicU32::new(0)));
+    let (streams, pokes) = (opened.clone(), asked.clone());
+    tokio::spawn(async move {
+        while let Ok((mut near, _)) = listener.accept().await {
+            let mut request = [0; 4096];
+            let length = near.read(&mut request).await.unwrap_or(0);
+            let is_stream = request[..length].starts_with(b"GET /v1/sync/stream");
+            if is_stream { &streams } else { &pokes }.fetch_add(1, Ordering::SeqCst);
+            // A middlebox that passes on how the answer begins, and hangs up.
+            let _ = near.write_all(b"HTTP/1.1 200 OK\r\nx-request-id: 1\r\ncontent-type: text/event-stream\r\n\r\n: hello\n\n").await;
+        }
+    });
+    let mut driver = driver_to(folder.path(), &origin);
+    let (began, mut waits) = (Instant::now(), Vec::new());
+    while driver.mute_until.is_none() {
+        driver.listen().await.unwrap();
+        let _ = driver.account.is_called();
+        driver.account.wake.notified().await;
+        let before = Instant::now();
+        driver.wait(Pause::of(QUIET)).await;
+        waits.push(before.elapsed());
+    }
+    assert_eq!(opened.load(Ordering::SeqCst), SHORT_LIVED);
+    assert!(waits.windows(2).all(|pair| pair[0] < pair[1]), "{waits:?}");
+    assert!(began.elapsed() >= Duration::from_secs(6), "{waits:?}");
+    for _ in 0..3 {
+        driver.listen().await.unwrap();
+    }
+    assert_eq!(opened.load(Ordering::SeqCst), SHORT_LIVED, "none is opened for a while");
+    assert!(driver.pokes.as_ref().is_some_and(|pokes| !pokes.is_stream()), "pokes are asked for meanwhile");
+    tokio::time::advance(MUTE).await;
+    driver.listen().await.unwrap();
+    assert_eq!(opened.load(Ordering::SeqCst), SHORT_LIVED + 1, "but now and then");
 }
 
 /// A server whose stream beats and has nothing to say; what else it was asked.

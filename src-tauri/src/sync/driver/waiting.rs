@@ -28,6 +28,10 @@ pub(super) const IDLE: Duration = Duration::from_secs(60);
 pub(super) const QUIET: Duration = Duration::from_secs(15 * 60);
 /// Where streams do not get through, none is opened for so long, unless the network was away meanwhile.
 pub(super) const MUTE: Duration = Duration::from_secs(5 * 60);
+/// After so many streams, one after the other, that ended a moment after they had opened, they count as not getting through.
+pub(super) const SHORT_LIVED: u32 = 3;
+/// First and longest wait before the next stream, milliseconds: all who listened to a server that goes come back at once.
+const REOPEN: (u64, u64) = (1_000, 30_000);
 
 impl Driver {
     /// Opens the stream of pokes when there is none. Where something on the way does not let streams
@@ -130,9 +134,13 @@ impl Driver {
                     }
                     Err(Ended::Closed) => {
                         // The stream broke: the network may be gone, a round will show.
-                        self.pokes = None;
+                        self.short_lived = if self.pokes.take().is_some_and(|pokes| pokes.is_fresh()) { self.short_lived + 1 } else { 0 };
                         self.greeted = None;
-                        tokio::time::sleep(chance::backoff(100, 400, 0)).await;
+                        tokio::time::sleep(chance::backoff(REOPEN.0, REOPEN.1, self.short_lived)).await;
+                        if self.short_lived >= SHORT_LIVED {
+                            self.short_lived = 0;
+                            self.ask().await;
+                        }
                         return Reason::Any;
                     }
                 },

@@ -3,7 +3,7 @@ import { goto } from '$app/navigation';
 import { page } from '$app/state';
 import { forget } from '$features/identity/session';
 import { Problem } from '$lib/api';
-import { settleUnsaved } from '$lib/parts/unsaved';
+import { leaveFreely, settleUnsaved } from '$lib/parts/unsaved';
 import { type Account, ACCOUNTS, lockAccounts } from './accounts';
 import { leaveFrom } from './left';
 
@@ -16,5 +16,5 @@ export async function lock(queries: QueryClient): Promise<void> {
   await lockAccounts();
   forget(queries);
   if (account && path) leaveFrom(account, path);
-  await goto('/sign-in', { replaceState: true });
+  await leaveFreely(() => goto('/sign-in', { replaceState: true }));
 }

@@ -182,6 +182,8 @@ function createWork(attempt: string) {
       discard(key);
       await saver.flush();
     } catch (thrown) {
+      // Locked meanwhile: it waits for its person all the same.
+      if (!works.has(attempt)) works.set(attempt, work);
       mark(key, { state: 'failed', problem: thrown instanceof NoPicture ? new Problem('photo_unreadable', 0, '') : asProblem(thrown) });
     }
   }

@@ -60,9 +60,9 @@ export function setBookmark(id: string, body: AsShown<{ note?: string | null }> 
   return answer<Device>(api().PUT('/v1/devices/{id}/bookmark', { params: { path: { id } }, body }));
 }
 
-/** Takes a device off one's own list. */
-export async function removeBookmark(id: string): Promise<void> {
-  await answer(api().DELETE('/v1/devices/{id}/bookmark', { params: { path: { id } } }));
+/** Takes a device off one's own list, and with it the note that was shown. */
+export async function removeBookmark(id: string, note: string | null): Promise<void> {
+  await answer(api().DELETE('/v1/devices/{id}/bookmark', { params: { path: { id } }, body: { was: { note } } }));
 }
 
 /** What was done to a device, newest first. */

@@ -1,5 +1,6 @@
 import type { QueryClient } from '@tanstack/svelte-query';
 import { goto } from '$app/navigation';
+import { door } from '$lib/api';
 import { host } from '$lib/host';
 import { linkPath } from './links';
 
@@ -15,6 +16,20 @@ export function followHost(queries: QueryClient): () => void {
     if (event.type === 'accounts') void queries.invalidateQueries();
     void queries.invalidateQueries({ queryKey: ['app', event.type] });
   });
+}
+
+/** Has the core look at once when the window is looked at again or a network came; it may have slept over both. */
+export function wakeHost(): () => void {
+  if (!host().has('sync')) return () => undefined;
+  const wake = () => {
+    if (!document.hidden) void door('POST', '/app/sync/wake').catch(() => undefined);
+  };
+  document.addEventListener('visibilitychange', wake);
+  window.addEventListener('online', wake);
+  return () => {
+    document.removeEventListener('visibilitychange', wake);
+    window.removeEventListener('online', wake);
+  };
 }
 
 function follow(link: string): void {

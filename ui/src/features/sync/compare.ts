@@ -39,6 +39,11 @@ export function corrections(item: Pick<Attention, 'kind' | 'evidence' | 'mine'>,
   return Object.fromEntries(changed.map((field) => [field, (typed[field] ?? '').trim() || null]));
 }
 
+/** The fields of the change that somebody else set to something else since it was shown like that. */
+export function overtaken(shown: Pick<Attention, 'mine' | 'theirs'>, now: Pick<Attention, 'theirs'>): string[] {
+  return Object.keys(shown.mine ?? {}).filter((field) => JSON.stringify(shown.theirs?.[field] ?? null) !== JSON.stringify(now.theirs?.[field] ?? null));
+}
+
 /** Whether the change says something else about a thing that is there: mine or theirs is the question then. */
 export function isContested({ mine, theirs }: Pick<Attention, 'mine' | 'theirs'>): boolean {
   return theirs !== null && comparison(mine, theirs).some(({ differs }) => differs);

@@ -305,7 +305,10 @@ export interface paths {
          */
         put: operations["set_bookmark"];
         post?: never;
-        /** Take a device off your own list */
+        /**
+         * Take a device off your own list
+         * @description What is noted there goes with it: say what that was.
+         */
         delete: operations["remove_bookmark"];
         options?: never;
         head?: never;
@@ -2223,6 +2226,10 @@ export interface components {
              */
             taken: components["schemas"]["IntentId"][];
         };
+        /** @description The fields that an edit changes, as its author was shown them: `{"note": "Ring twice", "was": {"note": null}}`. */
+        FieldsAsShown: {
+            [key: string]: string | null;
+        };
         /**
          * @description What found a replica to be different.
          * @enum {string}
@@ -2443,6 +2450,11 @@ export interface components {
              * @description Its number there: 1, 2, 3, … without gaps. With `client_id` the idempotency key.
              */
             n: number;
+            /**
+             * @description Whether its author had seen more than `base` tells, which went with a life of the server: what others did since then
+             *     may be what they saw.
+             */
+            past_lost?: boolean;
             /** @description What its author read where they wrote words: what became of it can be told from what they put in. */
             read?: string | null;
             words?: components["schemas"]["Seq"] | null;
@@ -3363,6 +3375,11 @@ export interface components {
          * @enum {string}
          */
         ReleaseState: "open" | "withdrawn" | "expired" | "void" | "used";
+        /** @description What to take a device off the list with. */
+        Removal: {
+            /** @description The note as it was shown; what was noted otherwise since stays, and 409 says so. */
+            was?: components["schemas"]["FieldsAsShown"];
+        };
         /** @description A link and what it sets. */
         ResetCompletion: {
             /**
@@ -5199,7 +5216,11 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["Removal"] | null;
+            };
+        };
         responses: {
             204: {
                 headers: {
@@ -5226,6 +5247,22 @@ export interface operations {
                 };
             };
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };

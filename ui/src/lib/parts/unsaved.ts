@@ -24,3 +24,16 @@ export async function settleUnsaved(): Promise<boolean> {
   await Promise.allSettled([...guards].filter(({ unsaved }) => unsaved()).map(({ settle }) => settle?.()));
   return !isUnsaved();
 }
+
+/** Who agreed to leave although something is unsaved; who asks now. One leaves when all whom it concerns agree. */
+export const leaving: { agreed: Set<symbol>; asking: symbol | null; freely: boolean } = { agreed: new Set(), asking: null, freely: false };
+
+/** Goes somewhere without anybody being asked: what may not be left was looked at before. */
+export async function leaveFreely(go: () => Promise<void>): Promise<void> {
+  leaving.freely = true;
+  try {
+    await go();
+  } finally {
+    leaving.freely = false;
+  }
+}
