@@ -46,6 +46,10 @@ async fn what_came_while_somebody_typed_is_not_overwritten_unseen(world: World) 
     succeeded(person.ask("PUT", &list, json!({"note": "on the tablet", "was": {"note": null}})).await);
     let again = person.ask("PUT", &list, json!({"note": "in another window", "was": {"note": null}})).await;
     assert_eq!((again.status, again.code()), (409, Some("stale")));
+    let taken_off = person.ask("DELETE", &list, json!({"was": {"note": null}})).await;
+    assert_eq!((taken_off.status, taken_off.code()), (409, Some("stale")), "it was taken off as it stood before");
+    succeeded(person.ask("DELETE", &list, json!({"was": {"note": "on the tablet"}})).await);
+    assert_eq!(person.get(&format!("/v1/devices/{device}")).await["bookmark"], Value::Null);
 }
 
 async fn a_refused_change_waits_for_a_person_with_both_versions(world: World) {

@@ -64,8 +64,8 @@ fn play(engine: Engine, seed: u64) -> Run {
     let tenants = [real.tenant("acme", vec![Role::Admin, Role::Admin, Role::Admin, Role::Operator]), real.tenant("beta", vec![Role::Admin])];
     let models = [real.model(&tenants[0].1[0], "canary-acme model"), real.model(&tenants[1].1[0], "canary-beta model")];
     let mut rng = StdRng::seed_from_u64(seed);
-    let app = (if rng.random() { Version::BEFORE_SITES } else { Version::BEFORE_LISTS }, updated(&mut rng));
-    let server = (Version::BEFORE_LISTS, updated(&mut rng));
+    let app = ([Version::BEFORE_SITES, Version::BEFORE_LISTS, Version::BEFORE_WORDS][rng.random_range(0..3)].clone(), updated(&mut rng));
+    let server = (if rng.random() { Version::BEFORE_LISTS } else { Version::BEFORE_WORDS }, updated(&mut rng));
     let tablets: Vec<Rc<RefCell<Tablet>>> = CAST
         .into_iter()
         .zip(1_u64..)

@@ -219,7 +219,7 @@ impl Tablet {
         let site = (!sites.is_empty()).then(|| sites[self.rng.random_range(0..sites.len())]);
         let device = (!devices.is_empty()).then(|| devices[self.rng.random_range(0..devices.len())]);
         let person_id = self.who.person;
-        match (self.rng.random_range(0..10), site, device) {
+        match (self.rng.random_range(0..11), site, device) {
             (0..2, ..) => {
                 let attempt = self.attempt();
                 self.evidence.push(attempt.clone());
@@ -233,6 +233,12 @@ impl Tablet {
             (8, Some(site), _) if self.store.row(self.who.model.into()).is_ok_and(|row| row.is_some()) => {
                 let serial = format!("SIM-{}", self.id().simple());
                 Change::DeviceCreate(NewDevice { serial, name, model_id: self.who.model, site_id: Some(site), note: None })
+            }
+            (9, Some(id), _) => {
+                let read = self.store.row(id.into()).ok().flatten().and_then(|synced| if let Row::Site(site) = synced.row { site.note } else { None });
+                // Below what was read there, as far as there is room.
+                let note = [read.filter(|read| read.len() < 1_000).unwrap_or_default(), name].join("\n").trim().to_owned();
+                Change::SiteUpdate(SiteUpdate { id, patch: SitePatch { note: Patch::Set(note), ..SitePatch::default() } })
             }
             _ => Change::SiteCreate(NewSite { id: SiteId(self.id()), name, address: None, time_zone: "UTC".into(), note: None }),
         }

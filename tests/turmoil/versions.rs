@@ -21,6 +21,8 @@ impl Version {
     pub const BEFORE_SITES: Self = Self { folder: Some("schema-1-before-sites") };
     /// Before there were lists of one's own.
     pub const BEFORE_LISTS: Self = Self { folder: Some("schema-1") };
+    /// Before a change said what its author had read.
+    pub const BEFORE_WORDS: Self = Self { folder: Some("schema-2") };
 
     fn fixture(&self, name: &str) -> Option<Value> {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("vectors/sync").join(self.folder?).join(name).with_extension("json");
@@ -32,6 +34,11 @@ impl Version {
         let name = path.rsplit('/').next().unwrap_or_default();
         if let (Some(known), Some(fields)) = (self.fixture(&format!("{name}_{what}")), body.as_object_mut()) {
             fields.retain(|field, _| known.get(field).is_some());
+            if let (Some(intents), Some(known)) = (fields.get_mut("intents").and_then(Value::as_array_mut), known["intents"].as_array()) {
+                for intent in intents.iter_mut().filter_map(Value::as_object_mut) {
+                    intent.retain(|field, _| known.iter().any(|known| known.get(field).is_some()));
+                }
+            }
             for versioned in ["schema", "min_schema"] {
                 if let (Some(field), Some(old)) = (fields.get_mut(versioned), known.get(versioned)) {
                     *field = old.clone();

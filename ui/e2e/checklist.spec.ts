@@ -244,6 +244,19 @@ test('a photo is made small and upright, and is said to be saved only when it is
   const question = page.getByRole('dialog', { name: 'Leave although something is not saved?' });
   await expect(question).toBeVisible();
   await page.keyboard.press('Escape');
+  // Beside a label that is half typed each is asked about, and whoever stays has agreed to nothing.
+  await page.getByLabel('QR text').fill('half a lab');
+  const [dialog, leave] = [page.getByRole('dialog'), () => page.getByRole('dialog').getByRole('button', { name: 'Leave' })];
+  await page.getByRole('link', { name: 'Devices' }).last().click();
+  const first = await dialog.getByRole('heading').innerText();
+  await leave().click();
+  await expect(dialog.getByRole('heading')).not.toHaveText(first);
+  await page.keyboard.press('Escape');
+  await expect(dialog).toHaveCount(0);
+  await page.getByRole('link', { name: 'Devices' }).last().click();
+  await expect(dialog.getByRole('heading')).toHaveText(first);
+  await page.keyboard.press('Escape');
+  await page.getByLabel('QR text').fill('');
   phone.twist = undefined;
   await asked.getByRole('button', { name: /^Try again/ }).click();
   await expect(asked.getByTestId('photo')).toHaveAttribute('data-state', 'waiting');

@@ -8,11 +8,13 @@ type Canned = Record<string, { status: number; body: unknown }>;
 let phone: Phone;
 let canned: Canned = {};
 const asked: string[] = [];
+const said: unknown[] = [];
 test.beforeAll(async ({ browser }) => {
   phone = await Phone.open(browser);
   const core = phone.request.bind(phone);
   phone.request = (method, path, body) => {
     asked.push(`${method} ${path}`);
+    if (method !== 'GET') said.push(body);
     const answer = canned[`${method} ${path.split('?')[0]}`];
     return answer ? Promise.resolve(answer) : core(method, path, body);
   };
@@ -183,6 +185,38 @@ test('what needs attention reads as words: no codes, no ids, and evidence has a 
   await accessible(page);
   await page.getByRole('button', { name: 'Discard the record' }).click();
   await expect(page.getByRole('dialog', { name: 'Discard this record for good?' })).toContainText('the only record');
+});
+
+test('a correction goes over what its author was shown: what somebody wrote meanwhile is said before', async () => {
+  const { page } = phone;
+  const stands = (theirs: string) =>
+    ok({ items: [{ intent_id: 'int_7', kind: 'site.update', target: { kind: 'site', id: 'sit_1', name: 'Depot' }, at: Date.now() - 60_000, code: 'overtaken', detail: null, evidence: false, mine: { note: 'Ring twice' }, theirs: { id: 'sit_1', note: theirs } }], next: null });
+  canned['GET /app/sync'] = sync({ attention: 1 });
+  canned['GET /app/sync/attention'] = stands('Dog in the yard');
+  canned['POST /app/sync/attention/int_7/retry'] = { status: 204, body: null };
+  await page.goto('/attention');
+  await page.getByRole('button', { name: 'Edit and retry' }).click();
+  const dialog = page.getByRole('dialog');
+  await dialog.getByLabel('Note').fill('Ring twice, dog in the yard');
+  const send = dialog.getByRole('button', { name: 'Send again' });
+  canned['GET /app/sync/attention'] = stands('Dog in the yard, code 4711');
+  asked.length = 0;
+  await expect.poll(() => asked, { timeout: 10_000 }).toContain('GET /app/sync/attention');
+  await send.click();
+  await expect(dialog.getByRole('alert')).toContainText('code 4711');
+  expect(asked.filter((line) => line.startsWith('POST') && line.endsWith('retry'))).toEqual([]);
+  expect(await faults(page)).toEqual([]);
+  // And once more in the moment in which it is sent.
+  canned['POST /app/sync/attention/int_7/retry'] = refused(409, 'stale');
+  canned['GET /app/sync/attention'] = stands('Dog in the yard, code 0815');
+  await send.click();
+  await expect(dialog.getByRole('alert')).toContainText('code 0815');
+  canned['POST /app/sync/attention/int_7/retry'] = { status: 204, body: null };
+  canned['GET /app/sync/attention'] = ok({ items: [], next: null });
+  said.length = 0;
+  await send.click();
+  await expect(dialog).toHaveCount(0);
+  expect(said).toContainEqual({ values: { note: 'Ring twice, dog in the yard' }, was: { note: 'Dog in the yard, code 0815' } });
 });
 
 test('data is compared with the server, and what is unsent is saved into a file', async () => {

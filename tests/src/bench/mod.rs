@@ -19,6 +19,7 @@ use std::time::Duration;
 
 use omniot_backend::testing::App;
 
+use self::stock::Kind;
 use crate::virtual_device::timing::Timing;
 
 /// How much is measured.
@@ -64,7 +65,7 @@ impl Effort {
 pub async fn measure(app: &App, effort: Effort) {
     scoped_read::measure(app, effort).await;
     provision::measure(app, effort).await;
-    first_sync::measure(app, effort, effort.synced, "≤ 2").await;
+    first_sync::measure(app, effort, Kind::Devices, effort.synced, "≤ 2").await;
 }
 
 /// What `make bench` prints of commissioning, which no engine has a part in.
@@ -74,9 +75,16 @@ pub async fn measure_commissioning(app: &App, effort: Effort) {
 
 /// What `make bench-sync` prints, on one engine.
 pub async fn measure_sync(app: &App, effort: Effort) {
-    first_sync::measure(app, effort, effort.large, "≤ 1.7").await;
+    measure_first_syncs(app, effort).await;
     measure_edits(app, effort).await;
     crowd::measure(app, effort).await;
+}
+
+/// The part of it that is about first syncs.
+pub async fn measure_first_syncs(app: &App, effort: Effort) {
+    for kind in [Kind::Devices, Kind::Sites] {
+        first_sync::measure(app, effort, kind, effort.large, "≤ 1.7").await;
+    }
 }
 
 /// The part of it that is about edits.

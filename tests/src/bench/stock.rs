@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use omniot_app::{App as Core, Config, Event, RadioChoice};
 use omniot_backend::testing::{Actor, App, Tenant};
-use omniot_shared::{ids::ClientId, roles::Role};
+use omniot_shared::{ids::{ClientId, SiteId}, roles::Role};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::sync::broadcast::{Receiver, error::RecvError};
@@ -13,6 +13,34 @@ use uuid::Uuid;
 const PASSWORD: &str = "seven green kettles";
 /// Between two looks at whether something has happened.
 const GLANCE: Duration = Duration::from_micros(500);
+
+/// What a tenant has many of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Their ids follow from their serial numbers, and come in no order.
+    Devices,
+    /// Their ids are UUIDv7, as those of everything else.
+    Sites,
+}
+
+impl Kind {
+    /// Its name, of many.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Devices => "devices",
+            Self::Sites => "sites",
+        }
+    }
+
+    fn change(self, n: usize, model: &str, site: &str) -> Value {
+        match self {
+            Self::Devices => json!({"kind": "device.create", "body": {
+                "serial": format!("OM-{:08X}", n * 7919), "name": format!("Temperature sensor {n}, hall {}", n % 40), "model_id": model, "site_id": site}}),
+            Self::Sites => json!({"kind": "site.create", "body": {
+                "id": SiteId(Uuid::now_v7()), "name": format!("Substation {n}, line {}", n % 40), "address": format!("Ringstraße {n}, 1010 Wien"), "time_zone": "Europe/Vienna", "note": null}}),
+        }
+    }
+}
 
 /// A tenant, its owner who can sign in with a password, and so many devices at one site.
 pub struct Stock {
@@ -23,8 +51,13 @@ pub struct Stock {
 }
 
 impl Stock {
-    /// Makes it.
+    /// Makes it, with so many devices.
     pub async fn of(app: &App, name: &str, devices: usize) -> Self {
+        Self::with(app, name, Kind::Devices, devices).await
+    }
+
+    /// Makes it, with so many of a kind.
+    pub async fn with(app: &App, name: &str, kind: Kind, count: usize) -> Self {
         let tenant = app.tenant(name).await;
         let owner = tenant.person(Role::Owner).await;
         let hash = app.state.passwords.hash(PASSWORD).await.expect("a hash");
@@ -35,10 +68,9 @@ impl Stock {
         let site = id(owner.post("/v1/sites", json!({"name": "Hall 1", "time_zone": "Europe/Vienna"})).await.expect(201));
         let model = id(owner.post("/v1/models", json!({"name": "Sensor", "sku": "OM-SENSE-1", "min_security": "sec2_patch1"})).await.expect(201));
         let client = ClientId(Uuid::now_v7());
-        for (batch, first) in (0..devices).step_by(500).enumerate() {
-            let intents: Vec<Value> = (first..devices.min(first + 500)).map(|n| {
-                json!({"client_id": client, "n": n + 1, "id": format!("int_{}", Uuid::now_v7().simple()), "at": 0, "base": null, "change": {"kind": "device.create",
-                    "body": {"serial": format!("OM-{:08X}", n * 7919), "name": format!("Temperature sensor {n}, hall {}", n % 40), "model_id": model, "site_id": site}}})
+        for (batch, first) in (0..count).step_by(500).enumerate() {
+            let intents: Vec<Value> = (first..count.min(first + 500)).map(|n| {
+                json!({"client_id": client, "n": n + 1, "id": format!("int_{}", Uuid::now_v7().simple()), "at": 0, "base": null, "change": kind.change(n, &model, &site)})
             }).collect();
             let reply = owner.post("/v1/sync/push", json!({"schema": 1, "client_id": client, "now": 0, "intents": intents})).await.expect(200);
             assert_eq!(reply["receipts"].as_array().map(Vec::len), Some(intents.len()), "batch {batch}");

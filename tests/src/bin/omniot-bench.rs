@@ -1,5 +1,7 @@
 //! `make bench` and, with the word `sync`, `make bench-sync`: print the measurements of docs/PERFORMANCE.md.
-//! With the word `edits` or `commission`, those alone.
+//! With the word `first`, `edits` or `commission`, those alone.
+//!
+//! One engine in one process, the first argument: what the one left in memory is not measured with the other.
 
 #![allow(clippy::print_stdout, reason = "this program prints a report")]
 
@@ -8,20 +10,27 @@ use omniot_tests::bench::{self, Effort};
 
 #[tokio::main]
 async fn main() {
+    let mut arguments = std::env::args().skip(1);
+    let (engine, what) = (arguments.next(), arguments.next());
+    let what = what.as_deref();
+    if engine.as_deref() == Some("postgres") {
+        for app in App::both().await.into_iter().filter(|app| app.engine == "postgres") {
+            measure(&app, what).await;
+        }
+        return;
+    }
     println!("{:<64} {:<30} mark", "what", "figure");
     let app = App::sqlite_with(Layout::FileEach).await;
-    measure(&app).await;
-    if matches!(std::env::args().nth(1).as_deref(), None | Some("commission")) {
+    measure(&app, what).await;
+    if matches!(what, None | Some("commission")) {
         bench::measure_commissioning(&app, Effort::FULL).await;
-    }
-    for app in App::both().await.into_iter().filter(|app| app.engine == "postgres") {
-        measure(&app).await;
     }
 }
 
-async fn measure(app: &App) {
-    match std::env::args().nth(1).as_deref() {
+async fn measure(app: &App, what: Option<&str>) {
+    match what {
         Some("sync") => bench::measure_sync(app, Effort::FULL).await,
+        Some("first") => bench::measure_first_syncs(app, Effort::FULL).await,
         Some("edits") => bench::measure_edits(app, Effort::FULL).await,
         Some("commission") => {}
         _ => bench::measure(app, Effort::FULL).await,

@@ -3,7 +3,7 @@
 use omniot_shared::{
     entities::Security,
     ids::{DeviceId, ModelId},
-    sync::intent::{DevicePatch, DeviceUpdate, NewDevice, NewModel},
+    sync::{Seq, intent::{DevicePatch, DeviceUpdate, NewDevice, NewModel}},
 };
 
 use super::*;
@@ -118,6 +118,14 @@ async fn who_had_seen_the_other_edit_wins_whatever_the_clocks_say_and_where_a_de
         let past = changes(&a.actor, &format!("/v1/devices/{id}")).await;
         let met = &past[0]["detail"]["met"][0];
         assert_eq!((&met["field"], &met["won"], &met["why"], &met["other"]["id"]), (&json!("site_id"), &json!(false), &json!("stands"), &json!(a.actor.id)));
+
+        // What was seen in a life of the server that is lost is judged by its time: it must not count who comes back first.
+        let back = |c: &Tablet, past_lost| Intent { base: Some(Seq(1)), past_lost, ..intent_of(&app, c, moved(there)) };
+        for (past_lost, outcome) in [(false, "superseded"), (true, "applied")] {
+            let c = Tablet::of(&tenant, Role::Admin).await;
+            let push = push_of(&app, c.meta().client_id, vec![back(&c, past_lost)]);
+            assert_eq!(outcomes(&c.send(&push).await.expect(200)), [outcome], "{}", app.engine);
+        }
 
         // The same device made twice: the first stands.
         let mut c = Tablet::of(&tenant, Role::Technician).await;

@@ -1,5 +1,6 @@
 //! What is one person's own: their list of devices, on every tablet of theirs and on nobody else's.
 
+use axum::http::Method;
 use omniot_shared::{
     ids::DeviceId,
     sync::{
@@ -184,6 +185,13 @@ async fn nobody_writes_on_anothers_list() {
         let globex = app.tenant("globex").await.person(Role::Owner).await;
         assert_eq!(globex.put(&path, json!({"note": "x"})).await.status, 404);
         assert_eq!(globex.delete(&path).await.status, 404);
+        let remove = async |body| place.mine.actor.call(Method::DELETE, &path, Some(body)).await;
+        place.mine.actor.put(&path, json!({"note": "noted on the tablet"})).await.expect(200);
+        assert_eq!(remove(json!({"was": {"note": null}})).await.refusal(), (409, "stale".into()), "{}: it was not shown", app.engine);
+        assert_eq!(remove(json!({"note": null})).await.refusal(), (422, "unknown_field".into()));
+        remove(json!({"was": {"note": "noted on the tablet"}})).await.expect(204);
+        remove(json!({"was": {"note": null}})).await.expect(204);
+        place.mine.actor.put(&path, json!({"note": "x"})).await.expect(200);
         place.mine.actor.delete(&path).await.expect(204);
         assert_eq!(place.mine.actor.put(&path, json!({"note": "x".repeat(2_001)})).await.refusal(), (422, "invalid_field".into()));
         db_checksum_holds(&place.tenant).await;
