@@ -5,6 +5,8 @@
 //! Deliberately not here: when (`driver`), what becomes of what came (`publishing`), and what frames and receipts do
 //! (the core).
 
+use std::time::Duration;
+
 use omniot_shared::{
     roles::{Permission, Role},
     sync::{
@@ -37,8 +39,13 @@ use crate::{
 const PUSHES: usize = 4;
 /// So many pulls follow each other within one round, where one is overtaken, does not fit or is of a while ago.
 const PULLS: usize = 4;
-/// So many unpacked bytes of a pull are held in memory before they go to disk.
+/// So many unpacked bytes of a pull are held in memory before they go to disk …
 const STAGE_BYTES: usize = 16 * 1024 * 1024;
+/// … and more of them where they come fast: what is staged is written twice and read twice, and on a slow way it is what a
+/// kill leaves.
+const MOST_HELD: usize = 2 * STAGE_BYTES;
+/// So long a pull is fast.
+const STAGE_AFTER: Duration = Duration::from_secs(5);
 
 /// What one round is to do, and what it learned for the next one.
 #[derive(Debug, Clone, Copy)]
@@ -354,7 +361,7 @@ enum Received {
 
 async fn receive(account: &Account, mut pull: Pull, mut progress: Option<Progress>, mut frames: Frames) -> Result<Received, Failure> {
     let fresh = pull.request().epoch == 0;
-    let mut held = 0;
+    let (mut held, mut since) = (0, Instant::now());
     loop {
         if account.wishes.now().paused {
             stage(account, pull).await?;
@@ -373,8 +380,9 @@ async fn receive(account: &Account, mut pull: Pull, mut progress: Option<Progres
         tell_progress(account, &mut progress, &frame, frames.received());
         match pull.take(frame).map_err(|error| Failure::Unfit { detail: error.to_string(), fresh })? {
             Step::More if held < STAGE_BYTES => {}
+            Step::More | Step::Stage if held < MOST_HELD && since.elapsed() < STAGE_AFTER => {}
             Step::More | Step::Stage => match stage(account, pull).await? {
-                Some(staged) => (pull, held) = (staged, 0),
+                Some(staged) => (pull, held, since) = (staged, 0, Instant::now()),
                 None => return Ok(Received::More),
             },
             Step::Publish(checkpoint) => return Ok(if publish(account, pull, checkpoint, fresh).await? { Received::UpToDate } else { Received::More }),
