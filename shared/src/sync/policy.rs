@@ -151,6 +151,14 @@ pub struct Edit<'a> {
     pub past_lost: bool,
 }
 
+impl<'a> Edit<'a> {
+    /// What its author read where they wrote words. Of a past that is lost only what stands still: what is not there any
+    /// more nobody took out.
+    fn read_of(&self, row: Option<&Row>) -> Option<&'a str> {
+        self.read.filter(|read| !self.past_lost || !words::is_other(row, Some(read)))
+    }
+}
+
 /// What is left of a change.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Merged {
@@ -169,7 +177,7 @@ pub fn merge(change: &mut Change, found: &Found<'_>, edit: &Edit<'_>) -> Merged 
             forget(change, &meeting.field);
             merged.lost.push(meeting.field);
         } else if meeting.why == Why::Both {
-            merged.is_joined |= words::join(change, found.row, edit.read, edit.at > meeting.other_at.unwrap_or_default());
+            merged.is_joined |= words::join(change, found.row, edit.read_of(found.row), edit.at > meeting.other_at.unwrap_or_default());
         }
     }
     merged
@@ -223,7 +231,7 @@ fn meet(change: &Change, table: Table, field: &str, found: &Found<'_>, edit: &Ed
     }
     let met = |won, why| Some(Meeting { field: field.to_owned(), won, why, other_at: Some(stamp.at) });
     // Sequences may say that it was seen; of words, what was read says it better.
-    let is_other = policy(table, field) == Some(Policy::Words) && words::is_other(found.row, edit.read);
+    let is_other = policy(table, field) == Some(Policy::Words) && words::is_other(found.row, edit.read_of(found.row));
     if stamp.seq <= base && !is_other {
         return if changed.is_some() && edit.at <= stamp.at { met(true, Why::Seen) } else { None };
     }
@@ -231,10 +239,16 @@ fn meet(change: &Change, table: Table, field: &str, found: &Found<'_>, edit: &Ed
         // Equal times: the one that is there stays, on every replay alike.
         Some(Policy::Lww) => met(edit.at > stamp.at, Why::Newer),
         // After a restore it must not count who comes first: its author may have seen what stands there again.
-        Some(Policy::Server) if edit.past_lost && table == Table::Device => met(edit.at > stamp.at, Why::Newer),
-        Some(Policy::Words) if words::can_join(change, found.row, edit.read) => met(true, Why::Both),
+        Some(Policy::Server) if edit.past_lost => met(if table == Table::Model { is_stronger(change, found.row) } else { edit.at > stamp.at }, Why::Newer),
+        Some(Policy::Words) if words::can_join(change, found.row, edit.read_of(found.row)) => met(true, Why::Both),
         _ => met(false, Why::Stands),
     }
+}
+
+/// Whether a model is to be protected better than it is.
+fn is_stronger(change: &Change, row: Option<&Row>) -> bool {
+    let (Change::ModelUpdate(update), Some(Row::Model(model))) = (change, row) else { return false };
+    update.patch.min_security.value().is_some_and(|floor| *floor > model.min_security)
 }
 
 /// Whether nobody has said anything there since the row was made without it.
@@ -530,8 +544,13 @@ mod tests {
         let moved = || Change::DeviceUpdate(DeviceUpdate { id: DeviceId(Uuid::nil()), patch: DevicePatch { site_id: Patch::Clear, ..DevicePatch::default() } });
         assert_eq!(lost(moved(), &mine(101, true)), [""; 0], "it may have been seen");
         assert_eq!((lost(moved(), &mine(99, true)), lost(moved(), &mine(101, false))), (vec!["site_id".into()], vec!["site_id".into()]));
-        let weaker = Change::ModelUpdate(ModelUpdate { id: ModelId(Uuid::nil()), patch: ModelPatch { min_security: Patch::Set(Security::Sec1), ..ModelPatch::default() } });
-        assert_eq!(lost(weaker, &mine(101, true)), ["min_security"], "a weaker floor slips in never");
+        let model = Row::from(DeviceModel { id: ModelId(Uuid::nil()), name: "m".into(), sku: "s".into(), min_security: Security::Sec1, created_at: Millis(0) });
+        let floor = |floor, at| {
+            let mut change = Change::ModelUpdate(ModelUpdate { id: ModelId(Uuid::nil()), patch: ModelPatch { min_security: Patch::Set(floor), ..ModelPatch::default() } });
+            merge(&mut change, &Found { row: Some(&model), stamps: &stamps }, &mine(at, true)).lost
+        };
+        assert_eq!(floor(Security::Sec0, 101), ["min_security"], "a weaker floor slips in never");
+        assert_eq!(floor(Security::Sec2Patch1, 99), [""; 0], "and a stronger one is not lost");
     }
 
     #[test]
@@ -549,6 +568,15 @@ mod tests {
         assert_eq!(said(Some("Ring twice"), key()), (true, Some("Key inside\nDog in the yard".into())), "its number had been another one's");
         assert_eq!(said(Some("Ring twice"), Patch::Clear), (true, Some("Dog in the yard".into())));
         assert_eq!(said(None, key()), (true, Some("Key inside".into())));
+        let after_a_restore = |read, mine| {
+            let mut change = Change::SiteUpdate(SiteUpdate { id: SiteId(Uuid::nil()), patch: SitePatch { note: mine, ..SitePatch::default() } });
+            let merged = merge(&mut change, &Found { row: Some(&row), stamps: &stamps }, &Edit { base: Some(Seq(0)), words: None, at: Millis(101), by: MINE, read, past_lost: true });
+            let Change::SiteUpdate(update) = change else { unreachable!() };
+            (merged.lost.is_empty(), update.patch.note.value().cloned())
+        };
+        assert_eq!(after_a_restore(Some("Dog in the yard"), Patch::Clear), (true, None), "what stands still was read");
+        assert_eq!(after_a_restore(Some("Dog in the yard"), key()), (true, Some("Key inside".into())));
+        assert_eq!(after_a_restore(Some("Dog in the yard\nRing twice"), key()), (true, Some("Key inside\nDog in the yard".into())), "what was lost nobody took out");
     }
 
     #[test]

@@ -77,8 +77,6 @@ fn forget_the_lost_past<R: Replica>(replica: &mut R, last: Seq) -> Result<(), R:
     for mut entry in entries.into_iter().filter(|entry| entry.intent.base > Some(last)) {
         entry.intent.base = Some(last);
         entry.intent.past_lost = true;
-        // What the server lost nobody took out.
-        entry.intent.read = None;
         entry.intent.words = entry.intent.words.map(|seen| seen.min(last));
         replica.save_entry(&entry)?;
     }

@@ -54,9 +54,8 @@ fn seen<R: Replica>(replica: &R, meta: &Meta, change: &Change, target: RowKey) -
         return Ok(Seen::default());
     }
     let shown = replica.seq_of(target)?.unwrap_or_default();
-    // What the server lost nobody took out.
     let past_lost = meta.kept.is_some_and(|kept| kept < shown);
-    let read = if !policy::hides_words(change) || past_lost { None } else { policy::words_in(replica.row(target)?.as_ref().map(|synced| &synced.row)) };
+    let read = if !policy::hides_words(change) { None } else { policy::words_in(replica.row(target)?.as_ref().map(|synced| &synced.row)) };
     let kept = meta.kept;
     #[cfg(test)]
     let kept = kept.filter(|_| !is(Bug::LostPastIsSeen));

@@ -117,7 +117,7 @@ async fn streams_that_end_as_soon_as_they_open_are_opened_ever_less_often_and_th
         }
     });
     let mut driver = driver_to(folder.path(), &origin);
-    let (began, mut waits) = (Instant::now(), Vec::new());
+    let mut waits = Vec::new();
     while driver.mute_until.is_none() {
         driver.listen().await.unwrap();
         let _ = driver.account.is_called();
@@ -127,8 +127,8 @@ async fn streams_that_end_as_soon_as_they_open_are_opened_ever_less_often_and_th
         waits.push(before.elapsed());
     }
     assert_eq!(opened.load(Ordering::SeqCst), SHORT_LIVED);
-    assert!(waits.windows(2).all(|pair| pair[0] < pair[1]), "{waits:?}");
-    assert!(began.elapsed() >= Duration::from_secs(6), "{waits:?}");
+    assert!(waits[0] >= Duration::from_secs(1) && waits[1] >= 2 * Duration::from_secs(1) && waits[0] < waits[1], "{waits:?}");
+    assert!(waits[2] < waits[0], "it is given up at once: {waits:?}");
     for _ in 0..3 {
         driver.listen().await.unwrap();
     }

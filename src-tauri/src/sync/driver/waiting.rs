@@ -136,12 +136,12 @@ impl Driver {
                         // The stream broke: the network may be gone, a round will show.
                         self.short_lived = if self.pokes.take().is_some_and(|pokes| pokes.is_fresh()) { self.short_lived + 1 } else { 0 };
                         self.greeted = None;
-                        tokio::time::sleep(chance::backoff(REOPEN.0, REOPEN.1, self.short_lived)).await;
                         if self.short_lived >= SHORT_LIVED {
                             self.short_lived = 0;
                             self.ask().await;
+                            return Reason::Any;
                         }
-                        return Reason::Any;
+                        over = over.min(Instant::now() + chance::backoff(REOPEN.0, REOPEN.1, self.short_lived));
                     }
                 },
             }

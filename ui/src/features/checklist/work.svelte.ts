@@ -64,8 +64,12 @@ export async function settledAll(): Promise<boolean> {
 
 guard(() => [...works.values()].some((work) => !work.isSafe), settledAll);
 
-/** Forgets what somebody else noted. */
-export function forgetWork(): void {
+/** How often somebody else came. */
+let comers = 0;
+
+/** Forgets what was noted: whoever noted it is away, or somebody else is in. */
+export function forgetWork(isOther = false): void {
+  if (isOther) comers += 1;
   for (const work of works.values()) work.saver.stop();
   works.clear();
 }
@@ -78,6 +82,7 @@ function createWork(attempt: string) {
   let going = $state<string[]>([]);
   let refusal = $state.raw<Problem | null>(null);
   const files = new Map<number, Blob>();
+  const came = comers;
   /** What was changed here and is not on its way, and what is: the note, and checks by their id. */
   const touched = new Set<string>();
   const sending = new Set<string>();
@@ -183,7 +188,7 @@ function createWork(attempt: string) {
       await saver.flush();
     } catch (thrown) {
       // Locked meanwhile: it waits for its person all the same.
-      if (!works.has(attempt)) works.set(attempt, work);
+      if (came === comers && !works.has(attempt)) works.set(attempt, work);
       mark(key, { state: 'failed', problem: thrown instanceof NoPicture ? new Problem('photo_unreadable', 0, '') : asProblem(thrown) });
     }
   }

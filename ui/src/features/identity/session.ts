@@ -36,7 +36,7 @@ export function forget(queries: QueryClient): void {
 /** Reads everything again as somebody else: the pages that are open too. */
 export async function startOver(queries: QueryClient): Promise<void> {
   forgetChoices();
-  forgetWork();
+  forgetWork(true);
   await readAgain(queries);
 }
 
