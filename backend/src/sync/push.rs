@@ -302,7 +302,7 @@ async fn run(caller: &mut Caller<need::Sync>, body: &Body, news: &[&Raw], known:
         };
         // What is its author's own is no administrator's business.
         if !is_own && is_for_escrow(caller, &outcome, raw, &escrowed).await? {
-            escrowed.push(Kept { intent: raw.id, made_at: made_at(caller, body, raw), schema: body.schema, change: raw.change.get().to_owned(), read: raw.read.clone() });
+            escrowed.push(Kept { intent: raw.id, made_at: made_at(caller, body, raw), schema: body.schema, change: raw.change.get().to_owned(), read: raw.read.clone().filter(|_| !raw.past_lost) });
         }
         let stored = StoredReceipt { intent: raw.id, seq: batch.seq(), outcome };
         made.push(NewReceipt { receipt: stored.under(raw.n), is_final: stored.outcome.is_final(), body: None });

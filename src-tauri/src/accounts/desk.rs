@@ -292,10 +292,11 @@ impl Account {
     }
 }
 
-/// Its first contact may have made the row before the technician was done: then it is called by its serial number, and what
-/// they call it counts.
+/// What the technician called it counts where it is called as it was when they began, or by its serial number: its first
+/// contact may have made the row before they were done. A name that somebody gave it meanwhile stays.
 fn named(row: &Device, device: &CommissionedDevice) -> Option<Change> {
-    let name = device.name.clone().filter(|name| row.name == row.serial && *name != row.name)?;
+    let is_open = row.name == row.serial || device.known_name.as_ref() == Some(&row.name);
+    let name = device.name.clone().filter(|name| is_open && *name != row.name)?;
     Some(Change::DeviceUpdate(DeviceUpdate { id: row.id, patch: DevicePatch { name: Patch::Set(name), ..DevicePatch::default() } }))
 }
 
@@ -307,4 +308,26 @@ fn let_go(db: &Transaction<'_>, id: AttemptId, at: Millis) -> Result<(), StoreEr
 
 fn failed(error: StoreError) -> DeskError {
     DeskError::Store(error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use omniot_shared::ids::ModelId;
+    use uuid::Uuid;
+
+    use super::*;
+
+    #[test]
+    fn what_a_technician_calls_a_device_counts_unless_somebody_named_it_meanwhile() {
+        let id = Uuid::from_u128(1);
+        let called = |row: &str, known_name: Option<&str>| {
+            let row = Device { id: DeviceId(id), serial: "SN-7".into(), name: row.into(), model_id: ModelId(id), site_id: None, note: None, state: DeviceState::Planned, firmware: None, epoch: 0, created_at: Millis(0) };
+            let device = CommissionedDevice { serial: "SN-7".into(), name: Some("Boiler room pump".into()), known_name: known_name.map(str::to_owned), sku: String::new(), firmware: None, site: SiteId(id), epoch: 1 };
+            named(&row, &device).is_some()
+        };
+        assert!(called("SN-7", None), "its first contact made the row");
+        assert!(called("Planned 7", Some("Planned 7")), "it was planned, and nobody showed them its name");
+        assert!(!called("Pump 2", None) && !called("Pump 2", Some("Planned 7")), "somebody named it since");
+        assert!(!called("Boiler room pump", Some("Boiler room pump")), "it is called so");
+    }
 }

@@ -193,7 +193,7 @@ pub fn begin(db: &Connection, epoch: Option<u64>, seals: Seals) -> Result<Option
     // What is their own is no administrator's business.
     for mut entry in all.filter(|entry| entry.intent.change.owner().is_none()) {
         // What the server lost nobody took out.
-        entry.intent.read = entry.intent.read.filter(|_| !has_forgotten);
+        entry.intent.read = entry.intent.read.filter(|_| !has_forgotten && !entry.intent.past_lost);
         let plain = zeroize::Zeroizing::new(serde_json::to_vec(&Boxed { schema: SCHEMA, epoch: replica.lives_in(), intent: &entry.intent })?);
         keep(entry.intent.id, &plain, false)?;
     }

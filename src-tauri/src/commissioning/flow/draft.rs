@@ -384,6 +384,7 @@ impl Draft {
         Some(CommissionedDevice {
             serial: self.serial.clone()?,
             name: self.device_name.clone(),
+            known_name: self.known_name.clone(),
             sku: self.model.clone().unwrap_or_default(),
             firmware: self.firmware.clone(),
             site: self.site_id,
