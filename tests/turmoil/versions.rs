@@ -40,7 +40,10 @@ impl Version {
                 }
             }
             for versioned in ["schema", "min_schema"] {
-                if let (Some(field), Some(old)) = (fields.get_mut(versioned), known.get(versioned)) {
+                // An app of before that reaches a server of a little later stays of its own schema.
+                if let (Some(field), Some(old)) = (fields.get_mut(versioned), known.get(versioned))
+                    && old.as_u64() < field.as_u64()
+                {
                     *field = old.clone();
                 }
             }

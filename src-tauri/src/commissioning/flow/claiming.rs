@@ -51,7 +51,8 @@ impl Run {
             draft.firmware = Some(identity.firmware.clone());
             draft.identity_verified = verified;
             draft.is_known = device.is_some();
-            draft.known_name = device.map(|device| device.name);
+            // As it was when they began, where it was known then: somebody may have named it since.
+            draft.known_name = draft.known_name.take().or_else(|| device.map(|device| device.name));
         });
         self.identity = Some(identity);
         Ok(Next::Done)

@@ -22,10 +22,10 @@ export function may(me: Me | undefined, permission: string): boolean {
   return me?.permissions.includes(permission) ?? false;
 }
 
-/** Forgets everything that was read as somebody. */
-export function forget(queries: QueryClient): void {
+/** Forgets everything that was read as somebody; whether somebody else comes now. */
+export function forget(queries: QueryClient, isOther = false): void {
   forgetChoices();
-  forgetWork();
+  forgetWork(isOther);
   forgetLeft();
   // Whoever listens to a query that is removed hears nothing any more, and what locks the device listens as long as the app runs.
   queries.removeQueries({ predicate: ({ queryHash }) => queryHash !== hashKey(ACCOUNTS) });
