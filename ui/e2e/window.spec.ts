@@ -276,4 +276,5 @@ test('a window that nobody sees asks for nothing, and catches up as soon as it i
   expect(asked).toEqual([]);
   await see('visible');
   await expect.poll(() => asked).toContain('GET /app/sync');
+  expect(asked, 'and has the core look, too').toContain('POST /app/sync/wake');
 });

@@ -55,7 +55,7 @@ pub struct Removal {
 /// Take a device off your own list
 ///
 /// What is noted there goes with it: say what that was.
-#[utoipa::path(delete, path = "/v1/devices/{id}/bookmark", operation_id = "remove_bookmark", tag = "devices", params(("id" = DeviceId, Path)), request_body = Removal,
+#[utoipa::path(delete, path = "/v1/devices/{id}/bookmark", operation_id = "remove_bookmark", tag = "devices", params(("id" = DeviceId, Path)), request_body = Option<Removal>,
     responses((status = 204), (status = 404, body = ErrorBody), (status = 409, body = ErrorBody), (status = 422, body = ErrorBody)))]
 pub async fn remove_bookmark(mut caller: Caller<need::DeviceRead>, Path(id): Path<DeviceId>, removal: Option<Json<Removal>>) -> Result<NoContent, DeviceError> {
     seen(&mut caller, id).await?;

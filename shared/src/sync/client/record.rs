@@ -55,7 +55,7 @@ fn seen<R: Replica>(replica: &R, meta: &Meta, change: &Change, target: RowKey) -
     }
     let shown = replica.seq_of(target)?.unwrap_or_default();
     let past_lost = meta.kept.is_some_and(|kept| kept < shown);
-    let read = if !policy::hides_words(change) { None } else { policy::words_in(replica.row(target)?.as_ref().map(|synced| &synced.row)) };
+    let read = if policy::hides_words(change) { policy::words_in(replica.row(target)?.as_ref().map(|synced| &synced.row)) } else { None };
     let kept = meta.kept;
     #[cfg(test)]
     let kept = kept.filter(|_| !is(Bug::LostPastIsSeen));

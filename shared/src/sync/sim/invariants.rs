@@ -176,7 +176,7 @@ fn outboxes_are_drained(world: &World) {
 
 /// 5 No wedge, second half: a pull goes through whatever is in the outbox.
 fn pull_waits_for_nothing(world: &mut World) {
-    use super::world::{Edit, Event};
+    use super::events::{Edit, Event};
     for tablet in 0..world.tablets.len() {
         world.step(Event::Edit { tablet: u8::try_from(tablet).unwrap(), edit: Edit::CreateSite });
         world.step(Event::Staff(Edit::CreateSite));

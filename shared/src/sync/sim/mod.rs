@@ -6,6 +6,7 @@
 //!
 //! Deliberately not here: HTTP, SQL and zstd (`backend/src/sync/tests`).
 
+mod events;
 mod invariants;
 mod server;
 mod tablet;
@@ -26,7 +27,8 @@ use proptest::{
 use proptest_state_machine::{ReferenceStateMachine, StateMachineTest};
 
 use super::seeded::{self, Bug};
-use world::{Event, World};
+use events::Event;
+use world::World;
 
 /// The steps need no model of their own: every one is possible at any time.
 struct Steps;
@@ -40,7 +42,7 @@ impl ReferenceStateMachine for Steps {
     }
 
     fn transitions((): &()) -> BoxedStrategy<Event> {
-        world::event().boxed()
+        events::event().boxed()
     }
 
     fn apply((): (), _: &Event) {}

@@ -87,7 +87,7 @@ pub struct CommissionedDevice {
     pub serial: String,
     /// What the technician called it.
     pub name: Option<String>,
-    /// What it was called here by then.
+    /// What it was called here when they began, where it was known then.
     pub known_name: Option<String>,
     /// The model's SKU as the device reports it; empty when it did not.
     pub sku: String,

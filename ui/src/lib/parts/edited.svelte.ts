@@ -17,6 +17,9 @@ type Fields<F extends string> = Partial<Record<F, string | null>>;
 /** What is to be sent; `was`: as it was shown. */
 export type Patch<F extends string> = Fields<F> & { was: Fields<F> };
 
+/** Whether nothing was saved since somebody else changed the same before. */
+export const isStale = (problem: unknown): boolean => problem instanceof Problem && problem.code === 'stale';
+
 const same = (a: Value, b: Value) => (a ?? '') === (b ?? '');
 
 export interface Edited<F extends string> {
@@ -64,7 +67,7 @@ export function createEdited<F extends string>(): Edited<F> {
           await send({ ...pick(fields, given), was: pick(fields, shown) } as Patch<F>);
           return true;
         } catch (problem) {
-          if (!(problem instanceof Problem && problem.code === 'stale') || tries > 1) throw problem;
+          if (!isStale(problem) || tries > 1) throw problem;
           // It changed in this moment, or is not here yet.
           await refresh();
         }
