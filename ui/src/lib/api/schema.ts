@@ -5216,9 +5216,9 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody: {
+        requestBody?: {
             content: {
-                "application/json": components["schemas"]["Removal"];
+                "application/json": components["schemas"]["Removal"] | null;
             };
         };
         responses: {
